@@ -1,0 +1,1 @@
+"""Who may see, cross, add and delete: principals, policies, scopes."""

@@ -1,0 +1,1 @@
+"""The only folder that knows storage: records, the store contract, and the engines behind it."""

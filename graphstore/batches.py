@@ -1,0 +1,93 @@
+"""What is sent to a store to be recorded: one atomic batch of entities, associations and revisions."""
+
+from dataclasses import dataclass
+
+from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus
+from lineal.graphstore.records import Association, Entity, Revision, Source
+from lineal.graphstore.values import Property
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntity:
+    """An entity to record. Without `occurred_at` it takes the time of its recording, or matches what stands."""
+
+    account: str
+    kind: EntityKind
+    name: str
+    version: str | None = None
+    type: str | None = None
+    description: str | None = None
+    status: EntityStatus | None = None
+    source: Source | None = None
+    tags: tuple[str, ...] = ()
+    properties: tuple[Property, ...] = ()
+    occurred_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAssociation:
+    """An association to record between two urns, each of the same batch or recorded before."""
+
+    source: str
+    destination: str
+    type: AssociationType
+    role: str | None = None
+    properties: tuple[Property, ...] = ()
+    occurred_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRevision:
+    """A revision to append to the entity of a urn, of the same batch or recorded before.
+
+    None leaves a field as it is. `removed` names property keys. `superseded_by` is the urn of a recorded entity.
+    """
+
+    entity: str
+    status: EntityStatus | None = None
+    tags: tuple[str, ...] | None = None
+    description: str | None = None
+    properties: tuple[Property, ...] = ()
+    removed: tuple[str, ...] = ()
+    superseded_by: str | None = None
+    occurred_at: int | None = None
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written together: all of it or none, seen by readers whole or not at all."""
+
+    entities: tuple[NewEntity, ...] = ()
+    associations: tuple[NewAssociation, ...] = ()
+    revisions: tuple[NewRevision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A caller's promise that two requests under one key are one.
+
+    `key` counts per principal for 24 hours; `fingerprint` is a digest of the request's content: the same key with
+    another fingerprint is refused.
+    """
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a batch, in the batch's order.
+
+    `recorded_at` is None where nothing was new. `..._is_new` tells for each part whether this batch wrote it: a repeat
+    under the same idempotency key gives the answer the first sending gave. The records are as they stand after the
+    batch, and are empty unless asked for.
+    """
+
+    recorded_at: int | None
+    entities_are_new: tuple[bool, ...]
+    associations_are_new: tuple[bool, ...]
+    revisions_are_new: tuple[bool, ...]
+    entities: tuple[Entity, ...] = ()
+    associations: tuple[Association, ...] = ()
+    revisions: tuple[Revision, ...] = ()

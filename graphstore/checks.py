@@ -1,0 +1,105 @@
+"""The rules a batch must keep before any engine looks at it: values, sizes, identity."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
+from lineal.graphstore.records import Source
+from lineal.graphstore.urns import make_urn, segment_problem
+from lineal.graphstore.values import MAX_WORD_BYTES, Property, text_problem, value_problem
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+def checked_urns(batch: Batch) -> list[str]:
+    """The urns of a batch's entities, in its order; raises BatchRefused with every problem that needs no store."""
+    problems: list[Problem] = []
+    for index, entity in enumerate(batch.entities):
+        problems += _entity_problems(entity, ("entities", index))
+    for index, association in enumerate(batch.associations):
+        problems += _association_problems(association, ("associations", index))
+    for index, revision in enumerate(batch.revisions):
+        problems += _revision_problems(revision, ("revisions", index))
+    if problems:
+        raise BatchRefused(tuple(problems))
+    return [make_urn(entity.account, entity.kind, entity.name, entity.version) for entity in batch.entities]
+
+
+def _refused(message: str, path: Path) -> Problem:
+    code = ProblemCode.TOO_LARGE if "the most is" in message else ProblemCode.INVALID_VALUE
+    return Problem(code, f"{path[-1]} {message}.", path)
+
+
+def _segment(text: str | None, path: Path) -> Iterator[Problem]:
+    if text is not None and (problem := segment_problem(text)):
+        yield _refused(problem, path)
+
+
+def _text(text: str | None, path: Path) -> Iterator[Problem]:
+    if text is not None and (problem := text_problem(text)):
+        yield _refused(problem, path)
+
+
+def _word(text: str | None, path: Path) -> Iterator[Problem]:
+    if text is None:
+        return
+    if not text:
+        yield _refused("is empty: leave it out, or give it at least one character", path)
+    elif problem := text_problem(text, MAX_WORD_BYTES):
+        yield _refused(problem, path)
+
+
+def _properties(properties: Iterable[Property], path: Path) -> Iterator[Problem]:
+    keys = set()
+    for index, property in enumerate(properties):
+        yield from _word(property.key, (*path, index, "key"))
+        if property.key in keys:
+            yield _refused(f"{property.key!r} is given twice: give each key once", (*path, index, "key"))
+        keys.add(property.key)
+        if problem := value_problem(property.type, property.value):
+            named = f"{property.key[:64]!r} {problem}"
+            yield _refused(named, (*path, index, "value"))
+
+
+def _source(source: Source, path: Path) -> Iterator[Problem]:
+    yield from _text(source.uri, (*path, "uri"))
+    yield from _word(source.type, (*path, "type"))
+    for index, id in enumerate(source.ids):
+        yield from _text(id.value, (*path, "ids", index, "value"))
+
+
+def _tags(tags: Iterable[str], path: Path) -> Iterator[Problem]:
+    for index, tag in enumerate(tags):
+        yield from _word(tag, (*path, index))
+
+
+def _entity_problems(entity: NewEntity, path: Path) -> Iterator[Problem]:
+    yield from _segment(entity.account, (*path, "account"))
+    yield from _segment(entity.name, (*path, "name"))
+    yield from _segment(entity.version, (*path, "version"))
+    yield from _word(entity.type, (*path, "type"))
+    yield from _text(entity.description, (*path, "description"))
+    if entity.source is not None:
+        yield from _source(entity.source, (*path, "source"))
+    yield from _tags(entity.tags, (*path, "tags"))
+    yield from _properties(entity.properties, (*path, "properties"))
+
+
+def _association_problems(association: NewAssociation, path: Path) -> Iterator[Problem]:
+    if association.source == association.destination:
+        sentence = f"{association.source} cannot be associated with itself: name two entities."
+        yield Problem(ProblemCode.SELF_ASSOCIATION, sentence, path)
+    yield from _word(association.role, (*path, "role"))
+    yield from _properties(association.properties, (*path, "properties"))
+
+
+def _revision_problems(revision: NewRevision, path: Path) -> Iterator[Problem]:
+    if revision.superseded_by == revision.entity:
+        sentence = f"{revision.entity} cannot supersede itself: name another entity."
+        yield Problem(ProblemCode.INVALID_VALUE, sentence, (*path, "supersededBy"))
+    yield from _text(revision.description, (*path, "description"))
+    yield from _tags(revision.tags or (), (*path, "tags"))
+    yield from _properties(revision.properties, (*path, "properties"))
+    for index, key in enumerate(revision.removed):
+        yield from _word(key, (*path, "removed", index))

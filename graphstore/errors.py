@@ -1,0 +1,58 @@
+"""What a store can answer instead of a result."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProblemCode(StrEnum):
+    """Why a batch was refused."""
+
+    INVALID_VALUE = "INVALID_VALUE"
+    TOO_LARGE = "TOO_LARGE"
+    SELF_ASSOCIATION = "SELF_ASSOCIATION"
+    NOT_FOUND = "NOT_FOUND"
+    IMMUTABLE_CONFLICT = "IMMUTABLE_CONFLICT"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason a batch was refused: a code, a sentence that says what to do, and where it lies.
+
+    `path` leads through the batch: `("entities", 3, "properties", "lr")`.
+    """
+
+    code: ProblemCode
+    message: str
+    path: tuple[str | int, ...] = ()
+
+
+class StoreError(Exception):
+    """Anything a store refuses or cannot do."""
+
+
+class BatchRefused(StoreError):
+    """The batch breaks a rule; nothing of it was written. `problems` holds at least one."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+class LimitExceeded(StoreError):
+    """The query cannot be answered within its visit limit or deadline, and has no partial answer."""
+
+
+class Unavailable(StoreError):
+    """The store cannot be reached, or has stopped acknowledging until it has repaired itself."""
+
+
+class OutcomeUnknown(Unavailable):
+    """A commit failed in a way that leaves open whether the batch is there.
+
+    Send it again, with the same idempotency key: it is recorded once, however often it is sent.
+    """
+
+
+class StoreUnusable(StoreError):
+    """The store cannot be opened: a newer database than the code, a file that is not a store, a library too old."""

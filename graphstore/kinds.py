@@ -1,0 +1,140 @@
+"""The closed sets of the domain: kinds, lineage types, association types, statuses, property types."""
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class LineageType(StrEnum):
+    """The six families every kind belongs to."""
+
+    EXPERIMENT = "EXPERIMENT"
+    TRIAL = "TRIAL"
+    TRIAL_COMPONENT = "TRIAL_COMPONENT"
+    ARTIFACT = "ARTIFACT"
+    ACTION = "ACTION"
+    CONTEXT = "CONTEXT"
+
+
+class EntityKind(StrEnum):
+    """What an entity is."""
+
+    EXPERIMENT = "EXPERIMENT"
+    TRIAL = "TRIAL"
+    TRIAL_COMPONENT = "TRIAL_COMPONENT"
+    DATASET = "DATASET"
+    FEATURE_GROUP = "FEATURE_GROUP"
+    FEATURE = "FEATURE"
+    MODEL = "MODEL"
+    MODEL_VERSION = "MODEL_VERSION"
+    CHECKPOINT = "CHECKPOINT"
+    IMAGE = "IMAGE"
+    CODE = "CODE"
+    LIBRARY = "LIBRARY"
+    ENVIRONMENT = "ENVIRONMENT"
+    SERVICE = "SERVICE"
+    PARAMETERS = "PARAMETERS"
+    REPORT = "REPORT"
+    OUTPUT = "OUTPUT"
+    TEMPLATE = "TEMPLATE"
+    ARTIFACT = "ARTIFACT"
+    TRAINING_JOB = "TRAINING_JOB"
+    PROCESSING_JOB = "PROCESSING_JOB"
+    TRANSFORM_JOB = "TRANSFORM_JOB"
+    PIPELINE_EXECUTION = "PIPELINE_EXECUTION"
+    DEPLOYMENT = "DEPLOYMENT"
+    APPROVAL = "APPROVAL"
+    ACTION = "ACTION"
+    ENDPOINT = "ENDPOINT"
+    MODEL_GROUP = "MODEL_GROUP"
+    PIPELINE = "PIPELINE"
+    PROJECT = "PROJECT"
+    CONTEXT = "CONTEXT"
+
+
+_ACTIONS = "TRAINING_JOB PROCESSING_JOB TRANSFORM_JOB PIPELINE_EXECUTION DEPLOYMENT APPROVAL ACTION".split()
+_CONTEXTS = "ENDPOINT MODEL_GROUP PIPELINE PROJECT CONTEXT".split()
+
+
+def _lineage_type(kind: EntityKind) -> LineageType:
+    if kind in _ACTIONS:
+        return LineageType.ACTION
+    if kind in _CONTEXTS:
+        return LineageType.CONTEXT
+    if kind in ("EXPERIMENT", "TRIAL", "TRIAL_COMPONENT"):
+        return LineageType(kind)
+    return LineageType.ARTIFACT
+
+
+LINEAGE_TYPE: Final = MappingProxyType({kind: _lineage_type(kind) for kind in EntityKind})
+"""The lineage type of every kind."""
+
+
+class AssociationType(StrEnum):
+    """How a source contributed to its destination. SAME_AS is crossed in both directions."""
+
+    ASSOCIATED_WITH = "ASSOCIATED_WITH"
+    CONTRIBUTED_TO = "CONTRIBUTED_TO"
+    DERIVED_FROM = "DERIVED_FROM"
+    PRODUCED = "PRODUCED"
+    SAME_AS = "SAME_AS"
+
+
+class EntityStatus(StrEnum):
+    """Where an entity stands in its life."""
+
+    UNKNOWN = "UNKNOWN"
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    IN_SERVICE = "IN_SERVICE"
+    OUT_OF_SERVICE = "OUT_OF_SERVICE"
+
+
+class SourceIdType(StrEnum):
+    """What a source id is: a digest, or a storage system's own version."""
+
+    MD5 = "MD5"
+    SHA256 = "SHA256"
+    S3_ETAG = "S3_ETAG"
+    S3_VERSION = "S3_VERSION"
+    CUSTOM = "CUSTOM"
+
+
+class PropertyType(StrEnum):
+    """The type of a property's value. Values of different types are never equal, save numbers."""
+
+    STRING = "STRING"
+    INTEGER = "INTEGER"
+    FLOAT = "FLOAT"
+    BOOLEAN = "BOOLEAN"
+    TIMESTAMP = "TIMESTAMP"
+    JSON = "JSON"
+
+
+class LineageDirection(StrEnum):
+    """Which way a traversal goes."""
+
+    ASCENDANTS = "ASCENDANTS"
+    DESCENDANTS = "DESCENDANTS"
+    BOTH = "BOTH"
+    CONNECTED = "CONNECTED"
+
+
+class Combine(StrEnum):
+    """How the reaches of several starts are combined."""
+
+    UNION = "UNION"
+    INTERSECTION = "INTERSECTION"
+
+
+class IncompleteReason(StrEnum):
+    """Why an answer is not everything there is."""
+
+    DEPTH = "DEPTH"
+    PAGE = "PAGE"
+    VISIT_LIMIT = "VISIT_LIMIT"
+    DEADLINE = "DEADLINE"

@@ -1,0 +1,250 @@
+"""What is asked of a store: filters, pages and the queries themselves, as frozen, hashable data.
+
+A field left at None (or False) is not asked. Filters mean the same on every engine:
+
+- All given fields must hold. An empty filter matches everything; an empty tuple given to a list field, `in_` or `or_`
+  matches nothing; an empty `and_` or `property` matches everything. `tag` is any-of, `property` all-of.
+- A missing field or property satisfies only `exists=False`, and whatever a `not_` makes of the rest.
+- Values of different types are never equal and an ordering across types is false; integers and floats compare as
+  numbers, exactly; strings by code point; booleans and JSON have no order; JSON is equal by canonical text.
+- Against a TIMESTAMP property, a STRING operand that is an RFC 3339 time is that time; any other is of another type.
+- `contains` and `starts_with` hold for strings only. `ignore_case` is Unicode full case folding of both sides, for
+  every operator of its filter.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lineal.graphstore.kinds import (
+    AssociationType,
+    Combine,
+    EntityKind,
+    EntityStatus,
+    LineageDirection,
+    LineageType,
+    PropertyType,
+)
+from lineal.graphstore.records import View
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A value to compare with, with its type, so that 1, 1.0, true and "1" stay apart. JSON as canonical text."""
+
+    type: PropertyType
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class StringFilter:
+    """A condition on a text field. Every operator given must hold."""
+
+    eq: str | None = None
+    ne: str | None = None
+    in_: tuple[str, ...] | None = None
+    contains: str | None = None
+    starts_with: str | None = None
+    exists: bool | None = None
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFilter:
+    """A condition on a time, in microseconds. Every bound given must hold."""
+
+    gt: int | None = None
+    gte: int | None = None
+    lt: int | None = None
+    lte: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyFilter:
+    """A condition on the property of a key. Every operator given must hold; none given asks nothing."""
+
+    key: str
+    eq: Operand | None = None
+    ne: Operand | None = None
+    gt: Operand | None = None
+    gte: Operand | None = None
+    lt: Operand | None = None
+    lte: Operand | None = None
+    in_: tuple[Operand, ...] | None = None
+    contains: str | None = None
+    starts_with: str | None = None
+    exists: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFilter:
+    """A condition on an entity as read."""
+
+    kind: tuple[EntityKind, ...] | None = None
+    lineage_type: tuple[LineageType, ...] | None = None
+    type: tuple[str, ...] | None = None
+    account: tuple[str, ...] | None = None
+    urn: StringFilter | None = None
+    name: StringFilter | None = None
+    version: StringFilter | None = None
+    source_uri: StringFilter | None = None
+    status: tuple[EntityStatus, ...] | None = None
+    tag: tuple[str, ...] | None = None
+    occurred_at: TimeFilter | None = None
+    recorded_at: TimeFilter | None = None
+    recorded_by: StringFilter | None = None
+    property: tuple[PropertyFilter, ...] | None = None
+    and_: tuple["EntityFilter", ...] | None = None
+    or_: tuple["EntityFilter", ...] | None = None
+    not_: "EntityFilter | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationFilter:
+    """A condition on an association."""
+
+    type: tuple[AssociationType, ...] | None = None
+    role: StringFilter | None = None
+    occurred_at: TimeFilter | None = None
+    recorded_at: TimeFilter | None = None
+    property: tuple[PropertyFilter, ...] | None = None
+    not_: "AssociationFilter | None" = None
+
+
+class EntityOrder(StrEnum):
+    """An order of entities: by urn, or the newest `occurred_at` first with ties by urn."""
+
+    URN = "URN"
+    NEWEST = "NEWEST"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPosition:
+    """A place in an order of entities: after the entity of this urn (and, for NEWEST, this `occurred_at`)."""
+
+    urn: str
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReachPosition:
+    """A place in the order (distance, urn) of what is reached."""
+
+    distance: int
+    urn: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationPosition:
+    """A place in the order (source urn, destination urn, type, role), no role before any role."""
+
+    source_urn: str
+    destination_urn: str
+    type: AssociationType
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionPosition:
+    """A place in the order revisions fold in."""
+
+    occurred_at: int
+    rank: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A page of the entities that match `where`."""
+
+    view: View
+    where: EntityFilter = EntityFilter()
+    order: EntityOrder = EntityOrder.URN
+    first: int = 20
+    after: EntityPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a traversal may go: entities visited beyond the page's start, and seconds."""
+
+    visits: int = 1_000_000
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A traversal from `starts` (ids, at least one), however its answer is filtered and paged afterwards.
+
+    `depth` None goes all the way; `stop_at` and `via` None ask nothing. `excluding` holds ids.
+    """
+
+    view: View
+    starts: tuple[str, ...]
+    direction: LineageDirection
+    combine: Combine = Combine.UNION
+    excluding: tuple[str, ...] = ()
+    depth: int | None = None
+    stop_at: EntityFilter | None = None
+    via: AssociationFilter | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A page of what a walk reaches. `with_paths` asks for one shortest path to each entity of the page."""
+
+    walk: Walk
+    where: EntityFilter | None = None
+    first: int = 20
+    after: ReachPosition | None = None
+    with_paths: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReachAssociations:
+    """A page of the associations among the starts and everything a walk traversed, allowed by its `via`.
+
+    `up_to` is the position its `reach` ended at, where a limit cut that walk short: what lies beyond is left out here
+    too.
+    """
+
+    walk: Walk
+    first: int = 100
+    after: AssociationPosition | None = None
+    up_to: ReachPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationsOf:
+    """A page of the associations of one entity that a traversal in `direction` would cross from it.
+
+    ASCENDANTS: those it is the destination of; DESCENDANTS: the source of; BOTH and CONNECTED: either. A SAME_AS is
+    crossed both ways, so it is among them in every direction.
+    """
+
+    view: View
+    entity: str
+    direction: LineageDirection = LineageDirection.BOTH
+    via: AssociationFilter | None = None
+    first: int = 20
+    after: AssociationPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOf:
+    """A page of an entity's revisions, in the order they fold in."""
+
+    view: View
+    entity: str
+    first: int = 20
+    after: RevisionPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyKeys:
+    """The property keys that start with a text, by code point."""
+
+    view: View
+    starts_with: str
+    kind: EntityKind | None = None
+    first: int = 20

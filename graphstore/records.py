@@ -1,0 +1,116 @@
+"""What a store gives back: frozen records, each carrying the view it was read under.
+
+Times are microseconds since 1970-01-01T00:00:00Z. Nested reads of a record use its own `view`, so that an answer is
+of one moment however deep it goes.
+"""
+
+from dataclasses import dataclass, field
+
+from lineal.auth.scopes import Scope
+from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, SourceIdType
+from lineal.graphstore.values import Property
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The moment a read is of: nothing recorded, or occurred, later than it exists.
+
+    `recorded_at` is a watermark: the newest visible batch's time, or an earlier one. `occurred_at` None: any.
+    """
+
+    recorded_at: int
+    occurred_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Who reads, and as of when: an argument of every read verb."""
+
+    scope: Scope
+    as_of: AsOf
+
+
+@dataclass(frozen=True, slots=True)
+class SourceId:
+    """A typed digest or storage version of what a source names."""
+
+    type: SourceIdType
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the thing lies. `type` is an open word: S3, GIT, OCI, HTTP, FILE. `ids` in order of (type, value)."""
+
+    uri: str | None = None
+    type: str | None = None
+    ids: tuple[SourceId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity as read: its record with the revisions of its view folded in.
+
+    `tags` by code point; `properties` by key, each key once. `digest` is 64 hexadecimal digits of SHA-256.
+    """
+
+    id: str
+    urn: str
+    account: str
+    kind: EntityKind
+    name: str
+    version: str | None
+    type: str | None
+    description: str | None
+    status: EntityStatus | None
+    source: Source | None
+    tags: tuple[str, ...]
+    properties: tuple[Property, ...]
+    occurred_at: int
+    recorded_at: int
+    recorded_by: str
+    digest: str
+    view: View = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A directed association, upstream to downstream."""
+
+    id: str
+    source_id: str
+    source_urn: str
+    destination_id: str
+    destination_urn: str
+    type: AssociationType
+    role: str | None
+    properties: tuple[Property, ...]
+    occurred_at: int
+    recorded_at: int
+    recorded_by: str
+    digest: str
+    view: View = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One appended change to an entity: what it sets, and which property keys it removes.
+
+    None means untouched; empty `tags` clear them. `rank` orders revisions of one `occurred_at` before `sequence` does.
+    """
+
+    entity_id: str
+    sequence: int
+    status: EntityStatus | None
+    tags: tuple[str, ...] | None
+    description: str | None
+    properties: tuple[Property, ...]
+    removed: tuple[str, ...]
+    superseded_by: str | None
+    """The urn of the entity that takes this one's place."""
+    occurred_at: int
+    rank: int
+    recorded_at: int
+    recorded_by: str
+    digest: str
+    view: View = field(compare=False, repr=False)

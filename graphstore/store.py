@@ -1,0 +1,246 @@
+"""The store contract: what every engine does, to the letter, and what it never does.
+
+Every engine gives the same answers in the same order; the conformance suite in `tests/graphstore` runs over all of them
+and over a reference model. What holds for every verb:
+
+- **Plural.** A read verb takes several questions and answers them in their order, in one round trip to the engine (or
+  as many as the verb says). No questions: no answers, and no round trip. The same question twice is answered twice.
+- **A view.** Every question carries its view: a scope and a moment. What the scope does not allow, or what was recorded
+  or occurred after the moment, is as if it were not there. A scope the engine does not understand allows nothing.
+- **Existence.** An entity exists in a view when it was recorded, and occurred, no later than the view's moment. An
+  association exists where it itself and both its ends do. A revision exists where it itself and its entity do.
+- **As read.** An entity is its record with the revisions of the view folded in by (occurred_at, rank, sequence): later
+  ones win; what a revision sets, it sets, and the keys it names in `removed` are gone until set again. Within one
+  revision removal comes first.
+- **Order** is total, by code point for text; ties by urn.
+- **Failure.** Any verb may raise Unavailable: the engine cannot be reached in time. It is never an empty answer.
+- **Limits.** Engines do not judge page sizes or counts of questions: callers do.
+
+Times are microseconds since 1970-01-01T00:00:00Z. Ids are those of `urns.entity_id`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
+from lineal.graphstore.kinds import EntityKind, IncompleteReason
+from lineal.graphstore.queries import (
+    AssociationsOf,
+    Find,
+    HistoryOf,
+    PropertyKeys,
+    Reach,
+    ReachAssociations,
+    ReachPosition,
+)
+from lineal.graphstore.records import Association, Entity, Revision, View
+
+
+class Durability(StrEnum):
+    """When a batch counts as written.
+
+    POWER_LOSS: it survives one. CRASH: it survives the death of the process, but the newest batches may be lost, whole,
+    with the machine's power. For bulk loads, which can be repeated.
+    """
+
+    POWER_LOSS = "POWER_LOSS"
+    CRASH = "CRASH"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPage:
+    """A page of entities. `total` and `counts` are of all matches in the view, on every page; no count is zero."""
+
+    items: tuple[Entity, ...]
+    total: int
+    counts: Mapping[EntityKind, int]
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationPage:
+    """A page of associations in the order (source urn, destination urn, type, role), no role before any role."""
+
+    items: tuple[Association, ...]
+    total: int
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionPage:
+    """A page of revisions in the order they fold in."""
+
+    items: tuple[Revision, ...]
+    total: int
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An entity that a walk reached, with its least distance.
+
+    `path` is one shortest path, from a start outwards, and empty unless asked for. Among shortest paths, going back
+    from the entity, each step takes the predecessor with the least (urn, type, role), no role before any role. Where
+    BOTH reaches an entity as ascendant and as descendant at one distance, the predecessors of both are compared.
+    """
+
+    entity: Entity
+    distance: int
+    path: tuple[Association, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReachPage:
+    """A page of what a walk reached, in the order (distance, urn).
+
+    `total` and `counts` are of all matches, on every page, or of the matches visited so far where `reasons` holds
+    VISIT_LIMIT or DEADLINE. `visited` counts the entities the walk from the starts reached so far, matching or not, each
+    once (for INTERSECTION before combining; what is walked from the excluded does not count). `end` is where a next
+    page goes on: the last item, or, where a limit cut the walk and every match so far is given, the last position
+    visited; None where there is nothing to go on from. `has_next`: there are more matches, or a limit cut the walk.
+    """
+
+    items: tuple[Reached, ...]
+    total: int
+    counts: Mapping[EntityKind, int]
+    has_next: bool
+    end: ReachPosition | None
+    reasons: frozenset[IncompleteReason]
+    visited: int
+
+
+class Store(ABC):
+    """One engine, open. Made by `graphstore.open_store`; closed by `close`, or as an async context manager."""
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def record(
+        self,
+        batch: Batch,
+        *,
+        by: str,
+        idempotency: Idempotency | None = None,
+        durability: Durability = Durability.POWER_LOSS,
+        returning: bool = False,
+    ) -> Recorded:
+        """Write a batch whole, or nothing of it; the one verb that writes lineage.
+
+        All parts get one `recorded_at`, later than every batch visible before, and `by` as their recorder. A part
+        without `occurred_at` gets `recorded_at` for it. When this returns, the batch survives as `durability` says, and
+        every read that begins afterwards, in any process, sees it.
+
+        - An entity or association whose identity stands already with the same content changes nothing. One given
+          without `occurred_at` matches what stands, whatever stands there; with one, it must be equal. The same
+          identity twice in one batch is judged alike: the second against the first.
+        - A revision equal in `occurred_at`, set and removed to one that stands changes nothing; one without
+          `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
+          entities of a batch count as recorded before its associations, and those before its revisions.
+        - An empty batch, or one with nothing new, writes nothing and `recorded_at` is None.
+        - `returning` adds the records as read at the newest moment, in the batch's order.
+
+        Raises BatchRefused, with every problem that could be told at once: INVALID_VALUE, TOO_LARGE and SELF_ASSOCIATION
+        (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an association, a revised entity, or a
+        superseding one, neither stands nor is in the batch), IMMUTABLE_CONFLICT (naming the fields that differ),
+        IDEMPOTENCY_MISMATCH. A repeat under an idempotency key of the last 24 hours with the same fingerprint, by the
+        same principal, writes nothing and answers as the first sending was answered, even if racing with it; a batch
+        that was refused leaves no trace of its key.
+
+        Raises OutcomeUnknown where a commit failed so that the batch may or may not be there.
+        """
+
+    # -- the moment --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def watermark(self) -> int:
+        """The `recorded_at` of the newest visible batch; 0 where nothing was ever recorded. One round trip."""
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def entities(self, view: View, ids: Sequence[str]) -> list[Entity | None]:
+        """The entities of the ids, in their order; None where one does not exist in the view, or is no id at all."""
+
+    @abstractmethod
+    async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
+        """Pages of the entities that match, each in its question's order."""
+
+    @abstractmethod
+    async def associations(self, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
+        """Pages of the associations of single entities. An entity that does not exist in the view has none."""
+
+    @abstractmethod
+    async def history(self, questions: Sequence[HistoryOf]) -> list[RevisionPage]:
+        """Pages of revisions. An entity that does not exist in the view has none."""
+
+    @abstractmethod
+    async def property_keys(self, question: PropertyKeys) -> list[str]:
+        """The first keys, by code point, that any entity of the kind in the view was ever recorded or revised with."""
+
+    @abstractmethod
+    async def reach(self, questions: Sequence[Reach]) -> list[ReachPage | None]:
+        """Pages of what walks reach; None where a start, or one excluded, does not exist in the view.
+
+        A walk reaches the entities at distance 1 or more from its starts, each once, with its least distance, however
+        many paths lead there and whatever cycles there are. An association leads from source to destination for
+        DESCENDANTS, from destination to source for ASCENDANTS; a SAME_AS leads both ways, in both. BOTH is the union of
+        the two walks. CONNECTED follows every association both ways from every entity, and never reaches its starts.
+
+        - A start is reached only from another start, or round a cycle; a SAME_AS never counts as reaching a start.
+        - Starts are always expanded. What matches `stop_at` is reached and not expanded. What lies at `depth` is
+          reached and not expanded; a depth of 0 reaches nothing.
+        - `where` says which reached entities are returned and counted; it never prunes the walk.
+        - UNION takes the least distance from any start. INTERSECTION keeps what the walk from each single start
+          reaches, with the least of the distances. `excluding` removes what a walk with the same arguments reaches from
+          the excluded, not the excluded themselves. A start given twice counts once.
+        - Reasons: DEPTH where an entity that does not match `stop_at` lies at distance `depth` (what is beyond is not
+          looked up) of the walk, of either walk of BOTH, or of any start's walk of INTERSECTION; PAGE where there are matches beyond the page; VISIT_LIMIT and DEADLINE where the walk was cut.
+        - The visit limit counts the entities beyond `after`, and cuts in (distance, urn) order. The deadline cuts
+          between levels (distances), and never before one level beyond `after` is known. So a continued walk always goes on.
+          INTERSECTION and `excluding` need the whole of their walks: cut, they raise LimitExceeded.
+
+        One round trip for walks and pages, one more where paths are asked for, whatever the depth and the width.
+        """
+
+    @abstractmethod
+    async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
+        """Pages of the associations among the starts and everything the walk traversed; None as in `reach`.
+
+        Both ends lie among the starts and the reached (for INTERSECTION and `excluding`: what is left of them), and
+        the walk's `via` allows it. Raises LimitExceeded where the walk cannot be finished and no `up_to` is given.
+        """
+
+    @abstractmethod
+    def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
+        """Everything in the view as first recorded, with `occurred_at` settled.
+
+        Entities by urn; then associations in their order; then revisions by entity urn and sequence. Recording them in
+        that order into an empty store gives the same digests. Streams: memory does not grow with the store. Reads one
+        moment, whatever is written meanwhile.
+        """
+
+    # -- the engine --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def ready(self) -> None:
+        """Ask the engine a real query; returns when it answered, raises Unavailable where it does not in time."""
+
+    @abstractmethod
+    async def secret(self, name: str) -> bytes:
+        """32 random bytes, made the first time a name is asked for and the same ever after, in every process."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish the write that is under way, refuse later ones with Unavailable, and let go of the engine."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
