@@ -1,0 +1,1 @@
+"""How lineage enters and leaves: the native form and OpenLineage."""

@@ -1,0 +1,1 @@
+"""From a parent record, a context and arguments to records."""

@@ -1,0 +1,1 @@
+"""The browser side: GraphiQL, served by Lineal itself."""
