@@ -48,7 +48,7 @@ def _source_form(source: Source) -> dict[str, object]:
 
 
 def _present(form: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in form.items() if value is not None and value != [] and value != {}}
+    return {key: value for key, value in form.items() if value is not None and value not in ([], {})}
 
 
 def _when(occurred_at: int | None) -> str | None:

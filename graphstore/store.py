@@ -84,8 +84,9 @@ class Reached:
     """An entity that a walk reached, with its least distance.
 
     `path` is one shortest path, from a start outwards, and empty unless asked for. Among shortest paths, going back
-    from the entity, each step takes the predecessor with the least (urn, type, role), no role before any role. Where
-    BOTH reaches an entity as ascendant and as descendant at one distance, the predecessors of both are compared.
+    from the entity, each step takes the predecessor with the least (urn, type, role), no role before any role, and of
+    two associations alike in these but opposite in direction the one with the lesser source urn. Where BOTH reaches an
+    entity as ascendant and as descendant at one distance, the predecessors of both are compared.
     """
 
     entity: Entity
@@ -98,9 +99,9 @@ class ReachPage:
     """A page of what a walk reached, in the order (distance, urn).
 
     `total` and `counts` are of all matches, on every page, or of the matches visited so far where `reasons` holds
-    VISIT_LIMIT or DEADLINE. `visited` counts the entities the walk from the starts reached so far, matching or not, each
-    once (for INTERSECTION before combining; what is walked from the excluded does not count). `end` is where a next
-    page goes on: the last item, or, where a limit cut the walk and every match so far is given, the last position
+    VISIT_LIMIT or DEADLINE. `visited` counts the entities the walk from the starts reached so far, matching or not,
+    each once (for INTERSECTION before combining; what is walked from the excluded does not count). `end` is where a
+    next page goes on: the last item, or, where a limit cut the walk and every match so far is given, the last position
     visited; None where there is nothing to go on from. `has_next`: there are more matches, or a limit cut the walk.
     """
 
@@ -141,12 +142,13 @@ class Store(ABC):
           `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
           entities of a batch count as recorded before its associations, and those before its revisions.
         - An empty batch, or one with nothing new, writes nothing and `recorded_at` is None.
+        - A batch written with POWER_LOSS, even an empty one, makes those before it survive a power loss too.
         - `returning` adds the records as read at the newest moment, in the batch's order.
 
-        Raises BatchRefused, with every problem that could be told at once: INVALID_VALUE, TOO_LARGE and SELF_ASSOCIATION
-        (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an association, a revised entity, or a
-        superseding one, neither stands nor is in the batch), IMMUTABLE_CONFLICT (naming the fields that differ),
-        IDEMPOTENCY_MISMATCH. A repeat under an idempotency key of the last 24 hours with the same fingerprint, by the
+        Raises BatchRefused, with every problem that could be told at once: INVALID_VALUE, TOO_LARGE and
+        SELF_ASSOCIATION (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an
+        association, a revised entity, or a superseding one, neither stands nor is in the batch), IMMUTABLE_CONFLICT
+        (naming the fields that differ), IDEMPOTENCY_MISMATCH. A repeat under an idempotency key of the last 24 hours with the same fingerprint, by the
         same principal, writes nothing and answers as the first sending was answered, even if racing with it; a batch
         that was refused leaves no trace of its key.
 
@@ -198,9 +200,10 @@ class Store(ABC):
           reaches, with the least of the distances. `excluding` removes what a walk with the same arguments reaches from
           the excluded, not the excluded themselves. A start given twice counts once.
         - Reasons: DEPTH where an entity that does not match `stop_at` lies at distance `depth` (what is beyond is not
-          looked up) of the walk, of either walk of BOTH, or of any start's walk of INTERSECTION; PAGE where there are matches beyond the page; VISIT_LIMIT and DEADLINE where the walk was cut.
+          looked up) of the walk, of either walk of BOTH, or of any start's walk of INTERSECTION; PAGE where
+          `has_next`; VISIT_LIMIT and DEADLINE where the walk was cut.
         - The visit limit counts the entities beyond `after`, and cuts in (distance, urn) order. The deadline cuts
-          between levels (distances), and never before one level beyond `after` is known. So a continued walk always goes on.
+          between distances, and never before one distance beyond `after` is known. So a continued walk always goes on.
           INTERSECTION and `excluding` need the whole of their walks: cut, they raise LimitExceeded.
 
         One round trip for walks and pages, one more where paths are asked for, whatever the depth and the width.

@@ -1,0 +1,44 @@
+"""Walks kept for later pages and nested fields, bounded by how much they hold."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Final
+
+from lineal.graphstore.embedded.reaching import Walked
+from lineal.graphstore.queries import Walk
+
+MOST_KEYS: Final = 4_000_000
+"""About how many keys all kept walks may hold together; some 100 bytes each."""
+
+
+class WalkCache:
+    """Least recently used goes first. A walk is kept with its view, so what is kept never goes stale."""
+
+    def __init__(self, most: int = MOST_KEYS) -> None:
+        self._most = most
+        self._kept: OrderedDict[Walk, Walked] = OrderedDict()
+        self._weights: dict[Walk, int] = {}
+        self._lock = Lock()
+
+    def get(self, walk: Walk) -> Walked | None:
+        """The walk as far as it has been walked."""
+        with self._lock:
+            if walk in self._kept:
+                self._kept.move_to_end(walk)
+            return self._kept.get(walk)
+
+    def put(self, walk: Walk, walked: Walked) -> None:
+        """Keep a walk, or count anew what it has come to hold."""
+        with self._lock:
+            self._kept[walk] = walked
+            self._kept.move_to_end(walk)
+            self._weights[walk] = walked.weight
+            while sum(self._weights.values()) > self._most:
+                oldest, _ = self._kept.popitem(last=False)
+                del self._weights[oldest]
+
+    def drop(self, walk: Walk) -> None:
+        """Forget a walk that failed half-way."""
+        with self._lock:
+            if self._kept.pop(walk, None) is not None:
+                del self._weights[walk]

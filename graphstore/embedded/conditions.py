@@ -1,0 +1,180 @@
+"""Filters as SQL conditions: exact where SQL can say them exactly, else wider, to be verified on the records.
+
+What revisions may change (status, tags, description, properties) stands folded nowhere in the database, and Unicode
+case folding is beyond SQLite; such parts are widened. Every condition is two-valued: never NULL, so that NOT holds.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from lineal.graphstore.embedded.content import packed
+from lineal.graphstore.embedded.migrations import KIND_CODES, KIND_MASK, TYPE_CODES
+from lineal.graphstore.embedded.reading import Reading, carried
+from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.kinds import LINEAGE_TYPE
+from lineal.graphstore.queries import (
+    AssociationFilter,
+    EntityFilter,
+    PropertyFilter,
+    StringFilter,
+    TimeFilter,
+)
+
+Parameter = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition with its parameters. Not `exact`: it holds for all that match and maybe for more."""
+
+    sql: str
+    parameters: tuple[Parameter, ...] = ()
+    exact: bool = True
+
+
+_WIDE = Condition("true", exact=False)
+_REVISED = "EXISTS (SELECT 1 FROM revision v WHERE v.entity = e.key)"
+
+
+def _joined(conditions: Iterable[Condition], word: str, empty: str) -> Condition:
+    parts = list(conditions)
+    if not parts:
+        return Condition(empty)
+    sql = parts[0].sql if len(parts) == 1 else "(" + f" {word} ".join(part.sql for part in parts) + ")"
+    return Condition(sql, tuple(p for part in parts for p in part.parameters), all(part.exact for part in parts))
+
+
+def _not(condition: Condition) -> Condition:
+    return Condition(f"NOT {condition.sql}", condition.parameters) if condition.exact else _WIDE
+
+
+def _among(expression: str, values: Collection[str]) -> Condition:
+    marks = ", ".join("?" * len(values))
+    return Condition(f"({expression} IS NOT NULL AND {expression} IN ({marks}))", tuple(map(str, values)))
+
+
+def _text(expression: str, where: StringFilter | None) -> Iterable[Condition]:
+    if where is None:
+        return
+    if where.exists is not None:
+        yield Condition(f"({expression} IS {'NOT ' if where.exists else ''}NULL)")
+    if where.ignore_case:
+        yield _WIDE
+        return
+    if where.eq is not None:
+        yield Condition(f"{expression} IS ?", (where.eq,))
+    if where.ne is not None:
+        yield Condition(f"({expression} IS NOT NULL AND {expression} IS NOT ?)", (where.ne,))
+    if where.in_ is not None:
+        yield _among(expression, where.in_)
+    if where.contains is not None:
+        yield Condition(f"ifnull(instr({expression}, ?) > 0, false)", (where.contains,))
+    if where.starts_with is not None:
+        given = (len(where.starts_with), where.starts_with)
+        yield Condition(f"ifnull(substr({expression}, 1, ?) = ?, false)", given)
+
+
+def _time(expression: str, where: TimeFilter | None) -> Iterable[Condition]:
+    if where is None:
+        return
+    for sign, bound in ((">", where.gt), (">=", where.gte), ("<", where.lt), ("<=", where.lte)):
+        if bound is not None:
+            yield Condition(f"{expression} {sign} ?", (bound,))
+
+
+def _property(where: PropertyFilter) -> Condition:
+    asked = (where.eq, where.ne, where.gt, where.gte, where.lt, where.lte, where.in_, where.contains)
+    if where.exists is False or (not where.exists and where.starts_with is None and not any(asked)):
+        return _WIDE
+    sql = f"(ifnull(instr(c.properties, ?) > 0, false) OR {_REVISED})"
+    return Condition(sql, (packed(where.key),), exact=False)
+
+
+def entity_condition(where: EntityFilter) -> Condition:
+    """A filter as a condition on `entity e` left joined with `entity_content c`."""
+    return _joined(_entity_parts(where), "AND", "true")
+
+
+def _entity_parts(where: EntityFilter) -> Iterable[Condition]:
+    if (codes := kind_codes(EntityFilter(where.kind, where.lineage_type))) is not None:
+        yield Condition(f"e.kind IN ({', '.join(map(str, sorted(codes)))})")
+    if where.type is not None:
+        yield _among("c.type", where.type)
+    if where.account is not None:
+        yield _among("e.account", where.account)
+    yield from _text("e.urn", where.urn)
+    yield from _text("e.name", where.name)
+    yield from _text("e.version", where.version)
+    yield from _text("c.source_uri", where.source_uri)
+    yield from _text("e.recorded_by", where.recorded_by)
+    yield from _time("e.occurred_at", where.occurred_at)
+    yield from _time("e.recorded_at", where.recorded_at)
+    if where.status is not None:
+        status = _among("c.status", where.status)
+        yield Condition(f"({status.sql} OR {_REVISED})", status.parameters, exact=False)
+    if where.tag is not None:
+        tag = _among("t.value", where.tag)
+        carries = f"EXISTS (SELECT 1 FROM json_each(ifnull(c.tags, '[]')) t WHERE {tag.sql})"
+        yield Condition(f"({carries} OR {_REVISED})", tag.parameters, exact=False)
+    if where.property is not None:
+        yield from map(_property, where.property)
+    if where.and_ is not None:
+        yield from map(entity_condition, where.and_)
+    if where.or_ is not None:
+        yield _joined(map(entity_condition, where.or_), "OR", "false")
+    if where.not_ is not None:
+        yield _not(entity_condition(where.not_))
+
+
+def association_condition(where: AssociationFilter | None) -> Condition:
+    """A filter as a condition on `association a`."""
+    return Condition("true") if where is None else _joined(_association_parts(where), "AND", "true")
+
+
+def _association_parts(where: AssociationFilter) -> Iterable[Condition]:
+    if where.type is not None:
+        yield Condition(f"a.type IN ({', '.join(str(TYPE_CODES[type]) for type in where.type)})")
+    yield from _text("nullif(a.role, '')", where.role)
+    yield from _time("a.occurred_at", where.occurred_at)
+    yield from _time("a.recorded_at", where.recorded_at)
+    if where.property:
+        yield _WIDE
+    if where.not_ is not None:
+        yield _not(association_condition(where.not_))
+
+
+def kind_codes(where: EntityFilter) -> frozenset[int] | None:
+    """The codes of the kinds that match, where the filter asks for nothing but kinds; None where it asks for more.
+
+    An empty filter asks for nothing, and gives None too.
+    """
+    if where != EntityFilter(where.kind, where.lineage_type) or where == EntityFilter():
+        return None
+    return frozenset(
+        code
+        for kind, code in KIND_CODES.items()
+        if (where.kind is None or kind in where.kind)
+        and (where.lineage_type is None or LINEAGE_TYPE[kind] in where.lineage_type)
+    )
+
+
+def matching(reading: Reading, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
+    """Those of the keys, known to exist in the view, whose entities match; in their order."""
+    if where is None or where == EntityFilter() or not keys:
+        return keys
+    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
+    if codes is not None:
+        keys = [key for key in keys if key & KIND_MASK in codes]
+        if not keys or where == EntityFilter(where.kind, where.lineage_type):
+            return keys
+    condition = entity_condition(where)
+    rows = reading.connection.execute(
+        "SELECT e.key FROM carray(?) f CROSS JOIN entity e ON e.key = f.value "
+        f"LEFT JOIN entity_content c ON c.key = e.key WHERE {condition.sql}",
+        (carried(keys), *condition.parameters),
+    )
+    found = {key for (key,) in rows}
+    if not condition.exact:
+        entities = reading.entities(found)
+        found = {key for key, entity in entities.items() if matches_entity(entity, where)}
+    return [key for key in keys if key in found]

@@ -1,0 +1,95 @@
+"""Opening SQLite so that what it acknowledges is there after a power loss, and refusing what could not keep that."""
+
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from lineal.graphstore.embedded.migrations import APPLICATION_ID, MIGRATIONS
+from lineal.graphstore.errors import StoreUnusable, Unavailable
+
+OLDEST_SQLITE: Final = (3, 51, 3)
+"""SQLite before this can corrupt a WAL database that several connections use (the WAL-reset bug)."""
+BUSY_MILLISECONDS: Final = 20_000
+FULL: Final = 2
+NORMAL: Final = 1
+
+
+def connect(path: str) -> apsw.Connection:
+    """One connection with the settings that durability rests on, each read back.
+
+    Raises StoreUnusable where SQLite is too old or the file is not a Lineal store of a version this code knows, and
+    apsw's own errors where the file cannot be read.
+    """
+    version = tuple(map(int, apsw.sqlite_lib_version().split(".")))
+    if version < OLDEST_SQLITE:
+        raise StoreUnusable(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt a database that several connections use: "
+            "install apsw 3.51.3 or later"
+        )
+    connection = apsw.Connection(path)
+    try:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        _refuse_foreign(connection, path)
+        if path != ":memory:" and connection.pragma("journal_mode", "wal") != "wal":
+            raise StoreUnusable(f"{path} lies where SQLite cannot use a write-ahead log: move it to a local disk")
+        connection.pragma("cache_size", -64 * 1024)
+        connection.pragma("temp_store", 2)
+        set_synchronous(connection, FULL)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def set_synchronous(connection: apsw.Connection, level: int) -> None:
+    """Set how far a commit goes down before it counts, and read it back."""
+    connection.pragma("synchronous", level)
+    if (found := connection.pragma("synchronous")) != level:
+        raise Unavailable(f"SQLite holds synchronous={found} where {level} was set: nothing can be acknowledged")
+
+
+def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
+    try:
+        application, version = connection.pragma("application_id"), connection.pragma("user_version")
+        is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0] == 0
+    except apsw.NotADBError:
+        raise StoreUnusable(f"{path} is not an SQLite database: name another file with --store") from None
+    if is_empty and application == 0:
+        return
+    if application != APPLICATION_ID:
+        raise StoreUnusable(f"{path} is an SQLite database, but not a Lineal store: name another file with --store")
+    if version > len(MIGRATIONS):
+        raise StoreUnusable(
+            f"{path} was written by a newer Lineal (schema {version}; this one knows up to {len(MIGRATIONS)}): "
+            "upgrade Lineal, or open another store"
+        )
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring the database to the newest schema, each step in a transaction, however many servers start at once."""
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = connection.pragma("user_version")
+            if version >= len(MIGRATIONS):
+                connection.execute("COMMIT")
+                return
+            connection.execute(MIGRATIONS[version])
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", version + 1)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def sqlite_path(path: str) -> str:
+    """The path, checked to lie in a directory that exists. Raises StoreUnusable."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise StoreUnusable(f"the directory {folder} does not exist: create it, or name another file with --store")
+    if Path(path).is_dir():
+        raise StoreUnusable(f"{path} is a directory: name a file in it with --store")
+    return path

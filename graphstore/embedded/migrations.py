@@ -1,0 +1,150 @@
+"""The database schema, as numbered migrations.
+
+An entity's `key` is its sequence number times 64 plus the code of its kind, so that kinds are filtered and counted on
+the keys themselves. `role` is '' where an association has none (an empty role is refused). Content stands apart from
+identity: a later eraser removes content and leaves identity, digest, times and recorder.
+"""
+
+from typing import Final
+
+from lineal.graphstore.kinds import AssociationType, EntityKind
+
+APPLICATION_ID: Final = 0x4C4E4C31
+"""Marks a file as a Lineal store ("LNL1")."""
+
+# Codes are in the database: only ever append.
+KIND_CODES: Final = {
+    kind: code
+    for code, kind in enumerate(
+        map(
+            EntityKind,
+            "EXPERIMENT TRIAL TRIAL_COMPONENT DATASET FEATURE_GROUP FEATURE MODEL MODEL_VERSION CHECKPOINT IMAGE CODE "
+            "LIBRARY ENVIRONMENT SERVICE PARAMETERS REPORT OUTPUT TEMPLATE ARTIFACT TRAINING_JOB PROCESSING_JOB "
+            "TRANSFORM_JOB PIPELINE_EXECUTION DEPLOYMENT APPROVAL ACTION ENDPOINT MODEL_GROUP PIPELINE PROJECT "
+            "CONTEXT".split(),
+        )
+    )
+}
+KINDS: Final = tuple(KIND_CODES)
+KIND_BITS: Final = 6
+KIND_MASK: Final = (1 << KIND_BITS) - 1
+
+# In the order of their names, which is the order associations are listed in.
+TYPES: Final = tuple(sorted(AssociationType))
+TYPE_CODES: Final = {type: code for code, type in enumerate(TYPES)}
+SAME_AS: Final = TYPE_CODES[AssociationType.SAME_AS]
+
+_RECORDED = (
+    "batch",
+    "entity",
+    "entity_content",
+    "association",
+    "association_content",
+    "revision",
+    "revision_content",
+)
+
+_FIRST = f"""
+CREATE TABLE batch (recorded_at INTEGER PRIMARY KEY, recorded_by TEXT NOT NULL) STRICT;
+
+CREATE TABLE entity (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    urn TEXT NOT NULL UNIQUE,
+    account TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT,
+    occurred_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    recorded_by TEXT NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
+CREATE INDEX entity_by_kind ON entity (kind, urn);
+CREATE INDEX entity_by_name ON entity (account, kind, name, occurred_at DESC, urn);
+
+CREATE TABLE entity_content (
+    key INTEGER PRIMARY KEY,
+    type TEXT,
+    description TEXT,
+    status TEXT,
+    tags TEXT,
+    source_uri TEXT,
+    source TEXT,
+    properties TEXT
+) STRICT;
+
+CREATE TABLE association (
+    source INTEGER NOT NULL,
+    type INTEGER NOT NULL,
+    destination INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    recorded_by TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (source, type, destination, role)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX association_upstream ON association (destination, type, source, role);
+CREATE INDEX association_same_as ON association (destination, source) WHERE type = {SAME_AS};
+
+CREATE TABLE association_content (
+    source INTEGER NOT NULL,
+    type INTEGER NOT NULL,
+    destination INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    properties TEXT NOT NULL,
+    PRIMARY KEY (source, type, destination, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revision (
+    entity INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    recorded_by TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (entity, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revision_content (
+    entity INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    status TEXT,
+    tags TEXT,
+    description TEXT,
+    properties TEXT,
+    removed TEXT,
+    superseded_by TEXT,
+    PRIMARY KEY (entity, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE property_key (
+    key TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    PRIMARY KEY (key, kind, recorded_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotency (
+    principal TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    kept_at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (principal, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_age ON idempotency (kept_at);
+
+CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+""" + "".join(
+    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, 'nothing recorded is ever changed'); END;\n"
+    for table in _RECORDED
+    for verb in ("UPDATE", "DELETE")
+)
+
+MIGRATIONS: Final = (_FIRST,)
+"""Each brings a database from the version of its index to the next; `user_version` counts them."""

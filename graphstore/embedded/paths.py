@@ -1,0 +1,64 @@
+"""One shortest path to each of some reached entities, traced back level by level for all of them at once."""
+
+from collections import defaultdict
+
+from lineal.graphstore.embedded.migrations import SAME_AS
+from lineal.graphstore.embedded.reading import AssociationKey, Reading
+from lineal.graphstore.embedded.walks import OneWay
+from lineal.graphstore.records import Association
+
+Open = tuple[int, ...]
+"""The walks, by index, in which a trail may still go back."""
+State = tuple[int, Open]
+Trail = tuple[AssociationKey, State]
+
+
+def shortest_paths(
+    reading: Reading, ways: list[OneWay], targets: list[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[Association, ...]]:
+    """For each (key, least distance): the associations from a start outwards, by the tie rule of `Reached`."""
+    trails: dict[tuple[int, State], Trail] = {}
+    begins = {}
+    wanted: defaultdict[int, set[State]] = defaultdict(set)
+    for key, level in targets:
+        state = (key, tuple(index for index, way in enumerate(ways) if way.distance.get(key) == level))
+        begins[key, level] = state
+        wanted[level].add(state)
+    for level in range(max(wanted, default=0), 0, -1):
+        for state, trail in _one_back(reading, ways, level, wanted[level]).items():
+            trails[level, state] = trail
+            if level > 1:
+                wanted[level - 1].add(trail[1])
+    records = reading.associations({association for association, _ in trails.values()})
+    paths = {}
+    for (key, level), state in begins.items():
+        path = []
+        for at in range(level, 0, -1):
+            association, state = trails[at, state]
+            path.append(records[association])
+        paths[key, level] = tuple(path[::-1])
+    return paths
+
+
+def _one_back(reading: Reading, ways: list[OneWay], level: int, states: set[State]) -> dict[State, Trail]:
+    behind: defaultdict[tuple[int, int], list[tuple[int, AssociationKey]]] = defaultdict(list)
+    for index, way in enumerate(ways):
+        keys = {key for key, open_ways in states if index in open_ways}
+        if not keys:
+            continue
+        for near, far, association in way.crossings.reversed().crossed(reading, keys):
+            returns_over_same_as = near in way.starts and association[1] == SAME_AS
+            if way.before(far, level) and not returns_over_same_as:
+                behind[near, index].append((far, association))
+    urns = reading.urns({far for crossings in behind.values() for far, _ in crossings} | {key for key, _ in states})
+    trails = {}
+    for key, open_ways in states:
+        choices = [
+            ((urns[far], association[1], association[3], urns[association[0]]), far, association, index)
+            for index in open_ways
+            for far, association in behind[key, index]
+        ]
+        rank, far, association, _ = min(choices)
+        still_open = tuple(sorted({index for other, _, _, index in choices if other == rank}))
+        trails[key, open_ways] = (association, (far, still_open))
+    return trails

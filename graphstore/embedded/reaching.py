@@ -1,0 +1,210 @@
+"""Pages of what walks reach: limits, filters, order, and what a page shows."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+from typing import Protocol
+
+from lineal.graphstore.embedded.conditions import matching
+from lineal.graphstore.embedded.migrations import KIND_MASK, KINDS
+from lineal.graphstore.embedded.paths import shortest_paths
+from lineal.graphstore.embedded.reading import AssociationKey, Reading
+from lineal.graphstore.embedded.walks import Crossings, OneWay, Steps
+from lineal.graphstore.errors import LimitExceeded
+from lineal.graphstore.kinds import Combine, EntityKind, IncompleteReason, LineageDirection
+from lineal.graphstore.queries import EntityFilter, Limits, Reach, ReachPosition, Walk
+from lineal.graphstore.store import Reached, ReachPage
+
+
+class Levels(Protocol):
+    """What is reached, level by level: `levels[d]` holds the keys at distance d."""
+
+    @property
+    def levels(self) -> Sequence[Collection[int]]: ...
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def cut_at_depth(self) -> bool: ...
+    def advance(self, reading: Reading) -> None: ...
+
+
+class Combined:
+    """What is left of finished walks after INTERSECTION and `excluding`."""
+
+    finished = True
+
+    def __init__(self, reading: Reading, each: list[Steps], excluded: Steps | None, limits: Limits) -> None:
+        deadline = monotonic() + limits.seconds
+        for steps in [*each, *([excluded] if excluded else [])]:
+            visited = 0
+            while not steps.finished:
+                steps.advance(reading)
+                visited += len(steps.levels[-1])
+                if visited > limits.visits or monotonic() > deadline:
+                    raise LimitExceeded(
+                        f"an INTERSECTION, or a query with `excluding`, needs the whole of its walks, and one passed "
+                        f"the limit of {limits.visits} entities or {limits.seconds:g} seconds: ask with a smaller "
+                        "depth, a stopAt or a via, or raise the limit in the server's settings"
+                    )
+        distances = [_distances(steps) for steps in each]
+        common = set.intersection(*(set(distance) for distance in distances))
+        if excluded is not None:
+            common -= _distances(excluded).keys()
+        self.visited = len(set().union(*distances))
+        self.cut_at_depth = any(steps.cut_at_depth for steps in each)
+        levels: list[list[int]] = [[] for _ in range(max(len(steps.levels) for steps in each))]
+        for key in common:
+            levels[min(distance[key] for distance in distances)].append(key)
+        self.levels: Sequence[Collection[int]] = levels
+
+    def advance(self, reading: Reading) -> None:
+        raise AssertionError("a finished walk has nothing further")
+
+
+def _distances(steps: Steps) -> dict[int, int]:
+    return {key: level for level, keys in enumerate(steps.levels) for key in keys}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How far an answer goes: whole levels up to `last`, of which the last may be cut after the urn `until`."""
+
+    last: int
+    until: str | None
+    reason: IncompleteReason | None
+
+
+class Walked:
+    """A walk as far as it has been walked, with what was worked out of it; shared by pages, one at a time."""
+
+    def __init__(self, reading: Reading, walk: Walk, starts: list[int], excluded: list[int]) -> None:
+        self.walk = walk
+        self.starts = frozenset(starts)
+        self.lock = Lock()
+        groups = [[start] for start in starts] if walk.combine is Combine.INTERSECTION else [starts]
+        each = [self._steps(group) for group in groups]
+        self.ways = [way for steps in each for way in steps.ways]
+        self.source: Levels = each[0]
+        self.visited: int | None = None
+        if len(each) > 1 or excluded:
+            combined = Combined(reading, each, self._steps(excluded) if excluded else None, walk.limits)
+            self.source, self.visited = combined, combined.visited
+        self._ordered: dict[tuple[EntityFilter | None, int], list[tuple[str, int]]] = {}
+        self._matched: dict[tuple[EntityFilter | None, int], Collection[int]] = {}
+        self.associations: dict[ReachPosition | None, list[AssociationKey]] = {}
+
+    def _steps(self, starts: list[int]) -> Steps:
+        walk = self.walk
+        ways = [walk.direction]
+        if walk.direction is LineageDirection.BOTH:
+            ways = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
+        return Steps([OneWay(starts, Crossings(way, walk.via), walk.depth, walk.stop_at) for way in ways])
+
+    @property
+    def weight(self) -> int:
+        """About how many keys this holds."""
+        held = sum(map(len, self.source.levels)) + sum(map(len, self._ordered.values()))
+        return 64 + 2 * held + sum(map(len, self.associations.values()))
+
+    def ordered(self, reading: Reading, where: EntityFilter | None, level: int) -> list[tuple[str, int]]:
+        """The (urn, key) of a level's matches, by urn."""
+        found = self._ordered.get((where, level))
+        if found is None:
+            urns = reading.urns(self.matched(reading, where, level))
+            found = self._ordered[where, level] = sorted((urn, key) for key, urn in urns.items())
+        return found
+
+    def matched(self, reading: Reading, where: EntityFilter | None, level: int) -> Collection[int]:
+        """The keys of a level that match."""
+        if where is None:
+            return self.source.levels[level]
+        found = self._matched.get((where, level))
+        if found is None:
+            found = self._matched[where, level] = matching(reading, self.source.levels[level], where)
+        return found
+
+    def known(self, reading: Reading, after: ReachPosition | None, limits: Limits) -> Known:
+        """Walk on until everything is walked or a limit cuts."""
+        source, deadline = self.source, monotonic() + limits.seconds
+        first = after.distance if after else 1
+        beyond, level = 0, first
+        while True:
+            while len(source.levels) <= level and not source.finished:
+                if len(source.levels) > first + 1 and monotonic() > deadline:
+                    return Known(level - 1, None, IncompleteReason.DEADLINE)
+                source.advance(reading)
+            if len(source.levels) <= level:
+                return Known(len(source.levels) - 1, None, None)
+            size = len(source.levels[level])
+            if after and level == first:
+                size = sum(urn > after.urn for urn, _ in self.ordered(reading, None, level))
+            if beyond + size > limits.visits:
+                urns = [urn for urn, _ in self.ordered(reading, None, level)]
+                past = [urn for urn in urns if urn > after.urn] if after and level == first else urns
+                room = limits.visits - beyond
+                if room == 0:
+                    return Known(level - 1, None, IncompleteReason.VISIT_LIMIT)
+                return Known(level, past[room - 1], IncompleteReason.VISIT_LIMIT)
+            beyond += size
+            level += 1
+
+    def level_keys(self, reading: Reading, where: EntityFilter | None, level: int, known: Known) -> Collection[int]:
+        """The matches of a level within what is known."""
+        if level == known.last and known.until is not None:
+            return [key for urn, key in self.ordered(reading, where, level) if urn <= known.until]
+        return self.matched(reading, where, level)
+
+
+def reach_page(reading: Reading, walked: Walked, question: Reach) -> ReachPage:
+    """One page of a walk."""
+    where = question.where if question.where != EntityFilter() else None
+    after, first = question.after, question.first
+    known = walked.known(reading, after, question.walk.limits)
+    counter: Counter[int] = Counter()
+    visited = 0
+    for level in range(1, known.last + 1):
+        counter.update(key & KIND_MASK for key in walked.level_keys(reading, where, level, known))
+        visited += len(walked.level_keys(reading, None, level, known))
+    chosen: list[tuple[int, str, int]] = []
+    for level in range(after.distance if after else 1, known.last + 1):
+        if len(chosen) > first:
+            break
+        if not walked.matched(reading, where, level):
+            continue
+        for urn, key in walked.ordered(reading, where, level):
+            if len(chosen) > first or (level == known.last and known.until is not None and urn > known.until):
+                break
+            if after is None or level > after.distance or urn > after.urn:
+                chosen.append((level, urn, key))
+    more, chosen = len(chosen) > first, chosen[:first]
+    end = ReachPosition(chosen[-1][0], chosen[-1][1]) if chosen else None
+    if known.reason is not None and not more:
+        end = _last_visited(reading, walked, known) or after
+    has_next = more or known.reason is not None
+    reasons = {known.reason} if known.reason else set()
+    if has_next:
+        reasons.add(IncompleteReason.PAGE)
+    if walked.source.cut_at_depth and known.reason is None:
+        reasons.add(IncompleteReason.DEPTH)
+    entities = reading.entities([key for _, _, key in chosen])
+    targets = [(key, level) for level, _, key in chosen] if question.with_paths else []
+    paths = shortest_paths(reading, walked.ways, targets)
+    items = tuple(Reached(entities[key], level, paths.get((key, level), ())) for level, _, key in chosen)
+    if walked.visited is not None:
+        visited = walked.visited
+    return ReachPage(items, counter.total(), kinds(counter), has_next, end, frozenset(reasons), visited)
+
+
+def kinds(counter: Mapping[int, int]) -> dict[EntityKind, int]:
+    """Counts by kind, in the order of kinds, from counts by code."""
+    by_kind = {KINDS[code]: count for code, count in counter.items()}
+    return {kind: by_kind[kind] for kind in EntityKind if kind in by_kind}
+
+
+def _last_visited(reading: Reading, walked: Walked, known: Known) -> ReachPosition | None:
+    if known.until is not None:
+        return ReachPosition(known.last, known.until)
+    ordered = walked.ordered(reading, None, known.last)
+    return ReachPosition(known.last, ordered[-1][0]) if ordered else None

@@ -1,0 +1,156 @@
+"""The one writer of a process: transactions that are acknowledged only when they are down."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import apsw
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore.batches import Batch, Idempotency, Recorded
+from lineal.graphstore.embedded.connections import FULL, NORMAL, set_synchronous
+from lineal.graphstore.embedded.database import Database
+from lineal.graphstore.embedded.migrations import MIGRATIONS, TYPE_CODES
+from lineal.graphstore.embedded.reading import AssociationKey, Reading, newest
+from lineal.graphstore.embedded.recording import KEPT_MICROSECONDS, Outcome, Recording, now
+from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Problem, ProblemCode, Unavailable
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.store import Durability
+from lineal.graphstore.urns import entity_id
+
+Result = TypeVar("Result")
+
+_OUTCOME_UNKNOWN: Final = (
+    "the commit failed so that the batch may or may not be there: send it again, with the same idempotency key"
+)
+_NOTHING_WRITTEN: Final = "the disk failed before the commit, and nothing was written: check its room, then send again"
+_LOCKED: Final = "another process holds the database for writing, and nothing was written: send again"
+
+
+class Writer:
+    """Writes batches on the thread that calls it, one at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._failed = False
+        self._unsynced = False
+
+    def record(
+        self,
+        batch: Batch,
+        urns: list[str],
+        by: str,
+        idempotency: Idempotency | None,
+        durability: Durability,
+        returning: bool,
+    ) -> Recorded:
+        """The verb of the contract, for a batch that has been checked."""
+
+        def write(connection: apsw.Connection) -> tuple[Outcome, Recorded]:
+            outcome = self._known(connection, by, idempotency)
+            if outcome is None:
+                outcome = Recording(connection, batch, urns, by).run()
+                self._keep(connection, by, idempotency, outcome)
+            return outcome, self._recorded(connection, batch, urns, outcome, returning)
+
+        if not (batch.entities or batch.associations or batch.revisions or self._unsynced):
+            return Recorded(None, (), (), ())
+        return self._transaction(write, durability)[1]
+
+    def secret(self, name: str, fresh: bytes) -> bytes:
+        """The secret of a name, made of `fresh` where there is none."""
+
+        def write(connection: apsw.Connection) -> bytes:
+            connection.execute("INSERT INTO secret VALUES (?, ?) ON CONFLICT DO NOTHING", (name, fresh))
+            value: bytes = connection.execute("SELECT value FROM secret WHERE name = ?", (name,)).get
+            return value
+
+        return self._transaction(write, Durability.POWER_LOSS)
+
+    def _transaction(self, write: Callable[[apsw.Connection], Result], durability: Durability) -> Result:
+        if self._failed:
+            self._database.mend()
+            self._failed = False
+        try:
+            with self._database.lend() as connection:
+                set_synchronous(connection, NORMAL if durability is Durability.CRASH else FULL)
+                result = self._committed(connection, write)
+                set_synchronous(connection, FULL)
+                return result
+        except apsw.BusyError as error:
+            raise Unavailable(_LOCKED) from error
+        except apsw.Error as error:
+            self._failed = True
+            raise Unavailable(f"{_NOTHING_WRITTEN} ({error})") from error
+
+    def _committed(self, connection: apsw.Connection, write: Callable[[apsw.Connection], Result]) -> Result:
+        full = connection.pragma("synchronous") == FULL
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = write(connection)
+            if full and self._unsynced:
+                # A commit that changes nothing would sync nothing, and this one answers for those before it.
+                connection.pragma("user_version", len(MIGRATIONS))
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        try:
+            connection.execute("COMMIT")
+        except apsw.Error as error:
+            self._failed = True
+            raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
+        self._unsynced = not full
+        return result
+
+    def _known(self, connection: apsw.Connection, by: str, idempotency: Idempotency | None) -> Outcome | None:
+        if idempotency is None:
+            return None
+        connection.execute("DELETE FROM idempotency WHERE kept_at <= ?", (now() - KEPT_MICROSECONDS,))
+        rows = connection.execute(
+            "SELECT fingerprint, outcome FROM idempotency WHERE principal = ? AND key = ?",
+            (by, idempotency.key),
+        ).fetchall()
+        if not rows:
+            return None
+        fingerprint, outcome = map(str, rows[0])
+        if fingerprint != idempotency.fingerprint:
+            sentence = "This idempotencyKey was used for another request in the last 24 hours: use a new one."
+            raise BatchRefused((Problem(ProblemCode.IDEMPOTENCY_MISMATCH, sentence, ("idempotencyKey",)),))
+        return Outcome.unpacked(outcome)
+
+    def _keep(self, connection: apsw.Connection, by: str, idempotency: Idempotency | None, outcome: Outcome) -> None:
+        if idempotency is not None:
+            row = (by, idempotency.key, idempotency.fingerprint, now(), outcome.packed())
+            connection.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
+
+    def _recorded(
+        self, connection: apsw.Connection, batch: Batch, urns: list[str], outcome: Outcome, returning: bool
+    ) -> Recorded:
+        flags = (tuple(outcome.entities), tuple(outcome.associations), tuple(outcome.revisions))
+        if not returning:
+            return Recorded(outcome.recorded_at, *flags)
+        reading = Reading(connection, View(EVERYTHING, AsOf(newest(connection))))
+        named = {urn: entity_id(urn) for urn in urns}
+        for association in batch.associations:
+            named |= {urn: entity_id(urn) for urn in (association.source, association.destination)}
+        named |= {revision.entity: entity_id(revision.entity) for revision in batch.revisions}
+        keys = reading.keys_of(named.values())
+        entities = reading.entities([keys[named[urn]] for urn in urns])
+        triples: list[AssociationKey] = [
+            (keys[named[a.source]], TYPE_CODES[a.type], keys[named[a.destination]], a.role or "")
+            for a in batch.associations
+        ]
+        associations = reading.associations(set(triples))
+        revised = [keys[named[revision.entity]] for revision in batch.revisions]
+        revisions = {
+            (key, revision.sequence): revision
+            for key, found in (reading.revisions(set(revised)) if revised else {}).items()
+            for revision in found
+        }
+        return Recorded(
+            outcome.recorded_at,
+            *flags,
+            entities=tuple(entities[keys[named[urn]]] for urn in urns),
+            associations=tuple(associations[triple] for triple in triples),
+            revisions=tuple(revisions[key, sequence] for key, sequence in zip(revised, outcome.sequences, strict=True)),
+        )
