@@ -204,8 +204,7 @@ class Reach:
 class ReachAssociations:
     """A page of the associations among the starts and everything a walk traversed, allowed by its `via`.
 
-    `up_to` is the position its `reach` ended at, where a limit cut that walk short: what lies beyond is left out here
-    too.
+    `up_to` is the `cut_at` of the page it belongs to: what lies beyond is left out here too.
     """
 
     walk: Walk

@@ -7,7 +7,7 @@ of one moment however deep it goes.
 from dataclasses import dataclass, field
 
 from lineal.auth.scopes import Scope
-from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, SourceIdType
+from lineal.graphstore.kinds import LINEAGE_TYPE, AssociationType, EntityKind, EntityStatus, LineageType, SourceIdType
 from lineal.graphstore.values import Property
 
 
@@ -71,6 +71,11 @@ class Entity:
     recorded_by: str
     digest: str
     view: View = field(compare=False, repr=False)
+
+    @property
+    def lineage_type(self) -> LineageType:
+        """The family its kind belongs to."""
+        return LINEAGE_TYPE[self.kind]
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ class ReachPage:
     end: ReachPosition | None
     reasons: frozenset[IncompleteReason]
     visited: int
+    cut_at: ReachPosition | None = None
+    """The last position visited, where a limit cut the walk; what lies beyond is in no count."""
 
 
 class Store(ABC):
@@ -148,9 +150,11 @@ class Store(ABC):
         Raises BatchRefused, with every problem that could be told at once: INVALID_VALUE, TOO_LARGE and
         SELF_ASSOCIATION (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an
         association, a revised entity, or a superseding one, neither stands nor is in the batch), IMMUTABLE_CONFLICT
-        (naming the fields that differ), IDEMPOTENCY_MISMATCH. A repeat under an idempotency key of the last 24 hours with the same fingerprint, by the
-        same principal, writes nothing and answers as the first sending was answered, even if racing with it; a batch
-        that was refused leaves no trace of its key.
+        (naming the fields that differ), IDEMPOTENCY_MISMATCH.
+
+        A repeat under an idempotency key of the last 24 hours with the same fingerprint, by the same principal, writes
+        nothing and answers as the first sending was answered, even if racing with it; a batch that was refused leaves
+        no trace of its key.
 
         Raises OutcomeUnknown where a commit failed so that the batch may or may not be there.
         """

@@ -40,6 +40,12 @@ class Property:
     type: PropertyType
     value: Json
 
+    @property
+    def shown(self) -> Json:
+        """The value as JSON shows it: a timestamp as RFC 3339 text, all else as it is."""
+        is_time = self.type is PropertyType.TIMESTAMP and isinstance(self.value, int)
+        return format_timestamp(self.value) if is_time else self.value  # type: ignore[arg-type]
+
 
 def parse_timestamp(text: str) -> int:
     """Microseconds of an RFC 3339 date-time; its offset is required, digits beyond microseconds are cut off.
@@ -177,6 +183,8 @@ def json_problem(value: Json, depth: int = 0) -> str | None:
 
 def value_problem(type: PropertyType, value: Json) -> str | None:
     """What is wrong with a property's value under its type, as a sentence's end, or None."""
+    if value is None:
+        return "is null, which is no value: leave the property out"
     problem = json_problem(value)
     if problem or type is not PropertyType.JSON:
         return problem

@@ -180,8 +180,9 @@ def reach_page(reading: Reading, walked: Walked, question: Reach) -> ReachPage:
                 chosen.append((level, urn, key))
     more, chosen = len(chosen) > first, chosen[:first]
     end = ReachPosition(chosen[-1][0], chosen[-1][1]) if chosen else None
-    if known.reason is not None and not more:
-        end = _last_visited(reading, walked, known) or after
+    cut_at = _last_visited(reading, walked, known) if known.reason is not None else None
+    if cut_at is not None and not more:
+        end = cut_at
     has_next = more or known.reason is not None
     reasons = {known.reason} if known.reason else set()
     if has_next:
@@ -194,7 +195,7 @@ def reach_page(reading: Reading, walked: Walked, question: Reach) -> ReachPage:
     items = tuple(Reached(entities[key], level, paths.get((key, level), ())) for level, _, key in chosen)
     if walked.visited is not None:
         visited = walked.visited
-    return ReachPage(items, counter.total(), kinds(counter), has_next, end, frozenset(reasons), visited)
+    return ReachPage(items, counter.total(), kinds(counter), has_next, end, frozenset(reasons), visited, cut_at)
 
 
 def kinds(counter: Mapping[int, int]) -> dict[EntityKind, int]:

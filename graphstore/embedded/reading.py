@@ -65,7 +65,7 @@ class Reading:
 
     def keys(self, statement: str, parameters: tuple[object, ...] = ()) -> list[int]:
         """The keys that a statement selects as its first column, in its order."""
-        rows: list[tuple[Any, ...]] = self.connection.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
+        rows: list[tuple[Any, ...]] = self.connection.execute(statement, parameters).fetchall()
         return [row[0] for row in rows]
 
     def keys_of(self, ids: Collection[str]) -> dict[str, int]:

@@ -1,0 +1,136 @@
+"""Entities by id, by urn, by what they are; their versions, histories and associations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lineal.graphstore.kinds import EntityKind, LineageDirection
+from lineal.graphstore.queries import (
+    AssociationPosition,
+    AssociationsOf,
+    EntityFilter,
+    EntityOrder,
+    EntityPosition,
+    Find,
+    HistoryOf,
+    PropertyKeys,
+    RevisionPosition,
+    StringFilter,
+)
+from lineal.graphstore.records import Association, Entity, Revision, View
+from lineal.graphstore.urns import entity_id
+from lineal.resolvers.context import Context
+from lineal.resolvers.cursors import as_of_cursor, cursors
+from lineal.resolvers.errors import BadInput
+from lineal.resolvers.filters import association_filter, entity_filter
+from lineal.resolvers.pages import MOST, Connection, checked_count, checked_first, connection
+
+
+async def node(context: Context, id: str) -> Entity | None:
+    """The entity of an id; None where there is none to be seen."""
+    return await context.loaders.entity.load((await context.view(), id))
+
+
+async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Entity | None]:
+    """The entities of some ids, in their order."""
+    checked_count("ids", ids)
+    view = await context.view()
+    return await context.loaders.entity.load_many([(view, id) for id in ids])
+
+
+async def entity(context: Context, urn: str) -> Entity | None:
+    """The entity of a urn; None where there is none to be seen."""
+    return await node(context, entity_id(urn))
+
+
+async def entities(
+    context: Context, where: Any, first: int | None, after: str | None, kind: EntityKind | None = None
+) -> Connection[Entity]:
+    """The entities that match, by urn; `kind` is what a typed connection asks besides."""
+    asked = entity_filter(where) or EntityFilter()
+    if kind is not None:
+        asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
+    question = Find(await context.view(), asked, EntityOrder.URN, checked_first(first, 20, MOST))
+    return await _found(context, "entities", question, after)
+
+
+async def versions(context: Context, parent: Entity, first: int | None, after: str | None) -> Connection[Entity]:
+    """The entities of the same account, kind and name, the newest first."""
+    same = EntityFilter(kind=(parent.kind,), account=(parent.account,), name=StringFilter(eq=parent.name))
+    question = Find(parent.view, same, EntityOrder.NEWEST, checked_first(first, 20, MOST))
+    return await _found(context, "versions", question, after)
+
+
+async def _found(context: Context, field: str, question: Find, after: str | None) -> Connection[Entity]:
+    made = cursors(context.cursor_key, field, question.view, question.where)
+    position = None
+    view = question.view
+    if after is not None:
+        made, position = made.read(after, EntityPosition)
+        view = as_of_cursor(view, made)
+    page = await context.loaders.find.load(Find(view, question.where, question.order, question.first, position))
+    return connection(
+        page.items,
+        lambda entity: made.make(EntityPosition(entity.urn, entity.occurred_at)),
+        page.has_next,
+        page.total,
+        page.counts,
+    )
+
+
+async def property_keys(context: Context, starts_with: str, kind: EntityKind | None, first: int | None) -> list[str]:
+    """Property keys that start with a text."""
+    size = checked_first(first, 20, MOST)
+    return await context.store.property_keys(PropertyKeys(await context.view(), starts_with, kind, size))
+
+
+async def history(context: Context, parent: Entity, first: int | None, after: str | None) -> Connection[Revision]:
+    """An entity's revisions, in the order they fold in."""
+    made = cursors(context.cursor_key, "history", parent.view, parent.id)
+    position, view = None, parent.view
+    if after is not None:
+        made, position = made.read(after, RevisionPosition)
+        view = as_of_cursor(view, made)
+    question = HistoryOf(view, parent.id, checked_first(first, 20, MOST), position)
+    page = await context.loaders.history.load(question)
+    return connection(
+        page.items,
+        lambda each: made.make(RevisionPosition(each.occurred_at, each.rank, each.sequence)),
+        page.has_next,
+        page.total,
+    )
+
+
+async def superseding(context: Context, parent: Revision) -> Entity | None:
+    """The entity that a revision says takes its place."""
+    if parent.superseded_by is None:
+        return None
+    return await context.loaders.entity.load((parent.view, entity_id(parent.superseded_by)))
+
+
+async def associations(
+    context: Context, parent: Entity, direction: LineageDirection | None, via: Any, first: int | None, after: str | None
+) -> Connection[Association]:
+    """The associations of an entity that a traversal would cross from it."""
+    way, asked = direction or LineageDirection.BOTH, association_filter(via)
+    made = cursors(context.cursor_key, "associations", parent.view, parent.id, way, asked)
+    position, view = None, parent.view
+    if after is not None:
+        made, position = made.read(after, AssociationPosition)
+        view = as_of_cursor(view, made)
+    question = AssociationsOf(view, parent.id, way, asked, checked_first(first, 20, MOST), position)
+    page = await context.loaders.associations.load(question)
+    return connection(page.items, lambda each: made.make(place_of(each)), page.has_next, page.total)
+
+
+def place_of(association: Association) -> AssociationPosition:
+    """Where an association stands in the order of associations."""
+    ends = (association.source_urn, association.destination_urn)
+    return AssociationPosition(*ends, association.type, association.role)
+
+
+async def end(context: Context, view: View, id: str) -> Entity:
+    """An end of an association that the view shows, and which it therefore shows too."""
+    found = await context.loaders.entity.load((view, id))
+    if found is None:
+        raise BadInput("an end of this association is no longer to be seen: ask again")
+    return found

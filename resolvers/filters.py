@@ -1,0 +1,130 @@
+"""Filters as given in GraphQL, turned into the store's frozen ones."""
+
+from typing import Any, Final
+
+from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.queries import (
+    AssociationFilter,
+    EntityFilter,
+    Operand,
+    PropertyFilter,
+    StringFilter,
+    TimeFilter,
+)
+from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, canonical_json, json_problem
+from lineal.resolvers.errors import BadInput
+
+ABSENT: Final = object()
+"""What an input holds where nothing was given, so that a null can be told from it."""
+
+
+def entity_filter(given: Any) -> EntityFilter | None:
+    """An EntityFilter input, or None."""
+    if given is None:
+        return None
+    return EntityFilter(
+        kind=_words(given.kind),
+        lineage_type=_words(given.lineage_type),
+        type=_words(given.type),
+        account=_words(given.account),
+        urn=string_filter("urn", given.urn),
+        name=string_filter("name", given.name),
+        version=string_filter("version", given.version),
+        source_uri=string_filter("sourceUri", given.source_uri),
+        status=_words(given.status),
+        tag=_words(given.tag),
+        occurred_at=time_filter("occurredAt", given.occurred_at),
+        recorded_at=time_filter("recordedAt", given.recorded_at),
+        recorded_by=string_filter("recordedBy", given.recorded_by),
+        property=_properties(given.property),
+        and_=None if given.and_ is None else tuple(_nested(each) for each in given.and_),
+        or_=None if given.or_ is None else tuple(_nested(each) for each in given.or_),
+        not_=entity_filter(given.not_),
+    )
+
+
+def association_filter(given: Any) -> AssociationFilter | None:
+    """An AssociationFilter input, or None."""
+    if given is None:
+        return None
+    return AssociationFilter(
+        type=_words(given.type),
+        role=string_filter("role", given.role),
+        occurred_at=time_filter("occurredAt", given.occurred_at),
+        recorded_at=time_filter("recordedAt", given.recorded_at),
+        property=_properties(given.property),
+        not_=association_filter(given.not_),
+    )
+
+
+def _nested(given: Any) -> EntityFilter:
+    nested = entity_filter(given)
+    assert nested is not None
+    return nested
+
+
+def _words(given: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if given is None else tuple(given)
+
+
+def _operators(where: str, given: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    operators = {name: getattr(given, name) for name in names if getattr(given, name) is not ABSENT}
+    for name, operand in operators.items():
+        if operand is None:
+            raise BadInput(
+                f"{where}.{name.rstrip('_')} is null, which nothing compares with: leave it out, or ask exists: false"
+            )
+    return operators
+
+
+def string_filter(where: str, given: Any) -> StringFilter | None:
+    """A StringFilter input, or None. Raises BadInput on a null operand."""
+    if given is None:
+        return None
+    operators = _operators(where, given, ("eq", "ne", "in_", "contains", "starts_with", "exists"))
+    if "in_" in operators:
+        operators["in_"] = tuple(operators["in_"])
+    return StringFilter(**operators, ignore_case=bool(given.ignore_case))
+
+
+def time_filter(where: str, given: Any) -> TimeFilter | None:
+    """A TimeFilter input, or None. Raises BadInput on a null operand."""
+    return None if given is None else TimeFilter(**_operators(where, given, ("gt", "gte", "lt", "lte")))
+
+
+def _properties(given: list[Any] | None) -> tuple[PropertyFilter, ...] | None:
+    return None if given is None else tuple(map(_property, given))
+
+
+_COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte")
+
+
+def _property(given: Any) -> PropertyFilter:
+    where = f"property {given.key[:64]!r}"
+    operators = _operators(where, given, (*_COMPARISONS, "in_", "contains", "starts_with", "exists"))
+    if not operators:
+        raise BadInput(f"{where} asks nothing: give eq, ne, gt, gte, lt, lte, in, contains, startsWith or exists")
+    for name in _COMPARISONS:
+        if name in operators:
+            operators[name] = operand(where, operators[name])
+    if "in_" in operators:
+        operators["in_"] = tuple(operand(where, value) for value in operators["in_"])
+    return PropertyFilter(given.key, **operators)
+
+
+def operand(where: str, value: Json) -> Operand:
+    """A JSON value as an operand of its own type. Raises BadInput on null and on what no property can hold."""
+    if problem := json_problem(value):
+        raise BadInput(f"{where}: the value {problem}")
+    match value:
+        case bool():
+            return Operand(PropertyType.BOOLEAN, value)
+        case int() if INT64_MIN <= value <= INT64_MAX:
+            return Operand(PropertyType.INTEGER, value)
+        case float():
+            return Operand(PropertyType.FLOAT, value)
+        case str():
+            return Operand(PropertyType.STRING, value)
+        case list() | dict():
+            return Operand(PropertyType.JSON, canonical_json(value))
+    raise BadInput(f"{where}: null compares with nothing: leave it out, or ask exists: false")

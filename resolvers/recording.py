@@ -1,0 +1,273 @@
+"""What callers record: inputs into one atomic batch, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.checks import checked_urns
+from lineal.graphstore.digests import association_form, entity_form, revision_set_form
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
+from lineal.graphstore.kinds import AssociationType, PropertyType, SourceIdType
+from lineal.graphstore.records import Association, Entity, Revision, Source, SourceId
+from lineal.graphstore.urns import entity_id
+from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes, text_problem
+from lineal.resolvers.context import Context
+from lineal.resolvers.errors import BadInput
+
+MOST_PARTS: Final = 1000
+"""The most entities, and the most associations, of one batch."""
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""The most bytes the digest forms of a batch may have together."""
+MOST_KEY_CHARACTERS: Final = 200
+"""The longest idempotency key."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserError:
+    """Why nothing was written."""
+
+    code: ProblemCode
+    message: str
+    path: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEntity:
+    """An entity as it stands, and whether this request wrote it."""
+
+    entity: Entity
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAssociation:
+    """An association as it stands, and whether this request wrote it."""
+
+    association: Association
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRecorded:
+    """What became of a lineageRecord."""
+
+    entities: Sequence[RecordedEntity] = ()
+    associations: Sequence[RecordedAssociation] = ()
+    user_errors: Sequence[UserError] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRevised:
+    """What became of an entityRevise."""
+
+    entity: Entity | None = None
+    revision: Revision | None = None
+    is_new: bool = False
+    user_errors: Sequence[UserError] = ()
+
+
+async def lineage_record(context: Context, given: Any) -> LineageRecorded:
+    """Record one atomic batch."""
+    try:
+        entities = tuple(_new_entity(context, each) for each in given.entities or ())
+        _refuse_too_many("entities", entities)
+        _refuse_too_many("associations", given.associations or ())
+        urns = checked_urns(Batch(entities))
+        refs = _Refs(context, urns)
+        await refs.look_up([ref for each in given.associations or () for ref in (each.source, each.destination)])
+        associations = tuple(
+            _new_association(refs, each, ("associations", index)) for index, each in enumerate(given.associations or ())
+        )
+        refs.refuse()
+        batch = Batch(entities, associations)
+        checked_urns(batch)
+        fingerprint = _sized_fingerprint("lineageRecord", batch)
+        key = _idempotency(given.idempotency_key, fingerprint)
+        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=True)
+    except BatchRefused as refused:
+        return LineageRecorded(user_errors=_user_errors(refused))
+    return LineageRecorded(
+        [RecordedEntity(*each) for each in zip(done.entities, done.entities_are_new, strict=True)],
+        [RecordedAssociation(*each) for each in zip(done.associations, done.associations_are_new, strict=True)],
+    )
+
+
+async def entity_revise(context: Context, given: Any) -> EntityRevised:
+    """Append one revision."""
+    try:
+        refs = _Refs(context, [])
+        await refs.look_up([ref for ref in (given.entity, given.superseded_by) if ref is not None])
+        revision = NewRevision(
+            refs.urn(given.entity, ("revisions", 0, "entity")),
+            given.status,
+            None if given.tags is None else tuple(given.tags),
+            given.description,
+            _properties(given.properties),
+            tuple(given.removed or ()),
+            None if given.superseded_by is None else refs.urn(given.superseded_by, ("revisions", 0, "supersededBy")),
+            given.occurred_at,
+        )
+        refs.refuse()
+        if not revision_set_form(revision) and not revision.removed:
+            sentence = (
+                "The revision changes nothing: give status, tags, description, properties, removed or supersededBy."
+            )
+            raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence),))
+        batch = Batch(revisions=(revision,))
+        checked_urns(batch)
+        key = _idempotency(given.idempotency_key, _sized_fingerprint("entityRevise", batch))
+        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=True)
+    except BatchRefused as refused:
+        return EntityRevised(user_errors=_user_errors(refused))
+    appended = done.revisions[0]
+    found = await context.store.entities(appended.view, [appended.entity_id])
+    return EntityRevised(found[0], appended, done.revisions_are_new[0])
+
+
+class _Refs:
+    """References to entities, each by id or urn, of the batch or recorded before."""
+
+    def __init__(self, context: Context, urns: Sequence[str]) -> None:
+        self._context = context
+        self._urns: dict[str, str] = {entity_id(urn): urn for urn in urns}
+        self._problems: list[Problem] = []
+
+    async def look_up(self, refs: Sequence[Any]) -> None:
+        """Learn the urns of ids that are not of the batch, in one read."""
+        ids = list({ref.id for ref in refs if ref.id} - self._urns.keys())
+        if ids:
+            found = await self._context.store.entities(await self._context.view(), ids)
+            self._urns |= {entity.id: entity.urn for entity in found if entity is not None}
+
+    def urn(self, ref: Any, path: tuple[str | int, ...]) -> str:
+        """The urn of a reference; a problem is noted where there is none."""
+        if ref.urn:
+            return str(ref.urn)
+        if ref.id not in self._urns:
+            sentence = f"No entity has the id {str(ref.id)[:64]!r}: record it first, or in the same batch."
+            self._problems.append(Problem(ProblemCode.NOT_FOUND, sentence, path))
+        return self._urns.get(ref.id, "")
+
+    def refuse(self) -> None:
+        """Raise BatchRefused where a reference led nowhere."""
+        if self._problems:
+            raise BatchRefused(tuple(self._problems))
+
+
+def _new_entity(context: Context, given: Any) -> NewEntity:
+    return NewEntity(
+        given.account if given.account is not None else context.viewer.account,
+        given.kind,
+        given.name,
+        given.version,
+        given.type,
+        given.description,
+        given.status,
+        _source(given.source),
+        tuple(given.tags or ()),
+        _properties(given.properties),
+        given.occurred_at,
+    )
+
+
+def _source(given: Any) -> Source | None:
+    if given is None:
+        return None
+    ids = tuple(SourceId(SourceIdType(id.type), id.value) for id in given.ids or ())
+    return Source(given.uri, given.type, ids)
+
+
+def _new_association(refs: _Refs, given: Any, path: tuple[str | int, ...]) -> NewAssociation:
+    return NewAssociation(
+        refs.urn(given.source, (*path, "source")),
+        refs.urn(given.destination, (*path, "destination")),
+        AssociationType(given.type),
+        given.role,
+        _properties(given.properties),
+        given.occurred_at,
+    )
+
+
+def _properties(given: Sequence[Any] | None) -> tuple[Property, ...]:
+    return tuple(_property(each.key, each.value) for each in given or ())
+
+
+_INPUTS: Final = {
+    "string": PropertyType.STRING,
+    "int": PropertyType.INTEGER,
+    "float": PropertyType.FLOAT,
+    "boolean": PropertyType.BOOLEAN,
+    "timestamp": PropertyType.TIMESTAMP,
+    "json": PropertyType.JSON,
+}
+
+
+def _property(key: str, given: Any) -> Property:
+    # The input is @oneOf: exactly one of its fields is there, and is not null.
+    name = next(name for name in _INPUTS if getattr(given, name) is not None)
+    value: Json = getattr(given, name)
+    if name == "int":
+        value = _integer(key, value)
+    elif name == "float":
+        value = float(value)  # type: ignore[arg-type]
+    return Property(key, _INPUTS[name], value)
+
+
+def _integer(key: str, value: Json) -> int:
+    """A 64-bit integer, given as a JSON number or, where a client's numbers are too short for it, as decimal text."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str) and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():
+        value = int(value) if len(value) <= 20 else INT64_MAX + 1
+    if isinstance(value, bool) or not isinstance(value, int) or not INT64_MIN <= value <= INT64_MAX:
+        raise BadInput(f"property {key[:64]!r}: int takes an integer of 64 bits, as a number or as decimal text")
+    return value
+
+
+def _refuse_too_many(name: str, parts: Sequence[object]) -> None:
+    if len(parts) > MOST_PARTS:
+        sentence = f"{name} holds {len(parts)}; the most is {MOST_PARTS}: split the batch, associations last."
+        raise BatchRefused((Problem(ProblemCode.TOO_LARGE, sentence, (name,)),))
+
+
+def _sized_fingerprint(mutation: str, batch: Batch) -> str:
+    """A digest of everything a request records; refuses one that is too large."""
+    forms: list[dict[str, object]] = [entity_form(entity) for entity in batch.entities]
+    forms += [association_form(association) for association in batch.associations]
+    for revision in batch.revisions:
+        when = None if revision.occurred_at is None else str(revision.occurred_at)
+        removed = sorted(revision.removed)
+        forms.append({"of": revision.entity, "set": revision_set_form(revision), "removed": removed, "at": when})
+    digest, size = sha256(mutation.encode()), 0
+    for form in forms:
+        data = canonical_bytes(form)
+        digest.update(data + b"\n")
+        size += len(data)
+    if size > MOST_BYTES:
+        sentence = (
+            f"The batch is {size} bytes; the most is {MOST_BYTES}: split it, or record large values by reference."
+        )
+        raise BatchRefused((Problem(ProblemCode.TOO_LARGE, sentence),))
+    return digest.hexdigest()
+
+
+def _idempotency(key: str | None, fingerprint: str) -> Idempotency | None:
+    if key is None:
+        return None
+    if not key or len(key) > MOST_KEY_CHARACTERS or text_problem(key):
+        raise BadInput(f"idempotencyKey must be 1 to {MOST_KEY_CHARACTERS} characters of text: a UUID serves well")
+    return Idempotency(key, fingerprint)
+
+
+def _user_errors(refused: BatchRefused) -> list[UserError]:
+    return [
+        UserError(problem.code, problem.message, ("input", *map(str, _in_input(problem.path))))
+        for problem in refused.problems
+    ]
+
+
+def _in_input(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    # The one revision of an entityRevise is the input itself.
+    return path[2:] if path[:1] == ("revisions",) else path
