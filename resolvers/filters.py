@@ -1,6 +1,8 @@
 """Filters as given in GraphQL, turned into the store's frozen ones."""
 
-from typing import Any, Final
+from typing import Any
+
+from strawberry import UNSET
 
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.queries import (
@@ -13,9 +15,6 @@ from lineal.graphstore.queries import (
 )
 from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, canonical_json, json_problem
 from lineal.resolvers.errors import BadInput
-
-ABSENT: Final = object()
-"""What an input holds where nothing was given, so that a null can be told from it."""
 
 
 def entity_filter(given: Any) -> EntityFilter | None:
@@ -68,7 +67,7 @@ def _words(given: list[Any] | None) -> tuple[Any, ...] | None:
 
 
 def _operators(where: str, given: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    operators = {name: getattr(given, name) for name in names if getattr(given, name) is not ABSENT}
+    operators = {name: getattr(given, name) for name in names if getattr(given, name) is not UNSET}
     for name, operand in operators.items():
         if operand is None:
             raise BadInput(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from strawberry import UNSET
+
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.digests import association_form, entity_form, revision_set_form
@@ -206,8 +208,8 @@ _INPUTS: Final = {
 
 def _property(key: str, given: Any) -> Property:
     # The input is @oneOf: exactly one of its fields is there, and is not null.
-    name = next(name for name in _INPUTS if getattr(given, name) is not None)
-    value: Json = getattr(given, name)
+    name = next(name for name in _INPUTS if getattr(given, f"{name}_value") is not UNSET)
+    value: Json = getattr(given, f"{name}_value")
     if name == "int":
         value = _integer(key, value)
     elif name == "float":

@@ -1,0 +1,46 @@
+"""Associations between entities."""
+
+import strawberry
+
+from lineal.graphstore.kinds import AssociationType
+from lineal.resolvers import entities as resolve
+from lineal.schema.connections import PageInfo
+from lineal.schema.entities import Entity, Info, Property, PropertyKeysArgument, _properties_of
+from lineal.schema.scalars import DateTime
+
+
+@strawberry.type(description="What contributed, and what it contributed to. Two entities may have several.")
+class Association:
+    id: strawberry.ID = strawberry.field(description="Opaque; the same in every store.")
+    type: AssociationType = strawberry.field(description="How the source contributed.")
+    role: str | None = strawberry.field(description="In which role.")
+    occurred_at: DateTime | None = strawberry.field(description="When it happened in the world.")
+    recorded_at: DateTime | None = strawberry.field(description="When it was recorded here.")
+    recorded_by: str = strawberry.field(description="Who recorded it.")
+    digest: str | None = strawberry.field(description="SHA-256 of its canonical form, as 64 hexadecimal digits.")
+
+    @strawberry.field(description="Its properties, by key.")
+    def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
+        return _properties_of(self, keys)  # type: ignore[no-any-return]
+
+    @strawberry.field(description="What contributed.")
+    async def source(self, info: Info) -> Entity:
+        return await resolve.end(info.context, self.view, self.source_id)  # type: ignore[attr-defined, return-value]
+
+    @strawberry.field(description="What it contributed to.")
+    async def destination(self, info: Info) -> Entity:
+        return await resolve.end(info.context, self.view, self.destination_id)  # type: ignore[attr-defined, return-value]
+
+
+@strawberry.type(description="An association in its connection.")
+class AssociationEdge:
+    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
+    node: Association = strawberry.field(description="The association.")
+
+
+@strawberry.type(description="A page of associations, by (source urn, destination urn, type, role).")
+class AssociationConnection:
+    edges: list[AssociationEdge] = strawberry.field(description="The page, with cursors.")
+    nodes: list[Association] = strawberry.field(description="The page, without cursors.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+    total_count: int = strawberry.field(description="All associations, on whatever page.")

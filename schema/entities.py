@@ -1,0 +1,190 @@
+"""The entity interface, and one object type for every kind."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+from graphql import GraphQLResolveInfo
+
+from lineal.graphstore.kinds import EntityKind, EntityStatus, LineageDirection, LineageType, PropertyType, SourceIdType
+from lineal.graphstore.records import Entity as EntityRecord
+from lineal.resolvers import entities as resolve
+from lineal.resolvers import lineage as resolve_lineage
+from lineal.resolvers.context import Context
+from lineal.schema import arguments as arg
+from lineal.schema.connections import Connection
+from lineal.schema.inputs import AssociationFilter, EntityFilter
+from lineal.schema.scalars import JSON, DateTime
+from lineal.schema.selection import selects
+
+if TYPE_CHECKING:
+    from lineal.schema.associations import AssociationConnection
+    from lineal.schema.lineage import LineageConnection
+    from lineal.schema.revisions import RevisionConnection
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type(description="A typed value under a dotted key.")
+class Property:
+    key: str = strawberry.field(description="The key: `hyperparameters.learning_rate`.")
+    type: PropertyType = strawberry.field(description="The value's type.")
+    shown: JSON = strawberry.field(name="value", description="The value; a timestamp as RFC 3339 text.")
+
+
+@strawberry.type(description="An exact version of what a source names.")
+class SourceId:
+    type: SourceIdType = strawberry.field(description="What kind of identifier this is.")
+    value: str = strawberry.field(description="The digest or version itself.")
+
+
+@strawberry.type(description="Where a thing lies.")
+class Source:
+    uri: str | None = strawberry.field(description="Its address.")
+    type: str | None = strawberry.field(description="What it lies in: S3, GIT, OCI, HTTP, FILE, or any other word.")
+    ids: list[SourceId] = strawberry.field(description="Its exact version, in order of (type, value).")
+
+
+def _type_name(record: EntityRecord, info: GraphQLResolveInfo[Any], type: object) -> str:
+    return TYPE_NAMES[record.kind]
+
+
+@strawberry.interface(description="Anything with an id of its own.")
+class Node:
+    id: strawberry.ID = strawberry.field(description="Opaque; the same in every store.")
+
+    resolve_type = staticmethod(_type_name)
+
+
+def _properties_of(parent: Any, keys: list[str] | None) -> Any:
+    return parent.properties if keys is None else [each for each in parent.properties if each.key in set(keys)]
+
+
+PropertyKeysArgument = Annotated[
+    list[str] | None, strawberry.argument(description="Only these keys; all unless given.")
+]
+
+
+@strawberry.interface(
+    description="One immutable fact of existence: this dataset version, this training job, this endpoint. As read, "
+    "it is its record with its revisions folded in."
+)
+class Entity(Node):
+    urn: str = strawberry.field(description="Its identity, the same in every store. Do not take it apart.")
+    kind: EntityKind = strawberry.field(description="What it is.")
+    lineage_type: LineageType = strawberry.field(description="The family its kind belongs to.")
+    account: str = strawberry.field(description="The account it belongs to.")
+    name: str = strawberry.field(description="What people call it.")
+    version: str | None = strawberry.field(description="Which one of that name.")
+    type: str | None = strawberry.field(description="A free subtype, for the custom ")
+    description: str | None = strawberry.field(description="Prose.")
+    status: EntityStatus | None = strawberry.field(description="Where it stands.")
+    source: Source | None = strawberry.field(description="Where it lies.")
+    tags: list[str] = strawberry.field(description="Words it is marked with, by code point.")
+    occurred_at: DateTime | None = strawberry.field(description="When it happened in the world, as its recorder said.")
+    recorded_at: DateTime | None = strawberry.field(description="When it was recorded here.")
+    recorded_by: str = strawberry.field(description="Who recorded it.")
+    digest: str | None = strawberry.field(
+        description="SHA-256 of its canonical form as first recorded, as 64 hexadecimal digits."
+    )
+
+    @strawberry.field(description="Its properties, by key.")
+    def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
+        return _properties_of(self, keys)  # type: ignore[no-any-return]
+
+    @strawberry.field(description="The value of one property; null where it has none.")
+    def property(self, key: Annotated[str, strawberry.argument(description="The property's key.")]) -> JSON | None:
+        return next((each.shown for each in self.properties if each.key == key), None)
+
+    @strawberry.field(description="The entities of the same account, kind and name, newest first, this one included.")
+    async def versions(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection["Entity"]:
+        return await resolve.versions(info.context, self, first, after)  # type: ignore[arg-type, return-value]
+
+    @strawberry.field(description="What changed in its life, in the order the revisions fold in.")
+    async def history(
+        self, info: Info, first: arg.First = 20, after: arg.After = None
+    ) -> Annotated["RevisionConnection", strawberry.lazy("lineal.schema.revisions")]:
+        return await resolve.history(info.context, self, first, after)  # type: ignore[arg-type, return-value]
+
+    @strawberry.field(description="Everything that contributed to it.")
+    async def ascendants(
+        self,
+        info: Info,
+        depth: arg.Depth = None,
+        where: arg.Where = None,
+        stop_at: arg.StopAt = None,
+        via: arg.Via = None,
+        first: arg.LineageFirst = 20,
+        after: arg.After = None,
+    ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
+        found: LineageConnection = await _lineage(
+            self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, first, after
+        )
+        return found
+
+    @strawberry.field(description="Everything it contributed to.")
+    async def descendants(
+        self,
+        info: Info,
+        depth: arg.Depth = None,
+        where: arg.Where = None,
+        stop_at: arg.StopAt = None,
+        via: arg.Via = None,
+        first: arg.LineageFirst = 20,
+        after: arg.After = None,
+    ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
+        found: LineageConnection = await _lineage(
+            self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, first, after
+        )
+        return found
+
+    @strawberry.field(description="Its associations, by (source urn, destination urn, type, role).")
+    async def associations(
+        self,
+        info: Info,
+        direction: Annotated[
+            LineageDirection | None,
+            strawberry.argument(description="Those a traversal that way would cross; both ways unless given."),
+        ] = None,
+        via: arg.Via = None,
+        first: arg.First = 20,
+        after: arg.After = None,
+    ) -> Annotated["AssociationConnection", strawberry.lazy("lineal.schema.associations")]:
+        return await resolve.associations(info.context, self, direction, via, first, after)  # type: ignore[arg-type, return-value]
+
+
+async def _lineage(
+    parent: Any,
+    info: Info,
+    direction: LineageDirection,
+    depth: int | None,
+    where: EntityFilter | None,
+    stop_at: EntityFilter | None,
+    via: AssociationFilter | None,
+    first: int | None,
+    after: str | None,
+) -> Any:
+    return await resolve_lineage.of_entity(
+        info.context,
+        parent,
+        direction,
+        depth=depth,
+        where=where,
+        stop_at=stop_at,
+        via=via,
+        first=first,
+        after=after,
+        with_paths=selects(info._raw_info, "edges", "path"),  # noqa: SLF001 (Strawberry offers no look at directives)
+    )
+
+
+def _object_type(kind: EntityKind) -> type[Entity]:
+    name = "".join(word.capitalize() for word in kind.split("_"))
+    definition = EntityKind.__strawberry_definition__  # type: ignore[attr-defined]
+    description = next(value.description for value in definition.values if value.name == kind)
+    always = classmethod(lambda cls, record, info: True)
+    made = type(name, (Entity,), {"__annotations__": {}, "is_type_of": always, "__module__": __name__})
+    return strawberry.type(made, name=name, description=description)
+
+
+TYPES = {kind: _object_type(kind) for kind in EntityKind}
+TYPE_NAMES = {kind: shown.__name__ for kind, shown in TYPES.items()}

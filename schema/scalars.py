@@ -1,0 +1,43 @@
+"""The scalars: times and any JSON."""
+
+from typing import NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from lineal.graphstore.values import Json as JsonValue
+from lineal.graphstore.values import format_timestamp, parse_timestamp
+
+DateTime = NewType("DateTime", int)
+"""Microseconds since 1970, outside an RFC 3339 text."""
+JSON = NewType("JSON", object)
+"""Any JSON value."""
+
+
+def _parse_time(given: object) -> int:
+    if not isinstance(given, str):
+        raise ValueError("a time is text: write it as 2026-03-01T12:00:00Z")
+    return parse_timestamp(given)
+
+
+def _same(value: JsonValue) -> JsonValue:
+    return value
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    DateTime: strawberry.scalar(
+        name="DateTime",
+        description="A moment as RFC 3339 text with an offset, read to the microsecond. Answers are in UTC with six "
+        "digits: `2026-03-01T12:00:00.000000Z`.",
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
+        serialize=format_timestamp,
+        parse_value=_parse_time,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Any JSON value. Integers keep all their 64 bits, in answers and in questions.",
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259",
+        serialize=_same,
+        parse_value=_same,
+    ),
+}

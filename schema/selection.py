@@ -1,0 +1,46 @@
+"""What a document selects below a field, so that a resolver can ask for it at once."""
+
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLIncludeDirective,
+    GraphQLResolveInfo,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    SelectionSetNode,
+    get_directive_values,
+)
+
+
+def selects(info: GraphQLResolveInfo[Any], *path: str) -> bool:
+    """Whether any field at the path below the current one is selected; @skip and @include are heeded."""
+    return any(_below(info, node.selection_set, path) for node in info.field_nodes)
+
+
+def _below(info: GraphQLResolveInfo[Any], selections: SelectionSetNode | None, path: tuple[str, ...]) -> bool:
+    if not path:
+        return True
+    for node in selections.selections if selections else ():
+        if not _included(info, node):
+            continue
+        match node:
+            case FieldNode():
+                if node.name.value == path[0] and _below(info, node.selection_set, path[1:]):
+                    return True
+            case InlineFragmentNode():
+                if _below(info, node.selection_set, path):
+                    return True
+            case FragmentSpreadNode():
+                if _below(info, info.fragments[node.name.value].selection_set, path):
+                    return True
+    return False
+
+
+def _included(info: GraphQLResolveInfo[Any], node: Any) -> bool:
+    if not node.directives:
+        return True
+    skip = get_directive_values(GraphQLSkipDirective, node, info.variable_values)
+    include = get_directive_values(GraphQLIncludeDirective, node, info.variable_values)
+    return not (skip and skip["if"]) and not (include and not include["if"])
