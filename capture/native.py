@@ -1,0 +1,315 @@
+"""The native form: one JSON object a line, an entity, an association or a revision; for import and export.
+
+    {"entity": {"key": "raw", "kind": "DATASET", "name": "raw", "version": "1", "account": "a", "properties": {}}}
+    {"association": {"source": "raw", "destination": "job", "type": "CONTRIBUTED_TO"}}
+    {"revision": {"entity": "job", "status": "COMPLETED", "properties": {}, "removed": []}}
+
+`key` names an entity within the file; associations and revisions name entities by key or urn. Values that plain JSON
+cannot tell apart say their type: `{"$timestamp": "2026-03-01T12:00:00Z"}`, `{"$int": "5"}`, `{"$float": "1"}`,
+`{"$json": ...}`. A `focal` line is skipped.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
+from lineal.graphstore.records import Source, SourceId
+from lineal.graphstore.urns import make_urn, segment_problem
+from lineal.graphstore.values import Json, Property, format_float, format_timestamp, parse_timestamp
+
+Part = NewEntity | NewAssociation | NewRevision
+Closed = TypeVar("Closed", bound=StrEnum)
+
+_ENTITY: Final = frozenset(
+    "key kind name version account type description status source tags properties occurredAt createdAt".split()
+)
+_ASSOCIATION: Final = frozenset("source destination type role properties occurredAt createdAt".split())
+_REVISION: Final = frozenset(
+    "entity status tags description properties removed supersededBy occurredAt createdAt rank".split()
+)
+_SOURCE: Final = frozenset({"uri", "type", "ids"})
+
+
+class InvalidLine(ValueError):
+    """A line that cannot be read; the message says what is wrong and what to write instead."""
+
+
+class Reader:
+    """Reads lines of one file, one after another; `key`s last as long as it does."""
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+        self._urns: dict[str, str] = {}
+
+    def read(self, row: object) -> Part | None:
+        """The part that a line's JSON describes; None for a line to skip. Raises InvalidLine."""
+        if not isinstance(row, dict) or len(row) != 1:
+            raise InvalidLine("a line is one object with one of entity, association, revision")
+        ((name, given),) = row.items()
+        if name == "focal":
+            return None
+        if isinstance(given, dict):
+            if name == "entity":
+                return self._entity(given)
+            if name == "association":
+                return self._association(given)
+            if name == "revision":
+                return self._revision(given)
+        raise InvalidLine(f"{name[:64]!r} is none of entity, association, revision, each holding an object")
+
+    def _entity(self, given: dict[str, Any]) -> NewEntity:
+        _only("entity", given, _ENTITY)
+        account = _text(given, "account") or self._account
+        name, version = _text(given, "name"), _text(given, "version")
+        if name is None:
+            raise InvalidLine("name is missing")
+        for field, text in (("account", account), ("name", name), ("version", version)):
+            if text is not None and (problem := segment_problem(text)):
+                raise InvalidLine(f"{field} {problem}")
+        entity = NewEntity(
+            account,
+            _closed(given, "kind", EntityKind) or _missing("kind"),
+            name,
+            version,
+            _text(given, "type"),
+            _text(given, "description"),
+            _closed(given, "status", EntityStatus),
+            _source(given.get("source")),
+            tuple(_texts(given, "tags") or ()),
+            read_properties(given.get("properties")),
+            _time(given),
+        )
+        urn = make_urn(account, entity.kind, name, version)
+        key = _text(given, "key")
+        if key is not None and self._urns.setdefault(key, urn) != urn:
+            raise InvalidLine(f"key {key[:64]!r} names another entity already: give each entity a key of its own")
+        return entity
+
+    def _association(self, given: dict[str, Any]) -> NewAssociation:
+        _only("association", given, _ASSOCIATION)
+        return NewAssociation(
+            self._reference(given, "source") or _missing("source"),
+            self._reference(given, "destination") or _missing("destination"),
+            _closed(given, "type", AssociationType) or _missing("type"),
+            _text(given, "role"),
+            read_properties(given.get("properties")),
+            _time(given),
+        )
+
+    def _revision(self, given: dict[str, Any]) -> NewRevision:
+        _only("revision", given, _REVISION)
+        rank = given.get("rank", 0)
+        if rank not in (0, 1, 2):
+            raise InvalidLine("rank must be 0, 1 or 2")
+        tags = _texts(given, "tags")
+        return NewRevision(
+            self._reference(given, "entity") or _missing("entity"),
+            _closed(given, "status", EntityStatus),
+            None if tags is None else tuple(tags),
+            _text(given, "description"),
+            read_properties(given.get("properties")),
+            tuple(_texts(given, "removed") or ()),
+            self._reference(given, "supersededBy"),
+            _time(given),
+            rank,
+        )
+
+    def _reference(self, given: dict[str, Any], field: str) -> str | None:
+        text = _text(given, field)
+        if text is None:
+            return None
+        urn = self._urns.get(text)
+        if urn is None and not text.startswith("lineal:"):
+            raise InvalidLine(f"{field} names {text[:64]!r}, which no entity before it in the file has as its key")
+        return urn or text
+
+
+def _missing(field: str) -> Any:
+    raise InvalidLine(f"{field} is missing")
+
+
+def _only(what: str, given: dict[str, Any], known: frozenset[str]) -> None:
+    if not given.keys() <= known:
+        unknown = ", ".join(sorted(given.keys() - known))
+        raise InvalidLine(f"{what} has no field {unknown[:200]}; its fields are {', '.join(sorted(known))}")
+
+
+def _text(given: dict[str, Any], field: str) -> str | None:
+    value = given.get(field)
+    if value is not None and not isinstance(value, str):
+        raise InvalidLine(f"{field} must be text")
+    return value
+
+
+def _texts(given: dict[str, Any], field: str) -> list[str] | None:
+    value = given.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise InvalidLine(f"{field} must be a list of texts")
+    return value
+
+
+def _closed(given: dict[str, Any], field: str, make: Callable[[Any], Closed]) -> Closed | None:
+    value = given.get(field)
+    if value is None:
+        return None
+    try:
+        return make(value)
+    except ValueError:
+        raise InvalidLine(
+            f"{field} is {str(value)[:64]!r}, which is no such word: see the schema for those there are"
+        ) from None
+
+
+def _time(given: dict[str, Any]) -> int | None:
+    if "occurredAt" in given and "createdAt" in given:
+        raise InvalidLine("occurredAt and createdAt are one thing: give one of them")
+    value = given.get("occurredAt", given.get("createdAt"))
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidLine("occurredAt must be an RFC 3339 time, as text")
+    try:
+        return parse_timestamp(value)
+    except ValueError as error:
+        raise InvalidLine(f"occurredAt: {error}") from None
+
+
+def _source(given: object) -> Source | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise InvalidLine("source must be an object of uri, type and ids")
+    _only("source", given, _SOURCE)
+    ids = []
+    for each in given.get("ids") or ():
+        if not isinstance(each, dict) or each.keys() != {"type", "value"} or not isinstance(each["value"], str):
+            raise InvalidLine("source.ids must be objects of type and value")
+        kind = _closed(each, "type", SourceIdType) or _missing("source.ids.type")
+        ids.append(SourceId(kind, each["value"]))
+    return Source(_text(given, "uri"), _text(given, "type"), tuple(ids))
+
+
+def read_properties(given: object) -> tuple[Property, ...]:
+    """Properties from JSON; nested objects become dotted keys. Raises InvalidLine."""
+    if given is None:
+        return ()
+    if not isinstance(given, dict):
+        raise InvalidLine("properties must be an object")
+    found = list(_flattened("", given))
+    keys = [property.key for property in found]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InvalidLine(f"property {twice[:64]!r} is given twice, once by its dotted key and once nested")
+    return tuple(found)
+
+
+def _flattened(prefix: str, given: Mapping[str, Json]) -> Iterator[Property]:
+    for name, value in given.items():
+        key = prefix + name
+        match value:
+            case str():
+                yield Property(key, PropertyType.STRING, value)
+            case bool():
+                yield Property(key, PropertyType.BOOLEAN, value)
+            case int():
+                yield Property(key, PropertyType.INTEGER, value)
+            case float():
+                yield Property(key, PropertyType.FLOAT, value)
+            case dict() if len(value) == 1 and next(iter(value)).startswith("$"):
+                yield _said(key, value)
+            case dict() if value:
+                yield from _flattened(f"{key}.", value)
+            case None:
+                raise InvalidLine(f"property {key[:64]!r} is null, which is no value: leave it out")
+            case _:
+                yield Property(key, PropertyType.JSON, value)
+
+
+def _said(key: str, value: dict[str, Json]) -> Property:
+    ((type, given),) = value.items()
+    try:
+        if type == "$timestamp" and isinstance(given, str):
+            return Property(key, PropertyType.TIMESTAMP, parse_timestamp(given))
+        if type == "$int" and isinstance(given, str | int) and not isinstance(given, bool):
+            return Property(key, PropertyType.INTEGER, int(given))
+        if type == "$float" and isinstance(given, str | int | float) and not isinstance(given, bool):
+            return Property(key, PropertyType.FLOAT, float(given))
+    except ValueError as error:
+        raise InvalidLine(f"property {key[:64]!r}: {error}") from None
+    if type == "$json":
+        return Property(key, PropertyType.JSON, given)
+    raise InvalidLine(f"property {key[:64]!r}: {type[:32]} is no type: use $timestamp, $int, $float or $json")
+
+
+def written(part: Part, urn_of: Callable[[NewEntity], str]) -> bytes:
+    """One line, without its end: what `Reader.read` gives this part back from."""
+    match part:
+        case NewEntity():
+            row = {"entity": {"key": urn_of(part), **_entity_row(part)}}
+        case NewAssociation():
+            fields = {"source": part.source, "destination": part.destination, "type": part.type, "role": part.role}
+            row = {"association": {**_given(fields), **_shared(part)}}
+        case NewRevision():
+            row = {"revision": _revision_row(part)}
+    return orjson.dumps(row)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _shared(part: Part) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    if part.properties:
+        row["properties"] = {each.key: _written_value(each) for each in part.properties}
+    if part.occurred_at is not None:
+        row["occurredAt"] = format_timestamp(part.occurred_at)
+    return row
+
+
+def _entity_row(entity: NewEntity) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "kind": entity.kind,
+        "name": entity.name,
+        "version": entity.version,
+        "account": entity.account,
+        "type": entity.type,
+        "description": entity.description,
+        "status": entity.status,
+        "tags": list(entity.tags) or None,
+    }
+    if entity.source is not None:
+        ids = [{"type": id.type, "value": id.value} for id in entity.source.ids]
+        fields["source"] = _given({"uri": entity.source.uri, "type": entity.source.type, "ids": ids or None})
+    return {**_given(fields), **_shared(entity)}
+
+
+def _revision_row(revision: NewRevision) -> dict[str, Any]:
+    fields = {
+        "entity": revision.entity,
+        "status": revision.status,
+        "tags": None if revision.tags is None else list(revision.tags),
+        "description": revision.description,
+        "removed": list(revision.removed) or None,
+        "supersededBy": revision.superseded_by,
+        "rank": revision.rank or None,
+    }
+    return {**_given(fields), **_shared(revision)}
+
+
+def _written_value(property: Property) -> Json:
+    match property.type:
+        case PropertyType.TIMESTAMP:
+            return {"$timestamp": property.shown}
+        case PropertyType.FLOAT if isinstance(property.value, float):
+            # A float without a fraction would read back as an integer.
+            return {"$float": format_float(property.value)} if property.value.is_integer() else property.value
+        case PropertyType.JSON:
+            return {"$json": property.value}
+    return property.value

@@ -1,0 +1,46 @@
+"""Events of one moment and one rank: which of them has the last word, whatever the order they come in.
+
+Revisions of one (occurred_at, rank) fold in the order they were recorded, which is the order events happened to arrive.
+So that the order does not matter, a value that ties with a standing one is recorded only where its canonical text is
+the greater, and a removal never wins over a value.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from lineal.graphstore.batches import NewRevision
+from lineal.graphstore.records import Revision
+from lineal.graphstore.values import Property, canonical_json
+
+Text = TypeVar("Text", bound=str)
+
+
+def without_what_ties_lose(revision: NewRevision, history: Iterable[Revision]) -> NewRevision | None:
+    """The revision less what standing revisions of its moment and rank outrank; None where nothing is left."""
+    tied = [each for each in history if (each.occurred_at, each.rank) == (revision.occurred_at, revision.rank)]
+    if not tied:
+        return revision
+    set_by: dict[str, str] = {}
+    removed_by: set[str] = set()
+    for each in tied:
+        removed_by |= set(each.removed)
+        for property in each.properties:
+            set_by[property.key] = max(_weight(property), set_by.get(property.key, ""))
+    left = replace(
+        revision,
+        status=_greater(revision.status, [each.status for each in tied]),
+        description=_greater(revision.description, [each.description for each in tied]),
+        properties=tuple(p for p in revision.properties if _weight(p) > set_by.get(p.key, "")),
+        removed=tuple(key for key in revision.removed if key not in set_by and key not in removed_by),
+    )
+    nothing = NewRevision(revision.entity, occurred_at=revision.occurred_at, rank=revision.rank)
+    return None if left == nothing else left
+
+
+def _weight(property: Property) -> str:
+    return f"{property.type}{canonical_json(property.value)}"
+
+
+def _greater(given: Text | None, standing: Iterable[Text | None]) -> Text | None:
+    return None if given is not None and any(each is not None and each >= given for each in standing) else given

@@ -1,0 +1,48 @@
+"""How errors look from outside: a code a client can act on, and nothing a caller may not know."""
+
+from collections.abc import Callable
+from typing import Any
+
+from graphql import GraphQLError
+
+from lineal.graphstore.errors import LimitExceeded, Unavailable
+from lineal.resolvers.errors import BadInput
+
+BAD_USER_INPUT = "BAD_USER_INPUT"
+LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+UNAVAILABLE = "UNAVAILABLE"
+INTERNAL = "INTERNAL"
+
+
+def refusal(message: str, code: str) -> dict[str, Any]:
+    """An error of the request as a whole."""
+    return {"message": message, "extensions": {"code": code}}
+
+
+def presented(error: GraphQLError, incident: Callable[[BaseException], str]) -> dict[str, Any]:
+    """One error of an answer.
+
+    What callers or the store cause is told with its code. Anything else is masked: `incident` logs it and gives an id,
+    which is all the caller learns.
+    """
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    shown = dict(error.formatted)
+    match cause:
+        case None | GraphQLError() | BadInput():
+            code = BAD_USER_INPUT
+        case LimitExceeded():
+            code = LIMIT_EXCEEDED
+        case RecursionError():
+            code = LIMIT_EXCEEDED
+            shown["message"] = "A value nests too deep to be read: flatten it."
+        case Unavailable():
+            code = UNAVAILABLE
+        case _:
+            code = INTERNAL
+            shown["message"] = "Something went wrong here. It was logged; name the incident when you report it."
+            shown["extensions"] = {"code": code, "incident": incident(cause)}
+            return shown
+    shown["extensions"] = {"code": code}
+    return shown

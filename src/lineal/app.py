@@ -1,0 +1,223 @@
+"""The server: routes, middleware, and the store's life around them."""
+
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import perf_counter
+
+import structlog
+import uvicorn
+from graphql import Executor
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lineal.config import ConfigError, Settings
+from lineal.documents import Documents
+from lineal.graphql_endpoint import GRAPH, graphql
+from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import Limits
+from lineal.logs import configure
+from lineal.metrics import Metrics
+from lineal.openlineage_endpoint import openlineage
+from lineal.resolvers.context import Viewer
+from lineal.schema import sdl
+from lineal.schema.limits import DocumentLimits
+from lineal.web.page import STATIC_DIR
+
+log = structlog.get_logger()
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
+    """The ASGI application of some settings. It opens the store when it starts, then calls `ready`, and closes it last.
+
+    Raises ConfigError where the settings would let anyone in.
+    """
+    refuse_openness(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        store = await open_store(settings.store)
+        try:
+            metrics.watch(store)
+            app.state.store = store
+            app.state.cursor_key = await store.secret("cursors")
+            ready()
+            yield
+        finally:
+            await store.close()
+
+    metrics = Metrics()
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    middleware = [Middleware(Bookkeeping, metrics=metrics)]
+    if settings.dev:
+        # A page elsewhere whose name is made to resolve to this machine must not reach an open server.
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"], www_redirect=False))
+    if origins:
+        methods, headers = ["GET", "POST"], ["Content-Type", "Authorization", "X-Request-Id"]
+        cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=headers)
+        middleware.append(cors)
+    routes = [
+        Route("/graphql", graphql, methods=["GET", "POST"]),
+        Route("/schema.graphql", schema_text),
+        Route("/api/v1/lineage", openlineage, methods=["POST"]),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", exposed),
+        Mount("/static/graphiql", StaticFiles(directory=STATIC_DIR)),
+    ]
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app.state.settings = settings
+    app.state.metrics = metrics
+    app.state.viewer = Viewer("local", "local")
+    app.state.limits = Limits(settings.visit_limit, settings.deadline_seconds)
+    app.state.document_limits = DocumentLimits(values=settings.max_values)
+    app.state.documents = Documents(GRAPH, app.state.document_limits)
+    app.state.executor_class = Executor
+    return app
+
+
+def refuse_openness(settings: Settings) -> None:
+    """Raise ConfigError unless only this machine can reach a server that lets everyone in."""
+    if not settings.dev:
+        raise ConfigError(
+            "Lineal has no access control yet, so it serves this machine only, to whoever asks: "
+            "start it with --dev if that is what you want"
+        )
+    if settings.host not in LOOPBACK:
+        raise ConfigError(
+            f"--dev lets everyone in as administrator, so it listens on loopback only, not on {settings.host}: "
+            "use --host 127.0.0.1"
+        )
+
+
+async def schema_text(request: Request) -> Response:
+    """`/schema.graphql`: the schema as SDL."""
+    return PlainTextResponse(sdl())
+
+
+async def healthz(request: Request) -> Response:
+    """`/healthz`: the process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """`/readyz`: the store answers a real query."""
+    try:
+        await request.app.state.store.ready()
+    except Unavailable as error:
+        return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
+    return JSONResponse({"status": "ready"})
+
+
+async def exposed(request: Request) -> Response:
+    """`/metrics`: for Prometheus."""
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class Bookkeeping:
+    """A request id, security headers, a log line and metrics for every request."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        sane = 0 < len(given) <= 128 and given.isascii() and given.isprintable()
+        request_id = given if sane else secrets.token_hex(8)
+        began, status = perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] += [
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"x-frame-options", b"DENY"),
+                    (b"referrer-policy", b"no-referrer"),
+                ]
+            await send(message)
+
+        self._metrics.under_way.inc()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            seconds = perf_counter() - began
+            self._metrics.under_way.dec()
+            self._metrics.seconds.labels(_route(scope)).observe(seconds)
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _route(scope: Scope) -> str:
+    known = ("/graphql", "/schema.graphql", "/api/v1/lineage", "/healthz", "/readyz", "/metrics")
+    return scope["path"] if scope["path"] in known else "other"
+
+
+def serve(settings: Settings) -> None:
+    """Listen and answer until told to stop; requests under way are finished, then the store is closed.
+
+    Raises ConfigError where the address cannot be had, and StoreUnusable where the store cannot be opened.
+    """
+    configure(settings.log_level)
+    refuse_openness(settings)
+    listening = _bound(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{listening.getsockname()[1]}"
+
+    def ready() -> None:
+        print(f"Lineal is ready. GraphiQL: {address}/graphql", flush=True)  # noqa: T201 (the line a script waits for)
+
+    app = create_app(settings, ready)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    if not server.started:
+        sys.exit(1)
+
+
+def _bound(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(socket.SOMAXCONN)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"port {settings.port} of {settings.host} cannot be had ({error.strerror}): stop what uses it, or "
+            "give --port"
+        ) from error
+    listening.setblocking(False)
+    return listening

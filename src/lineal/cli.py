@@ -1,0 +1,145 @@
+"""The command `lineal`."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lineal import __version__
+from lineal.commands.asking import Asker, asker, show_lineage
+from lineal.commands.checkup import checkup
+from lineal.commands.exporting import export_store
+from lineal.commands.ingesting import ingest_files
+from lineal.config import ConfigError, Settings, load_settings
+from lineal.graphstore.errors import StoreError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Failure(click.ClickException):
+    """A sentence on standard error, and exit status 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"lineal: {self.message}", err=True)
+
+
+def _plainly(command: F) -> F:
+    """Errors that users can cause come out as one sentence."""
+
+    @wraps(command)
+    def run(*args: Any, **named: Any) -> Any:
+        try:
+            return command(*args, **named)
+        except (ConfigError, StoreError, OSError) as error:
+            raise Failure(str(error)) from error
+
+    return run  # type: ignore[return-value]
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    """Run to its end, and leave with its exit status."""
+    status = asyncio.run(work)
+    if status:
+        sys.exit(status)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lineal")
+def main() -> None:
+    """Lineal: the lineage of machine-learning models, recorded and asked."""
+
+
+store_option = click.option("--store", metavar="URL", help="Open this store directly, without a server.")
+url_option = click.option("--url", metavar="SERVER", help="Ask this server.  [default: http://127.0.0.1:8000]")
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help="A TOML file of settings.", envvar="LINEAL_CONFIG"
+)
+
+
+@main.command()
+@click.option("--store", metavar="URL", help="Where lineage is kept.  [default: sqlite:///lineal.db]")
+@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="The port to listen on; 0 takes a free one.  [default: 8000]")
+@click.option("--dev", is_flag=True, default=None, help="Everyone is the administrator `local`. Loopback only.")
+@config_option
+@_plainly
+def serve(config: Path | None, **flags: Any) -> None:
+    """Answer GraphQL, and take OpenLineage events."""
+    from lineal.app import serve as run
+
+    run(load_settings(flags, config=config))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@url_option
+@store_option
+@click.option("--account", default="local", help="The account of what names none.  [default: local]")
+@click.option("--strict", is_flag=True, help="Send nothing if any line is bad; stop at the first conflict.")
+@_plainly
+def ingest(files: tuple[str, ...], url: str | None, store: str | None, account: str, strict: bool) -> None:
+    """Record files of the native form or of OpenLineage events; `-` is standard input."""
+    _one_of(url, store)
+    _run(ingest_files(files, url, store, account, strict))
+
+
+@main.command()
+@click.option("--store", metavar="URL", help="The store to export.  [default: sqlite:///lineal.db]")
+@click.argument("file", default="-", metavar="[FILE]")
+@_plainly
+def export(store: str | None, file: str) -> None:
+    """Write everything recorded, in the native form, to a file or standard output."""
+    _run(export_store(store or Settings().store, file))
+
+
+def _lineage(direction: str, text: str) -> click.Command:
+    @main.command(direction, help=text)
+    @click.argument("urn")
+    @url_option
+    @store_option
+    @click.option("--depth", type=click.IntRange(1), help="How many associations far; 1 is direct.")
+    @click.option("--kind", multiple=True, help="Only entities of this kind; may be given several times.")
+    @click.option("--via", multiple=True, help="Cross associations of this type only; may be given several times.")
+    @click.option("--first", type=click.IntRange(1), help="Only so many.")
+    @click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
+    @_plainly
+    def ask(urn: str, url: str | None, store: str | None, **asked: Any) -> None:
+        _one_of(url, store)
+
+        async def work() -> int:
+            made: Asker
+            async with asker(url, store) as made:
+                return await show_lineage(made, urn, direction, **asked)
+
+        _run(work())
+
+    return ask
+
+
+_lineage("ascendants", "Everything that contributed to the entity of a URN.")
+_lineage("descendants", "Everything that the entity of a URN contributed to.")
+
+
+@main.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from lineal.schema import sdl
+
+    click.echo(sdl(), nl=False)
+
+
+@main.command()
+@click.option("--store", metavar="URL", help="The store to look at.")
+@config_option
+def doctor(config: Path | None, store: str | None) -> None:
+    """Check the configuration and the store, and say what to do."""
+    _run(checkup(config, store))
+
+
+def _one_of(url: str | None, store: str | None) -> None:
+    if url and store:
+        raise click.UsageError("give --url or --store, not both: a store has one way in at a time")

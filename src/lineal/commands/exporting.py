@@ -1,0 +1,41 @@
+"""`lineal export`."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.capture.native import written
+from lineal.graphstore.batches import NewEntity
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.urns import make_urn
+
+
+async def export_store(url: str, file: str) -> int:
+    """Write a store's records to a file, or to standard output for `-`; the file is whole or is not there."""
+    parts = 0
+    target = Path(file)
+    unfinished = target.with_name(target.name + ".part")
+    to_stdout = file == "-"
+    async with await open_store(url) as store:
+        view = View(EVERYTHING, AsOf(await store.watermark()))
+        out = nullcontext(sys.stdout.buffer) if to_stdout else unfinished.open("wb")
+        with out as lines, Progress(console=Console(stderr=True), disable=to_stdout, transient=True) as progress:
+            task = progress.add_task("exporting", total=None)
+            async for part in store.export(view):
+                lines.write(written(part, _urn) + b"\n")
+                parts += 1
+                progress.update(task, advance=1, description=f"exported {parts}")
+            lines.flush()
+    if not to_stdout:
+        unfinished.replace(target)
+    print(f"exported {parts} records", file=sys.stderr)  # noqa: T201 (this is the command's answer)
+    return 0
+
+
+def _urn(entity: NewEntity) -> str:
+    return make_urn(entity.account, entity.kind, entity.name, entity.version)

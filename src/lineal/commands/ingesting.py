@@ -1,0 +1,171 @@
+"""`lineal ingest`: files into a store or a server, good lines kept, bad lines reported."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from lineal.capture.files import Line, read_lines, size_of
+from lineal.capture.openlineage import InvalidEvent, mapped, validated
+from lineal.commands.sinks import Outcome, ServerSink, Sink, StoreSink
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.checks import checked_urns
+from lineal.graphstore.errors import BatchRefused
+from lineal.graphstore.opening import open_store
+
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+SHOWN = 50
+"""How many bad lines are shown; all are counted."""
+
+
+class Stopped(Exception):
+    """A strict ingest met a line that is refused while sending."""
+
+
+@dataclass
+class Totals:
+    """What an ingest has come to."""
+
+    new: int = 0
+    known: int = 0
+    bad: int = 0
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+
+    def report(self, name: str, number: int, problem: str) -> None:
+        """Say why a line is not recorded."""
+        self.bad += 1
+        if self.bad <= SHOWN:
+            self.console.print(f"{name}:{number}: {problem}", markup=False)
+        elif self.bad == SHOWN + 1:
+            self.console.print(f"more than {SHOWN} bad lines: the rest is only counted", markup=False)
+
+
+async def ingest_files(files: tuple[str, ...], url: str | None, store: str | None, account: str, strict: bool) -> int:
+    """Record files; exit status 1 where any line was bad."""
+    totals = Totals()
+    if strict and not _all_good(files, account, totals):
+        click.echo(f"{totals.bad} bad lines, so nothing was sent", err=True)
+        return 1
+    async with _sink(url, store, account) as sink:
+        with _progress(totals.console) as progress:
+            for name in files:
+                task = progress.add_task(Path(name).name, total=None if name == "-" else size_of(Path(name)))
+                try:
+                    await _ingest(name, account, sink, totals, progress, task, strict)
+                except Stopped as stopped:
+                    await sink.finish()
+                    click.echo(str(stopped), err=True)
+                    return 1
+        await sink.finish()
+    click.echo(f"{totals.new} recorded, {totals.known} already there, {totals.bad} bad")
+    return 1 if totals.bad else 0
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+@asynccontextmanager
+async def _sink(url: str | None, store: str | None, account: str) -> AsyncIterator[Sink]:
+    if store is not None:
+        async with await open_store(store) as opened:
+            yield StoreSink(opened, account)
+    else:
+        async with httpx.AsyncClient(base_url=url or DEFAULT_SERVER, timeout=120) as client:
+            yield ServerSink(client)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+    else:
+        with open(name, "rb") as stream:
+            yield stream
+
+
+def _all_good(files: tuple[str, ...], account: str, totals: Totals) -> bool:
+    if "-" in files:
+        raise click.UsageError("--strict reads files twice, which standard input cannot be: give a file")
+    for name in files:
+        with _opened(name) as stream:
+            for line in read_lines(stream, account):
+                if problem := _problem(line, account):
+                    totals.report(name, line.number, problem)
+    return not totals.bad
+
+
+def _problem(line: Line, account: str) -> str | None:
+    if line.problem:
+        return line.problem
+    try:
+        if line.event is not None:
+            validated(line.event)
+            mapped(line.event, account)
+        elif line.part is not None:
+            checked_urns(_alone(line))
+    except (InvalidEvent, BatchRefused) as error:
+        return str(error)
+    return None
+
+
+def _alone(line: Line) -> Batch:
+    match line.part:
+        case NewEntity():
+            return Batch(entities=(line.part,))
+        case NewAssociation():
+            return Batch(associations=(line.part,))
+        case NewRevision():
+            return Batch(revisions=(line.part,))
+    return Batch()
+
+
+async def _ingest(
+    name: str, account: str, sink: Sink, totals: Totals, progress: Progress, task: TaskID, strict: bool
+) -> None:
+    waiting: list[Line] = []
+    with _opened(name) as stream:
+        for line in read_lines(stream, account):
+            if line.problem:
+                totals.report(name, line.number, line.problem)
+            elif line.part is not None:
+                waiting.append(line)
+            if waiting and (line.event is not None or len(waiting) >= sink.most):
+                await _send(name, waiting, sink, totals, strict)
+                waiting = []
+                progress.update(task, completed=line.end)
+            if line.event is not None:
+                _count(name, [line], await sink.event(line.event), totals, strict)
+                progress.update(task, completed=line.end)
+        if waiting:
+            await _send(name, waiting, sink, totals, strict)
+            progress.update(task, completed=waiting[-1].end)
+
+
+async def _send(name: str, lines: list[Line], sink: Sink, totals: Totals, strict: bool) -> None:
+    """Send parts; those refused are reported, and the rest is sent again without them."""
+    while lines:
+        outcome = await sink.parts([line.part for line in lines if line.part is not None])
+        _count(name, lines, outcome, totals, strict)
+        if not outcome.refused or outcome.new or outcome.known:
+            return
+        lines = [line for place, line in enumerate(lines) if place not in outcome.refused]
+
+
+def _count(name: str, lines: list[Line], outcome: Outcome, totals: Totals, strict: bool) -> None:
+    totals.new += outcome.new
+    totals.known += outcome.known
+    for place, problem in sorted(outcome.refused.items()):
+        totals.report(name, lines[place].number, problem)
+    if strict and outcome.refused:
+        before = lines[0].number - 1
+        stand = f"lines 1 to {before} of {name} stand" if before else f"nothing of {name} stands"
+        raise Stopped(f"stopped at a refused line: {stand}, and nothing of what follows was sent")

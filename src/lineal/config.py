@@ -1,0 +1,84 @@
+"""Every setting, declared once: a flag of `lineal serve`, else a LINEAL_* variable, else a line of `lineal.toml`."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the message says which, where it came from, and what it takes."""
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a server runs."""
+
+    store: str = _setting(
+        "sqlite:///lineal.db", "Where lineage is kept: sqlite:///relative, sqlite:////absolute, memory:"
+    )
+    host: str = _setting("127.0.0.1", "The address to listen on.")
+    port: int = _setting(8000, "The port to listen on; 0 takes a free one.")
+    dev: bool = _setting(False, "Everyone is the administrator `local`. Loopback only.")
+    visit_limit: int = _setting(1_000_000, "How many entities one traversal may visit for one page.")
+    deadline_seconds: float = _setting(30.0, "How long one traversal may take for one page.")
+    request_seconds: float = _setting(60.0, "How long one request may take, if it only reads.")
+    max_values: int = _setting(100_000, "How many values the answer to one document may hold, by estimate.")
+    max_body_bytes: int = _setting(16 * 1024 * 1024, "The largest request body.")
+    cors_origins: str = _setting("", "Origins whose pages may ask, separated by commas; none by default.")
+    shutdown_seconds: int = _setting(30, "How long requests under way may finish in when the server is told to stop.")
+    log_level: str = _setting("info", "debug, info, warning or error.")
+
+
+def load_settings(
+    flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ, config: Path | None = None
+) -> Settings:
+    """The settings of a run. Raises ConfigError on an unknown name or a value of the wrong type."""
+    file = _read(config)
+    chosen: dict[str, Any] = {}
+    for each in fields(Settings):
+        name = f"LINEAL_{each.name.upper()}"
+        if flags.get(each.name) is not None:
+            chosen[each.name] = flags[each.name]
+        elif name in environment:
+            chosen[each.name] = _typed(name, environment[name], each.default)
+        elif each.name in file:
+            chosen[each.name] = _typed(f"{each.name} in {config}", file[each.name], each.default)
+    return Settings(**chosen)
+
+
+def _read(config: Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    try:
+        file = tomllib.loads(config.read_text())
+    except OSError as error:
+        raise ConfigError(f"{config} cannot be read ({error.strerror}): name another file with --config") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{config} is not TOML: {error}") from error
+    known = {each.name for each in fields(Settings)}
+    if unknown := sorted(file.keys() - known):
+        raise ConfigError(f"{config} sets {', '.join(unknown)}; the settings are: {', '.join(sorted(known))}")
+    return file
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    assert default is not MISSING
+    kind = type(default)
+    if kind is bool and str(value).lower() in ("true", "1", "yes", "false", "0", "no"):
+        return str(value).lower() in ("true", "1", "yes")
+    if kind is not bool and not isinstance(value, bool):
+        try:
+            return kind(value)
+        except (TypeError, ValueError):
+            pass
+    raise ConfigError(f"{name} is {value!r}, which is no {_WORDS[kind]}")
+
+
+_WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
