@@ -47,11 +47,12 @@ def load(graph: str, path: str) -> None:
     artifacts = [key for key, kind in kinds.items() if kind not in ACTIONS]
     executions = [key for key, kind in kinds.items() if kind in ACTIONS]
     links = [line["association"] for line in lines if "association" in line]
-    direct, through = [], []
+    direct: list[dict[str, str]] = []
+    through: list[dict[str, str]] = []
     for link in links:
         crosses = (kinds[link["source"]] in ACTIONS) != (kinds[link["destination"]] in ACTIONS)
         (direct if crosses else through).append(link)
-    ids = {}
+    ids: dict[str, int] = {}
     for part in batches(artifacts):
         made = store.put_artifacts([pb.Artifact(type_id=artifact_type, name=key, uri=kinds[key]) for key in part])
         ids.update(zip(part, made, strict=True))

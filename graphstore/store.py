@@ -147,7 +147,7 @@ class Store(ABC):
         - A batch written with POWER_LOSS, even an empty one, makes those before it survive a power loss too.
         - `returning` adds the records as read at the newest moment, in the batch's order.
 
-        Raises BatchRefused, with every problem that could be told at once: INVALID_VALUE, TOO_LARGE and
+        Raises BatchRefused, with every problem that can be told at once, in the batch's order: INVALID_VALUE, TOO_LARGE and
         SELF_ASSOCIATION (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an
         association, a revised entity, or a superseding one, neither stands nor is in the batch), IMMUTABLE_CONFLICT
         (naming the fields that differ), IDEMPOTENCY_MISMATCH.
@@ -208,7 +208,8 @@ class Store(ABC):
           `has_next`; VISIT_LIMIT and DEADLINE where the walk was cut.
         - The visit limit counts the entities beyond `after`, and cuts in (distance, urn) order. The deadline cuts
           between distances, and never before one distance beyond `after` is known. So a continued walk always goes on.
-          INTERSECTION and `excluding` need the whole of their walks: cut, they raise LimitExceeded.
+          INTERSECTION and `excluding` need the whole of each start's walk and of that from the excluded: where one of
+          these would be cut, they raise LimitExceeded.
 
         One round trip for walks and pages, one more where paths are asked for, whatever the depth and the width.
         """

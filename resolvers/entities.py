@@ -79,8 +79,8 @@ async def _found(context: Context, field: str, question: Find, after: str | None
 
 async def property_keys(context: Context, starts_with: str, kind: EntityKind | None, first: int | None) -> list[str]:
     """Property keys that start with a text."""
-    size = checked_first(first, 20, MOST)
-    return await context.store.property_keys(PropertyKeys(await context.view(), starts_with, kind, size))
+    size, of_kind = checked_first(first, 20, MOST), kind and EntityKind(kind)
+    return await context.store.property_keys(PropertyKeys(await context.view(), starts_with, of_kind, size))
 
 
 async def history(context: Context, parent: Entity, first: int | None, after: str | None) -> Connection[Revision]:
@@ -111,7 +111,7 @@ async def associations(
     context: Context, parent: Entity, direction: LineageDirection | None, via: Any, first: int | None, after: str | None
 ) -> Connection[Association]:
     """The associations of an entity that a traversal would cross from it."""
-    way, asked = direction or LineageDirection.BOTH, association_filter(via)
+    way, asked = LineageDirection(direction or LineageDirection.BOTH), association_filter(via)
     made = cursors(context.cursor_key, "associations", parent.view, parent.id, way, asked)
     position, view = None, parent.view
     if after is not None:

@@ -1,10 +1,11 @@
 """Filters as given in GraphQL, turned into the store's frozen ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 from strawberry import UNSET
 
-from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, LineageType, PropertyType
 from lineal.graphstore.queries import (
     AssociationFilter,
     EntityFilter,
@@ -22,15 +23,15 @@ def entity_filter(given: Any) -> EntityFilter | None:
     if given is None:
         return None
     return EntityFilter(
-        kind=_words(given.kind),
-        lineage_type=_words(given.lineage_type),
+        kind=_words(given.kind, EntityKind),
+        lineage_type=_words(given.lineage_type, LineageType),
         type=_words(given.type),
         account=_words(given.account),
         urn=string_filter("urn", given.urn),
         name=string_filter("name", given.name),
         version=string_filter("version", given.version),
         source_uri=string_filter("sourceUri", given.source_uri),
-        status=_words(given.status),
+        status=_words(given.status, EntityStatus),
         tag=_words(given.tag),
         occurred_at=time_filter("occurredAt", given.occurred_at),
         recorded_at=time_filter("recordedAt", given.recorded_at),
@@ -47,7 +48,7 @@ def association_filter(given: Any) -> AssociationFilter | None:
     if given is None:
         return None
     return AssociationFilter(
-        type=_words(given.type),
+        type=_words(given.type, AssociationType),
         role=string_filter("role", given.role),
         occurred_at=time_filter("occurredAt", given.occurred_at),
         recorded_at=time_filter("recordedAt", given.recorded_at),
@@ -62,8 +63,9 @@ def _nested(given: Any) -> EntityFilter:
     return nested
 
 
-def _words(given: list[Any] | None) -> tuple[Any, ...] | None:
-    return None if given is None else tuple(given)
+def _words(given: list[str] | None, closed: Callable[[str], Any] = str) -> tuple[Any, ...] | None:
+    # Words of a closed set may arrive as plain text: filters are compared and hashed by what they hold.
+    return None if given is None else tuple(map(closed, given))
 
 
 def _operators(where: str, given: Any, names: tuple[str, ...]) -> dict[str, Any]:

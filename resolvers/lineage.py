@@ -123,7 +123,7 @@ async def lineage(
     """What a walk from the starts reaches; None where one of them, or one excluded, is not to be seen."""
     checked_count("from", starts, least=1)
     checked_count("excluding", excluding or ())
-    begin = (tuple(starts), direction, combine or Combine.UNION, tuple(excluding or ()))
+    begin = (tuple(starts), LineageDirection(direction), Combine(combine or Combine.UNION), tuple(excluding or ()))
     return await _reached(context, Walk(await context.view(), *begin), **asked)
 
 

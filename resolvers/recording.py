@@ -11,7 +11,7 @@ from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEnt
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.digests import association_form, entity_form, revision_set_form
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
-from lineal.graphstore.kinds import AssociationType, PropertyType, SourceIdType
+from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
 from lineal.graphstore.records import Association, Entity, Revision, Source, SourceId
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes, text_problem
@@ -103,7 +103,7 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
         await refs.look_up([ref for ref in (given.entity, given.superseded_by) if ref is not None])
         revision = NewRevision(
             refs.urn(given.entity, ("revisions", 0, "entity")),
-            given.status,
+            given.status and EntityStatus(given.status),
             None if given.tags is None else tuple(given.tags),
             given.description,
             _properties(given.properties),
@@ -161,12 +161,12 @@ class _Refs:
 def _new_entity(context: Context, given: Any) -> NewEntity:
     return NewEntity(
         given.account if given.account is not None else context.viewer.account,
-        given.kind,
+        EntityKind(given.kind),
         given.name,
         given.version,
         given.type,
         given.description,
-        given.status,
+        given.status and EntityStatus(given.status),
         _source(given.source),
         tuple(given.tags or ()),
         _properties(given.properties),

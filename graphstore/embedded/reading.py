@@ -31,7 +31,8 @@ _STATUSES = {str(status): status for status in EntityStatus}
 
 def carried(keys: Iterable[int]) -> object:
     """Integer keys as a value that `carray(?)` turns into rows."""
-    return apsw.carray(array("q", keys))
+    # An empty array lies at no aligned address, which apsw refuses; no row has the key 0.
+    return apsw.carray(array("q", keys) or array("q", [0]))
 
 
 class Reading:

@@ -75,6 +75,8 @@ class Recording:
         self.keys: dict[str, int] = {}
         """By urn: every entity of the batch, and what its associations and revisions name."""
         self.digests: dict[int, str] = {}
+        self.occurred: dict[int, int] = {}
+        """By key, of the same entities: their digests, and when they occurred."""
         self.new_keys: set[int] = set()
         self.property_keys: set[tuple[str, int, int]] = set()
 
@@ -82,7 +84,7 @@ class Recording:
         """Write what is new; tells what was."""
         entities, associations, revisions = self._entities(), self._associations(), self._revisions()
         if self.problems:
-            raise BatchRefused(tuple(self.problems))
+            raise BatchRefused(tuple(sorted(self.problems, key=_place)))
         if entities or associations or revisions:
             self.connection.execute("INSERT INTO batch VALUES (?, ?)", (self.at, self.by))
             self.outcome.recorded_at = self.at
@@ -109,12 +111,12 @@ class Recording:
                 self.digests[key] = digest(entity_form(settled))
                 new[key] = (id, urn, settled, self.digests[key])
                 standing[id] = (urn, key, settled.occurred_at or 0, self.digests[key])
-                self.keys[urn] = key
+                self.keys[urn], self.occurred[key] = key, settled.occurred_at or 0
                 self.new_keys.add(key)
             else:
                 stands, key, occurred_at, kept = known
                 self.keys[urn] = key
-                self.digests[key] = kept
+                self.digests[key], self.occurred[key] = kept, occurred_at
                 if stands != urn:
                     self._refuse(ProblemCode.INVALID_VALUE, f"the id of {urn} is taken by {stands}.", "entities", index)
                 elif digest(entity_form(_settled(entity, occurred_at))) != kept:
@@ -198,9 +200,9 @@ class Recording:
     def _look_up(self, urns: Iterable[str]) -> None:
         missing = [urn for urn in urns if urn not in self.keys]
         by_id = {entity_id(urn): urn for urn in missing}
-        for id, (urn, key, _, kept) in self._standing(list(by_id)).items():
+        for id, (urn, key, occurred_at, kept) in self._standing(list(by_id)).items():
             if by_id[id] == urn:
-                self.keys[urn], self.digests[key] = key, kept
+                self.keys[urn], self.digests[key], self.occurred[key] = key, kept, occurred_at
 
     def _standing_associations(self, keys: list[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
         old = [key for key in keys if key[0] not in self.new_keys and key[2] not in self.new_keys]
@@ -279,7 +281,9 @@ class Recording:
                 ),
             )
             code = key & (1 << KIND_BITS) - 1
-            self.property_keys.update((p.key, code, revision.occurred_at or 0) for p in revision.properties)
+            # A revision does not exist before its entity does.
+            occurred_at = max(revision.occurred_at or 0, self.occurred[key])
+            self.property_keys.update((p.key, code, occurred_at) for p in revision.properties)
 
     # -- the rest --
 
@@ -308,6 +312,11 @@ class Recording:
 
     def _refuse(self, code: ProblemCode, message: str, *path: str | int) -> None:
         self.problems.append(Problem(code, message, path))
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    parts = ("entities", "associations", "revisions")
+    return parts.index(str(problem.path[0])), int(problem.path[1])
 
 
 def _settled(part: Part, occurred_at: int) -> Part:

@@ -161,7 +161,6 @@ if __name__ == "__main__":
     url, file, *rest = sys.argv[1:]
     count, seed = (int(rest[0]) if rest else 100), (int(rest[1]) if len(rest) > 1 else 1)
     interrogation = Interrogation(over_http(url), Graph.read(Path(file)), seed)
-    for number in range(count):
+    for _ in range(count):
         interrogation.question()
-        print(f"\r{number + 1}/{count} alike", end="", flush=True)
-    print()
+    print(f"{count} questions, all answered alike")

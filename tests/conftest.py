@@ -1,0 +1,20 @@
+"""Order and settings for all tests: fast ones first."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+_SLOW = ("slow", "browser", "faults")
+
+_SHARED = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
+# Shrinking takes minutes; `HYPOTHESIS_PROFILE=thorough` shrinks.
+_QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
+settings.register_profile("default", max_examples=60, phases=_QUICK, **_SHARED)  # type: ignore[arg-type]
+settings.register_profile("thorough", max_examples=2000, **_SHARED)  # type: ignore[arg-type]
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes seconds runs after what does not."""
+    items.sort(key=lambda item: any(item.get_closest_marker(name) for name in _SLOW))

@@ -1,0 +1,39 @@
+"""Every engine the contract suite runs over: a new one is one more line."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from reference_store import ReferenceStore
+
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.store import Store
+
+OpenStore: TypeAlias = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture(params=["reference", "sqlite", "memory"])
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
+    """Opens an empty store of the engine, as often as asked; all are closed in the end."""
+    stores: list[Store] = []
+
+    async def open_one() -> Store:
+        match request.param:
+            case "reference":
+                stores.append(ReferenceStore())
+            case "sqlite":
+                stores.append(await open_store(f"sqlite:///{tmp_path}/{len(stores)}.db"))
+            case "memory":
+                stores.append(await open_store("memory:"))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture
+async def store(opened: OpenStore) -> Store:
+    """One empty store of the engine."""
+    return await opened()

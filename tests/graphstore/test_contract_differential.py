@@ -1,0 +1,169 @@
+"""Random histories and questions: every engine answers as the reference model does, in set and order."""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from making import EPOCH
+from reference_store import ReferenceStore
+from strategies import association_filters, batches, entity_filters, walks
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore.batches import Batch
+from lineal.graphstore.errors import BatchRefused, LimitExceeded
+from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import (
+    AssociationPosition,
+    AssociationsOf,
+    EntityOrder,
+    EntityPosition,
+    Find,
+    HistoryOf,
+    Limits,
+    PropertyKeys,
+    Reach,
+    ReachAssociations,
+    RevisionPosition,
+    Walk,
+)
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.store import Store
+
+
+class Pair:
+    """The engine and the model with the same history; the engine's times are read as the model's batch numbers."""
+
+    def __init__(self, engine: Store, history: list[Batch]) -> None:
+        self.engine, self.model, self.history = engine, ReferenceStore(), history
+        self.moments = {0: 0}
+
+    async def record(self) -> None:
+        for batch in self.history:
+            outcomes: list[Any] = []
+            for store in (self.engine, self.model):
+                try:
+                    outcomes.append(await store.record(batch, by="me"))
+                except BatchRefused as refused:
+                    outcomes.append([(problem.code, problem.path) for problem in refused.problems])
+            engine, model = outcomes
+            if list in (type(model), type(engine)):
+                assert engine == model
+                continue
+            assert replace(engine, recorded_at=None) == replace(model, recorded_at=None)
+            assert (engine.recorded_at is None) == (model.recorded_at is None)
+            if engine.recorded_at is not None and model.recorded_at is not None:
+                self.moments[engine.recorded_at] = model.recorded_at
+
+    def views(self, number: int, occurred_at: int | None) -> tuple[View, View]:
+        engine, model = sorted(self.moments.items())[number % len(self.moments)]
+        return View(EVERYTHING, AsOf(engine, occurred_at)), View(EVERYTHING, AsOf(model, occurred_at))
+
+    def plain(self, value: Any) -> Any:
+        """A record with the engine's moments turned into the model's, and its view left out."""
+        if is_dataclass(value) and not isinstance(value, type):
+            kept = [field.name for field in fields(value) if field.name != "view"]
+            named = {name: self.plain(getattr(value, name)) for name in kept}
+            if "recorded_at" in named:
+                named["recorded_at"] = self.moments.get(named["recorded_at"], named["recorded_at"])
+            return type(value).__name__, named
+        if isinstance(value, list | tuple):
+            return [self.plain(each) for each in value]
+        return value
+
+    async def alike(self, verb: str, engine: list[Any], model: list[Any]) -> list[Any]:
+        """Ask both; the answers are equal. Gives the engine's."""
+        answers: list[Any] = []
+        for store, questions in ((self.engine, engine), (self.model, model)):
+            try:
+                answers.append(await getattr(store, verb)(questions))
+            except LimitExceeded:
+                answers.append("limit exceeded")
+        assert self.plain(answers[0]) == self.plain(answers[1])
+        return [] if answers[0] == "limit exceeded" else answers[0]
+
+
+@given(batches(), st.data())
+async def test_walks(history: list[Batch], data: st.DataObject) -> None:
+    async with await open_store("memory:") as engine:
+        pair = Pair(engine, history)
+        await pair.record()
+        ids = sorted({each.id for page in await _all(engine) for each in page.items})
+        if not ids:
+            return
+        for _ in range(data.draw(st.integers(1, 6))):
+            views = pair.views(data.draw(st.integers(0, 3)), data.draw(st.sampled_from([None, None, EPOCH + 2])))
+            asked = data.draw(walks)
+            starts = tuple(data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=3)))
+            excluding = tuple(data.draw(st.just([]) | st.lists(st.sampled_from(ids), max_size=2)))
+            limits = Limits(visits=data.draw(st.sampled_from([1_000_000, 1_000_000, 1, 2, 3])))
+            both = [Walk(view, starts, excluding=excluding, limits=limits, **asked) for view in views]
+            where, first = data.draw(st.none() | entity_filters), data.draw(st.sampled_from([1, 2, 100]))
+            paths = data.draw(st.booleans())
+            after = None
+            for _ in range(50):
+                pages = await pair.alike("reach", *([Reach(walk, where, first, after, paths)] for walk in both))
+                page = pages[0] if pages else None
+                if page is not None:
+                    await _among(pair, both, page.cut_at)
+                if page is None or not page.has_next:
+                    break
+                after = page.end
+
+
+async def _among(pair: Pair, walks: list[Walk], up_to: Any) -> None:
+    after = None
+    for _ in range(50):
+        pages = await pair.alike("reach_associations", *([ReachAssociations(w, 3, after, up_to)] for w in walks))
+        if not pages or pages[0] is None or not pages[0].has_next:
+            break
+        last = pages[0].items[-1]
+        after = AssociationPosition(last.source_urn, last.destination_urn, last.type, last.role)
+
+
+async def _all(store: Store) -> list[Any]:
+    return await store.find([Find(View(EVERYTHING, AsOf(await store.watermark())), first=1000)])
+
+
+@given(batches(), st.data())
+async def test_everything_else(history: list[Batch], data: st.DataObject) -> None:
+    async with await open_store("memory:") as engine:
+        pair = Pair(engine, history)
+        await pair.record()
+        views = pair.views(data.draw(st.integers(0, 3)), data.draw(st.sampled_from([None, None, EPOCH + 2])))
+        exported = [[part async for part in s.export(v)] for s, v in zip((engine, pair.model), views, strict=True)]
+        assert exported[0] == exported[1]
+        where, order = data.draw(entity_filters), data.draw(st.sampled_from(list(EntityOrder)))
+        position: Any = None
+        found = []
+        for _ in range(50):
+            (page,) = await pair.alike("find", *([Find(view, where, order, 2, position)] for view in views))
+            found += page.items
+            if not page.has_next:
+                break
+            position = EntityPosition(page.items[-1].urn, page.items[-1].occurred_at)
+        prefix, kind = data.draw(st.sampled_from(["", "k", "m."])), data.draw(st.sampled_from([None, EntityKind.MODEL]))
+        keys = [
+            await store.property_keys(PropertyKeys(view, prefix, kind))
+            for store, view in zip((engine, pair.model), views, strict=True)
+        ]
+        assert keys[0] == keys[1]
+        for entity in found[:3]:
+            position = None
+            for _ in range(50):
+                (history_page,) = await pair.alike("history", *([HistoryOf(v, entity.id, 1, position)] for v in views))
+                if not history_page.has_next:
+                    break
+                last = history_page.items[-1]
+                position = RevisionPosition(last.occurred_at, last.rank, last.sequence)
+            via = data.draw(st.none() | association_filters)
+            direction = data.draw(walks)["direction"]
+            position = None
+            for _ in range(50):
+                questions = ([AssociationsOf(v, entity.id, direction, via, 2, position)] for v in views)
+                (page,) = await pair.alike("associations", *questions)
+                if not page.has_next:
+                    break
+                final = page.items[-1]
+                position = AssociationPosition(final.source_urn, final.destination_urn, final.type, final.role)

@@ -1,0 +1,236 @@
+"""Walks, over every engine: distances, cycles, limits, pages, paths."""
+
+from collections.abc import Iterable
+
+import pytest
+from making import Both, Connected, Down, Up, association, distances, entity, graph, id_of, now, reach, urn
+
+from lineal.graphstore.batches import Batch, NewAssociation
+from lineal.graphstore.errors import LimitExceeded
+from lineal.graphstore.kinds import AssociationType, Combine, EntityKind, IncompleteReason
+from lineal.graphstore.queries import (
+    AssociationFilter,
+    EntityFilter,
+    Limits,
+    Reach,
+    ReachAssociations,
+    ReachPosition,
+    StringFilter,
+    Walk,
+)
+from lineal.graphstore.records import Association
+from lineal.graphstore.store import Store
+from lineal.graphstore.urns import entity_id
+
+
+def named(*names: str) -> EntityFilter:
+    return EntityFilter(name=StringFilter(in_=names))
+
+
+def hops(path: Iterable[Association]) -> list[str]:
+    return [f"{a.source_urn.rsplit(':')[-1]}>{a.destination_urn.rsplit(':')[-1]}" for a in path]
+
+
+async def test_least_distances_where_a_short_cut_leads_to_the_far_end(store: Store) -> None:
+    await store.record(graph("root>a>b>c>x>y", "root>x"), by="me")
+    assert distances(await reach(store, "root")) == {"a": 1, "x": 1, "b": 2, "y": 2, "c": 3}
+    assert distances(await reach(store, "y", direction=Up)) == {"x": 1, "c": 2, "root": 2, "b": 3, "a": 4}
+    assert distances(await reach(store, "root", depth=1)) == {"a": 1, "x": 1}
+
+
+async def test_thirty_stacked_diamonds_end(store: Store) -> None:
+    edges = []
+    for level in range(30):
+        edges += [f"{level}>{level}l>{level + 1}", f"{level}>{level}r>{level + 1}"]
+    await store.record(graph(*edges), by="me")
+    page = await reach(store, "0", with_paths=True, first=100)
+    assert (page.total, page.visited) == (90, 90)
+    (last,) = [item for item in page.items if item.entity.name == "30"]
+    assert last.distance == 60
+    assert hops(last.path) == [hop for n in range(30) for hop in (f"{n}>{n}l", f"{n}l>{n + 1}")]
+
+
+async def test_cycles_end_and_a_start_is_reached_only_round_one(store: Store) -> None:
+    await store.record(graph("a>b>c>a", "c>d"), by="me")
+    page = await reach(store, "a", with_paths=True)
+    assert distances(page) == {"b": 1, "c": 2, "a": 3, "d": 3}
+    assert hops(next(item.path for item in page.items if item.entity.name == "a")) == ["a>b", "b>c", "c>a"]
+    assert distances(await reach(store, "d")) == {}
+    assert distances(await reach(store, "a", "b")) == {"b": 1, "c": 1, "a": 2, "d": 2}
+
+
+async def test_same_as_is_crossed_both_ways_and_never_reaches_a_start(store: Store) -> None:
+    await store.record(graph("a>b", "b=c", "c>d", "e>c"), by="me")
+    assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3}
+    assert distances(await reach(store, "b")) == {"c": 1, "d": 2}
+    assert distances(await reach(store, "c")) == {"b": 1, "d": 1}
+    assert distances(await reach(store, "c", direction=Up)) == {"b": 1, "e": 1, "a": 2}
+    assert distances(await reach(store, "b", "c")) == {"d": 1}
+
+
+async def test_both_and_connected(store: Store) -> None:
+    await store.record(graph("a>b>c", "b>d", "e>c"), by="me")
+    assert distances(await reach(store, "b", direction=Both)) == {"a": 1, "c": 1, "d": 1}
+    assert distances(await reach(store, "b", direction=Connected)) == {"a": 1, "c": 1, "d": 1, "e": 2}
+    assert distances(await reach(store, "b", "c", direction=Connected)) == {"a": 1, "d": 1, "e": 1}
+
+
+async def test_where_never_prunes_and_stop_at_does_not_hide(store: Store) -> None:
+    await store.record(graph("a>b>c>d", "b>e"), by="me")
+    assert distances(await reach(store, "a", where=named("d"))) == {"d": 3}
+    assert distances(await reach(store, "a", stop_at=named("b"))) == {"b": 1}
+    assert distances(await reach(store, "a", stop_at=named("a", "c"))) == {"b": 1, "c": 2, "e": 2}
+
+
+async def test_via_says_which_associations_are_crossed(store: Store) -> None:
+    batch = graph("a>b>c")
+    more = (
+        association("a", "c", AssociationType.DERIVED_FROM),
+        association("c", "b", AssociationType.PRODUCED, role="back"),
+    )
+    await store.record(Batch(batch.entities, batch.associations + more), by="me")
+    derived = AssociationFilter(type=(AssociationType.DERIVED_FROM,))
+    assert distances(await reach(store, "a", via=derived)) == {"c": 1}
+    with_role = AssociationFilter(role=StringFilter(exists=True))
+    assert distances(await reach(store, "c", via=with_role)) == {"b": 1}
+    assert distances(await reach(store, "a", via=AssociationFilter(not_=derived))) == {"b": 1, "c": 2}
+    assert distances(await reach(store, "a", via=AssociationFilter(type=()))) == {}
+
+
+async def test_intersection_and_excluding(store: Store) -> None:
+    await store.record(graph("a>m>x>y", "b>x", "c>y", "m>z"), by="me")
+    both = await reach(store, "a", "b", combine=Combine.INTERSECTION)
+    assert (distances(both), both.visited) == ({"x": 1, "y": 2}, 4)
+    assert distances(await reach(store, "a", excluding=["b"])) == {"m": 1, "z": 2}
+    assert distances(await reach(store, "a", "a", combine=Combine.INTERSECTION)) == {"m": 1, "x": 2, "z": 2, "y": 3}
+    assert distances(await reach(store, "a", excluding=["a"])) == {}
+
+
+async def test_absent_starts_give_none(store: Store) -> None:
+    await store.record(graph("a>b"), by="me")
+    view = await now(store)
+    present, absent = id_of("a"), id_of("nothing")
+    walks = [
+        Walk(view, (present, absent), Down),
+        Walk(view, (present,), Down, excluding=(absent,)),
+        Walk(view, ("not an id \x00",), Down),
+        Walk(view, (present,), Down),
+    ]
+    pages = await store.reach([Reach(walk) for walk in walks])
+    assert [page is None for page in pages] == [True, True, True, False]
+    among = await store.reach_associations([ReachAssociations(walk) for walk in walks])
+    assert [page is None for page in among] == [True, True, True, False]
+    assert await store.reach([]) == []
+    assert await store.reach_associations([]) == []
+
+
+async def test_counts_are_of_all_matches_on_every_page(store: Store) -> None:
+    models = [entity(f"m{n}", EntityKind.MODEL) for n in range(5)]
+    ends = [urn(model.name, EntityKind.MODEL) for model in models]
+    edges = tuple(NewAssociation(urn("a"), end, AssociationType.PRODUCED) for end in ends)
+    await store.record(Batch((entity("a"), *models), edges), by="me")
+    first = await reach(store, "a", first=2)
+    second = await reach(store, "a", first=2, after=first.end)
+    third = await reach(store, "a", first=2, after=second.end)
+    assert [page.total for page in (first, second, third)] == [5, 5, 5]
+    assert all(page.counts == {EntityKind.MODEL: 5} for page in (first, second, third))
+    assert [page.has_next for page in (first, second, third)] == [True, True, False]
+    given = [item.entity.name for page in (first, second, third) for item in page.items]
+    assert given == ["m0", "m1", "m2", "m3", "m4"]
+    assert IncompleteReason.PAGE in first.reasons
+    assert third.reasons == frozenset()
+
+
+async def test_pages_of_a_view_survive_writes(store: Store) -> None:
+    await store.record(graph(*(f"a>{n:02}" for n in range(10))), by="me")
+    view = await now(store)
+    first = await reach(store, "a", first=4, view=view)
+    await store.record(graph("a>00", "a>001", "00>01>zz", "05>005"), by="me")
+    rest = await reach(store, "a", first=100, after=first.end, view=view)
+    names = [item.entity.name for page in (first, rest) for item in page.items]
+    assert names == [f"{n:02}" for n in range(10)]
+    assert distances(await reach(store, "a"))["zz"] == 2
+
+
+async def test_a_visit_limit_cuts_in_order_and_the_next_page_goes_on(store: Store) -> None:
+    await store.record(graph("a>b1>c1>d1", "a>b2>c2", "a>b3>c3"), by="me")
+    seen, after, pages = [], None, 0
+    while True:
+        page = await reach(store, "a", limits=Limits(visits=2), after=after)
+        seen += [item.entity.name for item in page.items]
+        pages += 1
+        if not page.has_next:
+            break
+        assert IncompleteReason.VISIT_LIMIT in page.reasons
+        assert page.end == page.cut_at
+        after = page.end
+    assert seen == ["b1", "b2", "b3", "c1", "c2", "c3", "d1"]
+    assert pages == 4
+
+
+async def test_a_cut_walk_goes_on_even_where_nothing_matched(store: Store) -> None:
+    await store.record(graph("a>b>c>d>e"), by="me")
+    first = await reach(store, "a", limits=Limits(visits=2), where=named("e"))
+    assert (first.items, first.total, first.visited, first.has_next) == ((), 0, 2, True)
+    assert first.end == ReachPosition(2, urn("c"))
+    second = await reach(store, "a", limits=Limits(visits=2), where=named("e"), after=first.end)
+    assert (distances(second), second.has_next, second.total) == ({"e": 4}, False, 1)
+
+
+async def test_intersection_past_a_limit_is_refused(store: Store) -> None:
+    await store.record(graph("a>b>c>d", "x>b"), by="me")
+    with pytest.raises(LimitExceeded):
+        await reach(store, "a", "x", combine=Combine.INTERSECTION, limits=Limits(visits=2))
+    with pytest.raises(LimitExceeded):
+        await reach(store, "a", excluding=["x"], limits=Limits(visits=2))
+
+
+async def test_depth_is_told_where_something_could_go_on(store: Store) -> None:
+    await store.record(graph("a>b>c"), by="me")
+    assert (await reach(store, "a", depth=1)).reasons == {IncompleteReason.DEPTH}
+    assert (await reach(store, "a", depth=2)).reasons == {IncompleteReason.DEPTH}
+    assert (await reach(store, "a", depth=3)).reasons == frozenset()
+    assert (await reach(store, "a", depth=1, stop_at=named("b"))).reasons == frozenset()
+    assert distances(await reach(store, "a", depth=0)) == {}
+
+
+async def test_paths_take_the_least_predecessor_type_and_role(store: Store) -> None:
+    batch = graph("s>p2>t", "s>p1>t")
+    more = (
+        association("p1", "t", AssociationType.PRODUCED),
+        association("p1", "t", AssociationType.CONTRIBUTED_TO, role="a"),
+    )
+    await store.record(Batch(batch.entities, batch.associations + more), by="me")
+    page = await reach(store, "s", with_paths=True)
+    (path,) = [item.path for item in page.items if item.entity.name == "t"]
+    assert hops(path) == ["s>p1", "p1>t"]
+    assert (path[1].type, path[1].role) == (AssociationType.CONTRIBUTED_TO, None)
+    up = await reach(store, "t", direction=Up, with_paths=True)
+    assert hops(next(item.path for item in up.items if item.entity.name == "s")) == ["p1>t", "s>p1"]
+
+
+async def test_a_hub(store: Store) -> None:
+    await store.record(graph(*(f"hub>{n:04}" for n in range(600)), "0000>z", "in>hub"), by="me")
+    page = await reach(store, "in", first=10)
+    assert (page.total, page.visited) == (602, 602)
+    assert (await reach(store, "z", direction=Up)).total == 3
+
+
+async def test_associations_among_what_was_traversed(store: Store) -> None:
+    await store.record(graph("a>b>c", "a>c", "x>b", "c>b"), by="me")
+    walk = Walk(await now(store), (id_of("a"),), Down)
+    (page,) = await store.reach_associations([ReachAssociations(walk, first=2)])
+    assert page is not None
+    assert (hops(page.items), page.total, page.has_next) == (["a>b", "a>c"], 4, True)
+
+
+async def test_unicode_and_hostile_names(store: Store) -> None:
+    names = ["'; DROP TABLE entity;--", "%_%", "ß", "İ", "\u202eabc", "😀", "\ue000", "a" * 160, "né", "ne\u0301"]
+    await store.record(Batch(tuple(entity(name) for name in names)), by="me")
+    found = await store.entities(await now(store), [entity_id(urn(name)) for name in names])
+    assert [each.name if each else None for each in found] == names
+    edges = tuple(association("ß", name) for name in names if name != "ß")
+    await store.record(Batch(associations=edges), by="me")
+    page = await reach(store, "ß")
+    assert {item.entity.name for item in page.items} == set(names) - {"ß"}
+    assert [item.entity.urn for item in page.items] == sorted(item.entity.urn for item in page.items)

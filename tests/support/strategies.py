@@ -1,0 +1,191 @@
+"""Random lineage and random questions, small enough for every engine and odd enough to matter."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from making import EPOCH, type_of
+
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.kinds import (
+    AssociationType,
+    Combine,
+    EntityKind,
+    EntityStatus,
+    LineageDirection,
+    LineageType,
+    PropertyType,
+)
+from lineal.graphstore.queries import (
+    AssociationFilter,
+    EntityFilter,
+    Operand,
+    PropertyFilter,
+    StringFilter,
+    TimeFilter,
+)
+from lineal.graphstore.records import Source
+from lineal.graphstore.urns import make_urn
+from lineal.graphstore.values import Property, canonical_json
+
+KINDS = [EntityKind.DATASET, EntityKind.TRAINING_JOB, EntityKind.MODEL, EntityKind.ENDPOINT, EntityKind.TRIAL]
+NAMES = ["a", "b", "c", "d", "e", "f", "é%", "A", "ß", "SS", "'_", "\U0001f600", "\ue000"]
+WORDS = ["train", "Train", "test", "x_y", "ß"]
+KEYS = ["k", "lr", "m.auc"]
+times = st.integers(0, 5).map(lambda step: EPOCH + step)
+scalars: st.SearchStrategy[Any] = st.sampled_from(
+    [0, 1, 1.0, 2, 2**53, 2.0**53, 2**53 + 1, -1, 0.5, "", "a", "ab", "A", "2020-09-13T12:26:40.000002Z", True, False]
+)
+values: st.SearchStrategy[Any] = scalars | st.sampled_from([[], [1], [1.0], {"a": 1}, {"a": True}])
+
+
+@st.composite
+def typed(draw: st.DrawFn) -> Property:
+    key = draw(st.sampled_from(KEYS))
+    if draw(st.integers(0, 4)) == 0:
+        return Property(key, PropertyType.TIMESTAMP, draw(times))
+    value: Any = draw(values)
+    return Property(key, type_of(value), value)
+
+
+property_lists = st.lists(typed(), max_size=3, unique_by=lambda property: property.key).map(tuple)
+statuses = st.sampled_from([None, EntityStatus.FAILED, EntityStatus.COMPLETED])
+tags = st.lists(st.sampled_from(WORDS), max_size=2).map(tuple)
+texts = st.sampled_from([None, "prose", ""])
+
+entities = st.builds(
+    NewEntity,
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(KINDS),
+    st.sampled_from(NAMES),
+    st.sampled_from([None, None, "1", "v"]),
+    st.sampled_from([None, "t"]),
+    texts,
+    statuses,
+    st.sampled_from([None, Source("s3://x"), Source("s3://y", "S3"), Source(None, "GIT")]),
+    tags,
+    property_lists,
+    times,
+)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[Batch]:
+    """A few batches that build on one another; conflicts may happen, and are part of it."""
+    pool: list[str] = []
+    made = []
+    for _ in range(draw(st.integers(1, 3))):
+        new = tuple(draw(st.lists(entities, min_size=1, max_size=6)))
+        pool += [make_urn(each.account, each.kind, each.name, each.version) for each in new]
+        among = st.sampled_from(pool)
+        linked = st.builds(
+            NewAssociation,
+            among,
+            among,
+            st.sampled_from(list(AssociationType)),
+            st.sampled_from([None, None, "train", "Train"]),
+            property_lists,
+            times,
+        ).filter(lambda each: each.source != each.destination)
+        revised = st.builds(
+            NewRevision,
+            among,
+            statuses,
+            st.none() | tags,
+            texts,
+            property_lists,
+            st.lists(st.sampled_from(KEYS), max_size=1).map(tuple),
+            st.none(),
+            times,
+            st.integers(0, 2),
+        )
+        associations = tuple(draw(st.lists(linked, max_size=12))) if len(set(pool)) > 1 else ()
+        made.append(Batch(new, associations, tuple(draw(st.lists(revised, max_size=3)))))
+    return made
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | st.none() | st.none() | strategy
+
+
+needles = st.sampled_from(["", "a", "A", "ss", "ß", "lineal:a:", "%", "1", "train", "s3://x", "me"])
+string_filters = st.builds(
+    StringFilter,
+    maybe(needles),
+    maybe(needles),
+    maybe(st.lists(needles, max_size=2).map(tuple)),
+    maybe(needles),
+    maybe(needles),
+    maybe(st.booleans()),
+    st.booleans(),
+)
+time_filters = st.builds(TimeFilter, maybe(times), maybe(times), maybe(times), maybe(times))
+
+
+def operand(value: Any) -> Operand:
+    return Operand(type_of(value), canonical_json(value) if isinstance(value, list | dict) else value)
+
+
+operands = values.map(operand)
+property_filters = st.builds(
+    PropertyFilter,
+    st.sampled_from(KEYS),
+    maybe(operands),
+    maybe(operands),
+    maybe(operands),
+    maybe(operands),
+    maybe(operands),
+    maybe(operands),
+    maybe(st.lists(operands, max_size=2).map(tuple)),
+    maybe(needles),
+    maybe(needles),
+    maybe(st.booleans()),
+)
+
+
+def _filters(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[EntityFilter]:
+    several = st.lists(inner, max_size=2).map(tuple)
+    return st.builds(
+        EntityFilter,
+        maybe(st.lists(st.sampled_from(KINDS), max_size=3).map(tuple)),
+        maybe(st.lists(st.sampled_from(list(LineageType)), max_size=2).map(tuple)),
+        maybe(st.sampled_from([(), ("t",)])),
+        maybe(st.sampled_from([("a",), ("a", "b")])),
+        maybe(string_filters),
+        maybe(string_filters),
+        maybe(string_filters),
+        maybe(string_filters),
+        maybe(st.sampled_from([(), (EntityStatus.FAILED,)])),
+        maybe(st.sampled_from([(), ("train",), ("test", "ß")])),
+        maybe(time_filters),
+        st.none(),
+        maybe(string_filters),
+        maybe(st.lists(property_filters, max_size=2).map(tuple)),
+        maybe(several),
+        maybe(several),
+        maybe(inner),
+    )
+
+
+entity_filters: st.SearchStrategy[EntityFilter] = st.recursive(st.builds(EntityFilter), _filters, max_leaves=4)
+association_filters: st.SearchStrategy[AssociationFilter] = st.recursive(
+    st.builds(AssociationFilter),
+    lambda inner: st.builds(
+        AssociationFilter,
+        maybe(st.lists(st.sampled_from(list(AssociationType)), max_size=3).map(tuple)),
+        maybe(string_filters),
+        maybe(time_filters),
+        st.none(),
+        maybe(st.lists(property_filters, max_size=1).map(tuple)),
+        maybe(inner),
+    ),
+    max_leaves=3,
+)
+walks = st.fixed_dictionaries(
+    {
+        "direction": st.sampled_from(list(LineageDirection)),
+        "combine": st.sampled_from([Combine.UNION, Combine.UNION, Combine.INTERSECTION]),
+        "depth": st.sampled_from([None, None, 0, 1, 2, 3]),
+        "stop_at": maybe(entity_filters),
+        "via": maybe(association_filters),
+    }
+)
