@@ -147,8 +147,8 @@ class Store(ABC):
         - A batch written with POWER_LOSS, even an empty one, makes those before it survive a power loss too.
         - `returning` adds the records as read at the newest moment, in the batch's order.
 
-        Raises BatchRefused, with every problem that can be told at once, in the batch's order: INVALID_VALUE, TOO_LARGE and
-        SELF_ASSOCIATION (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an
+        Raises BatchRefused, with every problem that can be told at once, in the batch's order: INVALID_VALUE, TOO_LARGE
+        and SELF_ASSOCIATION (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an
         association, a revised entity, or a superseding one, neither stands nor is in the batch), IMMUTABLE_CONFLICT
         (naming the fields that differ), IDEMPOTENCY_MISMATCH.
 

@@ -500,7 +500,8 @@ def _source(source: Source | None) -> Source | None:
 
 def _normal(part: NewEntity | NewAssociation | NewRevision) -> NewEntity | NewAssociation | NewRevision:
     """With sets in their order, as a store gives them back."""
-    properties = tuple(sorted(part.properties, key=lambda property: property.key))
+    zeroed = [replace(each, value=0.0) if str(each.value) == "-0.0" else each for each in part.properties]
+    properties = tuple(sorted(zeroed, key=lambda property: property.key))
     if isinstance(part, NewEntity):
         tags = tuple(sorted(set(part.tags)))
         return replace(part, properties=properties, tags=tags, source=_source(part.source))
