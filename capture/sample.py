@@ -2,8 +2,9 @@
 
     python -m lineal.capture.sample MODELS FILE [SEED]
 
-writes the native form: teams with raw data, commits and base images; jobs that prepare data and train models; registered
-versions, endpoints, and predictions that become somebody's data. About five entities and nine associations a model.
+writes the native form: teams with raw data, commits and base images; jobs that prepare data and train models;
+registered versions, endpoints, and predictions that become somebody's data. About five entities and nine associations
+a model.
 """
 
 import random

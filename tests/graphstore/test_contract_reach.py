@@ -185,6 +185,19 @@ async def test_intersection_past_a_limit_is_refused(store: Store) -> None:
         await reach(store, "a", excluding=["x"], limits=Limits(visits=2))
 
 
+async def test_a_visit_limit_cuts_behind_a_level_that_holds_nothing_new(store: Store) -> None:
+    await store.record(graph("s>a>b>c>z", "b>s", "c>s"), by="me")
+    full = await reach(store, "s", direction=Both)
+    seen, after = [], None
+    while True:
+        page = await reach(store, "s", direction=Both, limits=Limits(visits=1), after=after)
+        seen += [item.entity.name for item in page.items]
+        if not page.has_next:
+            break
+        after = page.end
+    assert seen == [item.entity.name for item in full.items]
+
+
 async def test_depth_is_told_where_something_could_go_on(store: Store) -> None:
     await store.record(graph("a>b>c"), by="me")
     assert (await reach(store, "a", depth=1)).reasons == {IncompleteReason.DEPTH}

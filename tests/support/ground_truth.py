@@ -58,7 +58,8 @@ class Graph:
                     graph.entities[urns[entity["key"]]] = entity
                 elif association := row.get("association"):
                     source, destination = urns[association["source"]], urns[association["destination"]]
-                    graph.associate({**association, "source": source, "destination": destination})
+                    when = association.get("occurredAt", association.get("createdAt"))
+                    graph.associate({**association, "source": source, "destination": destination, "at": when})
         return graph
 
     def associate(self, association: dict[str, Any]) -> None:

@@ -36,9 +36,7 @@ query Ask($from: [ID!]!, $direction: LineageDirection!, $combine: Combine!, $exc
 """
 
 
-def over_http(url: str) -> Ask:
-    client = httpx.Client(timeout=120)
-
+def over_http(client: httpx.Client, url: str) -> Ask:
     def ask(query: str, variables: dict[str, Any]) -> dict[str, Any]:
         answer = client.post(url, json={"query": query, "variables": variables}).json()
         assert "errors" not in answer, (answer["errors"], variables)
@@ -86,12 +84,12 @@ class Interrogation:
 
     def association_filter(self) -> tuple[dict[str, Any] | None, Cross]:
         types = self.random.sample(self.types, self.random.randint(1, len(self.types)))
-        moment = self.random.choice(self.graph.associations)["createdAt"]
+        moment = self.random.choice(self.graph.associations)["at"]
         choices: list[tuple[dict[str, Any] | None, Cross]] = [
             (None, always),
             ({"type": types}, lambda a: a["type"] in types),
             ({"not": {"type": types}}, lambda a: a["type"] not in types),
-            ({"occurredAt": {"gte": moment}}, lambda a: a["createdAt"] >= moment),
+            ({"occurredAt": {"gte": moment}}, lambda a: a["at"] >= moment),
         ]
         return self.random.choice(choices)
 
@@ -160,7 +158,7 @@ class Interrogation:
 if __name__ == "__main__":
     url, file, *rest = sys.argv[1:]
     count, seed = (int(rest[0]) if rest else 100), (int(rest[1]) if len(rest) > 1 else 1)
-    interrogation = Interrogation(over_http(url), Graph.read(Path(file)), seed)
+    interrogation = Interrogation(over_http(httpx.Client(timeout=120), url), Graph.read(Path(file)), seed)
     for _ in range(count):
         interrogation.question()
     print(f"{count} questions, all answered alike")

@@ -1,0 +1,26 @@
+"""The real server's answers, compared with lineage computed the long way round."""
+
+from pathlib import Path
+
+import pytest
+from ground_truth import Graph
+from interrogation import Interrogation, over_http
+from serving import serving
+
+from lineal.capture.sample import write
+from lineal.cli import main
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("models", "questions"), [(40, 150), (1000, 60)])
+def test_random_questions(models: int, questions: int, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    file, store = tmp_path / "graph.jsonl", f"sqlite:///{tmp_path}/lineal.db"
+    with file.open("w") as out:
+        write(models, out, seed=models)
+    assert CliRunner().invoke(main, ["ingest", str(file), "--store", store]).exit_code == 0
+    with serving(store, tmp_path) as server:
+        interrogation = Interrogation(over_http(server.client, "/graphql"), Graph.read(file), seed=models)
+        for _ in range(questions):
+            interrogation.question()
