@@ -7,10 +7,10 @@ STATIC_DIR: Final = Path(__file__).parent / "static"
 """The built files, served under /static/graphiql."""
 
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; "
     "connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""What the page may load and where it may connect. Styles may be inline: the editor sets them on elements."""
+"""What the page may load and where it may connect. The editor sets styles on elements, and carries its fonts along."""
 
 
 def graphiql_page() -> str:
@@ -21,6 +21,7 @@ def graphiql_page() -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Lineal: GraphiQL</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/static/graphiql/graphiql.css">
 </head>
 <body>

@@ -207,5 +207,8 @@ def kinds(counter: Mapping[int, int]) -> dict[EntityKind, int]:
 def _last_visited(reading: Reading, walked: Walked, known: Known) -> ReachPosition | None:
     if known.until is not None:
         return ReachPosition(known.last, known.until)
-    ordered = walked.ordered(reading, None, known.last)
-    return ReachPosition(known.last, ordered[-1][0]) if ordered else None
+    # A level can be empty in the midst: what one way of BOTH finds there, the other has found nearer.
+    for level in range(known.last, 0, -1):
+        if ordered := walked.ordered(reading, None, level):
+            return ReachPosition(level, ordered[-1][0])
+    return None

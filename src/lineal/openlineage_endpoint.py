@@ -9,20 +9,20 @@ from lineal.requests import BodyRefused, json_body
 
 
 async def openlineage(request: Request) -> Response:
-    """201 where the event is recorded, or was already; else a status and the problems, and nothing is recorded."""
+    """201 where the event is recorded, 200 where it was already; else a status, the problems, and nothing recorded."""
     state = request.app.state
     try:
         event = await json_body(request, state.settings.max_body_bytes)
         if isinstance(event, list):
             raise BodyRefused(400, "Post one event a request; `lineal ingest` sends files of many.")
-        await receive(state.store, event, account=state.viewer.account, by=state.viewer.principal)
+        done = await receive(state.store, event, account=state.viewer.account, by=state.viewer.principal)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])
     except InvalidEvent as invalid:
         return _problems(400, invalid.problems)
     except Unavailable as error:
         return _problems(503, [str(error)])
-    return Response(status_code=201)
+    return Response(status_code=200 if done.recorded_at is None else 201)
 
 
 def _problems(status: int, problems: list[str]) -> Response:

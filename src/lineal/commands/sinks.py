@@ -127,8 +127,8 @@ class ServerSink:
 
     async def event(self, event: dict[str, Any]) -> Outcome:
         answer = await self._send("/api/v1/lineage", event)
-        if answer.status_code == 201:
-            return Outcome(new=1)
+        if answer.status_code in (200, 201):
+            return Outcome(new=1) if answer.status_code == 201 else Outcome(known=1)
         return Outcome(refused={0: " ".join(answer.json()["problems"])})
 
     async def finish(self) -> None:

@@ -1,0 +1,46 @@
+"""The demo's question, asked over HTTP: `python -m lineal.commands.demo SERVER`."""
+
+import sys
+from typing import Any
+from urllib.parse import unquote
+
+import click
+import httpx
+
+DATASET = "lineal:100000000000:DATASET:raw-0-0@1"
+
+_QUESTION = """query ($urn: String!) {
+  entity(urn: $urn) {
+    descendants(where: { kind: [ENDPOINT] }, first: 1000) {
+      totalCount
+      completeness { isComplete visited }
+      edges { distance node { name account } path { type source { urn } destination { urn } } }
+    }
+  }
+}"""
+
+
+def ask(url: str) -> None:
+    """Ask which endpoints a corrupt dataset reaches, and print the answer with one proof."""
+    answer = httpx.post(f"{url}/graphql", json={"query": _QUESTION, "variables": {"urn": DATASET}}, timeout=60).json()
+    found: dict[str, Any] = answer["data"]["entity"]["descendants"]
+    click.echo(f"\nThe dataset {DATASET} is corrupt: which endpoints must be rolled back?")
+    click.echo(f"{found['totalCount']} endpoints, of {found['completeness']['visited']} entities it contributed to:")
+    for edge in found["edges"][:5]:
+        click.echo(f"  {edge['node']['name']} of account {edge['node']['account']}, {edge['distance']} hops away")
+    if found["totalCount"] > 5:
+        click.echo(f"  ... and {found['totalCount'] - 5} more")
+    first = found["edges"][0]
+    click.echo(f"The path that proves {first['node']['name']}:")
+    click.echo(f"  {_shown(first['path'][0]['source']['urn'])}")
+    for step in first["path"]:
+        click.echo(f"    {step['type']}\n  {_shown(step['destination']['urn'])}")
+
+
+def _shown(urn: str) -> str:
+    _, account, kind, name = unquote(urn).split(":", 3)
+    return f"{kind} {name} ({account})"
+
+
+if __name__ == "__main__":
+    ask(sys.argv[1])
