@@ -1,10 +1,12 @@
 """Filters as given in GraphQL, turned into the store's frozen ones."""
 
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from strawberry import UNSET
 
+from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, LineageType, PropertyType
 from lineal.graphstore.queries import (
     AssociationFilter,
@@ -17,9 +19,43 @@ from lineal.graphstore.queries import (
 from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, canonical_json, json_problem
 from lineal.resolvers.errors import BadInput
 
+MOST_CONDITIONS: Final = 100
+"""The most conditions one filter may have, those nested in it included."""
+MOST_WORDS: Final = 1000
+"""The most values a list of one condition may have."""
+
 
 def entity_filter(given: Any) -> EntityFilter | None:
-    """An EntityFilter input, or None."""
+    """An EntityFilter input, or None. Raises BadInput on a null operand, and LimitExceeded past the limits above."""
+    _refuse_too_much(given)
+    return _entity_filter(given)
+
+
+def association_filter(given: Any) -> AssociationFilter | None:
+    """An AssociationFilter input, or None. Raises as `entity_filter` does."""
+    _refuse_too_much(given)
+    return _association_filter(given)
+
+
+def _refuse_too_much(given: Any) -> None:
+    """Count what a filter asks, without recursion: it may nest deep."""
+    waiting, conditions = [given], 0
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            if len(each) > MOST_WORDS:
+                raise LimitExceeded(
+                    f"a list in a filter holds {len(each)} values; the most is {MOST_WORDS}: ask in parts"
+                )
+            waiting += each
+        elif hasattr(each, "__dict__") and not isinstance(each, Enum):
+            conditions += 1
+            waiting += vars(each).values()
+        if conditions > MOST_CONDITIONS:
+            raise LimitExceeded(f"a filter has more than {MOST_CONDITIONS} conditions: ask in parts")
+
+
+def _entity_filter(given: Any) -> EntityFilter | None:
     if given is None:
         return None
     return EntityFilter(
@@ -39,12 +75,11 @@ def entity_filter(given: Any) -> EntityFilter | None:
         property=_properties(given.property),
         and_=None if given.and_ is None else tuple(_nested(each) for each in given.and_),
         or_=None if given.or_ is None else tuple(_nested(each) for each in given.or_),
-        not_=entity_filter(given.not_),
+        not_=_entity_filter(given.not_),
     )
 
 
-def association_filter(given: Any) -> AssociationFilter | None:
-    """An AssociationFilter input, or None."""
+def _association_filter(given: Any) -> AssociationFilter | None:
     if given is None:
         return None
     return AssociationFilter(
@@ -53,12 +88,12 @@ def association_filter(given: Any) -> AssociationFilter | None:
         occurred_at=time_filter("occurredAt", given.occurred_at),
         recorded_at=time_filter("recordedAt", given.recorded_at),
         property=_properties(given.property),
-        not_=association_filter(given.not_),
+        not_=_association_filter(given.not_),
     )
 
 
 def _nested(given: Any) -> EntityFilter:
-    nested = entity_filter(given)
+    nested = _entity_filter(given)
     assert nested is not None
     return nested
 

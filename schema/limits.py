@@ -45,11 +45,13 @@ WALK: Final = 500
 class DocumentLimits:
     """The most a document may have of each."""
 
+    characters: int = 100_000
     tokens: int = 4000
     depth: int = 24
     aliases: int = 200
     directives: int = 100
     repeats: int = 60
+    leaves: int = 400
     spreads: int = 100
     values: int = 100_000
     variables: int = 200_000
@@ -89,6 +91,7 @@ class _Pass:
     aliases: int = 0
     spreads: int = 0
     names: Counter[str] = field(default_factory=Counter)
+    leaves: Counter[str] = field(default_factory=Counter)
     visited: int = 0
 
     def selections(self, node: SelectionSetNode | None, parent: Any, page: int, depth: int) -> Size:
@@ -136,8 +139,8 @@ class _Pass:
         definition = self._definition(parent, name)
         below = get_named_type(definition.type) if definition else None
         inner = self.selections(node.selection_set, below, self._page(node, definition, page), depth + 1)
-        if node.selection_set:
-            self.names[node.alias.value if node.alias else name] += 1
+        names = self.names if node.selection_set else self.leaves
+        names[node.alias.value if node.alias else name] += 1
         times = 1
         if definition and is_composite_type(below) and is_list_type(get_nullable_type(definition.type)):
             times = self._length(node, name, below, page)
@@ -219,6 +222,7 @@ def _problem(judged: _Pass, size: Size, limits: DocumentLimits, definitions: int
         ("directives", size.directives, limits.directives),
         ("fragments", judged.spreads + definitions, limits.spreads),
         ("fields of one name with selections of their own", max(judged.names.values(), default=0), limits.repeats),
+        ("fields of one name", max(judged.leaves.values(), default=0), limits.leaves),
     )
     for what, found, most in counts:
         if found > most:

@@ -10,7 +10,7 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; "
     "connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""What the page may load and where it may connect. The editor sets styles on elements, and carries its fonts along."""
+"""What the page may load, and where it may connect. The editor sets styles on elements and carries its fonts along."""
 
 
 def graphiql_page() -> str:

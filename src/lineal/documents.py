@@ -52,6 +52,10 @@ class Documents:
         if document is not None:
             self._kept.move_to_end(text)
             return document
+        if len(text) > self._limits.characters:
+            raise Unreadable(
+                f"The document is longer than {self._limits.characters} characters: split it, or move values to variables."
+            )
         try:
             document = Document(parse(text, max_tokens=self._limits.tokens))
         except GraphQLSyntaxError as error:
