@@ -73,8 +73,8 @@ def _model(make: _Maker, teams: list[_Team], team: _Team, images: list[str], num
     chance = make.chance
     if not team.commits or chance.random() < 0.5:
         commit = f"{chance.getrandbits(160):040x}"
-        source = {"uri": f"git://team-{team.number}.example/research", "type": "GIT"}
-        yield make.entity("CODE", team.account, f"team-{team.number}/{commit}", commit, source=source)
+        place = {"uri": f"git://team-{team.number}.example/research", "type": "GIT"}
+        yield make.entity("CODE", team.account, f"team-{team.number}/{commit}", commit, source=place)
         team.commits.append(f"CODE:team-{team.number}/{commit}")
     if chance.random() < 0.35:
         yield from _preparation(make, teams, team, number)

@@ -33,6 +33,8 @@ class Context:
     viewer: Viewer
     cursor_key: bytes
     limits: Limits
+    known: dict[tuple[View, str], Entity] = field(default_factory=dict)
+    """Entities loaded before anyone asked for them, by view and id."""
     _view: "asyncio.Task[View] | None" = field(default=None, init=False)
 
     async def view(self) -> View:
@@ -57,6 +59,7 @@ class Loaders:
         self._store = store
         self.entity: DataLoader[tuple[View, str], Entity | None] = DataLoader(self._entities)
         self.find: DataLoader[Find, EntityPage] = DataLoader(store.find)
+        self.several: DataLoader[tuple[View, frozenset[str]], dict[str, Entity]] = DataLoader(self._several)
         self.history: DataLoader[HistoryOf, RevisionPage] = DataLoader(store.history)
         self.reach: DataLoader[Reach, ReachPage | None] = DataLoader(store.reach)
         self.associations: DataLoader[AssociationsOf, AssociationPage] = DataLoader(store.associations)
@@ -72,3 +75,13 @@ class Loaders:
             for id, entity in zip(ids, await self._store.entities(view, ids), strict=True)
         }
         return [found[key] for key in keys]
+
+    async def _several(self, keys: Sequence[tuple[View, frozenset[str]]]) -> list[dict[str, Entity]]:
+        wanted: dict[View, set[str]] = {}
+        for view, ids in keys:
+            wanted.setdefault(view, set()).update(ids)
+        found = {
+            view: {entity.id: entity for entity in await self._store.entities(view, sorted(ids)) if entity}
+            for view, ids in wanted.items()
+        }
+        return [{id: found[view][id] for id in ids if id in found[view]} for view, ids in keys]

@@ -1,6 +1,6 @@
 """Entities by id, by urn, by what they are; their versions, histories and associations."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 from lineal.graphstore.kinds import EntityKind, LineageDirection
@@ -128,9 +128,21 @@ def place_of(association: Association) -> AssociationPosition:
     return AssociationPosition(*ends, association.type, association.role)
 
 
-async def end(context: Context, view: View, id: str) -> Entity:
+def end(context: Context, view: View, id: str) -> Entity | Awaitable[Entity]:
     """An end of an association that the view shows, and which it therefore shows too."""
+    return context.known.get((view, id)) or _loaded_end(context, view, id)
+
+
+async def _loaded_end(context: Context, view: View, id: str) -> Entity:
     found = await context.loaders.entity.load((view, id))
     if found is None:
         raise BadInput("an end of this association is no longer to be seen: ask again")
     return found
+
+
+async def learn_ends(context: Context, view: View, associations: Iterable[Association]) -> None:
+    """Load the ends of many associations at once, so that each is there when it is asked for."""
+    ids = frozenset(id for each in associations for id in (each.source_id, each.destination_id))
+    if ids:
+        found = await context.loaders.several.load((view, ids))
+        context.known.update({(view, id): entity for id, entity in found.items()})

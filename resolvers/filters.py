@@ -44,9 +44,8 @@ def _refuse_too_much(given: Any) -> None:
         each = waiting.pop()
         if isinstance(each, list):
             if len(each) > MOST_WORDS:
-                raise LimitExceeded(
-                    f"a list in a filter holds {len(each)} values; the most is {MOST_WORDS}: ask in parts"
-                )
+                problem = f"a list in a filter holds {len(each)} values; the most is {MOST_WORDS}: ask in parts"
+                raise LimitExceeded(problem)
             waiting += each
         elif hasattr(each, "__dict__") and not isinstance(each, Enum):
             conditions += 1

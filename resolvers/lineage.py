@@ -17,7 +17,7 @@ from lineal.graphstore.records import Association, Entity
 from lineal.graphstore.store import Reached, ReachPage
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import Cursors, as_of_cursor, cursors
-from lineal.resolvers.entities import place_of
+from lineal.resolvers.entities import learn_ends, place_of
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
 from lineal.resolvers.pages import (
@@ -146,6 +146,7 @@ async def _reached(
     first: int | None,
     after: str | None,
     with_paths: bool,
+    with_ends: bool,
 ) -> Lineage | None:
     if depth is not None and depth < 1:
         raise BadInput(f"depth is {depth}: give 1 for direct, 2 and more for further, or leave it out for all the way")
@@ -159,6 +160,8 @@ async def _reached(
         made, position = made.read(after, ReachPosition)
         question = replace(question, after=position, walk=replace(walk, view=as_of_cursor(walk.view, made)))
     page = await context.loaders.reach.load(question)
+    if page is not None and with_ends:
+        await learn_ends(context, question.walk.view, {step for reached in page.items for step in reached.path})
     return None if page is None else Lineage(question, page, made)
 
 

@@ -5,7 +5,8 @@ import strawberry
 from lineal.graphstore.kinds import AssociationType
 from lineal.resolvers import entities as resolve
 from lineal.schema.connections import PageInfo
-from lineal.schema.entities import Entity, Info, Property, PropertyKeysArgument, _properties_of
+from lineal.schema.entities import Entity, Info, Property, PropertyKeysArgument, properties_of
+from lineal.schema.projection import pure
 from lineal.schema.scalars import DateTime
 
 
@@ -20,16 +21,19 @@ class Association:
     digest: str | None = strawberry.field(description="SHA-256 of its canonical form, as 64 hexadecimal digits.")
 
     @strawberry.field(description="Its properties, by key.")
+    @pure(properties_of)
     def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
-        return _properties_of(self, keys)  # type: ignore[no-any-return]
+        return properties_of(self, None, {"keys": keys})  # type: ignore[no-any-return]
 
     @strawberry.field(description="What contributed.")
-    async def source(self, info: Info) -> Entity:
-        return await resolve.end(info.context, self.view, self.source_id)  # type: ignore[attr-defined, return-value]
+    @pure(lambda record, context, arguments: context.known[record.view, record.source_id])
+    def source(self, info: Info) -> Entity:
+        return resolve.end(info.context, self.view, self.source_id)  # type: ignore[attr-defined, return-value]
 
     @strawberry.field(description="What it contributed to.")
-    async def destination(self, info: Info) -> Entity:
-        return await resolve.end(info.context, self.view, self.destination_id)  # type: ignore[attr-defined, return-value]
+    @pure(lambda record, context, arguments: context.known[record.view, record.destination_id])
+    def destination(self, info: Info) -> Entity:
+        return resolve.end(info.context, self.view, self.destination_id)  # type: ignore[attr-defined, return-value]
 
 
 @strawberry.type(description="An association in its connection.")

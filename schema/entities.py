@@ -13,8 +13,9 @@ from lineal.resolvers.context import Context
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.inputs import AssociationFilter, EntityFilter
+from lineal.schema.projection import pure
 from lineal.schema.scalars import JSON, DateTime
-from lineal.schema.selection import selects
+from lineal.schema.selection import asked_of_paths
 
 if TYPE_CHECKING:
     from lineal.schema.associations import AssociationConnection
@@ -55,8 +56,15 @@ class Node:
     resolve_type = staticmethod(_type_name)
 
 
-def _properties_of(parent: Any, keys: list[str] | None) -> Any:
+def properties_of(parent: Any, context: Any, arguments: dict[str, Any]) -> Any:
+    """A record's properties, or those of some keys."""
+    keys = arguments.get("keys")
     return parent.properties if keys is None else [each for each in parent.properties if each.key in set(keys)]
+
+
+def property_of(parent: Any, context: Any, arguments: dict[str, Any]) -> Any:
+    """The value of one property of a record, or None."""
+    return next((each.shown for each in parent.properties if each.key == arguments["key"]), None)
 
 
 PropertyKeysArgument = Annotated[
@@ -88,12 +96,15 @@ class Entity(Node):
     )
 
     @strawberry.field(description="Its properties, by key.")
+    @pure(properties_of)
     def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
-        return _properties_of(self, keys)  # type: ignore[no-any-return]
+        return properties_of(self, None, {"keys": keys})  # type: ignore[no-any-return]
 
     @strawberry.field(description="The value of one property; null where it has none.")
+    @pure(property_of)
     def property(self, key: Annotated[str, strawberry.argument(description="The property's key.")]) -> JSON | None:
-        return next((each.shown for each in self.properties if each.key == key), None)
+        found: JSON | None = property_of(self, None, {"key": key})
+        return found
 
     @strawberry.field(description="The entities of the same account, kind and name, newest first, this one included.")
     async def versions(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection["Entity"]:
@@ -173,7 +184,7 @@ async def _lineage(
         via=via,
         first=first,
         after=after,
-        with_paths=selects(info._raw_info, "edges", "path"),  # noqa: SLF001 (Strawberry offers no look at directives)
+        **asked_of_paths(info),
     )
 
 

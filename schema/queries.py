@@ -11,7 +11,7 @@ from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.entities import TYPES, Entity, Info, Node
 from lineal.schema.lineage import LineageConnection
-from lineal.schema.selection import selects
+from lineal.schema.selection import asked_of_paths
 
 
 @strawberry.type(description="Who asks.")
@@ -116,5 +116,5 @@ class Query:
             via=via,
             first=first,
             after=after,
-            with_paths=selects(info._raw_info, "edges", "path"),  # noqa: SLF001 (Strawberry offers no look at directives)
+            **asked_of_paths(info),
         )  # type: ignore[return-value]

@@ -12,6 +12,14 @@ from graphql import (
     SelectionSetNode,
     get_directive_values,
 )
+from strawberry import Info
+
+
+def asked_of_paths(info: Info[Any, None]) -> dict[str, bool]:
+    """What a lineage resolver needs to know of the selection below it: whether paths are asked, and their ends."""
+    raw = info._raw_info  # noqa: SLF001 (Strawberry offers no look at directives)
+    ends = any(selects(raw, "edges", "path", end) for end in ("source", "destination"))
+    return {"with_paths": ends or selects(raw, "edges", "path"), "with_ends": ends}
 
 
 def selects(info: GraphQLResolveInfo[Any], *path: str) -> bool:

@@ -1,5 +1,6 @@
 """The server: routes, middleware, and the store's life around them."""
 
+import gc
 import secrets
 import socket
 import sys
@@ -9,7 +10,6 @@ from time import perf_counter
 
 import structlog
 import uvicorn
-from graphql import Executor
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -33,6 +33,7 @@ from lineal.openlineage_endpoint import openlineage
 from lineal.resolvers.context import Viewer
 from lineal.schema import sdl
 from lineal.schema.limits import DocumentLimits
+from lineal.schema.projection import ProjectingExecutor
 from lineal.web.page import STATIC_DIR
 
 log = structlog.get_logger()
@@ -85,7 +86,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     app.state.limits = Limits(settings.visit_limit, settings.deadline_seconds)
     app.state.document_limits = DocumentLimits(values=settings.max_values)
     app.state.documents = Documents(GRAPH, app.state.document_limits)
-    app.state.executor_class = Executor
+    app.state.executor_class = ProjectingExecutor
     return app
 
 
@@ -200,6 +201,9 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         lifespan="on",
     )
+    # What is loaded by now stays: the collector need not look at it again, nor so often at what is soon gone.
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
     server = uvicorn.Server(config)
     server.run(sockets=[listening])
     if not server.started:

@@ -54,7 +54,8 @@ class Documents:
             return document
         if len(text) > self._limits.characters:
             raise Unreadable(
-                f"The document is longer than {self._limits.characters} characters: split it, or move values to variables."
+                f"The document is longer than {self._limits.characters} characters: split it, or move values to "
+                "variables."
             )
         try:
             document = Document(parse(text, max_tokens=self._limits.tokens))

@@ -24,7 +24,7 @@ def documents() -> dict[str, str]:
     entity = f'entity(urn: "lineal:{AS}:DATASET:raw-0-0@1")'
     deep_filter = "{ and: [" * 40 + "{}" + "] }" * 40
     very_deep = "{ and: [" * 400 + "{}" + "] }" * 400
-    some = {
+    return {
         "doubled fragments": f"{{ ...F0 }} {bomb} fragment F60 on Query {{ viewer {{ account }} }}",
         "fragment cycle": "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
         "thousand aliases": "{ " + " ".join(f"a{n}: viewer {{ account }}" for n in range(900)) + " }",
@@ -62,7 +62,6 @@ def documents() -> dict[str, str]:
         "unknown fields": "{ " + " ".join(f"x{n}" for n in range(1500)) + " }",
         "variables": "query (" + " ".join(f"$v{n}: Int" for n in range(900)) + ") { viewer { account } }",
     }
-    return some
 
 
 def main(url: str) -> None:

@@ -1,0 +1,87 @@
+"""Lists completed at once give what the reference executor gives, on random documents."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from graphql import Executor, GraphQLList, GraphQLNonNull, execute, get_named_type, is_composite_type, parse
+
+from lineal.capture.native import Reader
+from lineal.capture.sample import sample
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.kinds import EntityStatus
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import Limits
+from lineal.graphstore.store import Store
+from lineal.resolvers.context import Context, Viewer
+from lineal.schema import schema
+from lineal.schema.projection import ProjectingExecutor
+
+GRAPH = schema._schema
+START = "lineal:100000000000:DATASET:raw-0-0@1"
+
+
+async def filled() -> Store:
+    store, reader = await open_store("memory:"), Reader("local")
+    parts = [reader.read(row) for row in sample(30)]
+    entities = tuple(part for part in parts if isinstance(part, NewEntity))
+    associations = tuple(part for part in parts if isinstance(part, NewAssociation))
+    revision = NewRevision(START, EntityStatus.COMPLETED, ("t",), occurred_at=1)
+    await store.record(Batch(entities, associations, (revision,)), by="me")
+    return store
+
+
+class Documents:
+    """Random selections, of what the schema offers."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def selection(self, type: Any, depth: int) -> str:
+        chosen = ["__typename"] if self.random.random() < 0.3 else []
+        names = [name for name in type.fields if name not in ("superseding",)]
+        for name in self.random.sample(names, min(len(names), self.random.randint(1, 7))):
+            field = type.fields[name]
+            below = get_named_type(field.type)
+            arguments = {"key": '(key: "bytes")', "keys": '(keys: ["bytes", "metrics.auc"])', "first": "(first: 3)"}
+            given = next((text for argument, text in arguments.items() if argument in field.args), "")
+            alias = f"x{self.random.randint(0, 99)}: " if self.random.random() < 0.2 else ""
+            if not is_composite_type(below):
+                chosen.append(f"{alias}{name}{given}")
+            elif depth:
+                chosen.append(f"{alias}{name}{given} {self.selection(below, depth - 1)}")
+        if type.name == "Entity" and self.random.random() < 0.5:
+            chosen.append("... on Dataset { " + self.random.choice(["urn", "q: name", "tags"]) + " }")
+        return "{ " + " ".join(chosen or ["__typename"]) + " }"
+
+    def document(self) -> str:
+        lineage = GRAPH.type_map["LineageConnection"]
+        connection = GRAPH.type_map["EntityConnection"]
+        return (
+            f'{{ entity(urn: "{START}") {{ descendants(first: 5) {self.selection(lineage, 4)} }} '
+            f"entities(first: 4) {self.selection(connection, 3)} }}"
+        )
+
+
+@pytest.mark.slow
+async def test_random_documents() -> None:
+    store = await filled()
+    key = await store.secret("cursors")
+
+    async def answer(text: str, executor: Any) -> Any:
+        context = Context(store, Viewer("local", "local"), key, Limits())
+        result: Any = execute(GRAPH, parse(text), context_value=context, executor_class=executor)
+        done = await result
+        return json.dumps([done.data, [error.formatted for error in done.errors or ()]])
+
+    for seed in range(300):
+        text = Documents(seed).document()
+        assert await answer(text, ProjectingExecutor) == await answer(text, Executor), text
+    await store.close()
+
+
+def test_wrappers_are_understood() -> None:
+    nodes: Any = GRAPH.type_map["LineageConnection"]
+    assert isinstance(nodes.fields["nodes"].type, GraphQLNonNull)
+    assert isinstance(nodes.fields["nodes"].type.of_type, GraphQLList)
