@@ -53,10 +53,23 @@ class InvalidEvent(Exception):
 def _validator(definition: str) -> Any:
     path = Path(__file__).parent / "openlineage_spec" / "OpenLineage.json"
     published = orjson.loads(path.read_bytes())
-    chosen = {key: published[key] for key in ("$schema", "$id", "$defs")} | {"$ref": f"#/$defs/{definition}"}
+    kept = {key: _said_plainly(published[key]) for key in ("$schema", "$id", "$defs")}
+    chosen = kept | {"$ref": f"#/$defs/{definition}"}
     # Real producers name themselves by words that are no URI; their events are of use all the same.
     formats = {"uri": lambda text: True}
     return jsonschema_rs.Draft202012Validator(chosen, validate_formats=True, formats=formats)
+
+
+def _said_plainly(schema: Any) -> Any:
+    """The same schema, with a choice of one alternative as what it is, so that errors say what is wrong within it."""
+    if isinstance(schema, list):
+        return [_said_plainly(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _said_plainly(value) for key, value in schema.items()}
+    if isinstance(plain.get("anyOf"), list) and len(plain["anyOf"]) == 1 and "allOf" not in plain:
+        plain["allOf"] = plain.pop("anyOf")
+    return plain
 
 
 def validated(event: object) -> str:

@@ -26,28 +26,30 @@ def checked_urns(batch: Batch) -> list[str]:
     return [make_urn(entity.account, entity.kind, entity.name, entity.version) for entity in batch.entities]
 
 
-def _refused(message: str, path: Path) -> Problem:
-    code = ProblemCode.TOO_LARGE if "the most is" in message else ProblemCode.INVALID_VALUE
-    return Problem(code, f"{path[-1]} {message}.", path)
+def _refused(subject: str, problem: str, path: Path) -> Problem:
+    # `problem` holds no text of the caller's, who could otherwise choose the code.
+    code = ProblemCode.TOO_LARGE if "the most is" in problem else ProblemCode.INVALID_VALUE
+    return Problem(code, f"{subject} {problem}.", path)
 
 
 def _segment(text: str | None, path: Path) -> Iterator[Problem]:
     if text is not None and (problem := segment_problem(text)):
-        yield _refused(problem, path)
+        yield _refused(str(path[-1]), problem, path)
 
 
 def _text(text: str | None, path: Path) -> Iterator[Problem]:
     if text is not None and (problem := text_problem(text)):
-        yield _refused(problem, path)
+        yield _refused(str(path[-1]), problem, path)
 
 
-def _word(text: str | None, path: Path) -> Iterator[Problem]:
+def _word(text: str | None, path: Path, subject: str | None = None) -> Iterator[Problem]:
+    subject = str(path[-1]) if subject is None else subject
     if text is None:
         return
     if not text:
-        yield _refused("is empty: leave it out, or give it at least one character", path)
+        yield _refused(subject, "is empty: leave it out, or give it at least one character", path)
     elif problem := text_problem(text, MAX_WORD_BYTES):
-        yield _refused(problem, path)
+        yield _refused(subject, problem, path)
 
 
 def _properties(properties: Iterable[Property], path: Path) -> Iterator[Problem]:
@@ -55,11 +57,10 @@ def _properties(properties: Iterable[Property], path: Path) -> Iterator[Problem]
     for index, property in enumerate(properties):
         yield from _word(property.key, (*path, index, "key"))
         if property.key in keys:
-            yield _refused(f"{property.key!r} is given twice: give each key once", (*path, index, "key"))
+            yield _refused(f"key {property.key!r}", "is given twice: give each key once", (*path, index, "key"))
         keys.add(property.key)
         if problem := value_problem(property.type, property.value):
-            named = f"{property.key[:64]!r} {problem}"
-            yield _refused(named, (*path, index, "value"))
+            yield _refused(f"value {property.key[:64]!r}", problem, (*path, index, "value"))
 
 
 def _source(source: Source, path: Path) -> Iterator[Problem]:
@@ -71,7 +72,7 @@ def _source(source: Source, path: Path) -> Iterator[Problem]:
 
 def _tags(tags: Iterable[str], path: Path) -> Iterator[Problem]:
     for index, tag in enumerate(tags):
-        yield from _word(tag, (*path, index))
+        yield from _word(tag, (*path, index), "a tag")
 
 
 def _entity_problems(entity: NewEntity, path: Path) -> Iterator[Problem]:
@@ -102,4 +103,4 @@ def _revision_problems(revision: NewRevision, path: Path) -> Iterator[Problem]:
     yield from _tags(revision.tags or (), (*path, "tags"))
     yield from _properties(revision.properties, (*path, "properties"))
     for index, key in enumerate(revision.removed):
-        yield from _word(key, (*path, "removed", index))
+        yield from _word(key, (*path, "removed", index), "a removed key")

@@ -43,7 +43,7 @@ def _properties_form(properties: Iterable[Property]) -> dict[str, object]:
 
 
 def _source_form(source: Source) -> dict[str, object]:
-    ids = [{"type": str(id.type), "value": id.value} for id in sorted(source.ids, key=lambda id: (id.type, id.value))]
+    ids = [{"type": type, "value": value} for type, value in sorted({(str(id.type), id.value) for id in source.ids})]
     return _present({"uri": source.uri, "type": source.type, "ids": ids})
 
 

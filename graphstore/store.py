@@ -140,7 +140,7 @@ class Store(ABC):
         - An entity or association whose identity stands already with the same content changes nothing. One given
           without `occurred_at` matches what stands, whatever stands there; with one, it must be equal. The same
           identity twice in one batch is judged alike: the second against the first.
-        - A revision equal in `occurred_at`, set and removed to one that stands changes nothing; one without
+        - A revision equal in `occurred_at`, rank, set and removed to one that stands changes nothing; one without
           `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
           entities of a batch count as recorded before its associations, and those before its revisions.
         - An empty batch, or one with nothing new, writes nothing and `recorded_at` is None.

@@ -480,7 +480,7 @@ def _identity(part: object) -> tuple[str, str, AssociationType, str | None]:
 def _same_change(left: object, right: NewRevision) -> bool:
     assert isinstance(left, NewRevision)
     return (
-        left.occurred_at == right.occurred_at
+        (left.occurred_at, left.rank) == (right.occurred_at, right.rank)
         and set(left.removed) == set(right.removed)
         and revision_set_form(left) == revision_set_form(right)
     )

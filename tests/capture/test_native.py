@@ -1,0 +1,104 @@
+"""The native form: what it reads, what it refuses and how it says so, and that writing is its inverse."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from strategies import batches
+
+from lineal.capture.native import InvalidLine, Part, Reader, read_properties, written
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType
+from lineal.graphstore.urns import make_urn
+from lineal.graphstore.values import Property, parse_timestamp
+
+
+def line(part: Part) -> Any:
+    return json.loads(written(part, lambda e: make_urn(e.account, e.kind, e.name, e.version)))
+
+
+@given(batches())
+def test_writing_is_the_inverse_of_reading(history: list[Batch]) -> None:
+    reader = Reader("nobody")
+    for batch in history:
+        for part in (*batch.entities, *batch.associations, *batch.revisions):
+            expected: Part = part  # type: ignore[assignment]
+            assert reader.read(line(expected)) == expected
+
+
+def test_keys_name_entities_within_a_file() -> None:
+    reader = Reader("mine")
+    entity = reader.read({"entity": {"key": "k", "kind": "DATASET", "name": "n", "createdAt": "2026-03-01T00:00:00Z"}})
+    assert entity == NewEntity("mine", EntityKind.DATASET, "n", occurred_at=parse_timestamp("2026-03-01T00:00:00Z"))
+    association = reader.read({"association": {"source": "k", "destination": "lineal:x", "type": "PRODUCED"}})
+    assert association == NewAssociation("lineal:mine:DATASET:n", "lineal:x", AssociationType.PRODUCED)
+    revision = reader.read({"revision": {"entity": "k", "status": "FAILED", "tags": []}})
+    assert revision == NewRevision("lineal:mine:DATASET:n", EntityStatus.FAILED, ())
+    assert reader.read({"focal": {"anything": 1}}) is None
+
+
+def test_properties_flatten_and_say_their_types() -> None:
+    given = {
+        "a": {"b": 1, "c": {"d": "x"}},
+        "e": {},
+        "f": [1],
+        "t": {"$timestamp": "2026-03-01T00:00:00Z"},
+        "i": {"$int": "9223372036854775807"},
+        "g": {"$float": 1},
+        "j": {"$json": {"k": 1}},
+        "v": True,
+    }
+    kinds = PropertyType
+    assert read_properties(given) == (
+        Property("a.b", kinds.INTEGER, 1),
+        Property("a.c.d", kinds.STRING, "x"),
+        Property("e", kinds.JSON, {}),
+        Property("f", kinds.JSON, [1]),
+        Property("t", kinds.TIMESTAMP, parse_timestamp("2026-03-01T00:00:00Z")),
+        Property("i", kinds.INTEGER, 2**63 - 1),
+        Property("g", kinds.FLOAT, 1.0),
+        Property("j", kinds.JSON, {"k": 1}),
+        Property("v", kinds.BOOLEAN, True),
+    )
+
+
+ENTITY = {"kind": "DATASET", "name": "n"}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([], "a line is one object with one of entity, association, revision"),
+        ({"thing": {}}, "'thing' is none of entity, association, revision"),
+        ({"entity": 1}, "'entity' is none of entity, association, revision, each holding an object"),
+        ({"entity": {"kind": "DATASET"}}, "name is missing"),
+        ({"entity": {"name": "n"}}, "kind is missing"),
+        ({"entity": {**ENTITY, "kind": "TABLE"}}, "kind is 'TABLE', which is no such word"),
+        ({"entity": {**ENTITY, "colour": 1}}, "entity has no field colour; its fields are account, createdAt"),
+        ({"entity": {**ENTITY, "version": 1}}, "version must be text"),
+        ({"entity": {**ENTITY, "name": ""}}, "name is empty"),
+        ({"entity": {**ENTITY, "occurredAt": "today"}}, "occurredAt: 'today' is not an RFC 3339 time"),
+        ({"entity": {**ENTITY, "occurredAt": "x", "createdAt": "x"}}, "are one thing: give one of them"),
+        ({"entity": {**ENTITY, "properties": {"a": None}}}, "property 'a' is null, which is no value: leave it out"),
+        ({"entity": {**ENTITY, "properties": {"a.b": 1, "a": {"b": 2}}}}, "property 'a.b' is given twice"),
+        ({"entity": {**ENTITY, "properties": {"a": {"$date": 1}}}}, "$date is no type: use $timestamp"),
+        ({"entity": {**ENTITY, "tags": "x"}}, "tags must be a list of texts"),
+        ({"entity": {**ENTITY, "source": "s3://x"}}, "source must be an object of uri, type and ids"),
+        ({"association": {"source": "a", "destination": "b", "type": "PRODUCED"}}, "source names 'a', which no entity"),
+        ({"association": {"source": "lineal:a", "type": "PRODUCED"}}, "destination is missing"),
+        ({"revision": {"entity": "lineal:a", "rank": 7}}, "rank must be 0, 1 or 2"),
+    ],
+)
+def test_what_is_wrong_is_said(row: Any, message: str) -> None:
+    with pytest.raises(InvalidLine) as caught:
+        Reader("a").read(row)
+    assert message in str(caught.value)
+
+
+def test_one_key_names_one_entity() -> None:
+    reader = Reader("a")
+    reader.read({"entity": {**ENTITY, "key": "k"}})
+    reader.read({"entity": {**ENTITY, "key": "k"}})
+    with pytest.raises(InvalidLine, match="names another entity already"):
+        reader.read({"entity": {**ENTITY, "key": "k", "name": "other"}})
