@@ -57,7 +57,7 @@ def _properties(properties: Iterable[Property], path: Path) -> Iterator[Problem]
     for index, property in enumerate(properties):
         yield from _word(property.key, (*path, index, "key"))
         if property.key in keys:
-            yield _refused(f"key {property.key!r}", "is given twice: give each key once", (*path, index, "key"))
+            yield _refused(f"key {property.key[:64]!r}", "is given twice: give each key once", (*path, index, "key"))
         keys.add(property.key)
         if problem := value_problem(property.type, property.value):
             yield _refused(f"value {property.key[:64]!r}", problem, (*path, index, "value"))
