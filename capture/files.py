@@ -1,7 +1,8 @@
 """Files of lineage, told apart by what they hold: the native form, OpenLineage events by line, or one JSON document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -27,16 +28,25 @@ class Line:
 def read_lines(stream: BinaryIO, account: str) -> Iterator[Line]:
     """Every line that holds something, in order. A document of several lines is read whole, into memory."""
     reader, at = Reader(account), 0
-    for number, text in enumerate(stream, 1):
+    lines: Iterable[bytes]
+    first = next(iter(stream), b"")
+    if first.lstrip()[:1] in (b"[", b"{") and _is_no_json(first):
+        # The first line is a part of a document that the whole file is, or it is simply wrong.
+        whole = first + stream.read()
+        if not _is_no_json(whole):
+            row = orjson.loads(whole)
+            yield from _events(row if isinstance(row, list) else [row], len(whole))
+            return
+        lines = whole.splitlines(keepends=True)
+    else:
+        lines = chain([first], stream)
+    for number, text in enumerate(lines, 1):
         at += len(text)
         if not text.strip():
             continue
         try:
             row = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            if number == 1 and text.lstrip()[:1] in (b"[", b"{"):
-                yield from _document(text + stream.read(), error)
-                return
             yield Line(number, problem=f"is not JSON: {error}", end=at)
             continue
         if isinstance(row, list) and number == 1:
@@ -54,13 +64,12 @@ def _line(number: int, row: Any, reader: Reader, at: int) -> Line:
         return Line(number, problem=str(error), end=at)
 
 
-def _document(text: bytes, first: orjson.JSONDecodeError) -> Iterator[Line]:
+def _is_no_json(text: bytes) -> bool:
     try:
-        row = orjson.loads(text)
+        orjson.loads(text)
     except orjson.JSONDecodeError:
-        yield Line(1, problem=f"is not JSON, and neither is the file as a whole: {first}", end=len(text))
-        return
-    yield from _events(row if isinstance(row, list) else [row], len(text))
+        return True
+    return False
 
 
 def _events(rows: list[Any], end: int) -> Iterator[Line]:

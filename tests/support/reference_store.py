@@ -68,9 +68,14 @@ class Kept:
 
 
 class ReferenceStore(Store):
-    """Everything recorded, in the order recorded."""
+    """Everything recorded, in the order recorded.
 
-    def __init__(self) -> None:
+    `clock` gives the time of recording in microseconds, `seconds` that of deadlines: one call before the first distance
+    of a walk and one after each.
+    """
+
+    def __init__(self, clock: Callable[[], int] = lambda: 0, seconds: Callable[[], float] = lambda: 0.0) -> None:
+        self.clock, self.seconds = clock, seconds
         self.kept: list[Kept] = []
         self.batches: list[int] = []
         self.keys: dict[tuple[str, str], tuple[str, Recorded]] = {}
@@ -93,7 +98,7 @@ class ReferenceStore(Store):
             if fingerprint != idempotency.fingerprint:
                 raise BatchRefused((Problem(ProblemCode.IDEMPOTENCY_MISMATCH, "used", ("idempotencyKey",)),))
             return answer
-        at = (self.batches[-1] if self.batches else 0) + 1
+        at = max(self.clock(), (self.batches[-1] if self.batches else 0) + 1)
         kept, problems = list(self.kept), list[Problem]()
         flags: dict[str, list[bool]] = {"entities": [], "associations": [], "revisions": []}
         for place, (entity, urn) in enumerate(zip(batch.entities, urns, strict=True)):

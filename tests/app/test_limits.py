@@ -1,0 +1,112 @@
+"""Documents made to cost are refused before they cost, and the judging itself is linear."""
+
+from typing import Any
+
+import pytest
+from costly import documents
+from graphql import OperationDefinitionNode, get_introspection_query, get_operation_ast, parse
+from serving import Server
+
+from lineal.schema import schema
+from lineal.schema.limits import Cost, DocumentLimits, judge, variables_problem
+
+GRAPH = schema._schema
+LIMITS = DocumentLimits()
+
+
+def judged(text: str, variables: dict[str, Any] | None = None) -> Cost:
+    document = parse(text)
+    operation = get_operation_ast(document)
+    assert isinstance(operation, OperationDefinitionNode)
+    return judge(GRAPH, document, operation, variables or {}, LIMITS)
+
+
+REFUSED = {
+    "doubled fragments": "nests deeper than 24 fields",
+    "thousand aliases": "longer than 4000 tokens",
+    "pages within pages": "The answer may hold 1000000000000 or more values; the most is 100000",
+    "deep nesting": "nests deeper than 24 fields",
+    "very deep nesting": "nested too deeply",
+    "one field a thousand times": "900 fields of one name with selections of their own; the most is 60",
+    "one leaf a thousand times": "1900 fields of one name; the most is 400",
+    "hundred fragments": "601 fragments; the most is 100",
+    "directives": "500 directives; the most is 100",
+    "long document": "longer than 100000 characters",
+    "many tokens": "longer than 100000 characters",
+    "very deep filter": "nested too deeply",
+    "wide filter": "a filter has more than 100 conditions",
+    "introspection within introspection": "values; the most is 100000",
+    "whole closures side by side": "values; the most is 100000",
+}
+
+
+@pytest.mark.parametrize("name", documents())
+def test_documents_made_to_cost(server: Server, name: str) -> None:
+    answer = server.post(documents()[name])
+    errors = answer.get("errors", [])
+    if name in REFUSED:
+        assert REFUSED[name] in errors[0]["message"]
+        assert answer.get("data") is None
+    else:
+        assert not errors or errors[0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+def test_judging_is_linear_where_answers_would_be_exponential() -> None:
+    def bomb(levels: int) -> str:
+        fragments = (f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(levels))
+        return f"{{ ...F0 }} {' '.join(fragments)} fragment F{levels} on Query {{ viewer {{ account }} }}"
+
+    visited = [judged(bomb(levels)).visited for levels in (5, 10, 20)]
+    assert visited[1] - visited[0] == 2 * 5
+    assert visited[2] - visited[1] == 2 * 10
+
+
+def test_what_people_ask_is_let_through() -> None:
+    for text in (
+        get_introspection_query(),
+        '{ entity(urn: "u") { descendants(first: 1000) { nodes { urn kind name version properties { key type value } '
+        "tags source { uri type ids { value } } occurredAt recordedBy } } } }",
+        '{ entity(urn: "u") { descendants(first: 1000) { edges { distance node { urn } path { type source { urn } '
+        "destination { urn } } } } } }",
+        '{ entity(urn: "u") { descendants(depth: 1) { nodes { urn descendants(depth: 1) { nodes { urn '
+        "descendants(depth: 1) { nodes { urn } } } } } } } }",
+    ):
+        assert judged(text).problem is None, text
+
+
+def test_pages_count_by_their_size() -> None:
+    text = "query ($n: Int = 7) { entities(first: %s) { nodes { urn name } } }"
+    assert judged(text % 3).values == 1 + 3 * 3
+    assert judged(text % "$n", {"n": 50}).values == 1 + 50 * 3
+    assert judged("{ entities { nodes { urn } } }").values == 1 + 20 * 2
+
+
+def test_deep_and_many_variables_are_refused() -> None:
+    deep: Any = 1
+    for _ in range(200):
+        deep = [deep]
+    assert variables_problem({"a": deep}, LIMITS) == "A variable nests deeper than 120: flatten it."
+    many = variables_problem({"a": list(range(300_000))}, LIMITS)
+    assert many is not None
+    assert "the most is 200000: send several requests." in many
+    assert variables_problem({"a": {"b": [1, 2]}}, LIMITS) is None
+
+
+def test_errors_of_our_own_are_masked(server: Server) -> None:
+    from graphql import GraphQLError
+
+    from lineal.graphstore.errors import OutcomeUnknown
+    from lineal.schema.errors import presented
+
+    seen: list[BaseException] = []
+
+    def incident(error: BaseException) -> str:
+        seen.append(error)
+        return "abc"
+
+    shown = presented(GraphQLError("secret", original_error=KeyError("secret")), incident)
+    assert shown["extensions"] == {"code": "INTERNAL", "incident": "abc"}
+    assert "secret" not in str(shown)
+    assert len(seen) == 1
+    down = presented(GraphQLError("down", original_error=OutcomeUnknown("down")), incident)
+    assert down["extensions"] == {"code": "UNAVAILABLE"}

@@ -1,0 +1,170 @@
+"""The schema as a product: committed, described, and true to the records."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from asking import GRAPH, data
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+from making import DAY, EPOCH, properties
+
+from lineal.graphstore.batches import Batch, NewEntity, NewRevision
+from lineal.graphstore.kinds import EntityKind, EntityStatus, SourceIdType
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.records import Source, SourceId
+from lineal.graphstore.urns import make_urn
+from lineal.schema import sdl
+
+
+def test_the_committed_schema_is_the_code_s() -> None:
+    assert Path("schema.graphql").read_text() == sdl(), "run: lineal schema > schema.graphql"
+
+
+def everything() -> Iterator[tuple[str, str | None]]:
+    for name, type in GRAPH.type_map.items():
+        if name.startswith("__") or name in ("String", "Int", "Float", "Boolean", "ID"):
+            continue
+        yield name, type.description
+        if isinstance(type, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
+            for field_name, field in type.fields.items():
+                yield f"{name}.{field_name}", field.description
+                for argument_name, argument in getattr(field, "args", {}).items():
+                    yield f"{name}.{field_name}({argument_name})", argument.description
+        elif isinstance(type, GraphQLEnumType):
+            yield from ((f"{name}.{value}", given.description) for value, given in type.values.items())
+
+
+def test_everything_is_described() -> None:
+    assert [name for name, description in everything() if not description] == []
+
+
+async def test_every_kind_shows_every_plain_field_of_its_record() -> None:
+    plain = "__typename id urn kind lineageType account name version type description status tags recordedBy digest "
+    plain += "occurredAt recordedAt source { uri type ids { type value } } properties { key type value }"
+    made = tuple(
+        NewEntity(
+            "acc",
+            kind,
+            f"name of {kind}",
+            "v",
+            "sub",
+            "text",
+            EntityStatus.PENDING,
+            Source("s3://x", "S3", (SourceId(SourceIdType.MD5, "1"),)),
+            ("b", "a"),
+            properties(n=1),
+            EPOCH,
+        )
+        for kind in EntityKind
+    )
+    async with await open_store("memory:") as store:
+        done = await store.record(Batch(made), by="me", returning=True)
+        for record in done.entities:
+            (shown,) = (await data(store, f'{{ entity(urn: "{record.urn}") {{ {plain} }} }}')).values()
+            name = "".join(word.capitalize() for word in record.kind.split("_"))
+            assert shown == {
+                "__typename": name,
+                "id": record.id,
+                "urn": make_urn("acc", record.kind, f"name of {record.kind}", "v"),
+                "kind": record.kind,
+                "lineageType": record.lineage_type,
+                "account": "acc",
+                "name": record.name,
+                "version": "v",
+                "type": "sub",
+                "description": "text",
+                "status": "PENDING",
+                "tags": ["a", "b"],
+                "recordedBy": "me",
+                "digest": record.digest,
+                "occurredAt": "2020-09-13T12:26:40.000000Z",
+                "recordedAt": shown["recordedAt"],
+                "source": {"uri": "s3://x", "type": "S3", "ids": [{"type": "MD5", "value": "1"}]},
+                "properties": [{"key": "n", "type": "INTEGER", "value": 1}],
+            }
+            by_id = await data(store, f'{{ node(id: "{record.id}") {{ id ... on {name} {{ name }} }} }}')
+            assert by_id == {"node": {"id": record.id, "name": record.name}}
+
+
+async def test_mutations_tell_what_is_wrong_where() -> None:
+    record = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
+      entities { isNew } associations { isNew } userErrors { code message path } } }"""
+    a, b = {"urn": "lineal:local:DATASET:a"}, {"urn": "lineal:local:DATASET:b"}
+    cases: list[tuple[dict[str, Any], list[tuple[str, list[str]]]]] = [
+        ({"entities": [{"kind": "DATASET", "name": ""}]}, [("INVALID_VALUE", ["input", "entities", "0", "name"])]),
+        ({"entities": [{"kind": "DATASET", "name": "x" * 600}]}, [("TOO_LARGE", ["input", "entities", "0", "name"])]),
+        ({"entities": [{"kind": "DATASET", "name": f"{n}"} for n in range(1001)]},
+         [("TOO_LARGE", ["input", "entities"])]),
+        ({"associations": [{"source": a, "destination": a, "type": "PRODUCED"}]},
+         [("SELF_ASSOCIATION", ["input", "associations", "0"])]),
+        ({"associations": [{"source": a, "destination": b, "type": "PRODUCED"}]},
+         [("NOT_FOUND", ["input", "associations", "0", "destination"])]),
+        ({"associations": [{"source": {"id": "nothing"}, "destination": a, "type": "PRODUCED"}]},
+         [("NOT_FOUND", ["input", "associations", "0", "source"])]),
+        ({"entities": [{"kind": "DATASET", "name": "a", "description": "other"}]},
+         [("IMMUTABLE_CONFLICT", ["input", "entities", "0"])]),
+        ({"entities": [{"kind": "DATASET", "name": "c"}], "idempotencyKey": "k"},
+         [("IDEMPOTENCY_MISMATCH", ["input", "idempotencyKey"])]),
+        ({"entities": [{"kind": "DATASET", "name": "big", "description": "x" * 2**21}]},
+         [("TOO_LARGE", ["input", "entities", "0", "description"])]),
+        ({"entities": [{"kind": "DATASET", "name": f"{n}", "description": "x" * 2**20} for n in range(9)]},
+         [("TOO_LARGE", ["input"])]),
+    ]  # fmt: skip
+    async with await open_store("memory:") as store:
+        first = {"entities": [{"kind": "DATASET", "name": "a"}], "idempotencyKey": "k"}
+        for _ in range(2):
+            done = (await data(store, record, {"input": first}))["lineageRecord"]
+            assert (done["entities"], done["userErrors"]) == ([{"isNew": True}], [])
+        before = await store.watermark()
+        for given, expected in cases:
+            done = (await data(store, record, {"input": given}))["lineageRecord"]
+            assert (done["entities"], done["associations"]) == ([], [])
+            assert [(error["code"], error["path"]) for error in done["userErrors"]] == expected
+        assert await store.watermark() == before
+
+
+async def test_references_by_id_within_a_batch_and_before_it() -> None:
+    from lineal.graphstore.urns import entity_id
+
+    record = """mutation ($i: LineageRecordInput!) { lineageRecord(input: $i) {
+      associations { isNew association { source { urn } destination { urn } } } userErrors { code path } } }"""
+    old, new = "lineal:local:DATASET:old", "lineal:local:MODEL:new"
+    async with await open_store("memory:") as store:
+        await data(store, record, {"i": {"entities": [{"kind": "DATASET", "name": "old"}]}})
+        ends = {"source": {"id": entity_id(old)}, "destination": {"id": entity_id(new)}, "type": "PRODUCED"}
+        given = {"entities": [{"kind": "MODEL", "name": "new"}], "associations": [ends]}
+        done = (await data(store, record, {"i": given}))["lineageRecord"]
+        assert done["userErrors"] == []
+        assert done["associations"][0]["association"] == {"source": {"urn": old}, "destination": {"urn": new}}
+
+
+async def test_revising() -> None:
+    revise = """mutation ($i: EntityReviseInput!) { entityRevise(input: $i) { isNew entity { status tags }
+      revision { sequence removed supersededBy { name } } userErrors { code path message } } }"""
+    x, y = "lineal:a:DATASET:x", "lineal:a:DATASET:y"
+    async with await open_store("memory:") as store:
+        made = (NewEntity("a", EntityKind.DATASET, "x"), NewEntity("a", EntityKind.DATASET, "y"))
+        seed = NewRevision(x, properties=properties(k=1), occurred_at=EPOCH + DAY)
+        await store.record(Batch(made, revisions=(seed,)), by="me")
+        given: dict[str, Any] = {"entity": {"urn": x}, "tags": ["t"], "removed": ["k"], "supersededBy": {"urn": y}}
+        done = (await data(store, revise, {"i": given}))["entityRevise"]
+        assert done["revision"] == {"sequence": 2, "removed": ["k"], "supersededBy": {"name": "y"}}
+        assert (done["isNew"], done["entity"]) == (True, {"status": None, "tags": ["t"]})
+        wrong: list[tuple[dict[str, Any], tuple[str, list[str]]]] = [
+            ({"entity": {"urn": x}}, ("INVALID_VALUE", ["input"])),
+            ({"entity": {"urn": "lineal:no"}, "tags": []}, ("NOT_FOUND", ["input", "entity"])),
+            ({"entity": {"urn": x}, "supersededBy": {"id": "no"}}, ("NOT_FOUND", ["input", "supersededBy"])),
+            ({"entity": {"urn": x}, "supersededBy": {"urn": x}}, ("INVALID_VALUE", ["input", "supersededBy"])),
+            ({"entity": {"urn": x}, "tags": [""]}, ("INVALID_VALUE", ["input", "tags", "0"])),
+        ]
+        for given, (code, path) in wrong:
+            done = (await data(store, revise, {"i": given}))["entityRevise"]
+            assert (done["entity"], done["revision"], done["isNew"]) == (None, None, False)
+            assert [(error["code"], error["path"]) for error in done["userErrors"]] == [(code, path)]
+
+
+async def test_absent_is_null() -> None:
+    async with await open_store("memory:") as store:
+        query = """{ node(id: "x") { id } nodes(ids: ["", "y"]) { id } entity(urn: "lineal:x") { id }
+          lineage(from: ["x"], direction: DESCENDANTS) { totalCount } }"""
+        assert await data(store, query) == {"node": None, "nodes": [None, None], "entity": None, "lineage": None}

@@ -1,0 +1,62 @@
+"""What is built and installed: our folders under one name, and nothing else of ours at the top."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clean")
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.split()
+    copy = folder / "copy"
+    copy.mkdir()
+    subprocess.run(["tar", "cf", f"{folder}/copy.tar", *tracked], check=True)
+    subprocess.run(["tar", "xf", f"{folder}/copy.tar", "-C", str(copy)], check=True)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(copy)]
+    subprocess.run(command, check=True, timeout=300)
+    (built,) = folder.glob("lineal-*.whl")
+    return built
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_one_package(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names} == {"lineal", "lineal-0.1.0.dist-info"}
+    for needed in ("schema/__init__.py", "graphstore/store.py", "auth/scopes.py", "web/static/graphiql.js", "cli.py",
+                   "capture/openlineage_spec/OpenLineage.json", "py.typed", "web/static/THIRD-PARTY-LICENSES.txt"):  # fmt: skip
+        assert f"lineal/{needed}" in names
+    assert not any("node_modules" in name or name.startswith("lineal/web/src") for name in names)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.slow
+def test_it_runs_where_only_the_wheel_is(wheel: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path, wheel], check=True
+    )
+    script = (
+        "import lineal.schema, lineal.app, lineal.web.page as p; print(lineal.schema.__file__, p.STATIC_DIR.is_dir())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys, site; sys.path[:0] = [{str(tmp_path)!r}, {_site()!r}]; {script}"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert ran.stdout.split() == [str(tmp_path / "lineal" / "schema" / "__init__.py"), "True"], ran.stderr
+
+
+def _site() -> str:
+    import starlette
+
+    return str(Path(starlette.__file__).parent.parent)
+
+
+def test_no_tests_package_hides_the_folders() -> None:
+    assert not Path("tests/__init__.py").exists()
+    for folder in ("schema", "resolvers", "graphstore", "auth", "capture", "web"):
+        link = Path("src/lineal") / folder
+        assert link.is_symlink()
+        assert link.resolve() == Path(folder).resolve()
