@@ -55,6 +55,7 @@ class DocumentLimits:
     spreads: int = 100
     values: int = 100_000
     variables: int = 200_000
+    variable_depth: int = 120
 
 
 @dataclass(slots=True)
@@ -246,8 +247,8 @@ def variables_problem(variables: Mapping[str, Any], limits: DocumentLimits) -> s
     seen, depth = 0, 0
     while level:
         seen, depth = seen + len(level), depth + 1
-        if depth > limits.depth * 3:
-            return f"A variable nests deeper than {limits.depth * 3}: flatten it."
+        if depth > limits.variable_depth:
+            return f"A variable nests deeper than {limits.variable_depth}: flatten it."
         following: list[Any] = []
         for value in level:
             if isinstance(value, dict):
