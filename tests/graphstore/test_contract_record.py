@@ -236,8 +236,6 @@ async def test_a_revision_without_a_time_is_always_new(store: Store) -> None:
 
 
 async def test_returning_gives_the_records_as_they_stand(store: Store) -> None:
-    if type(store).__name__ == "ReferenceStore":
-        return
     batch = replace(graph("a>b"), revisions=(NewRevision(urn("a"), status=EntityStatus.FAILED),))
     done = await store.record(batch, by="me", returning=True)
     assert [each.urn for each in done.entities] == [urn("a"), urn("b")]

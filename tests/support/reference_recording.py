@@ -1,0 +1,124 @@
+"""How a batch is judged and becomes what the reference model keeps."""
+
+from dataclasses import dataclass, field, replace
+
+from reference_records import Kept, Part, identity
+
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.digests import (
+    association_form,
+    differing_fields,
+    digest,
+    entity_form,
+    revision_form,
+    revision_set_form,
+)
+from lineal.graphstore.errors import Problem, ProblemCode
+
+Path = tuple[str | int, ...]
+
+
+@dataclass
+class Ledger:
+    """Everything recorded, each kind in the order recorded."""
+
+    entities: list[Kept[NewEntity]] = field(default_factory=list)
+    associations: list[Kept[NewAssociation]] = field(default_factory=list)
+    revisions: list[Kept[NewRevision]] = field(default_factory=list)
+
+    def copy(self) -> "Ledger":
+        return Ledger(list(self.entities), list(self.associations), list(self.revisions))
+
+    def entity(self, urn: str) -> Kept[NewEntity] | None:
+        return next((kept for kept in self.entities if kept.urn == urn), None)
+
+    def association(self, part: NewAssociation) -> Kept[NewAssociation] | None:
+        return next((kept for kept in self.associations if identity(kept.part) == identity(part)), None)
+
+    def revisions_of(self, urn: str) -> list[Kept[NewRevision]]:
+        return [kept for kept in self.revisions if kept.urn == urn]
+
+
+class Judged:
+    """A batch put to a ledger at a time: which parts are new, what is wrong, and the ledger as it would be."""
+
+    def __init__(self, ledger: Ledger, batch: Batch, urns: list[str], at: int, by: str) -> None:
+        self.ledger, self.at, self.by = ledger.copy(), at, by
+        self.problems: list[Problem] = []
+        self.entities = [self._entity(*each) for each in zip(batch.entities, urns, range(len(urns)), strict=True)]
+        self.associations = [self._association(each, index) for index, each in enumerate(batch.associations)]
+        self.sequences = [self._revision(each, index) for index, each in enumerate(batch.revisions)]
+        """The sequence number of each revision, negative where it stood before, 0 where it is refused."""
+
+    @property
+    def is_new(self) -> bool:
+        return any(self.entities) or any(self.associations) or any(number > 0 for number in self.sequences)
+
+    def _entity(self, entity: NewEntity, urn: str, index: int) -> bool:
+        stands = self.ledger.entity(urn)
+        if stands is not None:
+            again = entity_form(_settled(entity, stands.occurred_at))
+            self._compare(urn, again, entity_form(stands.part), ("entities", index))
+            return False
+        part = _settled(entity, self.at)
+        self.ledger.entities.append(Kept(part, urn, 0, self.at, self.by, digest(entity_form(part))))
+        return True
+
+    def _association(self, association: NewAssociation, index: int) -> bool:
+        ends = {"source": association.source, "destination": association.destination}
+        if self._are_missing(ends, ("associations", index)):
+            return False
+        stands = self.ledger.association(association)
+        if stands is not None:
+            again = association_form(_settled(association, stands.occurred_at))
+            name = f"{association.source} {association.type} {association.destination}"
+            self._compare(name, again, association_form(stands.part), ("associations", index))
+            return False
+        part = _settled(association, self.at)
+        self.ledger.associations.append(Kept(part, "", 0, self.at, self.by, digest(association_form(part))))
+        return True
+
+    def _revision(self, revision: NewRevision, index: int) -> int:
+        named = {"entity": revision.entity}
+        if revision.superseded_by is not None:
+            named["supersededBy"] = revision.superseded_by
+        if self._are_missing(named, ("revisions", index)):
+            return 0
+        earlier = self.ledger.revisions_of(revision.entity)
+        alike = [kept.sequence for kept in earlier if _is_same_change(kept.part, revision)]
+        if alike:
+            return -alike[0]
+        part, sequence = _settled(revision, self.at), len(earlier) + 1
+        entity = self.ledger.entity(revision.entity)
+        assert entity is not None
+        form = revision_form(part, entity.digest, earlier[-1].digest if earlier else None, sequence)
+        self.ledger.revisions.append(Kept(part, revision.entity, sequence, self.at, self.by, digest(form)))
+        return sequence
+
+    def _compare(self, name: str, form: dict[str, object], standing: dict[str, object], path: Path) -> None:
+        if fields := differing_fields(form, standing):
+            sentence = (
+                f"{name} stands with other content, and what is recorded never changes. It differs in: "
+                f"{', '.join(fields)}. Append a revision, or record a new version."
+            )
+            self.problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path))
+
+    def _are_missing(self, named: dict[str, str], path: Path) -> bool:
+        missing = {word: urn for word, urn in named.items() if self.ledger.entity(urn) is None}
+        for word, urn in missing.items():
+            sentence = f"{urn} is not recorded: record it first, or in the same batch."
+            self.problems.append(Problem(ProblemCode.NOT_FOUND, sentence, (*path, word)))
+        return bool(missing)
+
+
+def _settled(part: Part, occurred_at: int) -> Part:
+    return replace(part, occurred_at=occurred_at) if part.occurred_at is None else part
+
+
+def _is_same_change(left: NewRevision, right: NewRevision) -> bool:
+    return (
+        left.occurred_at == right.occurred_at
+        and left.rank == right.rank
+        and set(left.removed) == set(right.removed)
+        and revision_set_form(left) == revision_set_form(right)
+    )
