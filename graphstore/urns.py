@@ -4,12 +4,15 @@ A URN is `lineal:{account}:{KIND}:{name}`, and `@{version}` where there is one. 
 unreserved characters of RFC 3986; all else is UTF-8 as `%XX` in upper case. Nothing is normalized.
 """
 
+import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
 from lineal.graphstore.kinds import AssociationType, EntityKind
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+").fullmatch
 
 MAX_SEGMENT_BYTES: Final = 512
 """The most bytes an account, name or version may have once encoded."""
@@ -20,7 +23,7 @@ def segment_problem(text: str) -> str | None:
     if not text:
         return "is empty: give it at least one character"
     try:
-        size = len(quote(text, safe=""))
+        size = len(_encoded(text))
     except UnicodeEncodeError:
         return "holds a lone surrogate, which is not text: send valid Unicode"
     if size > MAX_SEGMENT_BYTES:
@@ -30,8 +33,13 @@ def segment_problem(text: str) -> str | None:
 
 def make_urn(account: str, kind: EntityKind, name: str, version: str | None) -> str:
     """The URN of an entity whose account, name and version have no `segment_problem`."""
-    urn = f"lineal:{quote(account, safe='')}:{kind}:{quote(name, safe='')}"
-    return urn if version is None else f"{urn}@{quote(version, safe='')}"
+    urn = f"lineal:{_encoded(account)}:{kind}:{_encoded(name)}"
+    return urn if version is None else f"{urn}@{_encoded(version)}"
+
+
+def _encoded(text: str) -> str:
+    # Most texts need no encoding, and quote takes ten times as long to say so.
+    return text if _PLAIN(text) else quote(text, safe="")
 
 
 def _opaque(identity: str) -> str:

@@ -60,7 +60,8 @@ def parse_timestamp(text: str) -> int:
     try:
         moment = datetime.fromisoformat(f"{date}T{time}.{micros}{offset.upper()}")
         since = (moment - _EPOCH) // _MICROSECOND
-        moment.astimezone(UTC)
+        if offset not in "Zz":
+            moment.astimezone(UTC)  # which fails before the year 1 and after 9999
     except (ValueError, OverflowError):
         raise ValueError(f"{text[:64]!r} is not a time that exists: check its date, hour and offset") from None
     return since

@@ -1,5 +1,6 @@
 """`lineal ingest`: files into a store or a server, good lines kept, bad lines reported."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -132,6 +133,8 @@ async def _ingest(
     name: str, account: str, sink: Sink, totals: Totals, progress: Progress, task: TaskID, strict: bool
 ) -> None:
     waiting: list[Line] = []
+    # While one batch is being written the next one is read; never more than that, so memory is bounded.
+    sending: asyncio.Task[None] | None = None
     with _opened(name) as stream:
         for line in read_lines(stream, account):
             if line.problem:
@@ -139,12 +142,20 @@ async def _ingest(
             elif line.part is not None:
                 waiting.append(line)
             if waiting and (line.event is not None or len(waiting) >= sink.most):
-                await _send(name, waiting, sink, totals, strict)
+                if sending is not None:
+                    await sending
+                sending = asyncio.create_task(_send(name, waiting, sink, totals, strict))
                 waiting = []
+                await asyncio.sleep(0)
                 progress.update(task, completed=line.end)
             if line.event is not None:
+                if sending is not None:
+                    await sending
+                    sending = None
                 _count(name, [line], await sink.event(line.event), totals, strict)
                 progress.update(task, completed=line.end)
+        if sending is not None:
+            await sending
         if waiting:
             await _send(name, waiting, sink, totals, strict)
             progress.update(task, completed=waiting[-1].end)
