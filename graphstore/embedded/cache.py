@@ -12,7 +12,7 @@ MOST_KEYS: Final = 4_000_000
 
 
 class WalkCache:
-    """Least recently used goes first. A walk is kept with its view, so what is kept never goes stale."""
+    """Least recently used goes first. A walk is kept with its view; if that is settled, the walk never goes stale."""
 
     def __init__(self, most: int = MOST_KEYS) -> None:
         self._most = most

@@ -49,8 +49,8 @@ def _not(condition: Condition) -> Condition:
 
 
 def _among(expression: str, values: Collection[str]) -> Condition:
-    marks = ", ".join("?" * len(values))
-    return Condition(f"({expression} IS NOT NULL AND {expression} IN ({marks}))", tuple(map(str, values)))
+    among = f"({expression} IS NOT NULL AND {expression} IN (SELECT value FROM json_each(?)))"
+    return Condition(among, (packed(list(map(str, values))),))
 
 
 def _text(expression: str, where: StringFilter | None) -> Iterable[Condition]:

@@ -1,6 +1,7 @@
 """Opening SQLite so that what it acknowledges is there after a power loss, and refusing what could not keep that."""
 
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final
 
 import apsw
@@ -31,8 +32,8 @@ def connect(path: str) -> apsw.Connection:
     try:
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         _refuse_foreign(connection, path)
-        if path != ":memory:" and connection.pragma("journal_mode", "wal") != "wal":
-            raise StoreUnusable(f"{path} lies where SQLite cannot use a write-ahead log: move it to a local disk")
+        if path != ":memory:":
+            _write_ahead(connection, path)
         connection.pragma("cache_size", -64 * 1024)
         connection.pragma("temp_store", 2)
         set_synchronous(connection, FULL)
@@ -40,6 +41,21 @@ def connect(path: str) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: apsw.Connection, path: str) -> None:
+    deadline = monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            mode = connection.pragma("journal_mode", "wal")
+            break
+        except apsw.BusyError:
+            # While several open a fresh file at once, SQLite says so without waiting.
+            if monotonic() > deadline:
+                raise
+            sleep(0.01)
+    if mode != "wal":
+        raise StoreUnusable(f"{path} lies where SQLite cannot use a write-ahead log: move it to a local disk")
 
 
 def set_synchronous(connection: apsw.Connection, level: int) -> None:
@@ -51,11 +67,14 @@ def set_synchronous(connection: apsw.Connection, level: int) -> None:
 
 def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
     try:
-        application, version = connection.pragma("application_id"), connection.pragma("user_version")
-        is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0] == 0
+        # One statement sees one moment: another server may be making the tables just now.
+        application, version, tables = connection.execute(
+            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
+            "FROM pragma_application_id, pragma_user_version"
+        ).fetchall()[0]
     except apsw.NotADBError:
         raise StoreUnusable(f"{path} is not an SQLite database: name another file with --store") from None
-    if is_empty and application == 0:
+    if tables == 0 and application == 0:
         return
     if application != APPLICATION_ID:
         raise StoreUnusable(f"{path} is an SQLite database, but not a Lineal store: name another file with --store")

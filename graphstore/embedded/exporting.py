@@ -1,8 +1,11 @@
-"""Everything in a view, as first recorded, in chunks that memory can hold."""
+"""Everything in a view, as first recorded, in chunks that memory can hold.
 
-from collections.abc import Iterator
+What a view shows never changes, so each chunk is a read of its own: an export holds no transaction that writers, the
+checkpoint or a shutdown would have to wait for.
+"""
 
-import apsw
+from collections.abc import Callable
+from typing import Final
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.embedded.finding import in_order
@@ -10,50 +13,46 @@ from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.embedded.standing import as_new_association, as_new_entity, as_new_revision
 from lineal.graphstore.embedded.walks import Crossings
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.records import View
 
-Part = NewEntity | NewAssociation | NewRevision
+Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]
 
-_AT_ONCE = 500
+_AT_ONCE: Final = 500
 
 
-def exported(connection: apsw.Connection, view: View) -> Iterator[list[Part]]:
-    """Entities by urn, then associations in their order, then revisions by entity urn and sequence."""
-    reading = Reading(connection, view)
+def chunk_after(reading: Reading, part: Callable[[Reading, list[int]], Parts], urn: str) -> tuple[Parts, str | None]:
+    """The parts of the next entities after a urn, and the urn to go on after; None at the end."""
     if reading.sees_nothing:
-        return
-    for keys in _keys(reading):
-        entities = reading.entities(keys, as_recorded=True)
-        yield [as_new_entity(entities[key]) for key in keys]
-    for keys in _keys(reading):
-        crossed = Crossings(LineageDirection.DESCENDANTS, None).crossed(reading, keys)
-        mine = set(keys)
-        ordered = in_order(reading, {association for _, _, association in crossed if association[0] in mine})
-        records = reading.associations(ordered)
-        yield from _chunk([as_new_association(records[key]) for key in ordered])
-    for keys in _keys(reading):
-        revisions = reading.revisions(keys)
-        urns = reading.urns(revisions)
-        parts: list[Part] = []
-        for key in keys:
-            found = sorted(revisions.get(key, ()), key=lambda revision: revision.sequence)
-            parts += [as_new_revision(revision, urns[key]) for revision in found]
-        yield from _chunk(parts)
+        return [], None
+    keys = reading.keys(
+        f"SELECT e.key FROM entity e WHERE e.urn > ? AND {reading.on_time('e')} ORDER BY e.urn LIMIT ?",
+        (urn, _AT_ONCE),
+    )
+    last = reading.urns(keys[-1:])[keys[-1]] if len(keys) == _AT_ONCE else None
+    return part(reading, keys), last
 
 
-def _chunk(parts: list[Part] | list[NewAssociation]) -> Iterator[list[Part]]:
-    if parts:
-        yield list(parts)
+def _entities(reading: Reading, keys: list[int]) -> Parts:
+    entities = reading.entities(keys, as_recorded=True)
+    return [as_new_entity(entities[key]) for key in keys]
 
 
-def _keys(reading: Reading) -> Iterator[list[int]]:
-    last = ""
-    while True:
-        keys = reading.keys(
-            f"SELECT e.key FROM entity e WHERE e.urn > ? AND {reading.on_time('e')} ORDER BY e.urn LIMIT ?",
-            (last, _AT_ONCE),
-        )
-        if not keys:
-            return
-        yield keys
-        last = reading.urns(keys[-1:])[keys[-1]]
+def _associations(reading: Reading, keys: list[int]) -> Parts:
+    crossed = Crossings(LineageDirection.DESCENDANTS, None).crossed(reading, keys)
+    mine = set(keys)
+    ordered = in_order(reading, {association for _, _, association in crossed if association[0] in mine})
+    records = reading.associations(ordered)
+    return [as_new_association(records[key]) for key in ordered]
+
+
+def _revisions(reading: Reading, keys: list[int]) -> Parts:
+    revisions = reading.revisions(keys)
+    urns = reading.urns(revisions)
+    return [
+        as_new_revision(revision, urns[key])
+        for key in keys
+        for revision in sorted(revisions.get(key, ()), key=lambda revision: revision.sequence)
+    ]
+
+
+PARTS: Final = (_entities, _associations, _revisions)
+"""In the order of an export: entities by urn, associations in their order, revisions by entity urn and sequence."""

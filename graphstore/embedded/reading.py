@@ -1,6 +1,7 @@
 """One read: a transaction, the moment it is of, and records made from rows.
 
-A `Reading` lives for one call on a worker thread. Where the view's watermark covers everything the transaction sees and
+A `Reading` lives for one call on a worker thread. What it reads stays as it is for ever only where the view's moment
+`is_settled`: no later batch can be of it. Where the view's watermark covers everything the transaction sees and
 no `occurred_at` is asked, nothing can be later than the view, and the conditions on time are left out of every query.
 """
 
@@ -43,7 +44,9 @@ class Reading:
         self.view = view
         self.sees_nothing = not view.scope.everything
         as_of = view.as_of
-        self.covers_all = as_of.occurred_at is None and as_of.recorded_at >= newest(connection)
+        latest = newest(connection)
+        self.covers_all = as_of.occurred_at is None and as_of.recorded_at >= latest
+        self.is_settled = as_of.recorded_at <= latest
 
     def on_time(self, alias: str) -> str:
         """The condition that a row is of the view's moment: `true` where every row is."""

@@ -4,6 +4,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import apsw
@@ -12,7 +14,7 @@ from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEnt
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded.cache import WalkCache
 from lineal.graphstore.embedded.database import Database
-from lineal.graphstore.embedded.exporting import exported
+from lineal.graphstore.embedded.exporting import PARTS, chunk_after
 from lineal.graphstore.embedded.finding import (
     among_page,
     associations_page,
@@ -114,12 +116,15 @@ class EmbeddedStore(Store):
         return await self._walk(questions, page)
 
     async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, "lineal-export") as thread, self._database.snapshot() as connection:
-            parts = exported(connection, view)
-            while chunk := await loop.run_in_executor(thread, lambda: next(parts, None)):
-                for part in chunk:
-                    yield part
+        # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
+        recorded_at = min(view.as_of.recorded_at, await self.watermark())
+        view = replace(view, as_of=replace(view.as_of, recorded_at=recorded_at))
+        for part in PARTS:
+            after: str | None = ""
+            while after is not None:
+                chunk, after = await self._read_view(view, partial(chunk_after, part=part, urn=after))
+                for each in chunk:
+                    yield each
 
     async def ready(self) -> None:
         await self._read(lambda connection: connection.execute("SELECT count(*) FROM secret").fetchall())
@@ -153,7 +158,8 @@ class EmbeddedStore(Store):
                 try:
                     with walked.lock:
                         answers.append(page(reading, walked, question))
-                        self._walks.put(walk, walked)
+                        if reading.is_settled:
+                            self._walks.put(walk, walked)
                 except BaseException:
                     self._walks.drop(walk)
                     raise

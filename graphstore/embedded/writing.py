@@ -85,10 +85,12 @@ class Writer:
     def _committed(self, connection: apsw.Connection, write: Callable[[apsw.Connection], Result]) -> Result:
         full = connection.pragma("synchronous") == FULL
         connection.execute("BEGIN IMMEDIATE")
+        before = connection.total_changes()
         try:
             result = write(connection)
-            if full and self._unsynced:
-                # A commit that changes nothing would sync nothing, and this one answers for those before it.
+            if full and connection.total_changes() == before:
+                # A commit that changes nothing would sync nothing, and this one answers for those before it, by any
+                # process: what it found recorded may not be down yet.
                 connection.pragma("user_version", len(MIGRATIONS))
         except BaseException:
             if connection.in_transaction:

@@ -3,6 +3,7 @@
 import json
 import socket
 from pathlib import Path
+from time import monotonic, sleep
 
 import httpx
 import pytest
@@ -101,7 +102,10 @@ def test_a_body_over_the_limit_is_not_read(tmp_path: Path) -> None:
 def test_request_ids_come_back_and_are_logged(server: Server) -> None:
     answer = server.client.post("/graphql", json={"query": VIEWER}, headers={"X-Request-Id": "mine-1"})
     assert answer.headers["x-request-id"] == "mine-1"
-    assert any(json.loads(line).get("request_id") == "mine-1" for line in server.log.read_text().splitlines())
+    deadline = monotonic() + 10  # the line is written after the answer
+    while not any(json.loads(line).get("request_id") == "mine-1" for line in server.log.read_text().splitlines()):
+        assert monotonic() < deadline
+        sleep(0.01)
     made = server.client.post("/graphql", json={"query": VIEWER}, headers={"X-Request-Id": "x" * 200})
     assert len(made.headers["x-request-id"]) == 16
     assert made.headers["x-content-type-options"] == "nosniff"

@@ -13,7 +13,7 @@ from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.urns import association_id, entity_id, make_urn, segment_problem
 
 UNRESERVED = (string.ascii_letters + string.digits + "-._~").encode()
-segments = st.text(st.characters(exclude_characters="\x00"), min_size=1, max_size=20)
+segments = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20)
 
 
 def encoded(text: str) -> str:

@@ -1,0 +1,203 @@
+"""What the embedded store keeps beyond the contract: its file, its durability, its connections."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+from making import Down, association, distances, entity, graph, id_of, now, reach, urn
+from watched_disk import WatchedDisk
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore.batches import Batch, NewRevision
+from lineal.graphstore.embedded import connections
+from lineal.graphstore.embedded.connections import FULL, connect
+from lineal.graphstore.embedded.migrations import MIGRATIONS
+from lineal.graphstore.embedded.reading import carried
+from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import Reach, Walk
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.store import Durability, Store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    store = await open_store(f"sqlite:///{path}")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def disk() -> Iterator[WatchedDisk]:
+    disk = WatchedDisk()
+    yield disk
+    disk.unregister()
+
+
+def test_every_connection_syncs_fully_and_writes_ahead(path: Path) -> None:
+    connection = connect(str(path))
+    assert (connection.pragma("synchronous"), connection.pragma("journal_mode")) == (FULL, "wal")
+
+
+async def test_a_commit_is_synced_before_it_is_acknowledged(disk: WatchedDisk, store: Store) -> None:
+    await store.record(graph("a"), by="me")
+    disk.syncs.clear()
+    await store.record(graph("a>b"), by="me")
+    assert ".db-wal" in disk.syncs
+
+
+async def test_what_another_store_recorded_without_a_sync_is_synced_when_found_there(
+    disk: WatchedDisk, store: Store, path: Path
+) -> None:
+    other = await open_store(f"sqlite:///{path}")
+    await other.record(graph("a"), by="me")
+    disk.syncs.clear()
+    await store.record(graph("b"), by="me", durability=Durability.CRASH)
+    assert disk.syncs == []
+    recorded = await other.record(graph("b"), by="me")
+    assert recorded.entities_are_new == (False,)
+    assert disk.syncs == [".db-wal"]
+    await other.close()
+
+
+async def test_after_a_failed_sync_nothing_is_acknowledged_until_all_is_down(disk: WatchedDisk, store: Store) -> None:
+    await store.record(graph("a"), by="me")
+    export = store.export(await now(store))
+    await anext(export)  # a reader in the midst of something
+    disk.fails = lambda suffix: True
+    with pytest.raises((OutcomeUnknown, Unavailable)):
+        await store.record(graph("b"), by="me")
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="the disk failed while writing, and the store has not come back"):
+            await store.record(graph("c"), by="me")
+    disk.fails = lambda suffix: False
+    disk.syncs.clear()
+    await asyncio.wait_for(store.record(graph("c"), by="me"), 10)
+    assert disk.syncs.index(".db") < len(disk.syncs) - 1
+    await export.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_walk_of_a_moment_to_come_is_not_kept(store: Store) -> None:
+    later = View(EVERYTHING, AsOf(2**62))
+    for edge, reached in (("a>b", 1), ("b>c", 2), ("c>d", 3)):
+        await store.record(graph(edge), by="me")
+        (page,) = await store.reach([Reach(Walk(later, (id_of("a"),), Down))])
+        assert page is not None
+        assert page.total == reached
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///{}"])
+async def test_an_export_hinders_nobody(url: str, path: Path) -> None:
+    store = await open_store(url.format(path))
+    await store.record(graph("a>b>c"), by="me")
+    export = store.export(View(EVERYTHING, AsOf(2**62)))
+    parts = [await anext(export)]
+    await asyncio.wait_for(store.record(graph("c>d"), by="me"), 10)
+    assert distances(await asyncio.wait_for(reach(store, "a"), 10)) == {"b": 1, "c": 2, "d": 3}
+    parts += [part async for part in export]
+    assert len(parts) == 5
+    other = store.export(await now(store))
+    await anext(other)
+    await asyncio.wait_for(store.close(), 10)
+    with pytest.raises(Unavailable, match="closed"):
+        [part async for part in other]
+
+
+@pytest.mark.parametrize("table", ["entity", "entity_content", "association", "revision", "revision_content", "batch"])
+async def test_the_database_itself_refuses_changes(store: Store, path: Path, table: str) -> None:
+    revision = NewRevision(urn("a"), tags=("x",), occurred_at=1)
+    batch = Batch((entity("a", description="d"), entity("b")), (association("a", "b"),), (revision,))
+    await store.record(batch, by="me")
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET recorded_by = 'x'"):
+            if "content" in table:
+                statement = statement.replace("recorded_by", "description")
+            with pytest.raises(sqlite3.IntegrityError, match="nothing recorded is ever changed"):
+                connection.execute(statement)
+
+
+def _foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+
+
+def _newer(path: Path) -> None:
+    asyncio.run(_made(path))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+
+
+async def _made(path: Path) -> None:
+    await (await open_store(f"sqlite:///{path}")).close()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (_foreign, "is an SQLite database, but not a Lineal store: name another file with --store"),
+        (_newer, "was written by a newer Lineal .*: upgrade Lineal, or open another store"),
+        (lambda path: path.write_text("hello" * 1000), "is not an SQLite database: name another file with --store"),
+        (Path.mkdir, "is a directory: name a file in it with --store"),
+    ],
+)
+def test_what_is_no_store_is_refused_and_left_alone(path: Path, make: object, sentence: str) -> None:
+    assert callable(make)
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(StoreUnusable, match=sentence):
+        asyncio.run(_made(path))
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "OLDEST_SQLITE", (99, 0, 0))
+    with pytest.raises(StoreUnusable, match=r"install apsw 3\.51\.3 or later"):
+        connect(str(path))
+
+
+OPEN = """
+import asyncio, sys, time
+from lineal.graphstore.opening import open_store
+async def main():
+    while time.time() < float(sys.argv[2]): pass
+    store = await open_store("sqlite:///" + sys.argv[1])
+    await store.ready()
+    await store.close()
+asyncio.run(main())
+"""
+
+
+def test_servers_started_at_once_on_a_fresh_file_all_open_it(tmp_path: Path) -> None:
+    for attempt in range(5):
+        at = str(time.time() + 1.5)
+        command = [sys.executable, "-c", OPEN, str(tmp_path / f"{attempt}.db"), at]
+        started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        assert [process.communicate()[1] for process in started] == [""] * 4
+
+
+PLANS = {
+    "SELECT a.destination FROM carray(?) f CROSS JOIN association a ON a.source = f.value": "USING PRIMARY KEY",
+    "SELECT a.source FROM carray(?) f CROSS JOIN association a ON a.destination = f.value": (
+        "USING COVERING INDEX association_upstream"
+    ),
+}
+
+
+async def test_walks_search_the_indexes_meant_for_them(store: Store, path: Path) -> None:
+    await store.record(graph("a>b"), by="me")
+    connection = apsw.Connection(str(path))
+    for statement, plan in PLANS.items():
+        details = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", (carried([1]),))]
+        assert any(plan in detail for detail in details), details
