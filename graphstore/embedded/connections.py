@@ -68,12 +68,13 @@ def set_synchronous(connection: apsw.Connection, level: int) -> None:
 def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
     try:
         # One statement sees one moment: another server may be making the tables just now.
-        application, version, tables = connection.execute(
+        rows: list[tuple[int, int, int]] = connection.execute(
             "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
             "FROM pragma_application_id, pragma_user_version"
-        ).fetchall()[0]
+        ).fetchall()
     except apsw.NotADBError:
         raise StoreUnusable(f"{path} is not an SQLite database: name another file with --store") from None
+    application, version, tables = rows[0]
     if tables == 0 and application == 0:
         return
     if application != APPLICATION_ID:
