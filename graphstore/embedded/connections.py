@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -68,7 +68,7 @@ def set_synchronous(connection: apsw.Connection, level: int) -> None:
 def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
     try:
         # One statement sees one moment: another server may be making the tables just now.
-        rows: list[tuple[int, int, int]] = connection.execute(
+        rows: list[tuple[Any, ...]] = connection.execute(
             "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
             "FROM pragma_application_id, pragma_user_version"
         ).fetchall()
