@@ -21,7 +21,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 ACTIONS = {"TRAINING_JOB", "PROCESSING_JOB", "TRANSFORM_JOB", "PIPELINE_EXECUTION", "DEPLOYMENT", "APPROVAL", "ACTION"}
 BATCH = 5000
-HOPS = 200
+HOPS = 100
+"""The most that ML Metadata takes; the closures asked are shallower."""
 
 
 def connect(path: str) -> metadata_store.MetadataStore:

@@ -146,5 +146,7 @@ CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT
     for verb in ("UPDATE", "DELETE")
 )
 
-MIGRATIONS: Final = (_FIRST,)
+_SECOND = "CREATE INDEX association_by_time ON association (recorded_at);"
+
+MIGRATIONS: Final = (_FIRST, _SECOND)
 """Each brings a database from the version of its index to the next; `user_version` counts them."""

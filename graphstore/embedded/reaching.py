@@ -93,6 +93,7 @@ class Walked:
             self.source, self.visited = combined, combined.visited
         self._ordered: dict[tuple[EntityFilter | None, int], list[tuple[str, int]]] = {}
         self._matched: dict[tuple[EntityFilter | None, int], Collection[int]] = {}
+        self._counts: dict[tuple[EntityFilter | None, int], Counter[int]] = {}
         self.associations: dict[ReachPosition | None, list[AssociationKey]] = {}
 
     def _steps(self, starts: list[int]) -> Steps:
@@ -150,11 +151,16 @@ class Walked:
             beyond += size
             level += 1
 
-    def level_keys(self, reading: Reading, where: EntityFilter | None, level: int, known: Known) -> Collection[int]:
-        """The matches of a level within what is known."""
+    def counts(self, reading: Reading, where: EntityFilter | None, level: int, known: Known) -> Counter[int]:
+        """How many of a level match within what is known, by the codes of their kinds."""
         if level == known.last and known.until is not None:
-            return [key for urn, key in self.ordered(reading, where, level) if urn <= known.until]
-        return self.matched(reading, where, level)
+            until = known.until
+            return Counter(key & KIND_MASK for urn, key in self.ordered(reading, where, level) if urn <= until)
+        found = self._counts.get((where, level))
+        if found is None:
+            keys = self.matched(reading, where, level)
+            found = self._counts[where, level] = Counter([key & KIND_MASK for key in keys])
+        return found
 
 
 def reach_page(reading: Reading, walked: Walked, question: Reach) -> ReachPage:
@@ -165,8 +171,9 @@ def reach_page(reading: Reading, walked: Walked, question: Reach) -> ReachPage:
     counter: Counter[int] = Counter()
     visited = 0
     for level in range(1, known.last + 1):
-        counter.update(key & KIND_MASK for key in walked.level_keys(reading, where, level, known))
-        visited += len(walked.level_keys(reading, None, level, known))
+        counter.update(walked.counts(reading, where, level, known))
+        is_cut = level == known.last and known.until is not None
+        visited += walked.counts(reading, None, level, known).total() if is_cut else len(walked.source.levels[level])
     chosen: list[tuple[int, str, int]] = []
     for level in range(after.distance if after else 1, known.last + 1):
         if len(chosen) > first:

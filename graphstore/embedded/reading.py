@@ -12,6 +12,7 @@ from typing import Any
 
 import apsw
 
+from lineal.graphstore.embedded.adjacency import Adjacency
 from lineal.graphstore.embedded.content import (
     packed,
     unpacked_properties,
@@ -37,9 +38,12 @@ def carried(keys: Iterable[int]) -> object:
 
 
 class Reading:
-    """Reads of one view inside one transaction of one connection."""
+    """Reads of one view inside one transaction of one connection.
 
-    def __init__(self, connection: apsw.Connection, view: View) -> None:
+    `adjacency`, if given, is of the newest batch the transaction sees; it is used where the view is of that too.
+    """
+
+    def __init__(self, connection: apsw.Connection, view: View, adjacency: Adjacency | None = None) -> None:
         self.connection = connection
         self.view = view
         self.sees_nothing = not view.scope.everything
@@ -47,6 +51,7 @@ class Reading:
         latest = newest(connection)
         self.covers_all = as_of.occurred_at is None and as_of.recorded_at >= latest
         self.is_settled = as_of.recorded_at <= latest
+        self.adjacency = adjacency if self.covers_all and self.is_settled else None
 
     def on_time(self, alias: str) -> str:
         """The condition that a row is of the view's moment: `true` where every row is."""

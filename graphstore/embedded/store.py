@@ -22,6 +22,7 @@ from lineal.graphstore.embedded.finding import (
     history_page,
     property_keys,
 )
+from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.reaching import Walked, reach_page
 from lineal.graphstore.embedded.reading import Reading, newest
 from lineal.graphstore.embedded.writing import Writer
@@ -61,6 +62,7 @@ class EmbeddedStore(Store):
         self._writer = Writer(database)
         self._writes = ThreadPoolExecutor(1, "lineal-write")
         self._walks = WalkCache()
+        self._present = Present(database)
         self._closed = False
 
     async def record(
@@ -149,7 +151,7 @@ class EmbeddedStore(Store):
             for question in questions:
                 walk = question.walk
                 if walk.view not in readings:
-                    readings[walk.view] = Reading(connection, walk.view)
+                    readings[walk.view] = Reading(connection, walk.view, self._present.at(connection))
                 reading = readings[walk.view]
                 walked = self._walks.get(walk) or _begun(reading, walk)
                 if walked is None:

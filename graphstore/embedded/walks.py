@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 
 from lineal.graphstore.embedded.conditions import Condition, association_condition, matching
-from lineal.graphstore.embedded.migrations import SAME_AS
+from lineal.graphstore.embedded.migrations import SAME_AS, TYPE_CODES
 from lineal.graphstore.embedded.reading import AssociationKey, Reading, carried
 from lineal.graphstore.filters import matches_association
 from lineal.graphstore.kinds import LineageDirection
@@ -28,6 +28,8 @@ class Crossings:
     def __init__(self, direction: LineageDirection, via: AssociationFilter | None) -> None:
         self.direction, self.via = direction, via
         self.condition: Condition = association_condition(via)
+        self.asks_only_types = via is None or via == AssociationFilter(type=via.type)
+        self.types = None if via is None or via.type is None else [TYPE_CODES[type] for type in via.type]
         ways = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
         self.ways = ways if direction is LineageDirection.CONNECTED else [direction]
 
@@ -66,6 +68,8 @@ class Crossings:
 
     def far_keys(self, reading: Reading, frontier: Collection[int]) -> set[int]:
         """Every key one crossing away; negative where the crossing was a SAME_AS."""
+        if reading.adjacency is not None and self.asks_only_types:
+            return reading.adjacency.far_keys(frontier, self.ways, self.types)
         if not self.condition.exact:
             return {-far if key[1] == SAME_AS else far for _, far, key in self.crossed(reading, frontier)}
         parameters = self.condition.parameters
@@ -103,6 +107,8 @@ class OneWay:
         self.depth, self.stop_at = depth, stop_at
         self.levels: list[array[int]] = [array("q")]
         self.distance: dict[int, int] = {}
+        # A set takes away what is in another; of a dict's keys it would walk through all.
+        self._seen: set[int] = set()
         self.stopped: set[int] = set()
         self.frontier: Collection[int] = self.starts
         self.cut_at_depth = False
@@ -116,13 +122,14 @@ class OneWay:
         """Walk one level on."""
         found = self.crossings.far_keys(reading, self.frontier)
         level = len(self.levels)
-        returns: set[int] = set()
+        returns: frozenset[int] = frozenset()
         if self.crossings.direction is not LineageDirection.CONNECTED:
-            returns = {key for key in self.starts & found if key not in self.distance}
+            returns = (self.starts & found) - self._seen
         if found and min(found) < 0:
             found = {abs(key) for key in found}
-        new = (found - self.distance.keys()) - self.starts
+        new = found - self._seen - self.starts
         reached = new | returns
+        self._seen |= reached
         self.distance.update(dict.fromkeys(reached, level))
         self.levels.append(array("q", reached))
         going_on = new

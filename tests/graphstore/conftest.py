@@ -7,22 +7,30 @@ from typing import TypeAlias
 import pytest
 from reference_store import ReferenceStore
 
+from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
 
 OpenStore: TypeAlias = Callable[[], Awaitable[Store]]
 
 
-@pytest.fixture(params=["reference", "sqlite", "memory"])
-async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
-    """Opens an empty store of the engine, as often as asked; all are closed in the end."""
+@pytest.fixture(params=["reference", "sqlite", "sqlite-statements", "memory"])
+async def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[OpenStore]:
+    """Opens an empty store of the engine, as often as asked; all are closed in the end.
+
+    `sqlite-statements` holds no associations in memory, so that its walks ask the database at every level.
+    """
+    if request.param == "sqlite-statements":
+        monkeypatch.setattr(Present, "at", lambda present, connection: None)
     stores: list[Store] = []
 
     async def open_one() -> Store:
         match request.param:
             case "reference":
                 stores.append(ReferenceStore())
-            case "sqlite":
+            case "sqlite" | "sqlite-statements":
                 stores.append(await open_store(f"sqlite:///{tmp_path}/{len(stores)}.db"))
             case "memory":
                 stores.append(await open_store("memory:"))

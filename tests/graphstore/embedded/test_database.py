@@ -4,9 +4,11 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import apsw
@@ -16,9 +18,10 @@ from watched_disk import WatchedDisk
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewRevision
-from lineal.graphstore.embedded import connections
+from lineal.graphstore.embedded import connections, present
 from lineal.graphstore.embedded.connections import FULL, connect
 from lineal.graphstore.embedded.migrations import MIGRATIONS
+from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.reading import carried
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.opening import open_store
@@ -201,3 +204,35 @@ async def test_walks_search_the_indexes_meant_for_them(store: Store, path: Path)
     for statement, plan in PLANS.items():
         details = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", (carried([1]),))]
         assert any(plan in detail for detail in details), details
+
+
+async def test_walks_of_the_present_ask_the_database_for_no_association(store: Store, path: Path) -> None:
+    """What is held in memory is brought up to date with this store's batches and with another's."""
+    other = await open_store(f"sqlite:///{path}")
+    chain = [f"n{n}" for n in range(40)]
+    for number, edge in enumerate(pairwise(chain), 1):
+        await (store if number % 3 else other).record(graph(">".join(edge)), by="me")
+        for each in (store, other):
+            assert distances(await reach(each, "n0")) == {f"n{n}": n for n in range(1, number + 1)}
+    asked: list[str] = []
+    database = store._database  # type: ignore[attr-defined]
+    for connection in database._idle:
+        connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: asked.append(event["sql"]))
+    assert (await reach(store, "n0", depth=39)).total == 39
+    assert asked
+    assert not [statement for statement in asked if "JOIN association" in statement]
+    await other.close()
+
+
+async def test_walks_ask_the_database_while_the_associations_held_are_far_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(present, "MOST_INLINE", 1)
+    release = threading.Event()
+    build = Present._build
+    monkeypatch.setattr(Present, "_build", lambda self: release.wait() and build(self))
+    await store.record(graph("a>b>c>d"), by="me")
+    assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3}
+    release.set()
+    await store.record(graph("d>e"), by="me")
+    assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3, "e": 4}

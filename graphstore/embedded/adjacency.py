@@ -1,0 +1,120 @@
+"""The associations held in memory as sorted arrays, so that a walk of the present asks the database nothing.
+
+An `Adjacency` is of one watermark and never changes. A newer one shares its layers: each holds the associations of some
+stretch of time, and neighbours of like size are merged, so there are few however many batches were recorded.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeAlias
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from lineal.graphstore.embedded.migrations import SAME_AS
+from lineal.graphstore.kinds import LineageDirection
+
+Keys: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.uint8]
+
+_AT_ONCE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Crossings in one direction, sorted by the key they start from. `far` is negative where one is a SAME_AS."""
+
+    near: Keys
+    far: Keys
+    types: Codes
+
+    def crossed(self, frontier: Keys, types: Codes | None) -> Keys:
+        """The far keys of all crossings from sorted keys, of any of the types."""
+        begins = np.searchsorted(self.near, frontier, "left")
+        counts = np.searchsorted(self.near, frontier, "right") - begins
+        ends = np.cumsum(counts)
+        if not len(ends) or not ends[-1]:
+            return self.far[:0]
+        at = np.arange(ends[-1]) + np.repeat(begins - (ends - counts), counts)
+        if types is not None:
+            at = at[np.isin(self.types[at], types)]
+        far: Keys = self.far[at]
+        return far
+
+
+Layer: TypeAlias = dict[LineageDirection, _Side]
+
+
+def _side(near: Keys, far: Keys, types: Codes) -> _Side:
+    order = np.argsort(near, kind="stable")
+    return _Side(near[order], far[order], types[order])
+
+
+def _layer(source: Keys, destination: Keys, types: Codes) -> Layer:
+    same = types == SAME_AS
+    # A SAME_AS is crossed against its direction too.
+    near, far = np.concatenate((source, destination[same])), np.concatenate((destination, source[same]))
+    codes = np.concatenate((types, types[same]))
+    signed = np.where(codes == SAME_AS, -1, 1)
+    return {
+        LineageDirection.DESCENDANTS: _side(near, far * signed, codes),
+        LineageDirection.ASCENDANTS: _side(far, near * signed, codes),
+    }
+
+
+def _merged(one: Layer, other: Layer) -> Layer:
+    return {
+        direction: _side(
+            np.concatenate((one[direction].near, other[direction].near)),
+            np.concatenate((one[direction].far, other[direction].far)),
+            np.concatenate((one[direction].types, other[direction].types)),
+        )
+        for direction in one
+    }
+
+
+def _size(layer: Layer) -> int:
+    return len(layer[LineageDirection.DESCENDANTS].near)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjacency:
+    """All associations recorded up to a watermark, in layers, the oldest and largest first."""
+
+    watermark: int = 0
+    layers: tuple[Layer, ...] = ()
+
+    def far_keys(
+        self, frontier: Collection[int], ways: Collection[LineageDirection], types: Collection[int] | None
+    ) -> set[int]:
+        """Every key one crossing away in any of the ways; negative where the crossing was a SAME_AS."""
+        keys = np.fromiter(frontier, np.int64, len(frontier))
+        keys.sort()
+        codes = None if types is None else np.array(sorted(types), np.uint8)
+        found: set[int] = set()
+        for layer in self.layers:
+            for way in ways:
+                found.update(layer[way].crossed(keys, codes).tolist())
+        return found
+
+    def caught_up(self, connection: apsw.Connection, watermark: int) -> "Adjacency":
+        """The adjacency of a watermark: that of the newest batch which the connection's transaction sees."""
+        parts = [np.array(rows, np.int64).reshape(-1, 3) for rows in _rows_after(connection, self.watermark)]
+        if not parts:
+            return Adjacency(watermark, self.layers)
+        table = np.concatenate(parts)
+        layers = [*self.layers, _layer(table[:, 0], table[:, 1], table[:, 2].astype(np.uint8))]
+        while len(layers) > 1 and 2 * _size(layers[-1]) >= _size(layers[-2]):
+            layers[-2:] = [_merged(*layers[-2:])]
+        return Adjacency(watermark, tuple(layers))
+
+
+def _rows_after(connection: apsw.Connection, watermark: int) -> Iterator[list[tuple[int, int, int]]]:
+    rows: Iterator[tuple[int, int, int]] = connection.execute(
+        "SELECT source, destination, type FROM association INDEXED BY association_by_time WHERE recorded_at > ?",
+        (watermark,),
+    )
+    while chunk := list(islice(rows, _AT_ONCE)):
+        yield chunk
