@@ -64,7 +64,7 @@ class PropertyFilter:
     description="A condition on an entity as read. All given fields must hold; an empty filter matches everything."
 )
 class EntityFilter:
-    kind: list[EntityKind] | None = strawberry.field(default=None, description="Is of one of these ")
+    kind: list[EntityKind] | None = strawberry.field(default=None, description="Is of one of these kinds.")
     lineage_type: list[LineageType] | None = strawberry.field(default=None, description="Is of one of these families.")
     type: list[str] | None = strawberry.field(default=None, description="Has one of these as its free subtype.")
     account: list[str] | None = strawberry.field(default=None, description="Belongs to one of these accounts.")
@@ -156,7 +156,7 @@ class EntityInput:
     version: str | None = strawberry.field(
         default=None, description="Which one of that name: an object version, a commit, a digest, a number."
     )
-    type: str | None = strawberry.field(default=None, description="A free subtype, for the custom ")
+    type: str | None = strawberry.field(default=None, description="A free word for a finer kind, such as `huggingface` or `parquet`.")
     description: str | None = strawberry.field(default=None, description="Prose.")
     status: EntityStatus | None = strawberry.field(default=None, description="Where it stands.")
     source: SourceInput | None = strawberry.field(default=None, description="Where it lies.")
