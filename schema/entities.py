@@ -83,7 +83,7 @@ class Entity(Node):
     account: str = strawberry.field(description="The account it belongs to.")
     name: str = strawberry.field(description="What people call it.")
     version: str | None = strawberry.field(description="Which one of that name.")
-    type: str | None = strawberry.field(description="A free word for a finer kind, such as `huggingface` or `parquet`.")
+    type: str | None = strawberry.field(description="A free word for a finer kind.")
     description: str | None = strawberry.field(description="Prose.")
     status: EntityStatus | None = strawberry.field(description="Where it stands.")
     source: Source | None = strawberry.field(description="Where it lies.")

@@ -156,7 +156,7 @@ class EntityInput:
     version: str | None = strawberry.field(
         default=None, description="Which one of that name: an object version, a commit, a digest, a number."
     )
-    type: str | None = strawberry.field(default=None, description="A free word for a finer kind, such as `huggingface` or `parquet`.")
+    type: str | None = strawberry.field(default=None, description="A free word for a finer kind.")
     description: str | None = strawberry.field(default=None, description="Prose.")
     status: EntityStatus | None = strawberry.field(default=None, description="Where it stands.")
     source: SourceInput | None = strawberry.field(default=None, description="Where it lies.")
