@@ -35,4 +35,4 @@ class Connection(Generic[Node]):
     nodes: list[Node] = strawberry.field(description="The page, without cursors.")
     page_info: PageInfo = strawberry.field(description="Where the page stands.")
     total_count: int = strawberry.field(description="All matches, on whatever page.")
-    counts_by_kind: list[KindCount] = strawberry.field(description="All matches by kind; kinds without any are left out.")
+    counts_by_kind: list[KindCount] = strawberry.field(description="Matches by kind; kinds without any are left out.")

@@ -35,7 +35,7 @@ class LineageConnection:
     nodes: list[Entity] = strawberry.field(description="The page's entities.")
     page_info: PageInfo = strawberry.field(description="Where the page stands.")
     total_count: int = strawberry.field(description="All matches; of those visited so far where a limit cut.")
-    counts_by_kind: list[KindCount] = strawberry.field(description="All matches by kind; kinds without any are left out.")
+    counts_by_kind: list[KindCount] = strawberry.field(description="Matches by kind; kinds without any are left out.")
     completeness: Completeness = strawberry.field(description="Whether the answer is everything there is.")
 
     @strawberry.field(description="The associations among the starts and everything traversed, allowed by `via`.")
