@@ -14,6 +14,8 @@ OLDEST_SQLITE: Final = (3, 51, 3)
 BUSY_MILLISECONDS: Final = 20_000
 FULL: Final = 2
 NORMAL: Final = 1
+CHECKPOINT_PAGES: Final = 10_000
+"""So many pages of 4 KiB wait in the log before they go into the database, most of them once instead of many times."""
 
 
 def connect(path: str) -> apsw.Connection:
@@ -36,6 +38,7 @@ def connect(path: str) -> apsw.Connection:
             _write_ahead(connection, path)
         connection.pragma("cache_size", -64 * 1024)
         connection.pragma("temp_store", 2)
+        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
         set_synchronous(connection, FULL)
     except BaseException:
         connection.close()

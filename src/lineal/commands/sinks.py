@@ -49,7 +49,8 @@ def split(parts: Sequence[Part]) -> tuple[list[int], list[int], list[int]]:
 class StoreSink:
     """A store opened in this process."""
 
-    most = 5000
+    # The larger a transaction, the fewer times the pages of indexes in random order are written.
+    most = 20_000
 
     def __init__(self, store: Store, account: str) -> None:
         self._store, self._account = store, account
