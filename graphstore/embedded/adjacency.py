@@ -19,7 +19,7 @@ from lineal.graphstore.kinds import LineageDirection
 Keys: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.uint8]
 
-_AT_ONCE: Final = 10_000
+_BATCHES_AT_ONCE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,14 @@ def _side(near: Keys, far: Keys, types: Codes) -> _Side:
 
 def _layer(source: Keys, destination: Keys, types: Codes) -> Layer:
     same = types == SAME_AS
-    # A SAME_AS is crossed against its direction too.
-    near, far = np.concatenate((source, destination[same])), np.concatenate((destination, source[same]))
-    codes = np.concatenate((types, types[same]))
-    signed = np.where(codes == SAME_AS, -1, 1)
+    if same.any():
+        # A SAME_AS is crossed against its direction too.
+        source, destination = np.concatenate((source, destination[same])), np.concatenate((destination, source[same]))
+        types = np.concatenate((types, types[same]))
+    sign = np.where(types == SAME_AS, np.int64(-1), np.int64(1))
     return {
-        LineageDirection.DESCENDANTS: _side(near, far * signed, codes),
-        LineageDirection.ASCENDANTS: _side(far, near * signed, codes),
+        LineageDirection.DESCENDANTS: _side(source, destination * sign, types),
+        LineageDirection.ASCENDANTS: _side(destination, source * sign, types),
     }
 
 
@@ -101,20 +102,26 @@ class Adjacency:
 
     def caught_up(self, connection: apsw.Connection, watermark: int) -> "Adjacency":
         """The adjacency of a watermark: that of the newest batch which the connection's transaction sees."""
-        parts = [np.array(rows, np.int64).reshape(-1, 3) for rows in _rows_after(connection, self.watermark)]
-        if not parts:
+        columns = list(zip(*_columns_after(connection, self.watermark), strict=True))
+        if not columns:
             return Adjacency(watermark, self.layers)
-        table = np.concatenate(parts)
-        layers = [*self.layers, _layer(table[:, 0], table[:, 1], table[:, 2].astype(np.uint8))]
+        source, destination, types = map(np.concatenate, columns)
+        layers = [*self.layers, _layer(source, destination, types.astype(np.uint8))]
         while len(layers) > 1 and 2 * _size(layers[-1]) >= _size(layers[-2]):
             layers[-2:] = [_merged(*layers[-2:])]
         return Adjacency(watermark, tuple(layers))
 
 
-def _rows_after(connection: apsw.Connection, watermark: int) -> Iterator[list[tuple[int, int, int]]]:
-    rows: Iterator[tuple[int, int, int]] = connection.execute(
-        "SELECT source, destination, type FROM association INDEXED BY association_by_time WHERE recorded_at > ?",
+def _columns_after(connection: apsw.Connection, watermark: int) -> Iterator[list[Keys]]:
+    """Source, destination and type of what was recorded after a watermark, some batches at a time.
+
+    SQLite writes the numbers of a batch into one text and NumPy reads it: neither makes an object of each number, and
+    SQLite lets other threads run meanwhile.
+    """
+    batches: Iterator[tuple[str, str, str]] = connection.execute(
+        "SELECT group_concat(source), group_concat(destination), group_concat(type) "
+        "FROM association INDEXED BY association_by_time WHERE recorded_at > ? GROUP BY recorded_at",
         (watermark,),
     )
-    while chunk := list(islice(rows, _AT_ONCE)):
-        yield chunk
+    while some := list(islice(batches, _BATCHES_AT_ONCE)):
+        yield [np.fromstring(",".join(texts), np.int64, sep=",") for texts in zip(*some, strict=True)]

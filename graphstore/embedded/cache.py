@@ -7,7 +7,7 @@ from typing import Final
 from lineal.graphstore.embedded.reaching import Walked
 from lineal.graphstore.queries import Walk
 
-MOST_KEYS: Final = 4_000_000
+MOST_KEYS: Final = 1_000_000
 """About how many keys all kept walks may hold together; some 100 bytes each."""
 
 

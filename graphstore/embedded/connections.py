@@ -36,7 +36,7 @@ def connect(path: str) -> apsw.Connection:
         _refuse_foreign(connection, path)
         if path != ":memory:":
             _write_ahead(connection, path)
-        connection.pragma("cache_size", -64 * 1024)
+        connection.pragma("cache_size", -16 * 1024)
         connection.pragma("temp_store", 2)
         connection.wal_autocheckpoint(CHECKPOINT_PAGES)
         set_synchronous(connection, FULL)

@@ -140,6 +140,8 @@ class OneWay:
             reached = reached - stopped
         self.cut_at_depth = self.depth == level and bool(reached)
         self.frontier = going_on
+        if self.finished:
+            self._seen.clear()
 
     def before(self, key: int, level: int) -> bool:
         """Whether the walk went on from this key to the given level."""
