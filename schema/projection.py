@@ -1,12 +1,12 @@
 """Lists of plain records, completed at once.
 
 The reference executor makes a path, an info and a call for every field of every item. Where all that is selected below
-a list is plain (attributes of records, or resolvers declared pure), the selection is compiled once into a function of
+a list is plain (attributes of records, resolvers declared pure, introspection), the selection is compiled once into a function of
 one item. On anything else, and on any error, the reference executor does the list, so answers and errors are always its
 own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, ValuesView
 from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
@@ -58,7 +58,7 @@ class ProjectingExecutor(Executor[Any]):
     ) -> Any:
         """Complete a list at once if it is plain, else as ever."""
         not_plain: dict[int, Any] = self.__dict__.setdefault("_not_plain", {})
-        if isinstance(result, list | tuple) and result and id(field_details_list) not in not_plain:
+        if isinstance(result, list | tuple | ValuesView) and result and id(field_details_list) not in not_plain:
             try:
                 complete = self._completer(return_type.of_type, field_details_list)
                 return [complete(item) for item in result]
@@ -104,8 +104,6 @@ class ProjectingExecutor(Executor[Any]):
         return by_type
 
     def _object(self, type: Any, details: Any) -> Complete:
-        if type.name.startswith("__"):
-            raise NotPlain
         fields = self.collect_subfields(type, details)[0]
         parts = [(name, *self._field(type, field)) for name, field in fields.items()]
         return lambda record: {name: complete(get(record)) for name, get, complete in parts}
@@ -117,7 +115,20 @@ class ProjectingExecutor(Executor[Any]):
             raise NotPlain
         if node.name.value == "__typename":
             return lambda record: type.name, lambda name: name
-        return self._getter(definition, details[0]), self._completer(definition.type, details)
+        introspects = type.name.startswith("__")
+        get = self._introspector(definition, details[0]) if introspects else self._getter(definition, details[0])
+        return get, self._completer(definition.type, details)
+
+    def _introspector(self, definition: GraphQLField, first: Any) -> Complete:
+        resolve: Any = definition.resolve
+        arguments = self._arguments(definition, first)
+        # Of the info they are given, these resolvers use the schema alone.
+        return lambda record: resolve(record, self, **arguments)
+
+    def _arguments(self, definition: GraphQLField, first: Any) -> dict[str, Any]:
+        return get_argument_values(
+            definition, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
+        )
 
     def _getter(self, definition: GraphQLField, first: Any) -> Complete:
         field = definition.extensions.get("strawberry-definition")
@@ -128,9 +139,7 @@ class ProjectingExecutor(Executor[Any]):
         project = getattr(field.base_resolver.wrapped_func, "project", None) if field.base_resolver else None
         if project is None:
             raise NotPlain
-        arguments = get_argument_values(
-            definition, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
-        )
+        arguments = self._arguments(definition, first)
         context = self.context_value
         return lambda record: project(record, context, arguments)
 

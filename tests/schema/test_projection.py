@@ -5,7 +5,16 @@ import random
 from typing import Any
 
 import pytest
-from graphql import Executor, GraphQLList, GraphQLNonNull, execute, get_named_type, is_composite_type, parse
+from graphql import (
+    Executor,
+    GraphQLList,
+    GraphQLNonNull,
+    execute,
+    get_introspection_query,
+    get_named_type,
+    is_composite_type,
+    parse,
+)
 
 from lineal.capture.native import Reader
 from lineal.capture.sample import sample
@@ -85,3 +94,19 @@ def test_wrappers_are_understood() -> None:
     nodes: Any = GRAPH.type_map["LineageConnection"]
     assert isinstance(nodes.fields["nodes"].type, GraphQLNonNull)
     assert isinstance(nodes.fields["nodes"].type.of_type, GraphQLList)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        get_introspection_query(input_value_deprecation=True, specified_by_url=True, schema_description=True),
+        """query ($old: Boolean = true) { __schema { types { n: name possibleTypes { name } interfaces { name }
+        fields(includeDeprecated: $old) { name args { defaultValue type { ofType { kind ofType { name } } } } } }
+        directives { name locations isRepeatable args { name } } } __type(name: "Query") { fields { name } } }""",
+    ],
+)
+def test_introspection_is_the_reference_executors(document: str) -> None:
+    node = parse(document)
+    given = execute(GRAPH, node, executor_class=ProjectingExecutor)
+    assert given == execute(GRAPH, node, executor_class=Executor)
+    assert given.data
