@@ -1,9 +1,9 @@
 """Lists of plain records, completed at once.
 
 The reference executor makes a path, an info and a call for every field of every item. Where all that is selected below
-a list is plain (attributes of records, resolvers declared pure, introspection), the selection is compiled once into a function of
-one item. On anything else, and on any error, the reference executor does the list, so answers and errors are always its
-own.
+a list is plain (attributes of records, resolvers declared pure, introspection), the selection is compiled once into a
+function of one item. On anything else, and on any error, the reference executor does the list, so answers and errors
+are always its own.
 """
 
 from collections.abc import Callable, ValuesView

@@ -1,0 +1,64 @@
+"""Two server processes on one file."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import httpx
+import pytest
+from serving import serving
+
+RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
+  entities { isNew entity { urn digest description } } associations { isNew }
+  userErrors { code message path } } }"""
+READ = """query ($urn: String!) { entity(urn: $urn) {
+  description descendants(first: 1000) { totalCount nodes { name } } } }"""
+ROUNDS = 25
+
+
+@pytest.mark.slow
+def test_racing_writers_of_two_servers_have_one_winner(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/x.db"
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    with serving(store, folders[0]) as one, serving(store, folders[1]) as two:
+        clients = [one.client, two.client, httpx.Client(base_url=one.url), httpx.Client(base_url=two.url)]
+        together = Barrier(len(clients))
+
+        def record(client: httpx.Client, name: str, description: str) -> dict[str, Any]:
+            hub = {"kind": "DATASET", "name": "hub", "occurredAt": "2026-03-01T12:00:00Z"}
+            given = {**hub, "name": name, "description": description}
+            link = {
+                "source": {"urn": "lineal:local:DATASET:hub"},
+                "destination": {"urn": f"lineal:local:DATASET:{name}"},
+                "type": "CONTRIBUTED_TO",
+                "occurredAt": "2026-03-01T12:00:00Z",
+            }
+            together.wait()
+            body = {"query": RECORD, "variables": {"input": {"entities": [hub, given], "associations": [link]}}}
+            answer: dict[str, Any] = client.post("/graphql", json=body, timeout=60).json()
+            assert "errors" not in answer, answer
+            recorded: dict[str, Any] = answer["data"]["lineageRecord"]
+            return recorded
+
+        with ThreadPoolExecutor(len(clients)) as pool:
+            for number in range(ROUNDS):
+                name, differs = f"d{number}", number % 2
+                texts = [f"by {place}" if differs else "the same" for place in range(len(clients))]
+                done = list(pool.map(record, clients, [name] * len(clients), texts))
+                recorded = [(each, text) for each, text in zip(done, texts, strict=True) if not each["userErrors"]]
+                refused = [each["userErrors"] for each in done if each["userErrors"]]
+                assert sum(each["entities"][1]["isNew"] for each, _ in recorded) == 1
+                assert sum(each["associations"][0]["isNew"] for each, _ in recorded) == 1
+                if differs:
+                    assert len(recorded) == 1
+                    assert {error["code"] for errors in refused for error in errors} == {"IMMUTABLE_CONFLICT"}
+                else:
+                    assert not refused
+                for server in (one, two):
+                    found = server.ask(READ, urn=f"lineal:local:DATASET:{name}")["entity"]
+                    assert found["description"] == recorded[0][1]
+                    hub = server.ask(READ, urn="lineal:local:DATASET:hub")["entity"]
+                    assert hub["descendants"]["totalCount"] == number + 1
