@@ -24,7 +24,8 @@ def test_racing_writers_of_two_servers_have_one_winner(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
     with serving(store, folders[0]) as one, serving(store, folders[1]) as two:
-        clients = [one.client, two.client, httpx.Client(base_url=one.url), httpx.Client(base_url=two.url)]
+        # httpx.Client may be used by several threads at once.
+        clients = [one.client, two.client, one.client, two.client]
         together = Barrier(len(clients))
 
         def record(client: httpx.Client, name: str, description: str) -> dict[str, Any]:
