@@ -7,14 +7,14 @@ from typing import Final
 from lineal.graphstore.embedded.reaching import Walked
 from lineal.graphstore.queries import Walk
 
-MOST_KEYS: Final = 1_000_000
-"""About how many keys all kept walks may hold together; some 100 bytes each."""
+MOST_BYTES: Final = 128 * 1024 * 1024
+"""About how much all kept walks may hold together. The newest is kept however large it is: its next page comes soon."""
 
 
 class WalkCache:
     """Least recently used goes first. A walk is kept with its view; if that is settled, the walk never goes stale."""
 
-    def __init__(self, most: int = MOST_KEYS) -> None:
+    def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
         self._kept: OrderedDict[Walk, Walked] = OrderedDict()
         self._weights: dict[Walk, int] = {}
@@ -33,7 +33,7 @@ class WalkCache:
             self._kept[walk] = walked
             self._kept.move_to_end(walk)
             self._weights[walk] = walked.weight
-            while sum(self._weights.values()) > self._most:
+            while len(self._kept) > 1 and sum(self._weights.values()) > self._most:
                 oldest, _ = self._kept.popitem(last=False)
                 del self._weights[oldest]
 

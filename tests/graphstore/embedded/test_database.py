@@ -19,10 +19,12 @@ from watched_disk import WatchedDisk
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.embedded import connections, present
+from lineal.graphstore.embedded.cache import WalkCache
 from lineal.graphstore.embedded.connections import FULL, connect
 from lineal.graphstore.embedded.migrations import MIGRATIONS
 from lineal.graphstore.embedded.present import Present
-from lineal.graphstore.embedded.reading import carried
+from lineal.graphstore.embedded.reading import Reading, carried
+from lineal.graphstore.embedded.walks import Steps
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Reach, Walk
@@ -236,3 +238,26 @@ async def test_walks_ask_the_database_while_the_associations_held_are_far_behind
     release.set()
     await store.record(graph("d>e"), by="me")
     assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3, "e": 4}
+
+
+async def test_the_newest_walk_is_kept_however_large_and_older_ones_go(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_walks", WalkCache(most=1))
+    walked: list[Steps] = []
+    advance = Steps.advance
+
+    def noted(steps: Steps, reading: Reading) -> None:
+        walked.append(steps)
+        advance(steps, reading)
+
+    monkeypatch.setattr(Steps, "advance", noted)
+    await store.record(graph("a>b>c>d>e"), by="me")
+    page = await reach(store, "a", first=1)
+    for _ in range(3):
+        page = await reach(store, "a", first=1, after=page.end)
+    assert distances(page) == {"e": 4}
+    once = len(walked)
+    await reach(store, "b")
+    await reach(store, "a")
+    assert len(walked) > once + 4
