@@ -13,7 +13,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from lineal.graphstore.embedded.migrations import SAME_AS
+from lineal.graphstore.codes import SAME_AS
 from lineal.graphstore.kinds import LineageDirection
 
 Keys: TypeAlias = NDArray[np.int64]

@@ -7,11 +7,8 @@ case folding is beyond SQLite; such parts are widened. Every condition is two-va
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from lineal.graphstore.embedded.content import packed
-from lineal.graphstore.embedded.migrations import KIND_CODES, KIND_MASK, TYPE_CODES
-from lineal.graphstore.embedded.reading import Reading, carried
-from lineal.graphstore.filters import matches_entity
-from lineal.graphstore.kinds import LINEAGE_TYPE
+from lineal.graphstore.codes import TYPE_CODES, kind_codes
+from lineal.graphstore.content import packed
 from lineal.graphstore.queries import (
     AssociationFilter,
     EntityFilter,
@@ -141,40 +138,3 @@ def _association_parts(where: AssociationFilter) -> Iterable[Condition]:
         yield _WIDE
     if where.not_ is not None:
         yield _not(association_condition(where.not_))
-
-
-def kind_codes(where: EntityFilter) -> frozenset[int] | None:
-    """The codes of the kinds that match, where the filter asks for nothing but kinds; None where it asks for more.
-
-    An empty filter asks for nothing, and gives None too.
-    """
-    if where != EntityFilter(where.kind, where.lineage_type) or where == EntityFilter():
-        return None
-    return frozenset(
-        code
-        for kind, code in KIND_CODES.items()
-        if (where.kind is None or kind in where.kind)
-        and (where.lineage_type is None or LINEAGE_TYPE[kind] in where.lineage_type)
-    )
-
-
-def matching(reading: Reading, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
-    """Those of the keys, known to exist in the view, whose entities match; in their order."""
-    if where is None or where == EntityFilter() or not keys:
-        return keys
-    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-    if codes is not None:
-        keys = [key for key in keys if key & KIND_MASK in codes]
-        if not keys or where == EntityFilter(where.kind, where.lineage_type):
-            return keys
-    condition = entity_condition(where)
-    rows = reading.connection.execute(
-        "SELECT e.key FROM carray(?) f CROSS JOIN entity e ON e.key = f.value "
-        f"LEFT JOIN entity_content c ON c.key = e.key WHERE {condition.sql}",
-        (carried(keys), *condition.parameters),
-    )
-    found = {key for (key,) in rows}
-    if not condition.exact:
-        entities = reading.entities(found)
-        found = {key for key, entity in entities.items() if matches_entity(entity, where)}
-    return [key for key in keys if key in found]

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Final
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.embedded.finding import in_order
 from lineal.graphstore.embedded.reading import Reading
-from lineal.graphstore.embedded.standing import as_new_association, as_new_entity, as_new_revision
-from lineal.graphstore.embedded.walks import Crossings
 from lineal.graphstore.kinds import LineageDirection
+from lineal.graphstore.standing import as_new_association, as_new_entity, as_new_revision
+from lineal.graphstore.walking.crossings import Crossings
+from lineal.graphstore.walking.pages import in_order
 
 Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]
 
@@ -37,7 +37,7 @@ def _entities(reading: Reading, keys: list[int]) -> Parts:
 
 
 def _associations(reading: Reading, keys: list[int]) -> Parts:
-    crossed = Crossings(LineageDirection.DESCENDANTS, None).crossed(reading, keys)
+    crossed = reading.crossed(Crossings(LineageDirection.DESCENDANTS, None), keys)
     mine = set(keys)
     ordered = in_order(reading, {association for _, _, association in crossed if association[0] in mine})
     records = reading.associations(ordered)

@@ -1,38 +1,16 @@
 """The database schema, as numbered migrations.
 
-An entity's `key` is its sequence number times 64 plus the code of its kind, so that kinds are filtered and counted on
-the keys themselves. `role` is '' where an association has none (an empty role is refused). Content stands apart from
-identity: a later eraser removes content and leaves identity, digest, times and recorder.
+An entity's `key` is its sequence number times 64 plus the code of its kind. `role` is '' where an association has none
+(an empty role is refused). Content stands apart from identity: a later eraser removes content and leaves identity,
+digest, times and recorder.
 """
 
 from typing import Final
 
-from lineal.graphstore.kinds import AssociationType, EntityKind
+from lineal.graphstore.codes import SAME_AS
 
 APPLICATION_ID: Final = 0x4C4E4C31
 """Marks a file as a Lineal store ("LNL1")."""
-
-# Codes are in the database: only ever append.
-KIND_CODES: Final = {
-    kind: code
-    for code, kind in enumerate(
-        map(
-            EntityKind,
-            "EXPERIMENT TRIAL TRIAL_COMPONENT DATASET FEATURE_GROUP FEATURE MODEL MODEL_VERSION CHECKPOINT IMAGE CODE "
-            "LIBRARY ENVIRONMENT SERVICE PARAMETERS REPORT OUTPUT TEMPLATE ARTIFACT TRAINING_JOB PROCESSING_JOB "
-            "TRANSFORM_JOB PIPELINE_EXECUTION DEPLOYMENT APPROVAL ACTION ENDPOINT MODEL_GROUP PIPELINE PROJECT "
-            "CONTEXT".split(),
-        )
-    )
-}
-KINDS: Final = tuple(KIND_CODES)
-KIND_BITS: Final = 6
-KIND_MASK: Final = (1 << KIND_BITS) - 1
-
-# In the order of their names, which is the order associations are listed in.
-TYPES: Final = tuple(sorted(AssociationType))
-TYPE_CODES: Final = {type: code for code, type in enumerate(TYPES)}
-SAME_AS: Final = TYPE_CODES[AssociationType.SAME_AS]
 
 _RECORDED = (
     "batch",

@@ -7,7 +7,7 @@ import apsw
 
 from lineal.graphstore.embedded.adjacency import Adjacency
 from lineal.graphstore.embedded.database import Database
-from lineal.graphstore.embedded.reading import newest
+from lineal.graphstore.embedded.rows import newest
 from lineal.graphstore.errors import Unavailable
 
 MOST_INLINE: Final = 50_000

@@ -9,13 +9,14 @@ from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency, Recorded
 from lineal.graphstore.embedded.connections import FULL, NORMAL, set_synchronous
 from lineal.graphstore.embedded.database import Database
-from lineal.graphstore.embedded.migrations import MIGRATIONS, TYPE_CODES
-from lineal.graphstore.embedded.reading import AssociationKey, Reading, newest
-from lineal.graphstore.embedded.recording import KEPT_MICROSECONDS, Outcome, Recording, now
-from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Problem, ProblemCode, Unavailable
+from lineal.graphstore.embedded.migrations import MIGRATIONS
+from lineal.graphstore.embedded.recording import Recording
+from lineal.graphstore.embedded.rows import Rows, newest
+from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Unavailable
+from lineal.graphstore.judging import IDEMPOTENCY_MISMATCH, KEPT_MICROSECONDS, Outcome, now
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Durability
-from lineal.graphstore.urns import entity_id
+from lineal.graphstore.walking.pages import recorded
 
 Result = TypeVar("Result")
 
@@ -50,7 +51,8 @@ class Writer:
             if outcome is None:
                 outcome = Recording(connection, batch, urns, by).run()
                 self._keep(connection, by, idempotency, outcome)
-            return outcome, self._recorded(connection, batch, urns, outcome, returning)
+            rows = Rows(connection, View(EVERYTHING, AsOf(newest(connection)))) if returning else None
+            return outcome, recorded(rows, batch, urns, outcome)
 
         if not (batch.entities or batch.associations or batch.revisions or self._unsynced):
             return Recorded(None, (), (), ())
@@ -116,43 +118,10 @@ class Writer:
             return None
         fingerprint, outcome = map(str, rows[0])
         if fingerprint != idempotency.fingerprint:
-            sentence = "This idempotencyKey was used for another request in the last 24 hours: use a new one."
-            raise BatchRefused((Problem(ProblemCode.IDEMPOTENCY_MISMATCH, sentence, ("idempotencyKey",)),))
+            raise BatchRefused((IDEMPOTENCY_MISMATCH,))
         return Outcome.unpacked(outcome)
 
     def _keep(self, connection: apsw.Connection, by: str, idempotency: Idempotency | None, outcome: Outcome) -> None:
         if idempotency is not None:
             row = (by, idempotency.key, idempotency.fingerprint, now(), outcome.packed())
             connection.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
-
-    def _recorded(
-        self, connection: apsw.Connection, batch: Batch, urns: list[str], outcome: Outcome, returning: bool
-    ) -> Recorded:
-        flags = (tuple(outcome.entities), tuple(outcome.associations), tuple(outcome.revisions))
-        if not returning:
-            return Recorded(outcome.recorded_at, *flags)
-        reading = Reading(connection, View(EVERYTHING, AsOf(newest(connection))))
-        named = {urn: entity_id(urn) for urn in urns}
-        for association in batch.associations:
-            named |= {urn: entity_id(urn) for urn in (association.source, association.destination)}
-        named |= {revision.entity: entity_id(revision.entity) for revision in batch.revisions}
-        keys = reading.keys_of(named.values())
-        entities = reading.entities([keys[named[urn]] for urn in urns])
-        triples: list[AssociationKey] = [
-            (keys[named[a.source]], TYPE_CODES[a.type], keys[named[a.destination]], a.role or "")
-            for a in batch.associations
-        ]
-        associations = reading.associations(set(triples))
-        revised = [keys[named[revision.entity]] for revision in batch.revisions]
-        revisions = {
-            (key, revision.sequence): revision
-            for key, found in (reading.revisions(set(revised)) if revised else {}).items()
-            for revision in found
-        }
-        return Recorded(
-            outcome.recorded_at,
-            *flags,
-            entities=tuple(entities[keys[named[urn]]] for urn in urns),
-            associations=tuple(associations[triple] for triple in triples),
-            revisions=tuple(revisions[key, sequence] for key, sequence in zip(revised, outcome.sequences, strict=True)),
-        )

@@ -19,17 +19,18 @@ from watched_disk import WatchedDisk
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.embedded import connections, present
-from lineal.graphstore.embedded.cache import WalkCache
 from lineal.graphstore.embedded.connections import FULL, connect
 from lineal.graphstore.embedded.migrations import MIGRATIONS
 from lineal.graphstore.embedded.present import Present
-from lineal.graphstore.embedded.reading import Reading, carried
-from lineal.graphstore.embedded.walks import Steps
+from lineal.graphstore.embedded.rows import carried
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Reach, Walk
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Durability, Store
+from lineal.graphstore.walking.cache import WalkCache
+from lineal.graphstore.walking.crossings import Reading
+from lineal.graphstore.walking.walks import Steps
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from lineal.graphstore.embedded.migrations import SAME_AS
-from lineal.graphstore.embedded.reading import AssociationKey, Reading
-from lineal.graphstore.embedded.walks import OneWay
+from lineal.graphstore.codes import SAME_AS, AssociationKey
 from lineal.graphstore.records import Association
+from lineal.graphstore.walking.crossings import Reading
+from lineal.graphstore.walking.walks import OneWay
 
 Open = tuple[int, ...]
 """The walks, by index, in which a trail may still go back."""
@@ -46,7 +46,7 @@ def _one_back(reading: Reading, ways: list[OneWay], level: int, states: set[Stat
         keys = {key for key, open_ways in states if index in open_ways}
         if not keys:
             continue
-        for near, far, association in way.crossings.reversed().crossed(reading, keys):
+        for near, far, association in reading.crossed(way.crossings.reversed(), keys):
             returns_over_same_as = near in way.starts and association[1] == SAME_AS
             if way.before(far, level) and not returns_over_same_as:
                 behind[near, index].append((far, association))

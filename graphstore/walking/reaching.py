@@ -7,15 +7,14 @@ from threading import Lock
 from time import monotonic
 from typing import Final, Protocol
 
-from lineal.graphstore.embedded.conditions import matching
-from lineal.graphstore.embedded.migrations import KIND_MASK, KINDS
-from lineal.graphstore.embedded.paths import shortest_paths
-from lineal.graphstore.embedded.reading import AssociationKey, Reading
-from lineal.graphstore.embedded.walks import Crossings, OneWay, Steps
+from lineal.graphstore.codes import KIND_MASK, KINDS, AssociationKey
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import Combine, EntityKind, IncompleteReason, LineageDirection
 from lineal.graphstore.queries import EntityFilter, Limits, Reach, ReachPosition, Walk
 from lineal.graphstore.store import Reached, ReachPage
+from lineal.graphstore.walking.crossings import Crossings, Reading
+from lineal.graphstore.walking.paths import shortest_paths
+from lineal.graphstore.walking.walks import OneWay, Steps
 
 
 class Levels(Protocol):
@@ -130,7 +129,7 @@ class Walked:
             return self.source.levels[level]
         found = self._matched.get((where, level))
         if found is None:
-            found = self._matched[where, level] = matching(reading, self.source.levels[level], where)
+            found = self._matched[where, level] = reading.matching(self.source.levels[level], where)
         return found
 
     def known(self, reading: Reading, after: ReachPosition | None, limits: Limits) -> Known:

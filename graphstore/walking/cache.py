@@ -4,8 +4,8 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Final
 
-from lineal.graphstore.embedded.reaching import Walked
 from lineal.graphstore.queries import Walk
+from lineal.graphstore.walking.reaching import Walked
 
 MOST_BYTES: Final = 128 * 1024 * 1024
 """About how much all kept walks may hold together. The newest is kept however large it is: its next page comes soon."""

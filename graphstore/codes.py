@@ -1,0 +1,50 @@
+"""Small integers for kinds and association types, and keys: what engines keep and walks count with.
+
+An entity's key is an integer of at most 63 bits, whose lowest `KIND_BITS` are the code of its kind, so that kinds are
+filtered and counted on the keys themselves. What the upper bits are is the engine's affair.
+"""
+
+from typing import Final
+
+from lineal.graphstore.kinds import LINEAGE_TYPE, AssociationType, EntityKind
+from lineal.graphstore.queries import EntityFilter
+
+# Codes are in databases: only ever append.
+KIND_CODES: Final = {
+    kind: code
+    for code, kind in enumerate(
+        map(
+            EntityKind,
+            "EXPERIMENT TRIAL TRIAL_COMPONENT DATASET FEATURE_GROUP FEATURE MODEL MODEL_VERSION CHECKPOINT IMAGE CODE "
+            "LIBRARY ENVIRONMENT SERVICE PARAMETERS REPORT OUTPUT TEMPLATE ARTIFACT TRAINING_JOB PROCESSING_JOB "
+            "TRANSFORM_JOB PIPELINE_EXECUTION DEPLOYMENT APPROVAL ACTION ENDPOINT MODEL_GROUP PIPELINE PROJECT "
+            "CONTEXT".split(),
+        )
+    )
+}
+KINDS: Final = tuple(KIND_CODES)
+KIND_BITS: Final = 6
+KIND_MASK: Final = (1 << KIND_BITS) - 1
+
+# In the order of their names, which is the order associations are listed in.
+TYPES: Final = tuple(sorted(AssociationType))
+TYPE_CODES: Final = {type: code for code, type in enumerate(TYPES)}
+SAME_AS: Final = TYPE_CODES[AssociationType.SAME_AS]
+
+AssociationKey = tuple[int, int, int, str]
+"""Source key, type code, destination key, role ('' for none)."""
+
+
+def kind_codes(where: EntityFilter) -> frozenset[int] | None:
+    """The codes of the kinds that match, where the filter asks for nothing but kinds; None where it asks for more.
+
+    An empty filter asks for nothing, and gives None too.
+    """
+    if where != EntityFilter(where.kind, where.lineage_type) or where == EntityFilter():
+        return None
+    return frozenset(
+        code
+        for kind, code in KIND_CODES.items()
+        if (where.kind is None or kind in where.kind)
+        and (where.lineage_type is None or LINEAGE_TYPE[kind] in where.lineage_type)
+    )

@@ -1,0 +1,77 @@
+"""Which associations a walk crosses, and what it asks of an engine's reads."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from lineal.graphstore.codes import TYPE_CODES, AssociationKey
+from lineal.graphstore.kinds import LineageDirection
+from lineal.graphstore.queries import AssociationFilter, EntityFilter
+from lineal.graphstore.records import Association, Entity, Revision
+
+
+class Crossings:
+    """Which associations lead on from keys, in one direction (not BOTH), under a filter.
+
+    `ways` are the directions in which an association of any type is crossed; a SAME_AS is crossed in both always.
+    `types` are the codes of the types allowed, None for all; `asks_only_types`: the filter asks for nothing else.
+    """
+
+    def __init__(self, direction: LineageDirection, via: AssociationFilter | None) -> None:
+        self.direction, self.via = direction, via
+        self.asks_only_types = via is None or via == AssociationFilter(type=via.type)
+        self.types = None if via is None or via.type is None else [TYPE_CODES[type] for type in via.type]
+        ways = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
+        self.ways = ways if direction is LineageDirection.CONNECTED else [direction]
+
+    def reversed(self) -> "Crossings":
+        """The crossings that lead back."""
+        back = {
+            LineageDirection.ASCENDANTS: LineageDirection.DESCENDANTS,
+            LineageDirection.DESCENDANTS: LineageDirection.ASCENDANTS,
+        }
+        return Crossings(back.get(self.direction, self.direction), self.via)
+
+
+class Records(Protocol):
+    """Records of one view in one engine, for the length of one call on a worker thread; any method may wait for it."""
+
+    def keys_of(self, ids: Collection[str]) -> dict[str, int]:
+        """The keys of the ids that exist in the view."""
+
+    def urns(self, keys: Collection[int]) -> dict[int, str]:
+        """The urns of keys known to exist in the view."""
+
+    def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
+        """The records of keys known to exist in the view, with revisions folded in unless wanted as first recorded."""
+
+    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
+        """The revisions, in no promised order, of those keys that have any in the view."""
+
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+        """The records of associations known to exist in the view."""
+
+
+class Reading(Records, Protocol):
+    """Records, and what crosses from key to key.
+
+    `sees_nothing`: the scope allows nothing, and `keys_of` finds none. `is_settled`: no later batch can be of the
+    view's moment, so what is read stays as it is for ever.
+    """
+
+    sees_nothing: bool
+    is_settled: bool
+
+    def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
+        """Those of the keys, known to exist in the view, whose entities match; in their order."""
+
+    def far_keys(
+        self, crossings: Crossings, frontier: Collection[int], further: int | None, stop_at: EntityFilter | None
+    ) -> set[int]:
+        """Every key one crossing away; negative where the crossing was a SAME_AS.
+
+        The walk will ask `further` levels more (None: all), and not go on from what matches `stop_at`: an engine to
+        which each call is a journey may fetch them now.
+        """
+
+    def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
+        """Every crossing from the keys: the near key, the far key, the association."""
