@@ -8,20 +8,29 @@ from lineal.graphstore.errors import StoreUnusable
 from lineal.graphstore.store import Store
 
 _SQLITE = "sqlite:///"
+_GREMLIN = ("gremlin://", "gremlins://")
 
 
-async def open_store(url: str) -> Store:
-    """The store at a URL: `sqlite:///relative/path`, `sqlite:////absolute/path`, or `memory:`.
+async def open_store(url: str, user: str = "", password: str = "") -> Store:
+    """The store at a URL.
 
-    Makes the database where there is none, and brings an older one to the newest schema. Raises StoreUnusable, which
-    says what to do.
+    `sqlite:///relative/path`, `sqlite:////absolute/path` or `memory:`; `gremlin://host[:port][,host[:port]...][/source]`
+    or, with TLS, `gremlins://`, for which user and password are. Makes the database where there is none, and brings an
+    older one to the newest schema. Raises StoreUnusable, which says what to do, or Unavailable.
     """
+    if url.startswith(_GREMLIN):
+        # The driver takes half a second to import, which the embedded store need not wait for.
+        from lineal.graphstore.gremlin.store import GremlinStore
+        from lineal.graphstore.gremlin.transport import Address
+
+        return await GremlinStore.opened(Address.parsed(url, user, password))
     if url == "memory:":
         path = IN_MEMORY
     elif url.startswith(_SQLITE) and len(url) > len(_SQLITE) and "?" not in url and url != _SQLITE + IN_MEMORY:
         path = url.removeprefix(_SQLITE)
     else:
         raise StoreUnusable(
-            f"{url!r} names no store: give sqlite:///relative/path.db, sqlite:////absolute/path.db or memory:"
+            f"{url!r} names no store: give sqlite:///relative/path.db, sqlite:////absolute/path.db, memory: or "
+            "gremlin://host:8182"
         )
     return await asyncio.to_thread(lambda: EmbeddedStore(Database(path)))

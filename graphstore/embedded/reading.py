@@ -13,7 +13,7 @@ from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.rows import Rows, carried
 from lineal.graphstore.filters import matches_association, matches_entity
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import EntityFilter
+from lineal.graphstore.queries import EntityFilter, Walk
 from lineal.graphstore.records import View
 from lineal.graphstore.walking.crossings import Crossings
 
@@ -54,13 +54,10 @@ class Reading(Rows):
             found = {key for key, entity in entities.items() if matches_entity(entity, where)}
         return [key for key in keys if key in found]
 
-    def far_keys(
-        self,
-        crossings: Crossings,
-        frontier: Collection[int],
-        further: int | None = None,
-        stop_at: EntityFilter | None = None,
-    ) -> set[int]:
+    def foresee(self, walk: Walk) -> None:
+        """Nothing: every level is one statement away."""
+
+    def far_keys(self, crossings: Crossings, frontier: Collection[int]) -> set[int]:
         """Every key one crossing away; negative where the crossing was a SAME_AS."""
         if crossings.asks_only_types and self._adjacency is not None:
             return self._adjacency.far_keys(frontier, crossings.ways, crossings.types)
@@ -89,6 +86,10 @@ class Reading(Rows):
             records = self.associations({key for _, _, key in rows})
             rows = [row for row in rows if matches_association(records[row[2]], via)]
         return rows
+
+    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
+        """Every crossing that leads to the keys; near is the key."""
+        return self.crossed(crossings.reversed(), keys)
 
     def _statements(self, crossings: Crossings, condition: str, columns: str) -> Iterable[str]:
         """One statement a way, and one more where a SAME_AS is crossed against its direction.

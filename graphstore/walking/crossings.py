@@ -5,7 +5,7 @@ from typing import Protocol
 
 from lineal.graphstore.codes import TYPE_CODES, AssociationKey
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import AssociationFilter, EntityFilter
+from lineal.graphstore.queries import AssociationFilter, EntityFilter, Walk
 from lineal.graphstore.records import Association, Entity, Revision
 
 
@@ -21,7 +21,7 @@ class Crossings:
         self.asks_only_types = via is None or via == AssociationFilter(type=via.type)
         self.types = None if via is None or via.type is None else [TYPE_CODES[type] for type in via.type]
         ways = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
-        self.ways = ways if direction is LineageDirection.CONNECTED else [direction]
+        self.ways: list[LineageDirection] = ways if direction is LineageDirection.CONNECTED else [direction]
 
     def reversed(self) -> "Crossings":
         """The crossings that lead back."""
@@ -64,14 +64,14 @@ class Reading(Records, Protocol):
     def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
         """Those of the keys, known to exist in the view, whose entities match; in their order."""
 
-    def far_keys(
-        self, crossings: Crossings, frontier: Collection[int], further: int | None, stop_at: EntityFilter | None
-    ) -> set[int]:
-        """Every key one crossing away; negative where the crossing was a SAME_AS.
+    def foresee(self, walk: Walk) -> None:
+        """A walk is about to begin, or paths are to be traced in it: an engine far away may fetch now what it needs."""
 
-        The walk will ask `further` levels more (None: all), and not go on from what matches `stop_at`: an engine to
-        which each call is a journey may fetch them now.
-        """
+    def far_keys(self, crossings: Crossings, frontier: Collection[int]) -> set[int]:
+        """Every key one crossing away; negative where the crossing was a SAME_AS."""
 
     def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
         """Every crossing from the keys: the near key, the far key, the association."""
+
+    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
+        """Every crossing that leads to the keys from what the walk reached, and maybe others; near is the key."""

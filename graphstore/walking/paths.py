@@ -46,7 +46,7 @@ def _one_back(reading: Reading, ways: list[OneWay], level: int, states: set[Stat
         keys = {key for key, open_ways in states if index in open_ways}
         if not keys:
             continue
-        for near, far, association in reading.crossed(way.crossings.reversed(), keys):
+        for near, far, association in reading.crossed_back(way.crossings, keys):
             returns_over_same_as = near in way.starts and association[1] == SAME_AS
             if way.before(far, level) and not returns_over_same_as:
                 behind[near, index].append((far, association))

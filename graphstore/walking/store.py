@@ -66,7 +66,10 @@ class WalkingStore(Store, Generic[R]):
                 if walk.view not in readings:
                     readings[walk.view] = reading_of(walk.view)
                 reading = readings[walk.view]
-                walked = self._walks.get(walk) or _begun(reading, walk)
+                walked = self._walks.get(walk)
+                if walked is None or getattr(question, "with_paths", False):
+                    reading.foresee(walk)
+                walked = walked or _begun(reading, walk)
                 if walked is None:
                     answers.append(None)
                     continue

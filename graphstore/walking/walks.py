@@ -37,8 +37,7 @@ class OneWay:
     def advance(self, reading: Reading) -> None:
         """Walk one level on."""
         level = len(self.levels)
-        further = None if self.depth is None else self.depth - level
-        found = reading.far_keys(self.crossings, self.frontier, further, self.stop_at)
+        found = reading.far_keys(self.crossings, self.frontier)
         returns: frozenset[int] = frozenset()
         if self.crossings.direction is not LineageDirection.CONNECTED:
             returns = (self.starts & found) - self._seen

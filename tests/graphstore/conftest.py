@@ -1,10 +1,11 @@
 """Every engine the contract suite runs over: a new one is one more line."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from engines import Engine, emptied
 from reference_store import ReferenceStore
 
 from lineal.graphstore.embedded.present import Present
@@ -14,14 +15,40 @@ from lineal.graphstore.store import Store
 OpenStore: TypeAlias = Callable[[], Awaitable[Store]]
 
 
-@pytest.fixture(params=["reference", "sqlite", "sqlite-statements", "memory"])
+def _started(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    engine = Engine(name, tmp_path_factory.mktemp(name))
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.stop()
+
+
+@pytest.fixture(scope="session")
+def gremlin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A Gremlin Server with a TinkerGraph."""
+    yield from _started("gremlin-server", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def janusgraph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A JanusGraph on BerkeleyJE."""
+    yield from _started("janusgraph", tmp_path_factory)
+
+
+@pytest.fixture(params=["reference", "sqlite", "sqlite-statements", "memory", "gremlin-server", "janusgraph"])
 async def opened(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[OpenStore]:
     """Opens an empty store of the engine, as often as asked; all are closed in the end.
 
-    `sqlite-statements` holds no associations in memory, so that its walks ask the database at every level.
+    `sqlite-statements` holds no associations in memory, so that its walks ask the database at every level. Of a graph
+    server the first store is in its graph; what else a test opens is in memory.
     """
+    engine: Engine | None = None
+    if request.param in ("gremlin-server", "janusgraph"):
+        engine = request.getfixturevalue(request.param.replace("-", "_"))
+        await emptied(engine.url)
     if request.param == "sqlite-statements":
         monkeypatch.setattr(Present, "at", lambda present, connection: None)
     stores: list[Store] = []
@@ -32,7 +59,9 @@ async def opened(
                 stores.append(ReferenceStore())
             case "sqlite" | "sqlite-statements":
                 stores.append(await open_store(f"sqlite:///{tmp_path}/{len(stores)}.db"))
-            case "memory":
+            case "gremlin-server" | "janusgraph" if engine is not None and not stores:
+                stores.append(await open_store(engine.url))
+            case _:
                 stores.append(await open_store("memory:"))
         return stores[-1]
 

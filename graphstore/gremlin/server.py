@@ -1,0 +1,62 @@
+"""Traversals asked of the graph server: from the event loop, or from a worker thread that waits."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gremlin_python.process.anonymous_traversal import traversal
+from gremlin_python.process.graph_traversal import GraphTraversal, GraphTraversalSource
+
+from lineal.graphstore.gremlin.transport import ServerRefused, Transport, bytecode_message, results, script_message
+
+REQUEST_SECONDS: Final = 60.0
+_TRIES: Final = 5
+_PAUSE_SECONDS: Final = 0.05
+
+g: Final[GraphTraversalSource] = traversal().with_(None)
+"""Where traversals begin; only their bytecode is sent."""
+
+
+class Server:
+    """Asks, and asks again where a transaction lost to another's. What it is given must bear being run twice."""
+
+    def __init__(self, transport: Transport, seconds: float = REQUEST_SECONDS) -> None:
+        self.transport = transport
+        self.seconds = seconds
+        self._loop = asyncio.get_running_loop()
+
+    async def ask(self, steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
+        """What a traversal gives, as a list of plain values."""
+        given = self.seconds if seconds is None else seconds
+        deadline = time.monotonic() + given
+        for attempt in range(_TRIES):
+            id, message = bytecode_message(steps.bytecode, self.transport.address.source)
+            try:
+                return results(await self.transport.ask(id, message, max(deadline - time.monotonic(), 0.001)))
+            except ServerRefused as error:
+                if error.code != 500 or attempt == _TRIES - 1 or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+        raise AssertionError("the last try returns or raises")
+
+    def wait(self, *steps: GraphTraversal) -> list[list[Any]]:
+        """What several traversals give, asked at once. For worker threads."""
+        return asyncio.run_coroutine_threadsafe(self._all(steps), self._loop).result()
+
+    async def _all(self, steps: Sequence[GraphTraversal]) -> list[list[Any]]:
+        if len(steps) == 1:
+            return [await self.ask(steps[0])]
+        tasks = [asyncio.ensure_future(self.ask(each)) for each in steps]
+        try:
+            return await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    async def script(self, text: str, seconds: float = 120.0) -> list[Any]:
+        """What a Groovy script gives. For the schema alone: a script can do anything on the server."""
+        id, message = script_message(text, {}, self.transport.address.source)
+        return results(await self.transport.ask(id, message, seconds))

@@ -1,0 +1,72 @@
+"""Making a graph ready: its schema, and the root vertex that says which version it has."""
+
+import asyncio
+from importlib.resources import files
+from typing import Final
+
+from gremlin_python.process.graph_traversal import __
+from gremlin_python.process.traversal import Merge, T
+
+from lineal.graphstore.errors import StoreUnusable, Unavailable
+from lineal.graphstore.gremlin.heads import ROOT
+from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.transport import ServerRefused
+
+VERSION: Final = 1
+_TRIES: Final = 6
+_TINKERGRAPH: Final = """
+graph = g.getGraph()
+['kind', 'name', 'part'].each { graph.createIndex(it, Vertex) }
+true
+"""
+
+
+async def set_up(server: Server) -> None:
+    """Bring the graph to this version's schema; does nothing where it has it. Two servers may do so at once.
+
+    Raises StoreUnusable where the graph is another's, or newer, or cannot hold the schema; Unavailable where the server
+    gives no answer.
+    """
+    try:
+        found = await _version(server)
+        if found == VERSION:
+            return
+        if found is not None:
+            raise StoreUnusable(
+                f"the graph has schema version {found}, and this Lineal knows {VERSION}: use the newer Lineal"
+            )
+        await _make(server)
+    except ServerRefused as error:
+        raise StoreUnusable(
+            f"the graph server refused to be set up ({error}): a JanusGraph must be configured with "
+            "graph.set-vertex-id=true before its first start, and allow Groovy scripts; see the guide on engines"
+        ) from error
+
+
+async def _version(server: Server) -> int | None:
+    found = await server.ask(g.V(ROOT).values("schema"))
+    return int(found[0]) if found else None
+
+
+async def _make(server: Server) -> None:
+    (engine,) = await server.script("g.getGraph().getClass().getSimpleName()")
+    tinker = str(engine).startswith("Tinker")
+    script = _TINKERGRAPH if tinker else (files(__package__) / "schema.groovy").read_text()
+    for attempt in range(_TRIES):
+        try:
+            await server.script(script)
+            root = g.inject({T.id: ROOT}).merge_v()
+            made = {T.id: ROOT, T.label: "note", "schema": VERSION}
+            await server.ask(root.option(Merge.on_create, made).count())
+        except ServerRefused:
+            # Another server may be at it.
+            if await _version(server) == VERSION:
+                return
+            if attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(0.2 * 2**attempt)
+        else:
+            break
+    if await _version(server) != VERSION:
+        raise Unavailable("the graph does not show its schema yet: start again")
+    await server.ask(g.V(ROOT).where(__.values("schema")).count())

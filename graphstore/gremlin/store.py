@@ -1,0 +1,155 @@
+"""The Gremlin store: the contract, by traversals on a graph server."""
+
+import asyncio
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Final, Self, TypeVar
+
+from gremlin_python.process.traversal import Merge, T
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
+from lineal.graphstore.checks import checked_urns
+from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_page, property_keys
+from lineal.graphstore.gremlin.heads import Heads
+from lineal.graphstore.gremlin.keys import vertex_of_note
+from lineal.graphstore.gremlin.reading import Reading, Urns
+from lineal.graphstore.gremlin.recording import Recording
+from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.setup import set_up
+from lineal.graphstore.gremlin.transport import Address, Transport
+from lineal.graphstore.queries import Find, PropertyKeys
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.store import Durability, EntityPage
+from lineal.graphstore.walking.pages import recorded
+from lineal.graphstore.walking.store import WalkingStore
+
+Result = TypeVar("Result")
+
+READERS: Final = 16
+READY_SECONDS: Final = 5.0
+_EXPORTED_AT_ONCE: Final = 500
+
+
+class GremlinStore(WalkingStore[Reading]):
+    """Lineage in a graph server. Every verb runs on a worker thread, which waits for the event loop's connections."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+        self._heads = Heads(server)
+        self._urns = Urns()
+        self._recording = Recording(server, self._heads, self._urns)
+        self._readers = ThreadPoolExecutor(READERS, "lineal-read")
+        self._writes: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @classmethod
+    async def opened(cls, address: Address) -> Self:
+        """The store at an address, its graph set up. Raises StoreUnusable or Unavailable."""
+        server = Server(Transport(address))
+        try:
+            await set_up(server)
+        except BaseException:
+            await server.transport.close()
+            raise
+        return cls(server)
+
+    async def record(
+        self,
+        batch: Batch,
+        *,
+        by: str,
+        idempotency: Idempotency | None = None,
+        durability: Durability = Durability.POWER_LOSS,
+        returning: bool = False,
+    ) -> Recorded:
+        urns = checked_urns(batch)
+        self._refuse_if_closed()
+        if not (batch.entities or batch.associations or batch.revisions):
+            return Recorded(None, (), (), ())
+        outcome = await self._whole(self._recording.run(batch, urns, by, idempotency))
+        if not returning:
+            return recorded(None, batch, urns, outcome)
+        view = View(EVERYTHING, AsOf(self._heads.moment.newest))
+        return await self._read_view(view, lambda reading: recorded(reading, batch, urns, outcome))
+
+    async def watermark(self) -> int:
+        self._refuse_if_closed()
+        await self._heads.read()
+        return self._heads.moment.newest
+
+    async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
+        return await self._each(questions, find_page)
+
+    async def property_keys(self, question: PropertyKeys) -> list[str]:
+        return (await self._each([question], property_keys))[0]
+
+    async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
+        # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
+        recorded_at = min(view.as_of.recorded_at, await self.watermark())
+        view = replace(view, as_of=replace(view.as_of, recorded_at=recorded_at))
+        keys = await self._read_view(view, all_keys)
+        for part in PARTS:
+            for start in range(0, len(keys), _EXPORTED_AT_ONCE):
+                some = keys[start : start + _EXPORTED_AT_ONCE]
+                for each in await self._read_view(view, lambda reading, part=part, some=some: part(reading, some)):  # type: ignore[misc]
+                    yield each
+
+    async def ready(self) -> None:
+        self._refuse_if_closed()
+        await self._server.ask(g.V().limit(1).count(), READY_SECONDS)
+        await self._heads.read()
+
+    async def secret(self, name: str) -> bytes:
+        self._refuse_if_closed()
+        return await self._whole(self._secret(name))
+
+    async def _secret(self, name: str) -> bytes:
+        vertex = vertex_of_note("secret", name)
+        found = await self._server.ask(g.V(vertex).values("value"))
+        if not found:
+            async with self._heads.turn():
+                value = b64encode(secrets.token_bytes(32)).decode()
+                made = {T.id: vertex, T.label: "note", "value": value}
+                merged = g.inject({T.id: vertex}).merge_v().option(Merge.on_create, made)
+                await self._server.ask(merged.count())
+                found = await self._server.ask(g.V(vertex).values("value"))
+        return b64decode(found[0])
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._heads.close()
+        await self._server.transport.close()
+        await asyncio.to_thread(self._readers.shutdown)
+
+    async def _read(self, work: Callable[[Callable[[View], Reading]], Result]) -> Result:
+        self._refuse_if_closed()
+
+        def reading_of(view: View) -> Reading:
+            moment = self._heads.moment
+            if view.as_of.recorded_at > moment.newest and view.scope.everything:
+                asyncio.run_coroutine_threadsafe(self._heads.read(), loop).result()
+                moment = self._heads.moment
+            return Reading(self._server, view, moment, self._urns)
+
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, work, reading_of)
+
+    async def _whole(self, writing: Coroutine[Any, Any, Result]) -> Result:
+        """Let a write run to its end, whatever becomes of the one who asked for it."""
+        task = asyncio.create_task(writing)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise Unavailable("the store is closed: the server is shutting down")
