@@ -36,6 +36,13 @@ def janusgraph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     yield from _started("janusgraph", tmp_path_factory)
 
 
+@pytest.fixture(scope="session", params=["gremlin_server", "janusgraph"])
+def graph_server(request: pytest.FixtureRequest) -> Engine:
+    """Each of the graph servers."""
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
+
+
 @pytest.fixture(params=["reference", "sqlite", "sqlite-statements", "memory", "gremlin-server", "janusgraph"])
 async def opened(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,9 +1,10 @@
 """Random histories and questions: every engine answers as the reference model does, in set and order."""
 
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from hypothesis import given
+from engines import Engine, emptied
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
 from reference_store import ReferenceStore
@@ -30,6 +31,9 @@ from lineal.graphstore.queries import (
 )
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
+
+ON_SERVERS: Final = settings.default.max_examples // 5 if settings.default else 30
+"""A graph server takes longer over each example."""
 
 
 class Pair:
@@ -86,7 +90,18 @@ class Pair:
 
 @given(batches(), st.data())
 async def test_walks(history: list[Batch], data: st.DataObject) -> None:
-    async with await open_store("memory:") as engine:
+    await _walks(await open_store("memory:"), history, data)
+
+
+@settings(max_examples=ON_SERVERS)
+@given(batches(), st.data())
+async def test_walks_on_graph_servers(graph_server: Engine, history: list[Batch], data: st.DataObject) -> None:
+    await emptied(graph_server.url)
+    await _walks(await open_store(graph_server.url), history, data)
+
+
+async def _walks(opened: Store, history: list[Batch], data: st.DataObject) -> None:
+    async with opened as engine:
         pair = Pair(engine, history)
         await pair.record()
         ids = sorted({each.id for page in await _all(engine) for each in page.items})
@@ -128,7 +143,20 @@ async def _all(store: Store) -> list[Any]:
 
 @given(batches(), st.data())
 async def test_everything_else(history: list[Batch], data: st.DataObject) -> None:
-    async with await open_store("memory:") as engine:
+    await _everything_else(await open_store("memory:"), history, data)
+
+
+@settings(max_examples=ON_SERVERS)
+@given(batches(), st.data())
+async def test_everything_else_on_graph_servers(
+    graph_server: Engine, history: list[Batch], data: st.DataObject
+) -> None:
+    await emptied(graph_server.url)
+    await _everything_else(await open_store(graph_server.url), history, data)
+
+
+async def _everything_else(opened: Store, history: list[Batch], data: st.DataObject) -> None:
+    async with opened as engine:
         pair = Pair(engine, history)
         await pair.record()
         views = pair.views(data.draw(st.integers(0, 3)), data.draw(st.sampled_from([None, None, EPOCH + 2])))
