@@ -10,6 +10,7 @@ What is asked of the engine is bounded in time by the stamps of the view, at eve
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -30,6 +31,8 @@ from lineal.graphstore.walking.crossings import Crossings
 
 MOST_LINES: Final = 500_000
 """Where a walk would fetch more associations at once, it goes level by level."""
+MOST_APART: Final = 8
+"""From more starts than these, a walk of limited depth goes level by level."""
 _MOST_URNS: Final = 200_000
 _DOWN, _UP = LineageDirection.DESCENDANTS, LineageDirection.ASCENDANTS
 _ALL_CODES: Final = range(KIND_MASK + 1)
@@ -229,14 +232,23 @@ class Reading:
         vertices = [vertex_of(number) for number in numbers]
         stop = frozenset(_ALL_CODES if walk.stop_at == EntityFilter() else stop_codes or ())
         further = None if walk.depth is None else walk.depth - 1
-        asked = [] if further is not None and further < 0 else _sides(walk.direction)
-        closures = [self._closure(vertices, ways, walk, further, stop) for ways in asked]
+        crosses_none = walk.via is not None and walk.via.type == ()
+        asked = [] if crosses_none or (further is not None and further < 0) else _sides(walk.direction)
+        groups = [vertices]
+        if further and len(vertices) > 1:
+            # The engine walks from one start after the other: what it saw at the depth from one, it would not go on
+            # from when it comes nearer from another.
+            groups = [[vertex] for vertex in vertices]
+            if len(groups) > MOST_APART:
+                asked = []
+        closures = [self._closure(group, ways, walk, further, stop) for ways in asked for group in groups]
         self._asked |= numbers
         texts, *closed = self.server.wait(self.with_revisions(g.V(vertices)), *closures)
         starts = [key for key in self.take(texts) if key >> KIND_BITS in numbers]
-        for ways, found in zip(asked, closed, strict=True):
-            if len(found) <= MOST_LINES:
-                self._know(ways, self._learn(found), starts, further, stop, walk)
+        for index, ways in enumerate(asked):
+            found = closed[index * len(groups) : (index + 1) * len(groups)]
+            if all(len(texts) <= MOST_LINES for texts in found):
+                self._know(ways, self._learn(chain.from_iterable(found)), starts, further, stop, walk)
 
     def _closure(
         self,
@@ -254,9 +266,15 @@ class Reading:
             steps = steps.emit().repeat(hop.barrier().dedup())
             if further is not None:
                 steps = steps.times(further)
-        edges = [self._edges(way, names) for way, names in self._legs(ways, labels)]
-        lines = edges[0] if len(edges) == 1 else __.union(*edges)
-        return steps.flat_map(lines).values("line").limit(MOST_LINES + 1)
+        return self._lines_of(steps, ways, labels).limit(MOST_LINES + 1)
+
+    def _lines_of(self, vertices: GraphTraversal, ways: list[LineageDirection], labels: list[str]) -> GraphTraversal:
+        legs = self._legs(ways, labels)
+        if len(legs) == 1:
+            # Without a step around it JanusGraph reads the edges of many vertices at once.
+            ((way, names),) = legs
+            return self.on_time(vertices.out_e(*names) if way is _DOWN else vertices.in_e(*names)).values("line")
+        return vertices.union(*(self._edges(way, names) for way, names in legs)).values("line")
 
     def _legs(self, ways: list[LineageDirection], labels: list[str]) -> list[tuple[LineageDirection, list[str]]]:
         """The ways with the labels to cross; a SAME_AS is crossed against its direction too."""
@@ -318,14 +336,12 @@ class Reading:
         """The lines of one level, where they are not known."""
         fetched = self._fetched[_crossed(crossings)]
         missing = [key for key in frontier if key not in fetched]
-        if not missing or self.sees_nothing:
+        if not missing or self.sees_nothing or crossings.types == []:
             return
         fetched.update(missing)
         labels = _labels(None if crossings.types is None else [TYPES[code] for code in crossings.types])
-        edges = [self._edges(way, names) for way, names in self._legs(crossings.ways, labels)]
-        lines = edges[0] if len(edges) == 1 else __.union(*edges)
-        vertices = [vertex_of_key(key) for key in missing]
-        (texts,) = self.server.wait(g.V(vertices).flat_map(lines).values("line"))
+        vertices = g.V([vertex_of_key(key) for key in missing])
+        (texts,) = self.server.wait(self._lines_of(vertices, crossings.ways, labels))
         self._note(self._learn(texts))
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int]) -> set[int]:

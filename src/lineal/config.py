@@ -21,8 +21,11 @@ class Settings:
     """How a server runs."""
 
     store: str = _setting(
-        "sqlite:///lineal.db", "Where lineage is kept: sqlite:///relative, sqlite:////absolute, memory:"
+        "sqlite:///lineal.db",
+        "Where lineage is kept: sqlite:///relative, sqlite:////absolute, memory: or gremlin://host:8182",
     )
+    store_user: str = _setting("", "The user to log in to a graph server as, if it asks.")
+    store_password: str = _setting("", "The password of that user.")
     host: str = _setting("127.0.0.1", "The address to listen on.")
     port: int = _setting(8000, "The port to listen on; 0 takes a free one.")
     dev: bool = _setting(False, "Everyone is the administrator `local`. Loopback only.")

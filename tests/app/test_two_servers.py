@@ -1,5 +1,6 @@
-"""Two server processes on one file."""
+"""Two server processes on one store."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -7,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from engines import Engine, emptied
 from serving import serving
 
 RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
@@ -17,9 +19,18 @@ READ = """query ($urn: String!) { entity(urn: $urn) {
 ROUNDS = 25
 
 
+@pytest.fixture(params=["sqlite", "gremlin_server", "janusgraph"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/x.db"
+    engine: Engine = request.getfixturevalue(request.param)
+    asyncio.run(emptied(engine.url))
+    return engine.url
+
+
 @pytest.mark.slow
-def test_racing_writers_of_two_servers_have_one_winner(tmp_path: Path) -> None:
-    store = f"sqlite:///{tmp_path}/x.db"
+def test_racing_writers_of_two_servers_have_one_winner(store: str, tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()

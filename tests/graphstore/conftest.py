@@ -1,6 +1,6 @@
 """Every engine the contract suite runs over: a new one is one more line."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,34 +13,6 @@ from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
 
 OpenStore: TypeAlias = Callable[[], Awaitable[Store]]
-
-
-def _started(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = Engine(name, tmp_path_factory.mktemp(name))
-    try:
-        engine.start()
-        yield engine
-    finally:
-        engine.stop()
-
-
-@pytest.fixture(scope="session")
-def gremlin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A Gremlin Server with a TinkerGraph."""
-    yield from _started("gremlin-server", tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def janusgraph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A JanusGraph on BerkeleyJE."""
-    yield from _started("janusgraph", tmp_path_factory)
-
-
-@pytest.fixture(scope="session", params=["gremlin_server", "janusgraph"])
-def graph_server(request: pytest.FixtureRequest) -> Engine:
-    """Each of the graph servers."""
-    engine: Engine = request.getfixturevalue(request.param)
-    return engine
 
 
 @pytest.fixture(params=["reference", "sqlite", "sqlite-statements", "memory", "gremlin-server", "janusgraph"])

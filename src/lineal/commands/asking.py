@@ -12,8 +12,8 @@ from rich.table import Table
 
 from lineal.commands.ingesting import DEFAULT_SERVER
 from lineal.commands.sinks import no_server
+from lineal.commands.stores import open_configured
 from lineal.graphstore.errors import Unavailable
-from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Limits
 from lineal.resolvers.context import Context, Viewer
 from lineal.schema import schema
@@ -72,7 +72,7 @@ async def asker(url: str | None, store: str | None) -> AsyncIterator[Asker]:
         async with httpx.AsyncClient(base_url=url or DEFAULT_SERVER, timeout=120) as client:
             yield _Server(client)
         return
-    async with await open_store(store) as opened:
+    async with await open_configured(store) as opened:
         key = await opened.secret("cursors")
         yield _Opened(Context(opened, Viewer("local", "local"), key, Limits()))
 

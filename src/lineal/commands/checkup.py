@@ -38,12 +38,13 @@ async def checkup(config: Path | None, store: str | None) -> int:
     version = tuple(map(int, apsw.sqlite_lib_version().split(".")))
     say(version >= OLDEST_SQLITE, f"SQLite {apsw.sqlite_lib_version()}" + ("" if version >= OLDEST_SQLITE else
         ": install a newer apsw"))  # fmt: skip
-    await _check_store(settings.store, say)
+    await _check_store(settings, say)
     _check_port(settings, say)
     return 1 if bad else 0
 
 
-async def _check_store(url: str, say: Callable[[bool, str], None]) -> None:
+async def _check_store(settings: Settings, say: Callable[[bool, str], None]) -> None:
+    url = settings.store
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///"):
         if not path.exists():
@@ -53,7 +54,7 @@ async def _check_store(url: str, say: Callable[[bool, str], None]) -> None:
         room = f"{free // 1024**2} MiB free where {path} lies"
         say(free > LITTLE_ROOM, room if free > LITTLE_ROOM else f"{room}: make room, or move the store")
     try:
-        async with await open_store(url) as opened:
+        async with await open_store(url, settings.store_user, settings.store_password) as opened:
             await asyncio.wait_for(opened.ready(), 10)
             moment = await opened.watermark()
         say(True, f"{url} answers a query; " + ("it holds lineage" if moment else "it is empty"))

@@ -9,8 +9,8 @@ from rich.progress import Progress
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.native import written
+from lineal.commands.stores import open_configured
 from lineal.graphstore.batches import NewEntity
-from lineal.graphstore.opening import open_store
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.urns import make_urn
 
@@ -21,7 +21,7 @@ async def export_store(url: str, file: str) -> int:
     target = Path(file)
     unfinished = target.with_name(target.name + ".part")
     to_stdout = file == "-"
-    async with await open_store(url) as store:
+    async with await open_configured(url) as store:
         view = View(EVERYTHING, AsOf(await store.watermark()))
         out = nullcontext(sys.stdout.buffer) if to_stdout else unfinished.open("wb")
         with out as lines, Progress(console=Console(stderr=True), disable=to_stdout, transient=True) as progress:

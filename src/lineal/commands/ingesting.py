@@ -16,10 +16,10 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from lineal.capture.files import Line, read_lines, size_of
 from lineal.capture.openlineage import InvalidEvent, mapped, validated
 from lineal.commands.sinks import Outcome, ServerSink, Sink, StoreSink
+from lineal.commands.stores import open_configured
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused
-from lineal.graphstore.opening import open_store
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 SHOWN = 50
@@ -77,7 +77,7 @@ def _progress(console: Console) -> Progress:
 @asynccontextmanager
 async def _sink(url: str | None, store: str | None, account: str) -> AsyncIterator[Sink]:
     if store is not None:
-        async with await open_store(store) as opened:
+        async with await open_configured(store) as opened:
             yield StoreSink(opened, account)
     else:
         async with httpx.AsyncClient(base_url=url or DEFAULT_SERVER, timeout=120) as client:

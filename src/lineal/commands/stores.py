@@ -1,0 +1,11 @@
+"""Stores that commands open themselves."""
+
+from lineal.config import load_settings
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.store import Store
+
+
+async def open_configured(url: str) -> Store:
+    """The store at a URL, with the user and password of the environment's settings."""
+    settings = load_settings({})
+    return await open_store(url, settings.store_user, settings.store_password)
