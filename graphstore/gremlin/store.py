@@ -19,7 +19,7 @@ from lineal.graphstore.gremlin.heads import Heads
 from lineal.graphstore.gremlin.keys import vertex_of_note
 from lineal.graphstore.gremlin.reading import Reading, Urns
 from lineal.graphstore.gremlin.recording import Recording
-from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.server import REQUEST_SECONDS, Server, g
 from lineal.graphstore.gremlin.setup import set_up
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.queries import Find, PropertyKeys
@@ -49,9 +49,12 @@ class GremlinStore(WalkingStore[Reading]):
         self._closed = False
 
     @classmethod
-    async def opened(cls, address: Address) -> Self:
-        """The store at an address, its graph set up. Raises StoreUnusable or Unavailable."""
-        server = Server(Transport(address))
+    async def opened(cls, address: Address, seconds: float = REQUEST_SECONDS) -> Self:
+        """The store at an address, its graph set up; `seconds` is how long one request may take.
+
+        Raises StoreUnusable or Unavailable.
+        """
+        server = Server(Transport(address), seconds)
         try:
             await set_up(server)
         except BaseException:

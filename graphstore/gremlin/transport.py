@@ -113,6 +113,10 @@ def results(frames: Sequence[bytes]) -> list[Any]:
     return found
 
 
+class _NotSent(Exception):
+    """The connection was broken before anything of the request was sent."""
+
+
 class _Connection:
     """One websocket, and the requests that wait for their answers on it."""
 
@@ -128,6 +132,10 @@ class _Connection:
         try:
             await self._socket.send_bytes(message)
             return await answer
+        except aiohttp.ClientConnectionResetError as error:
+            # What aiohttp raises where it finds the connection closing, and sends nothing.
+            self.is_open = False
+            raise _NotSent from error
         except (aiohttp.ClientError, OSError) as error:
             self.is_open = False
             raise Unavailable(f"the connection to the graph server broke ({error})") from error
@@ -179,6 +187,10 @@ class _Connection:
         if code in _OK and not answer.done():
             answer.set_result(frames)
 
+    @property
+    def is_over(self) -> bool:
+        return self._reader.done()
+
     async def close(self) -> None:
         self.is_open = False
         if asyncio.current_task() is not self._reader:
@@ -193,12 +205,12 @@ class Transport:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._connections: list[_Connection | None] = [None] * CONNECTIONS
+        self._open: set[_Connection] = set()
         self._locks = [asyncio.Lock() for _ in range(CONNECTIONS)]
         self._turn = count()
         self._host = count()
         self._room = asyncio.Semaphore(MOST_IN_FLIGHT)
         self._session: aiohttp.ClientSession | None = None
-        self._old: set[_Connection] = set()
         self._closed = False
 
     async def ask(self, id: uuid.UUID, message: bytes, seconds: float) -> list[bytes]:
@@ -207,8 +219,12 @@ class Transport:
             raise Unavailable("the store is closed: the server is shutting down")
         try:
             async with asyncio.timeout(seconds), self._room:
-                connection = await self._connected(next(self._turn) % CONNECTIONS)
-                return await connection.ask(id, message)
+                slot = next(self._turn) % CONNECTIONS
+                while True:
+                    try:
+                        return await (await self._connected(slot)).ask(id, message)
+                    except _NotSent:
+                        continue
         except TimeoutError as error:
             raise Unavailable(f"the graph server at {self.address} did not answer in {seconds:g} seconds") from error
 
@@ -217,6 +233,7 @@ class Transport:
             connection = self._connections[slot]
             if connection is None or not connection.is_open:
                 connection = self._connections[slot] = await self._connect()
+                self._open = {each for each in self._open if not each.is_over} | {connection}
             return connection
 
     async def _connect(self) -> _Connection:
@@ -244,8 +261,7 @@ class Transport:
     async def close(self) -> None:
         """Break every connection."""
         self._closed = True
-        for connection in self._connections:
-            if connection is not None:
-                await connection.close()
+        for connection in self._open:
+            await connection.close()
         if self._session is not None:
             await self._session.close()
