@@ -1,0 +1,1 @@
+"""Engines that are reached through Gremlin: JanusGraph, and Gremlin Server for development."""

@@ -1,0 +1,1 @@
+"""Configuration of the servers, as templates: for `lineal janusgraph`, the tests and docker-compose.yml alike."""
