@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -21,12 +21,15 @@ from lineal.graphstore.gremlin.servers.templates import filled
 
 START_SECONDS = 120
 _PROBE_SECONDS = 10
-_SHOWN_LINES = 15
+_SHOWN_LINES = 12
+_SHOWN_CHARACTERS = 300
+_STACK = ("\tat ", "\t... ")
+"""How lines begin that only say where in the server's code an error came up."""
 _LARGE_LOG = 10 * 1024**2
 _MAIN = "org.janusgraph.graphdb.server.JanusGraphServer"
 _FILES = ("janusgraph-server.yaml", "janusgraph-berkeleyje.properties", "init.groovy", "logback.xml")
 _PLAIN_PATH = re.compile(r"[\w/. +@=~-]+", re.ASCII)
-_FAILED = re.compile(r"was unable to start|could not be instantiated|Server Error", re.IGNORECASE)
+_FAILED = re.compile(r"was unable to start|could not be instantiated")
 """A server that has failed may go on running, and even listen."""
 
 
@@ -70,8 +73,8 @@ def place(folder: Path) -> Place:
     path = folder.absolute()
     if not _PLAIN_PATH.fullmatch(str(path)):
         raise StoreUnusable(
-            f"JanusGraph's configuration cannot hold the path {path}: name another folder with --data, of ASCII letters, "
-            "digits, spaces and / . _ - + @ = ~"
+            f"JanusGraph's configuration cannot hold the path {path}: name another folder with --data, of ASCII "
+            "letters, digits, spaces and / . _ - + @ = ~"
         )
     return Place(path)
 
@@ -95,6 +98,7 @@ def start(folder: Path, port: int, heap: str) -> None:
             _wait(here, process, port)
         except BaseException:
             end(process.pid, here.word)
+            process.wait()
             here.pid_file.unlink()
             raise
     click.echo(f"JanusGraph answers at {_address(port)} (process {process.pid}); its data are in {here.data}")
@@ -200,7 +204,7 @@ def _launch(here: Place, command: list[str], program: Path) -> "subprocess.Popen
         here.log.replace(here.log.with_suffix(".log.1"))
     environment = {**os.environ, "JAVA_HOME": str(program.parent.parent)}
     with here.log.open("ab") as log:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 (made here, of checked parts, and without a shell)
             command,
             cwd=here.folder,
             env=environment,
@@ -217,14 +221,24 @@ def _wait(here: Place, process: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     with console.status("starting JanusGraph") if console.is_terminal else nullcontext():
         while not answers(port):
-            said = here.log.read_bytes()[before:].decode(errors="replace")
-            if process.poll() is not None or _FAILED.search(said):
-                raise _failure(here, said, "did not start")
+            if process.poll() is not None or _FAILED.search(_said(here, before)):
+                # The causes are logged after the failure.
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(2)
+                raise _failure(here, before, "did not start")
             if time.monotonic() > deadline:
-                raise _failure(here, said, f"does not answer after {START_SECONDS} seconds")
+                raise _failure(here, before, f"does not answer after {START_SECONDS} seconds")
             time.sleep(0.3)
 
 
-def _failure(here: Place, said: str, what: str) -> Unavailable:
-    lines = "\n".join(said.splitlines()[-_SHOWN_LINES:])
-    return Unavailable(f"JanusGraph {what}. Its log, {here.log}, ends with:\n{lines}")
+def _said(here: Place, before: int) -> str:
+    """What the log holds after its first so many bytes."""
+    with here.log.open("rb") as log:
+        log.seek(before)
+        return log.read().decode(errors="replace")
+
+
+def _failure(here: Place, before: int, what: str) -> Unavailable:
+    lines = [line for line in _said(here, before).splitlines() if not line.startswith(_STACK)]
+    shown = "\n".join(line[:_SHOWN_CHARACTERS] for line in lines[-_SHOWN_LINES:])
+    return Unavailable(f"JanusGraph {what}. Its log, {here.log}, ends with:\n{shown or '(nothing)'}")

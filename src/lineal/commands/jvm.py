@@ -1,4 +1,4 @@
-"""Java from a Python package, and the libraries of JanusGraph by their coordinates: no Java or Maven of the system's."""
+"""Java from a Python package, and JanusGraph's libraries by their coordinates: no Java or Maven of the system's."""
 
 import logging
 import os
