@@ -26,7 +26,7 @@ COORDINATES = (
     "ch.qos.logback:logback-classic:1.2.13",
 )
 _OLDEST_LANG3 = (3, 13)
-"""With an older commons-lang3 the server ends as it starts: a method it calls is not there yet."""
+"""With an older commons-lang3 JanusGraph ends as it starts: a method it calls is not there yet."""
 _AT_ONCE = 8
 
 
@@ -132,9 +132,10 @@ def _whole(artifact: "Artifact") -> Path:
 
 
 def _check_versions(artifacts: "list[Artifact]") -> None:
-    for each in artifacts:
-        if each.artifactId == "commons-lang3" and tuple(map(int, each.version.split(".")[:2])) < _OLDEST_LANG3:
-            raise StoreUnusable(f"commons-lang3 {each.version} was chosen, with which JanusGraph does not start")
+    chosen = {each.artifactId: each.version for each in artifacts}
+    lang3 = chosen.get("commons-lang3", "0.0")
+    if "janusgraph-server" in chosen and tuple(map(int, lang3.split(".")[:2])) < _OLDEST_LANG3:
+        raise StoreUnusable(f"commons-lang3 {lang3} was chosen, with which JanusGraph does not start")
 
 
 def command(folder: Path, heap: str, main: str, *arguments: str) -> list[str]:
