@@ -142,7 +142,7 @@ def _listens_on(pid: int, port: int) -> set[str]:
 
 
 @pytest.mark.slow
-def test_what_is_required_is_in_force(folder: Path) -> None:
+def test_what_is_required_is_in_force_and_a_hung_server_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     assert lineal("start", "--data", str(folder), "--port", str(port), "--heap", "512m").returncode == 0
     database = """
@@ -155,6 +155,19 @@ def test_what_is_required_is_in_force(folder: Path) -> None:
          all.getDefaultSchemaMaker().getClass().getSimpleName()].join(' ')
     """
     assert run_script(port, database) == ["SYNC,NO_SYNC,NONE READ_COMMITTED true DisableDefaultSchemaMaker"]
+
+    found = place(folder).running()
+    assert found is not None
+    monkeypatch.setattr(janusgraph, "_PROBE_SECONDS", 0.5)
+    os.kill(found[0], signal.SIGSTOP)
+    hung = CliRunner().invoke(main, ["janusgraph", "status", "--data", str(folder)])
+    refused = CliRunner().invoke(main, ["janusgraph", "start", "--data", str(folder)])
+    os.kill(found[0], signal.SIGCONT)
+    assert hung.exit_code == refused.exit_code == 1
+    again = f"`lineal janusgraph stop --data {folder}`"
+    assert hung.output.splitlines()[-1].startswith("it does not answer: if it was not started just now, " + again)
+    said = f"lineal: process {found[0]} runs JanusGraph in {folder} but does not answer: {again}, and start it again"
+    assert refused.output.splitlines() == [said]
 
 
 @pytest.mark.slow

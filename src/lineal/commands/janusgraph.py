@@ -179,9 +179,8 @@ def _alone(here: Place) -> Iterator[None]:
 
 def _say_running(here: Place, pid: int, port: int) -> None:
     if not answers(port):
-        raise Unavailable(
-            f"process {pid} runs JanusGraph in {here.folder} but does not answer: `lineal janusgraph stop`, then start"
-        )
+        again = f"`lineal janusgraph stop --data {here.folder}`, and start it again"
+        raise Unavailable(f"process {pid} runs JanusGraph in {here.folder} but does not answer: {again}")
     click.echo(f"JanusGraph already runs at {_address(port)} (process {pid}); its data are in {here.data}")
 
 
