@@ -126,6 +126,7 @@ def status(folder: Path) -> int:
     if found is None:
         click.echo(f"no JanusGraph runs in {here.folder}: start one with `lineal janusgraph start --data {folder}`")
         return 1
+    jvm.java()  # What asks it whether it answers may not be installed here: this says what to do.
     pid, port = found
     well = answers(port)
     click.echo(f"process  {pid}\naddress  {_address(port)}\ndata     {here.data}\nlog      {here.log}")
