@@ -236,6 +236,11 @@ def test_a_process_id_that_another_process_has_got(folder: Path) -> None:
     assert not pid_file.exists()
 
 
+def test_a_folder_is_the_same_however_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert place(tmp_path / "link" / "x" / ".." / "y").word == place(tmp_path / "y").word
+
+
 def test_an_open_port_is_no_answer() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -70,7 +70,7 @@ class Place:
 
 def place(folder: Path) -> Place:
     """The place at a folder. Raises StoreUnusable for a path that the configuration could not hold."""
-    path = folder.absolute()
+    path = folder.resolve()
     if not _PLAIN_PATH.fullmatch(str(path)):
         raise StoreUnusable(
             f"JanusGraph's configuration cannot hold the path {path}: name another folder with --data, of ASCII "
