@@ -33,6 +33,10 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
         "cli.py",
         "py.typed",
         "capture/openlineage_spec/OpenLineage.json",
+        "graphstore/gremlin/servers/janusgraph-server.yaml",
+        "graphstore/gremlin/servers/janusgraph-berkeleyje.properties",
+        "graphstore/gremlin/servers/init.groovy",
+        "graphstore/gremlin/servers/logback.xml",
         "web/static/graphiql.js",
         "web/static/THIRD-PARTY-LICENSES.txt",
     )

@@ -1,9 +1,6 @@
-"""Real graph servers for tests, from Maven artifacts: started once a session, on free ports, ended by process id."""
+"""Real graph servers for tests, from Maven artifacts: one of each a session, on free ports, ended by process id."""
 
-import asyncio
-import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,28 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from lineal.graphstore.errors import StoreError
+from lineal.commands import jvm
+from lineal.commands.janusgraph import answers
 from lineal.graphstore.gremlin.server import Server, g
-from lineal.graphstore.gremlin.servers import write_configuration
+from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
 
-_POMS: Final = Path(__file__).parents[1] / "engines"
-_CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lineal-tests"
+_GREMLIN_SERVER: Final[tuple[str, ...]] = ("org.apache.tinkerpop:gremlin-server:3.8.1",)
+"""Of another line than JanusGraph's TinkerPop, 3.7: what works on both works on either."""
 _START_SECONDS: Final = 120
-
-
-def _jars(name: str) -> Path:
-    """The folder of an engine's jars, fetched by Maven where they are not there yet."""
-    pom = _POMS / f"{name}.xml"
-    folder = _CACHE / f"{name}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
-    if folder.exists():
-        return folder
-    assert shutil.which("mvn"), "the tests need Maven and Java 17: on Debian, apt-get install maven"
-    part = folder.with_suffix(f".{os.getpid()}")
-    copy = ["dependency:copy-dependencies", f"-DoutputDirectory={part}", "-DincludeScope=runtime"]
-    subprocess.run(["mvn", "-B", "-q", "-f", str(pom), *copy], check=True)
-    part.rename(folder)
-    return folder
 
 
 def free_port() -> int:
@@ -54,19 +38,20 @@ class Engine:
 
     def start(self) -> None:
         """Start it, and return when it answers a query."""
-        janusgraph = self.name == "janusgraph"
-        values = {"host": "127.0.0.1", "port": str(self.port)}
-        if janusgraph:
-            properties = "janusgraph-berkeleyje.properties"
-            names: tuple[str, ...] = ("janusgraph-server.yaml", properties)
-            values |= {"properties": properties, "data": str(self.folder / "data")}
+        values = {"host": "127.0.0.1", "port": self.port, "folder": self.folder, "evaluation_timeout": 0}
+        if self.name == "janusgraph":
+            values |= {"graph": "janusgraph-berkeleyje", "data": self.folder / "data"}
+            names: list[str] = ["janusgraph-server.yaml", "janusgraph-berkeleyje.properties"]
+            coordinates: tuple[str, ...] = jvm.COORDINATES
             main = ["org.janusgraph.graphdb.server.JanusGraphServer", str(self.folder / "janusgraph-server.yaml")]
         else:
-            names = ("gremlin-server.yaml", "tinkergraph.properties")
+            names, coordinates = ["gremlin-server.yaml", "tinkergraph.properties"], _GREMLIN_SERVER
             main = ["org.apache.tinkerpop.gremlin.server.GremlinServer", str(self.folder / "gremlin-server.yaml")]
-        write_configuration(self.folder, names, **values)
-        java = ["java", "-Xmx1g", f"-Dlogback.configurationFile={self.folder / 'logback.xml'}"]
-        java += ["--add-opens=java.base/java.util=ALL-UNNAMED", "-cp", f"{_jars(self.name)}/*", *main]
+        for name in (*names, "init.groovy", "logback.xml"):
+            (self.folder / name).write_text(filled(name, **values))
+        libraries = os.pathsep.join(map(str, jvm.class_path(coordinates)))
+        java = [str(jvm.java()), "-Xmx1g", f"-Dlogback.configurationFile={self.folder / 'logback.xml'}"]
+        java += ["--add-opens=java.base/java.util=ALL-UNNAMED", "-cp", libraries, *main]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 java, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -78,19 +63,9 @@ class Engine:
 
     def answers(self) -> bool:
         """Whether a query is answered."""
-
-        async def ask() -> bool:
-            server = Server(Transport(Address.parsed(self.url)))
-            try:
-                return len(await server.ask(g.V().limit(1).count(), 5)) == 1
-            except StoreError:
-                return False
-            finally:
-                await server.transport.close()
-
         # A fixture may be made while an event loop runs in this thread.
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, ask()).result()
+            return thread.submit(answers, self.port).result()
 
     def log(self) -> str:
         """The end of its log."""

@@ -1,0 +1,2 @@
+:remote connect tinkerpop.server conf/remote.yaml
+:> g.V().limit(1).count()

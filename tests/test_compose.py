@@ -1,0 +1,111 @@
+"""docker-compose.yml: what is pinned, checked and mounted, and that its script fills the servers' configuration."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lineal.graphstore.gremlin.servers.templates import filled
+
+SERVERS = "./graphstore/gremlin/servers/"
+FILLED = ("janusgraph-server.yaml", "janusgraph-cql.properties", "init.groovy")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    made: dict[str, Any] = yaml.safe_load(Path("docker-compose.yml").read_text())
+    return made
+
+
+def test_every_service_is_pinned_watched_and_restarted(compose: dict[str, Any]) -> None:
+    assert sorted(compose["services"]) == ["cassandra", "elasticsearch", "janusgraph", "lineal"]
+    for name, service in compose["services"].items():
+        assert re.fullmatch(r"[\w/]+:\d+\.\d+\.\d+", service["image"]), name
+        assert service["healthcheck"]["test"][0] == "CMD", name
+        assert service["healthcheck"]["start_period"], name
+        assert service["restart"] == "unless-stopped", name
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:"), f"{name} listens on more than loopback"
+
+
+def test_services_wait_until_those_they_need_are_well(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    needed = {"janusgraph": ["cassandra", "elasticsearch"], "lineal": ["janusgraph"]}
+    for name, others in needed.items():
+        assert services[name]["depends_on"] == {other: {"condition": "service_healthy"} for other in others}
+    assert "gremlin://janusgraph:8182" in services["lineal"]["command"]
+
+
+def test_volumes_are_declared_and_mounted_files_are_the_servers(compose: dict[str, Any]) -> None:
+    named = set()
+    for service in compose["services"].values():
+        for volume in service.get("volumes", ()):
+            source, target, *mode = volume.split(":")
+            if not source.startswith("."):
+                named.add(source)
+                continue
+            assert source.startswith(SERVERS)
+            assert Path(source).is_file()
+            assert (Path(target).name, mode) == (Path(source).name, ["ro"])
+    assert named == set(compose["volumes"]) == {"cassandra", "elasticsearch"}
+    mounted = {Path(each.split(":")[0]).name for each in compose["services"]["janusgraph"]["volumes"]}
+    assert mounted == {*FILLED, "ready.groovy"}
+
+
+def test_the_script_fills_what_is_mounted(compose: dict[str, Any], tmp_path: Path) -> None:
+    shell, flags, script = compose["services"]["janusgraph"]["command"]
+    prepared, _, start = script.replace("$$", "$").rpartition("exec ")
+    assert start == "bin/janusgraph-server.sh /tmp/lineal/janusgraph-server.yaml\n"
+    # The places keep their values; only where files are read and written differs from the container.
+    here = prepared.replace("mkdir -p /tmp/lineal", f"mkdir -p {tmp_path}").replace('"/tmp/lineal/', f'"{tmp_path}/')
+    here = here.replace("/etc/lineal/", SERVERS)
+    subprocess.run([shell, flags, here], check=True)
+    values = {
+        "host": "0.0.0.0",
+        "port": 8182,
+        "evaluation_timeout": 120000,
+        "folder": "/tmp/lineal",
+        "graph": "janusgraph-cql",
+        "instance": "janusgraph",
+        "cassandra": "cassandra",
+        "cassandra_port": 9042,
+        "keyspace": "lineal",
+        "datacenter": "datacenter1",
+        "replication": 1,
+        "search": "elasticsearch",
+        "search_port": 9200,
+    }
+    for name in FILLED:
+        assert (tmp_path / name).read_text() == filled(name, **values)
+
+
+def test_the_image_is_pinned_and_copies_what_exists() -> None:
+    lines = Path("Dockerfile").read_text().splitlines()
+    assert re.fullmatch(r"FROM python:3\.11\.\d+-slim-\w+", lines[0])
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    kept = {line[1:] for line in Path(".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert set(copied) == kept
+    assert all(Path(word).exists() for word in copied)
+
+
+def test_required_settings_are_there() -> None:
+    cql = filled("janusgraph-cql.properties", **dict.fromkeys(_PLACES, "x"))
+    berkeley = filled("janusgraph-berkeleyje.properties", data="/x")
+    shared = {"graph.set-vertex-id=true", "schema.default=none", "query.batch.enabled=true", "cache.db-cache=false"}
+    assert shared <= set(cql.splitlines())
+    assert shared <= set(berkeley.splitlines())
+    assert {
+        "storage.cql.init-wait-time=2000",
+        "storage.cql.read-consistency-level=QUORUM",
+        "storage.cql.write-consistency-level=QUORUM",
+    } <= set(cql.splitlines())
+    assert {
+        "storage.berkeleyje.isolation-level=READ_COMMITTED",
+        "storage.berkeleyje.ext.je.txn.durability=SYNC,NO_SYNC,NONE",
+    } <= set(berkeley.splitlines())
+
+
+_PLACES = ("instance", "cassandra", "cassandra_port", "keyspace", "datacenter", "replication", "search", "search_port")
