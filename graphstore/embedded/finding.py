@@ -16,8 +16,12 @@ _ORDERS = {EntityOrder.URN: "e.urn", EntityOrder.NEWEST: "e.occurred_at DESC, e.
 _FROM = "FROM entity e LEFT JOIN entity_content c ON c.key = e.key"
 
 
-def find_page(reading: Reading, question: Find) -> EntityPage:
-    """One page of the entities that match."""
+def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
+    """A page of the entities that match, for each question."""
+    return [_find_page(reading, question) for question in questions]
+
+
+def _find_page(reading: Reading, question: Find) -> EntityPage:
     if reading.sees_nothing:
         return EntityPage((), 0, {}, False)
     condition = entity_condition(question.where)

@@ -13,15 +13,15 @@ from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.rows import Rows, carried
 from lineal.graphstore.filters import matches_association, matches_entity
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import EntityFilter, Walk
+from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.records import View
-from lineal.graphstore.walking.crossings import Crossings
+from lineal.graphstore.walking.crossings import Crossings, Near
 
 _FAR_END = {LineageDirection.DESCENDANTS: "destination", LineageDirection.ASCENDANTS: "source"}
 _NEAR_END = {LineageDirection.DESCENDANTS: "source", LineageDirection.ASCENDANTS: "destination"}
 
 
-class Reading(Rows):
+class Reading(Near, Rows):
     """`walking.crossings.Reading` by SQL: one statement a level and way, or none where an adjacency is in memory."""
 
     def __init__(self, connection: apsw.Connection, view: View, present: Present) -> None:
@@ -53,9 +53,6 @@ class Reading(Rows):
             entities = self.entities(found)
             found = {key for key, entity in entities.items() if matches_entity(entity, where)}
         return [key for key in keys if key in found]
-
-    def foresee(self, walk: Walk) -> None:
-        """Nothing: every level is one statement away."""
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int]) -> set[int]:
         """Every key one crossing away; negative where the crossing was a SAME_AS."""

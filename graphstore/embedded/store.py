@@ -14,7 +14,7 @@ from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEnt
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded.database import Database
 from lineal.graphstore.embedded.exporting import PARTS, chunk_after
-from lineal.graphstore.embedded.finding import find_page, property_keys
+from lineal.graphstore.embedded.finding import find_pages, property_keys
 from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.embedded.rows import newest
@@ -60,10 +60,10 @@ class EmbeddedStore(WalkingStore[Reading]):
         return await self._in_snapshot(newest)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
-        return await self._each(questions, find_page)
+        return await self._each(questions, find_pages)
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return (await self._each([question], property_keys))[0]
+        return await self._read_view(question.view, lambda reading: property_keys(reading, question))
 
     async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.

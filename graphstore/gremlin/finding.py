@@ -1,25 +1,24 @@
-"""Pages of entities, of property keys, and exports, from the graph.
-
-Conditions on what no revision changes are put to the engine; the others are verified on the records.
-"""
+"""Pages of entities, of property keys, and exports, from the graph."""
 
 from collections import Counter
-from collections.abc import Iterable
-from functools import reduce
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
-from gremlin_python.process.traversal import Order, P, TextP
+from gremlin_python.process.traversal import Order, P
 from gremlin_python.statics import long
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.codes import KIND_CODES, kind_codes
+from lineal.graphstore.codes import KIND_CODES, KIND_MASK, kind_codes
 from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.gremlin.conditions import condition
 from lineal.graphstore.gremlin.keys import key_of_urn
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import EntityFilter, EntityOrder, Find, PropertyKeys, StringFilter, TimeFilter
+from lineal.graphstore.queries import EntityFilter, EntityOrder, Find, PropertyKeys
+from lineal.graphstore.records import Entity
 from lineal.graphstore.standing import as_new_association, as_new_entity, as_new_revision
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.crossings import Crossings
@@ -29,98 +28,59 @@ from lineal.graphstore.walking.reaching import kinds
 PROPERTY_KEY: Final = "property_key"
 
 
-class Inexact(Exception):
-    """The engine cannot say this condition."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question as traversals, whose answers are its page: counts by kind, the first records, the doubtful records."""
+
+    question: Find
+    steps: tuple[GraphTraversal, ...]
 
 
-def _texts(name: str, where: StringFilter | None) -> Iterable[GraphTraversal]:
-    if where is None:
-        return
-    if where.exists is not None:
-        yield __.has(name) if where.exists else __.has_not(name)
-    if where.ignore_case and where != StringFilter(exists=where.exists, ignore_case=True):
-        raise Inexact
-    if where.eq is not None:
-        yield __.has(name, where.eq)
-    if where.ne is not None:
-        yield __.has(name, P.neq(where.ne))
-    if where.in_ is not None:
-        yield __.has(name, P.within(list(where.in_)))
-    if where.contains is not None:
-        # A `has` JanusGraph may take into its own query, which has no such predicates.
-        yield __.values(name).is_(TextP.containing(where.contains))
-    if where.starts_with is not None:
-        yield __.values(name).is_(TextP.starting_with(where.starts_with))
+def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
+    """A page of the entities that match, for each question; all in one journey."""
+    asked = [_asked(reading, question) for question in questions]
+    answers = iter(reading.server.wait(*(steps for each in asked for steps in each.steps)))
+    return [_page(reading, each, [next(answers) for _ in each.steps]) for each in asked]
 
 
-def _times(name: str, where: TimeFilter | None) -> Iterable[GraphTraversal]:
-    if where is None:
-        return
-    for compare, bound in ((P.gt, where.gt), (P.gte, where.gte), (P.lt, where.lt), (P.lte, where.lte)):
-        if bound is not None:
-            yield __.has(name, compare(long(bound)))
-
-
-def _conditions(where: EntityFilter) -> Iterable[GraphTraversal]:
-    """The filter, but for its kinds, as steps that all must hold. Raises Inexact."""
-    asked = (where.type, where.source_uri, where.status, where.tag, where.property)
-    if any(each is not None for each in asked):
-        raise Inexact
-    if where.account is not None:
-        yield __.has("account", P.within(list(where.account)))
-    for name in ("urn", "name", "version", "recorded_by"):
-        yield from _texts(name, getattr(where, name))
-    yield from _times("occurred_at", where.occurred_at)
-    yield from _times("recorded_at", where.recorded_at)
-    for each in where.and_ or ():
-        yield from _nested(each)
-    if where.or_ is not None:
-        yield __.or_(*(_all(each) for each in where.or_)) if where.or_ else __.has_not("urn")
-    if where.not_ is not None:
-        yield __.not_(_all(where.not_))
-
-
-def _nested(where: EntityFilter) -> Iterable[GraphTraversal]:
-    if where.kind is not None or where.lineage_type is not None:
-        codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-        yield __.has("kind", P.within(sorted(codes or ())))
-    yield from _conditions(where)
-
-
-def _all(where: EntityFilter) -> GraphTraversal:
-    steps = list(_nested(where))
-    return __.and_(*steps) if steps else __.identity()
-
-
-def _matches(reading: Reading, where: EntityFilter) -> tuple[GraphTraversal, bool]:
-    """The vertices of a view that match, and whether it is they exactly; if not, there may be more."""
+def _asked(reading: Reading, question: Find) -> _Asked:
+    where = question.where
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-    given = sorted(KIND_CODES.values() if codes is None else codes)
-    vertices = reading.on_time(g.V().has("kind", P.within(given)))
-    try:
-        return reduce(lambda steps, each: steps.where(each), _conditions(where), vertices), True
-    except Inexact:
-        return vertices, False
-
-
-def find_page(reading: Reading, question: Find) -> EntityPage:
-    """One page of the entities that match."""
-    codes = kind_codes(EntityFilter(question.where.kind, question.where.lineage_type))
     if reading.sees_nothing or codes == frozenset():
-        return EntityPage((), 0, {}, False)
-    return _page_found(reading, question) if _matches(reading, question.where)[1] else _page_verified(reading, question)
+        return _Asked(question, ())
+    told = condition(replace(where, kind=None, lineage_type=None))
+    exact, may = told.exact, told.may
+    if not told.is_settled:
+        exact = __.has_not("widened") if exact is None else __.has_not("widened").where(exact)
+        may = __.has("widened") if may is None else __.has("widened").where(may)
 
+    def matches(condition: GraphTraversal | None) -> GraphTraversal:
+        given = sorted(KIND_CODES.values() if codes is None else codes)
+        vertices = reading.on_time(g.V().has("kind", P.within(given)))
+        return vertices if condition is None else vertices.where(condition)
 
-def _page_found(reading: Reading, question: Find) -> EntityPage:
-    counted = _matches(reading, question.where)[0].group_count().by("kind")
-    ordered = _beyond(_matches(reading, question.where)[0], question)
+    ordered = _beyond(matches(exact), question)
     ordered = ordered.order().by("urn") if question.order is EntityOrder.URN else _newest_first(ordered)
-    (counts,), found = reading.server.wait(counted, ordered.limit(question.first + 1).values("urn"))
-    keys = [key_of_urn(urn) for urn in found]
-    entities = reading.entities(keys[: question.first])
-    items = tuple(entities[key] for key in keys[: question.first])
+    steps = [matches(exact).group_count().by("kind"), reading.with_revisions(ordered.limit(question.first + 1))]
+    if not told.is_settled:
+        steps.append(reading.with_revisions(matches(may)))
+    return _Asked(question, tuple(steps))
+
+
+def _page(reading: Reading, asked: _Asked, answers: list[list[Any]]) -> EntityPage:
+    question = asked.question
+    if not answers:
+        return EntityPage((), 0, {}, False)
+    (counts,), texts, *doubtful = answers
     counter: Counter[int] = Counter(counts)
-    return EntityPage(items, counter.total(), kinds(counter), len(keys) > question.first)
+    entities = reading.entities(reading.take(texts))
+    for some in doubtful:
+        verified = reading.entities(reading.take(some))
+        matches = {key: each for key, each in verified.items() if matches_entity(each, question.where)}
+        counter.update(key & KIND_MASK for key in matches)
+        entities |= {key: each for key, each in matches.items() if _is_beyond(each, question)}
+    page = sorted(entities.values(), key=lambda entity: _place(entity.urn, entity.occurred_at, question))
+    return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), len(page) > question.first)
 
 
 def _newest_first(vertices: GraphTraversal) -> GraphTraversal:
@@ -138,22 +98,14 @@ def _beyond(vertices: GraphTraversal, question: Find) -> GraphTraversal:
     return vertices.or_(__.has("occurred_at", P.lt(at)), __.and_(__.has("occurred_at", at), later))
 
 
-def _page_verified(reading: Reading, question: Find) -> EntityPage:
-    (texts,) = reading.server.wait(reading.with_revisions(_matches(reading, question.where)[0]))
-    keys = reading.take(texts)
-    entities = reading.entities(keys)
-    matches = [entity for entity in entities.values() if matches_entity(entity, question.where)]
-    counter = Counter(KIND_CODES[entity.kind] for entity in matches)
+def _place(urn: str, occurred_at: int, question: Find) -> tuple[int, str]:
+    return (0 if question.order is EntityOrder.URN else -occurred_at, urn)
 
-    def place(urn: str, occurred_at: int) -> tuple[int, str]:
-        return (0 if question.order is EntityOrder.URN else -occurred_at, urn)
 
-    matches.sort(key=lambda entity: place(entity.urn, entity.occurred_at))
+def _is_beyond(entity: Entity, question: Find) -> bool:
     after = question.after
-    if after is not None:
-        matches = [each for each in matches if place(each.urn, each.occurred_at) > place(after.urn, after.occurred_at)]
-    more = len(matches) > question.first
-    return EntityPage(tuple(matches[: question.first]), counter.total(), kinds(counter), more)
+    mine = _place(entity.urn, entity.occurred_at, question)
+    return after is None or mine > _place(after.urn, after.occurred_at, question)
 
 
 def property_keys(reading: Reading, question: PropertyKeys) -> list[str]:
@@ -174,7 +126,8 @@ def all_keys(reading: Reading) -> list[int]:
     """The keys of all entities of a view, by urn."""
     if reading.sees_nothing:
         return []
-    (found,) = reading.server.wait(_matches(reading, EntityFilter())[0].values("urn"))
+    every = g.V().has("kind", P.within(sorted(KIND_CODES.values())))
+    (found,) = reading.server.wait(reading.on_time(every).values("urn"))
     return [key_of_urn(urn) for urn in sorted(found)]
 
 

@@ -43,6 +43,11 @@ def vertex_of(number: int) -> long:
     return long((number << 1 | 1) << 3)
 
 
+def number_of_vertex(vertex: int) -> int:
+    """The 53 bits that `vertex_of` made a vertex id of."""
+    return vertex >> 4
+
+
 def vertex_of_key(key: int) -> long:
     """The vertex id of an entity."""
     return vertex_of(key >> KIND_BITS)

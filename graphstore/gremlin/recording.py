@@ -1,11 +1,12 @@
 """One batch into the graph, under a turn: judged, written with its stamp, and made visible by its commit."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
-from gremlin_python.process.traversal import Merge, P, T
+from gremlin_python.process.traversal import Cardinality, Merge, P, T
 from gremlin_python.statics import long
 
 from lineal.auth.scopes import EVERYTHING
@@ -13,11 +14,14 @@ from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEnt
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey
 from lineal.graphstore.content import packed_properties
 from lineal.graphstore.errors import BatchRefused, Unavailable
+from lineal.graphstore.gremlin import terms
+from lineal.graphstore.gremlin.conditions import FOLDED
 from lineal.graphstore.gremlin.finding import PROPERTY_KEY
 from lineal.graphstore.gremlin.heads import Heads, Moment
 from lineal.graphstore.gremlin.keys import number_of_id, vertex_of_key, vertex_of_note
+from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.packing import packed_entity, packed_line, packed_revision
-from lineal.graphstore.gremlin.reading import Reading, Urns
+from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.judging import IDEMPOTENCY_MISMATCH, KEPT_MICROSECONDS, Judging, Outcome, Stands, now
 from lineal.graphstore.kinds import EntityKind
@@ -104,6 +108,7 @@ class Recording:
                 vertices.append(self._kept(by, idempotency, outcome, stamp))
             await self._clear(moment, [fields[T.id] for fields in vertices])
             await self._in_chunks(vertices, _VERTICES_AT_ONCE, _vertex_steps)
+            await self._in_chunks(_widened(judging), _VERTICES_AT_ONCE, _widening_steps)
             await self._in_chunks(self._edges(judging, stamp, by), _EDGES_AT_ONCE, _edge_steps)
             await self._heads.commit(stamp, any(key[1] == SAME_AS for key in judging.associations))
             for name, code, occurred_at in sorted(judging.property_keys, reverse=True):
@@ -146,13 +151,15 @@ class Recording:
         vertices: list[Fields] = []
         for key, each in judging.entities.items():
             entity, code = each.entity, key & KIND_MASK
+            said = terms.of_part(entity)
             fields: Fields = {
-                T.id: vertex_of_key(key), T.label: "entity", "urn": each.urn, "account": entity.account, "kind": code,
-                "name": entity.name, "occurred_at": long(entity.occurred_at), "recorded_at": long(stamp),
-                "recorded_by": by, "record": packed_entity(each.urn, code, entity, each.digest, stamp, by),
+                T.id: vertex_of_key(key), T.label: "entity", "account": entity.account, "kind": code,
+                "occurred_at": long(entity.occurred_at), "recorded_at": long(stamp),
+                "record": packed_entity(each.urn, code, entity, each.digest, stamp, by), "term": said,
+                **_texts(each.urn, entity, by),
             }  # fmt: skip
-            if entity.version is not None:
-                fields["version"] = entity.version
+            if terms.is_cut(said):
+                fields["widened"] = 1
             vertices.append(fields)
         for name, code, occurred_at in sorted(judging.property_keys):
             if self._property_keys.get((name, code), occurred_at + 1) > occurred_at:
@@ -222,6 +229,29 @@ class Recording:
             raise
 
 
+def _texts(urn: str, entity: NewEntity, by: str) -> dict[str, str]:
+    """The texts of an entity that filters ask for, and each that case folding changes a second time, folded."""
+    texts = {
+        "urn": urn,
+        "name": entity.name,
+        "version": entity.version,
+        "type": entity.type,
+        "source_uri": None if entity.source is None else entity.source.uri,
+        "recorded_by": by,
+    }
+    given = {name: text for name, text in texts.items() if text is not None}
+    folded = {name + FOLDED: text.casefold() for name, text in given.items() if name != "type"}
+    return given | {name: text for name, text in folded.items() if text != given[name.removesuffix(FOLDED)]}
+
+
+def _widened(judging: Judging) -> list[Fields]:
+    """The entities with new revisions, and the terms of these."""
+    said: defaultdict[int, set[str]] = defaultdict(set)
+    for entity, _, revision, _ in judging.revisions:
+        said[entity] |= terms.of_part(revision)
+    return [{T.id: vertex_of_key(key), "term": more} for key, more in said.items()]
+
+
 def _void(moment: Moment) -> GraphTraversal:
     stamps = [long(stamp) for stamp in moment.void]
     return __.or_(__.has("recorded_at", P.gt(long(moment.newest))), __.has("recorded_at", P.within(stamps)))
@@ -234,6 +264,7 @@ def _chunks(parts: list[Any], most: int) -> list[list[Any]]:
     for part in parts:
         fields = part[-1] if isinstance(part, tuple) else part
         bytes_in = sum(len(value) for value in fields.values() if isinstance(value, str))
+        bytes_in += sum(map(len, fields.get("term", ())))
         if chunks[-1] and (len(chunks[-1]) == most or size + bytes_in > _MOST_CHUNK_BYTES):
             chunks.append([])
             size = 0
@@ -248,9 +279,32 @@ def _idempotency_vertex(by: str, idempotency: Idempotency) -> long:
 
 def _vertex_steps(chunk: list[Fields]) -> GraphTraversal:
     """Write vertices, and count those that stand with the chunk's stamp; run twice, it changes nothing."""
-    rows = [{"which": {T.id: fields[T.id]}, "all": fields} for fields in chunk]
-    merged = g.inject(rows).unfold().merge_v(__.select("which")).option(Merge.on_create, __.select("all"))
-    return merged.has("recorded_at", chunk[0]["recorded_at"]).count()
+    merged = _merged(chunk).option(Merge.on_create, __.select("all"))
+    return _with_terms(merged).has("recorded_at", chunk[0]["recorded_at"]).count()
+
+
+def _widening_steps(chunk: list[Fields]) -> GraphTraversal:
+    """Let vertices that stand tell what their revisions say too, and count them; run twice, it changes nothing."""
+    merged = _merged(chunk).option(Merge.on_match, {"widened": 1})
+    return _with_terms(merged).has("record").count()
+
+
+def _merged(chunk: list[Fields]) -> GraphTraversal:
+    rows = [
+        {
+            "which": {T.id: fields[T.id]},
+            "all": {name: value for name, value in fields.items() if name != "term"},
+            "terms": list(fields.get("term", ())),
+        }
+        for fields in chunk
+    ]
+    return g.inject(rows).unfold().as_("row").merge_v(__.select("which"))
+
+
+def _with_terms(merged: GraphTraversal) -> GraphTraversal:
+    term = __.select("row").select("terms").unfold().as_("term")
+    add = term.select("vertex").property(Cardinality.set_, "term", __.select("term"))
+    return merged.as_("vertex").side_effect(add)
 
 
 def _edge_steps(chunk: list[tuple[int, int, str, Fields]]) -> GraphTraversal:

@@ -1,13 +1,17 @@
-// Version 1 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
+// Version 2 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
 graph = g.getGraph()
 synchronized (graph) {
     graph.tx().rollback()
     def management = graph.openManagement()
     try {
         def keys = [
-            (String): ['urn', 'account', 'name', 'version', 'recorded_by', 'record', 'line', 'content', 'part', 'state', 'value'],
+            (String): [
+                'urn', 'account', 'name', 'version', 'type', 'source_uri', 'recorded_by', 'record', 'line', 'content',
+                'part', 'state', 'value',
+                'urn_folded', 'name_folded', 'version_folded', 'source_uri_folded', 'recorded_by_folded',
+            ],
             (Long): ['recorded_at', 'occurred_at', 'kept_at'],
-            (Integer): ['kind', 'source_kind', 'destination_kind', 'schema'],
+            (Integer): ['kind', 'source_kind', 'destination_kind', 'schema', 'widened'],
         ]
         keys.each { type, names ->
             names.each {
@@ -15,6 +19,8 @@ synchronized (graph) {
                     .cardinality(org.janusgraph.core.Cardinality.SINGLE).make()
             }
         }
+        management.getPropertyKey('term') ?: management.makePropertyKey('term').dataType(String)
+            .cardinality(org.janusgraph.core.Cardinality.SET).make()
         ['entity', 'note'].each { management.getVertexLabel(it) ?: management.makeVertexLabel(it).make() }
         ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'HEAD'].each {
             management.getEdgeLabel(it) ?: management.makeEdgeLabel(it)

@@ -42,6 +42,8 @@ class Server:
 
     def wait(self, *steps: GraphTraversal) -> list[list[Any]]:
         """What several traversals give, asked at once. For worker threads."""
+        if not steps:
+            return []
         return asyncio.run_coroutine_threadsafe(self._all(steps), self._loop).result()
 
     async def _all(self, steps: Sequence[GraphTraversal]) -> list[list[Any]]:

@@ -12,7 +12,7 @@ from lineal.graphstore.gremlin.heads import ROOT
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.gremlin.transport import ServerRefused
 
-VERSION: Final = 1
+VERSION: Final = 2
 _TRIES: Final = 6
 _TINKERGRAPH: Final = """
 graph = g.getGraph()
@@ -33,7 +33,8 @@ async def set_up(server: Server) -> None:
             return
         if found is not None:
             raise StoreUnusable(
-                f"the graph has schema version {found}, and this Lineal knows {VERSION}: use the newer Lineal"
+                f"the graph has schema version {found}, and this Lineal knows {VERSION}: "
+                + ("use the newer Lineal" if found > VERSION else "export it with the older one, and ingest it again")
             )
         await _make(server)
     except ServerRefused as error:

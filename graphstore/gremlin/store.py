@@ -14,10 +14,11 @@ from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import Unavailable
-from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_page, property_keys
+from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages, property_keys
 from lineal.graphstore.gremlin.heads import Heads
 from lineal.graphstore.gremlin.keys import vertex_of_note
-from lineal.graphstore.gremlin.reading import Reading, Urns
+from lineal.graphstore.gremlin.loading import Urns
+from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.recording import Recording
 from lineal.graphstore.gremlin.server import REQUEST_SECONDS, Server, g
 from lineal.graphstore.gremlin.setup import set_up
@@ -87,10 +88,10 @@ class GremlinStore(WalkingStore[Reading]):
         return self._heads.moment.newest
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
-        return await self._each(questions, find_page)
+        return await self._each(questions, find_pages)
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return (await self._each([question], property_keys))[0]
+        return await self._read_view(question.view, lambda reading: property_keys(reading, question))
 
     async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.

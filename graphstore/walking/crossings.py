@@ -1,6 +1,6 @@
 """Which associations a walk crosses, and what it asks of an engine's reads."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from lineal.graphstore.codes import TYPE_CODES, AssociationKey
@@ -56,6 +56,9 @@ class Reading(Records, Protocol):
 
     `sees_nothing`: the scope allows nothing, and `keys_of` finds none. `is_settled`: no later batch can be of the
     view's moment, so what is read stays as it is for ever.
+
+    What is going to be asked is foreseen, for all questions of a call at once, so that an engine which is far away
+    fetches it in one journey; what was not foreseen is answered all the same.
     """
 
     sees_nothing: bool
@@ -63,9 +66,6 @@ class Reading(Records, Protocol):
 
     def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
         """Those of the keys, known to exist in the view, whose entities match; in their order."""
-
-    def foresee(self, walk: Walk) -> None:
-        """A walk is about to begin, or paths are to be traced in it: an engine far away may fetch now what it needs."""
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int]) -> set[int]:
         """Every key one crossing away; negative where the crossing was a SAME_AS."""
@@ -75,3 +75,28 @@ class Reading(Records, Protocol):
 
     def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
         """Every crossing that leads to the keys from what the walk reached, and maybe others; near is the key."""
+
+    def foresee_ids(self, ids: Collection[str]) -> None:
+        """The records of ids are going to be asked for."""
+
+    def foresee_walks(self, walks: Iterable[Walk]) -> None:
+        """Walks are going to begin, or paths to be traced in them."""
+
+    def foresee_crossings(self, asked: Iterable[tuple[Crossings, Collection[int]]]) -> None:
+        """Crossings from keys are going to be asked for."""
+
+    def foresee_matches(self, asked: Iterable[tuple[EntityFilter | None, Collection[int]]]) -> None:
+        """It is going to be asked which of some keys match."""
+
+    def foresee_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None:
+        """The records of keys and of associations are going to be asked for."""
+
+
+class Near:
+    """What an engine foresees for which every read is near: nothing."""
+
+    def foresee_ids(self, ids: Collection[str]) -> None: ...
+    def foresee_walks(self, walks: Iterable[Walk]) -> None: ...
+    def foresee_crossings(self, asked: Iterable[tuple[Crossings, Collection[int]]]) -> None: ...
+    def foresee_matches(self, asked: Iterable[tuple[EntityFilter | None, Collection[int]]]) -> None: ...
+    def foresee_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None: ...

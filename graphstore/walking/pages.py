@@ -1,5 +1,7 @@
 """Pages of associations and revisions, and the records of a batch, from an engine's reads."""
 
+from collections.abc import Sequence
+
 from lineal.graphstore.batches import Batch, Recorded
 from lineal.graphstore.codes import TYPE_CODES, AssociationKey
 from lineal.graphstore.folding import fold_order
@@ -11,6 +13,7 @@ from lineal.graphstore.queries import (
     HistoryOf,
     ReachAssociations,
     ReachPosition,
+    Walk,
 )
 from lineal.graphstore.store import AssociationPage, RevisionPage
 from lineal.graphstore.urns import entity_id
@@ -18,26 +21,38 @@ from lineal.graphstore.walking.crossings import Crossings, Reading, Records
 from lineal.graphstore.walking.reaching import Walked
 
 
-def associations_page(reading: Reading, question: AssociationsOf) -> AssociationPage:
-    """One page of the associations of one entity."""
-    keys = reading.keys_of([question.entity])
-    direction = question.direction
-    if direction is LineageDirection.BOTH:
-        direction = LineageDirection.CONNECTED
-    crossings = Crossings(direction, question.via)
-    found = {association for _, _, association in reading.crossed(crossings, list(keys.values()))} if keys else set()
-    return _association_page(reading, in_order(reading, found), question.first, question.after)
+def associations_pages(reading: Reading, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
+    """A page of the associations of one entity, for each question."""
+    directions = [_either_way(question.direction) for question in questions]
+    reading.foresee_walks(
+        Walk(question.view, (question.entity,), direction, depth=1, via=question.via)
+        for question, direction in zip(questions, directions, strict=True)
+    )
+    lists = []
+    for question, direction in zip(questions, directions, strict=True):
+        keys = list(reading.keys_of([question.entity]).values())
+        crossed = reading.crossed(Crossings(direction, question.via), keys) if keys else []
+        lists.append(in_order(reading, {association for _, _, association in crossed}))
+    return _association_pages(reading, [(found, q.first, q.after) for found, q in zip(lists, questions, strict=True)])
 
 
-def among_page(reading: Reading, walked: Walked, question: ReachAssociations) -> AssociationPage:
-    """One page of the associations among what a walk traversed, as far as `up_to`."""
-    ordered = walked.associations.get(question.up_to)
-    if ordered is None:
-        keys = _traversed(reading, walked, question)
-        crossings = Crossings(LineageDirection.DESCENDANTS, question.walk.via)
-        found = {association for _, far, association in reading.crossed(crossings, keys) if far in keys}
-        ordered = walked.associations[question.up_to] = in_order(reading, found)
-    return _association_page(reading, ordered, question.first, question.after)
+def _either_way(direction: LineageDirection) -> LineageDirection:
+    return LineageDirection.CONNECTED if direction is LineageDirection.BOTH else direction
+
+
+def among_pages(reading: Reading, asked: Sequence[tuple[Walked, ReachAssociations]]) -> list[AssociationPage]:
+    """A page of the associations among what a walk traversed, as far as `up_to`, for each question."""
+    traversed = [
+        set() if question.up_to in walked.associations else _traversed(reading, walked, question)
+        for walked, question in asked
+    ]
+    crossings = [Crossings(LineageDirection.DESCENDANTS, question.walk.via) for _, question in asked]
+    reading.foresee_crossings(zip(crossings, traversed, strict=True))
+    for (walked, question), crossing, keys in zip(asked, crossings, traversed, strict=True):
+        if question.up_to not in walked.associations:
+            found = {association for _, far, association in reading.crossed(crossing, keys) if far in keys}
+            walked.associations[question.up_to] = in_order(reading, found)
+    return _association_pages(reading, [(walked.associations[q.up_to], q.first, q.after) for walked, q in asked])
 
 
 def _traversed(reading: Reading, walked: Walked, question: ReachAssociations) -> set[int]:
@@ -57,13 +72,17 @@ def in_order(reading: Reading, associations: set[AssociationKey]) -> list[Associ
     return sorted(associations, key=lambda a: (urns[a[0]], urns[a[2]], a[1], a[3]))
 
 
-def _association_page(
-    reading: Reading, ordered: list[AssociationKey], first: int, after: AssociationPosition | None
-) -> AssociationPage:
-    start = 0 if after is None else _index_after(reading, ordered, after)
-    page = ordered[start : start + first]
-    records = reading.associations(page)
-    return AssociationPage(tuple(records[key] for key in page), len(ordered), len(ordered) > start + first)
+def _association_pages(
+    reading: Reading, asked: Sequence[tuple[list[AssociationKey], int, AssociationPosition | None]]
+) -> list[AssociationPage]:
+    starts = [0 if after is None else _index_after(reading, ordered, after) for ordered, _, after in asked]
+    shown = [ordered[start : start + first] for start, (ordered, first, _) in zip(starts, asked, strict=True)]
+    reading.foresee_records((), {key for page in shown for key in page})
+    pages = []
+    for page, start, (ordered, first, _) in zip(shown, starts, asked, strict=True):
+        records = reading.associations(page)
+        pages.append(AssociationPage(tuple(records[key] for key in page), len(ordered), len(ordered) > start + first))
+    return pages
 
 
 def _index_after(reading: Reading, ordered: list[AssociationKey], after: AssociationPosition) -> int:
@@ -79,8 +98,13 @@ def _index_after(reading: Reading, ordered: list[AssociationKey], after: Associa
     return low
 
 
-def history_page(reading: Reading, question: HistoryOf) -> RevisionPage:
-    """One page of an entity's revisions."""
+def history_pages(reading: Reading, questions: Sequence[HistoryOf]) -> list[RevisionPage]:
+    """A page of an entity's revisions, for each question."""
+    reading.foresee_ids({question.entity for question in questions})
+    return [_history_page(reading, question) for question in questions]
+
+
+def _history_page(reading: Reading, question: HistoryOf) -> RevisionPage:
     keys = list(reading.keys_of([question.entity]).values())
     revisions = sorted((r for found in reading.revisions(keys).values() for r in found), key=fold_order)
     after = question.after

@@ -13,31 +13,39 @@ State = tuple[int, Open]
 Trail = tuple[AssociationKey, State]
 
 
-def shortest_paths(
-    reading: Reading, ways: list[OneWay], targets: list[tuple[int, int]]
-) -> dict[tuple[int, int], tuple[Association, ...]]:
-    """For each (key, least distance): the associations from a start outwards, by the tie rule of `Reached`."""
-    trails: dict[tuple[int, State], Trail] = {}
-    begins = {}
-    wanted: defaultdict[int, set[State]] = defaultdict(set)
-    for key, level in targets:
-        state = (key, tuple(index for index, way in enumerate(ways) if way.distance.get(key) == level))
-        begins[key, level] = state
-        wanted[level].add(state)
-    for level in range(max(wanted, default=0), 0, -1):
-        for state, trail in _one_back(reading, ways, level, wanted[level]).items():
-            trails[level, state] = trail
-            if level > 1:
-                wanted[level - 1].add(trail[1])
-    records = reading.associations({association for association, _ in trails.values()})
-    paths = {}
-    for (key, level), state in begins.items():
-        path = []
-        for at in range(level, 0, -1):
-            association, state = trails[at, state]
-            path.append(records[association])
-        paths[key, level] = tuple(path[::-1])
-    return paths
+class Trails:
+    """The ways back from some of what walks reached, each by the tie rule of `Reached`, found without any record."""
+
+    def __init__(self, reading: Reading, ways: list[OneWay], targets: list[tuple[int, int]]) -> None:
+        """From each target, a key and its least distance, back to a start."""
+        self._trails: dict[tuple[int, State], Trail] = {}
+        self._begins: dict[tuple[int, int], State] = {}
+        wanted: defaultdict[int, set[State]] = defaultdict(set)
+        for key, level in targets:
+            state = (key, tuple(index for index, way in enumerate(ways) if way.distance.get(key) == level))
+            self._begins[key, level] = state
+            wanted[level].add(state)
+        for level in range(max(wanted, default=0), 0, -1):
+            for state, trail in _one_back(reading, ways, level, wanted[level]).items():
+                self._trails[level, state] = trail
+                if level > 1:
+                    wanted[level - 1].add(trail[1])
+
+    @property
+    def associations(self) -> set[AssociationKey]:
+        """Every association on them."""
+        return {association for association, _ in self._trails.values()}
+
+    def paths(self, records: dict[AssociationKey, Association]) -> dict[tuple[int, int], tuple[Association, ...]]:
+        """For each target: the associations from a start outwards."""
+        paths = {}
+        for (key, level), state in self._begins.items():
+            path = []
+            for at in range(level, 0, -1):
+                association, state = self._trails[at, state]
+                path.append(records[association])
+            paths[key, level] = tuple(path[::-1])
+        return paths
 
 
 def _one_back(reading: Reading, ways: list[OneWay], level: int, states: set[State]) -> dict[State, Trail]:

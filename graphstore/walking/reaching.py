@@ -13,7 +13,7 @@ from lineal.graphstore.kinds import Combine, EntityKind, IncompleteReason, Linea
 from lineal.graphstore.queries import EntityFilter, Limits, Reach, ReachPosition, Walk
 from lineal.graphstore.store import Reached, ReachPage
 from lineal.graphstore.walking.crossings import Crossings, Reading
-from lineal.graphstore.walking.paths import shortest_paths
+from lineal.graphstore.walking.paths import Trails
 from lineal.graphstore.walking.walks import OneWay, Steps
 
 
@@ -123,6 +123,11 @@ class Walked:
             found = self._ordered[where, level] = sorted((urn, key) for key, urn in urns.items())
         return found
 
+    def unmatched(self, where: EntityFilter | None, last: int) -> list[int]:
+        """The keys of the levels up to the last of which it is not known whether they match."""
+        unknown = [level for level in range(1, last + 1) if where is not None and (where, level) not in self._matched]
+        return [key for level in unknown for key in self.source.levels[level]]
+
     def matched(self, reading: Reading, where: EntityFilter | None, level: int) -> Collection[int]:
         """The keys of a level that match."""
         if where is None:
@@ -169,46 +174,78 @@ class Walked:
         return found
 
 
-def reach_page(reading: Reading, walked: Walked, question: Reach) -> ReachPage:
-    """One page of a walk."""
-    where = question.where if question.where != EntityFilter() else None
-    after, first = question.after, question.first
-    known = walked.known(reading, after, question.walk.limits)
-    counter: Counter[int] = Counter()
-    visited = 0
-    for level in range(1, known.last + 1):
-        counter.update(walked.counts(reading, where, level, known))
-        is_cut = level == known.last and known.until is not None
-        visited += walked.counts(reading, None, level, known).total() if is_cut else len(walked.source.levels[level])
-    chosen: list[tuple[int, str, int]] = []
-    for level in range(after.distance if after else 1, known.last + 1):
-        if len(chosen) > first:
-            break
-        if not walked.matched(reading, where, level):
-            continue
-        for urn, key in walked.ordered(reading, where, level):
-            if len(chosen) > first or (level == known.last and known.until is not None and urn > known.until):
+class _Page:
+    """A page in the making: how far the answer goes, then what it shows, then the records of that."""
+
+    def __init__(self, reading: Reading, walked: Walked, question: Reach) -> None:
+        self.walked, self.question = walked, question
+        self.where = question.where if question.where != EntityFilter() else None
+        self.known = walked.known(reading, question.after, question.walk.limits)
+        self.shown: list[tuple[int, str, int]] = []
+        """Distance, urn and key."""
+        self.has_more = False
+        self.trails = Trails(reading, walked.ways, [])
+
+    def unmatched(self) -> tuple[EntityFilter | None, list[int]]:
+        """What has to be matched before it can be chosen what the page shows."""
+        return self.where, self.walked.unmatched(self.where, self.known.last)
+
+    def choose(self, reading: Reading) -> None:
+        """Find out what the page shows, and the ways that lead there."""
+        walked, known, after, first = self.walked, self.known, self.question.after, self.question.first
+        chosen: list[tuple[int, str, int]] = []
+        for level in range(after.distance if after else 1, known.last + 1):
+            if len(chosen) > first:
                 break
-            if after is None or level > after.distance or urn > after.urn:
-                chosen.append((level, urn, key))
-    more, chosen = len(chosen) > first, chosen[:first]
-    end = ReachPosition(chosen[-1][0], chosen[-1][1]) if chosen else None
-    cut_at = _last_visited(reading, walked, known) if known.reason is not None else None
-    if cut_at is not None and not more:
-        end = cut_at
-    has_next = more or known.reason is not None
-    reasons = {known.reason} if known.reason else set()
-    if has_next:
-        reasons.add(IncompleteReason.PAGE)
-    if walked.source.cut_at_depth and known.reason is None:
-        reasons.add(IncompleteReason.DEPTH)
-    entities = reading.entities([key for _, _, key in chosen])
-    targets = [(key, level) for level, _, key in chosen] if question.with_paths else []
-    paths = shortest_paths(reading, walked.ways, targets)
-    items = tuple(Reached(entities[key], level, paths.get((key, level), ())) for level, _, key in chosen)
-    if walked.visited is not None:
-        visited = walked.visited
-    return ReachPage(items, counter.total(), kinds(counter), has_next, end, frozenset(reasons), visited, cut_at)
+            if not walked.matched(reading, self.where, level):
+                continue
+            for urn, key in walked.ordered(reading, self.where, level):
+                if len(chosen) > first or (level == known.last and known.until is not None and urn > known.until):
+                    break
+                if after is None or level > after.distance or urn > after.urn:
+                    chosen.append((level, urn, key))
+        self.has_more, self.shown = len(chosen) > first, chosen[:first]
+        if self.question.with_paths:
+            self.trails = Trails(reading, walked.ways, [(key, level) for level, _, key in self.shown])
+
+    def made(self, reading: Reading) -> ReachPage:
+        """The page."""
+        walked, known = self.walked, self.known
+        counter: Counter[int] = Counter()
+        visited = 0
+        for level in range(1, known.last + 1):
+            counter.update(walked.counts(reading, self.where, level, known))
+            is_cut = level == known.last and known.until is not None
+            visited += (
+                walked.counts(reading, None, level, known).total() if is_cut else len(walked.source.levels[level])
+            )
+        end = ReachPosition(self.shown[-1][0], self.shown[-1][1]) if self.shown else None
+        cut_at = _last_visited(reading, walked, known) if known.reason is not None else None
+        if cut_at is not None and not self.has_more:
+            end = cut_at
+        has_next = self.has_more or known.reason is not None
+        reasons = {known.reason} if known.reason else set()
+        if has_next:
+            reasons.add(IncompleteReason.PAGE)
+        if walked.source.cut_at_depth and known.reason is None:
+            reasons.add(IncompleteReason.DEPTH)
+        entities = reading.entities([key for _, _, key in self.shown])
+        paths = self.trails.paths(reading.associations(self.trails.associations))
+        items = tuple(Reached(entities[key], level, paths.get((key, level), ())) for level, _, key in self.shown)
+        if walked.visited is not None:
+            visited = walked.visited
+        return ReachPage(items, counter.total(), kinds(counter), has_next, end, frozenset(reasons), visited, cut_at)
+
+
+def reach_pages(reading: Reading, asked: Sequence[tuple[Walked, Reach]]) -> list[ReachPage]:
+    """A page of each walk."""
+    pages = [_Page(reading, walked, question) for walked, question in asked]
+    reading.foresee_matches([page.unmatched() for page in pages])
+    for page in pages:
+        page.choose(reading)
+    shown = {key for page in pages for _, _, key in page.shown}
+    reading.foresee_records(shown, {association for page in pages for association in page.trails.associations})
+    return [page.made(reading) for page in pages]
 
 
 def kinds(counter: Mapping[int, int]) -> dict[EntityKind, int]:

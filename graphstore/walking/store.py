@@ -2,21 +2,22 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Generic, TypeVar
 
 from lineal.graphstore.errors import LimitExceeded
-from lineal.graphstore.queries import AssociationsOf, Find, HistoryOf, PropertyKeys, Reach, ReachAssociations, Walk
+from lineal.graphstore.queries import AssociationsOf, Find, HistoryOf, Reach, ReachAssociations, Walk
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.store import AssociationPage, ReachPage, RevisionPage, Store
 from lineal.graphstore.walking.cache import WalkCache
 from lineal.graphstore.walking.crossings import Reading
-from lineal.graphstore.walking.pages import among_page, associations_page, history_page
-from lineal.graphstore.walking.reaching import Walked, reach_page
+from lineal.graphstore.walking.pages import among_pages, associations_pages, history_pages
+from lineal.graphstore.walking.reaching import Walked, reach_pages
 
 R = TypeVar("R", bound=Reading)
 Result = TypeVar("Result")
-Question = TypeVar("Question", Find, AssociationsOf, HistoryOf, PropertyKeys)
-WalkQuestion = TypeVar("WalkQuestion", Reach, ReachAssociations)
+Question = TypeVar("Question", bound=Find | AssociationsOf | HistoryOf | Reach | ReachAssociations)
+WalkQuestion = TypeVar("WalkQuestion", bound=Reach | ReachAssociations)
 
 
 class WalkingStore(Store, Generic[R]):
@@ -38,62 +39,85 @@ class WalkingStore(Store, Generic[R]):
         return await self._read_view(view, read) if ids else []
 
     async def associations(self, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
-        return await self._each(questions, associations_page)
+        return await self._each(questions, associations_pages)
 
     async def history(self, questions: Sequence[HistoryOf]) -> list[RevisionPage]:
-        return await self._each(questions, history_page)
+        return await self._each(questions, history_pages)
 
     async def reach(self, questions: Sequence[Reach]) -> list[ReachPage | None]:
-        return await self._walk(questions, reach_page)
+        return await self._walk(questions, reach_pages)
 
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
-        def page(reading: Reading, walked: Walked, question: ReachAssociations) -> AssociationPage:
-            known = walked.known(reading, question.up_to, question.walk.limits)
-            if known.reason is not None and question.up_to is None:
-                raise LimitExceeded("the walk is cut by a limit, so what lies among it cannot be told: ask for less")
-            return among_page(reading, walked, question)
+        def pages(reading: Reading, asked: Sequence[tuple[Walked, ReachAssociations]]) -> list[AssociationPage]:
+            for walked, question in asked:
+                known = walked.known(reading, question.up_to, question.walk.limits)
+                if known.reason is not None and question.up_to is None:
+                    raise LimitExceeded(
+                        "the walk is cut by a limit, so what lies among it cannot be told: ask for less"
+                    )
+            return among_pages(reading, asked)
 
-        return await self._walk(questions, page)
+        return await self._walk(questions, pages)
 
     async def _walk(
-        self, questions: Sequence[WalkQuestion], page: Callable[[Reading, Walked, WalkQuestion], Result]
+        self,
+        questions: Sequence[WalkQuestion],
+        pages: Callable[[Reading, Sequence[tuple[Walked, WalkQuestion]]], list[Result]],
     ) -> list[Result | None]:
-        def read(reading_of: Callable[[View], R]) -> list[Result | None]:
-            readings: dict[View, R] = {}
-            answers: list[Result | None] = []
-            for question in questions:
-                walk = question.walk
-                if walk.view not in readings:
-                    readings[walk.view] = reading_of(walk.view)
-                reading = readings[walk.view]
-                walked = self._walks.get(walk)
-                if walked is None or getattr(question, "with_paths", False):
-                    reading.foresee(walk)
-                walked = walked or _begun(reading, walk)
-                if walked is None:
-                    answers.append(None)
-                    continue
-                try:
-                    with walked.lock:
-                        answers.append(page(reading, walked, question))
-                        if reading.is_settled:
-                            self._walks.put(walk, walked)
-                except BaseException:
-                    self._walks.drop(walk)
-                    raise
-            return answers
+        return await self._each(questions, lambda reading, asked: self._walked(reading, asked, pages))
 
-        return await self._read(read) if questions else []
+    def _walked(
+        self,
+        reading: R,
+        questions: Sequence[WalkQuestion],
+        pages: Callable[[Reading, Sequence[tuple[Walked, WalkQuestion]]], list[Result]],
+    ) -> list[Result | None]:
+        walks = list(dict.fromkeys(question.walk for question in questions))
+        kept = {walk: self._walks.get(walk) for walk in walks}
+        traced = {question.walk for question in questions if isinstance(question, Reach) and question.with_paths}
+        finished = {walk for walk, walked in kept.items() if walked is not None and walked.source.finished}
+        reading.foresee_walks([walk for walk in walks if walk not in finished or walk in traced])
+        begun = {walk: kept[walk] or _begun(reading, walk) for walk in walks}
+        there = {walk: walked for walk, walked in begun.items() if walked is not None}
+        try:
+            with ExitStack() as stack:
+                # In one order, so that no two calls each hold what the other waits for.
+                for walked in sorted(there.values(), key=id):
+                    stack.enter_context(walked.lock)
+                asked = [(there[question.walk], question) for question in questions if question.walk in there]
+                made = iter(pages(reading, asked))
+                if reading.is_settled:
+                    for walk, walked in there.items():
+                        self._walks.put(walk, walked)
+        except BaseException:
+            for walk in walks:
+                self._walks.drop(walk)
+            raise
+        return [next(made) if question.walk in there else None for question in questions]
 
-    async def _each(self, questions: Sequence[Question], answer: Callable[[R, Question], Result]) -> list[Result]:
+    async def _each(
+        self, questions: Sequence[Question], answer: Callable[[R, Sequence[Question]], list[Result]]
+    ) -> list[Result]:
+        """Answer the questions of each view together."""
+
         def read(reading_of: Callable[[View], R]) -> list[Result]:
-            readings = {view: reading_of(view) for view in {question.view for question in questions}}
-            return [answer(readings[question.view], question) for question in questions]
+            views: dict[View, list[int]] = {}
+            for index, question in enumerate(questions):
+                views.setdefault(_view(question), []).append(index)
+            answers: dict[int, Result] = {}
+            for view, indices in views.items():
+                found = answer(reading_of(view), [questions[index] for index in indices])
+                answers.update(zip(indices, found, strict=True))
+            return [answers[index] for index in range(len(questions))]
 
         return await self._read(read) if questions else []
 
     async def _read_view(self, view: View, read: Callable[[R], Result]) -> Result:
         return await self._read(lambda reading_of: read(reading_of(view)))
+
+
+def _view(question: Find | AssociationsOf | HistoryOf | Reach | ReachAssociations) -> View:
+    return question.walk.view if isinstance(question, Reach | ReachAssociations) else question.view
 
 
 def _begun(reading: Reading, walk: Walk) -> Walked | None:

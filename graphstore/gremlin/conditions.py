@@ -1,0 +1,254 @@
+"""Filters on entities as steps that the engine takes itself.
+
+What no revision changes stands in properties of the vertex. Status, tags and properties stand as terms (see `terms`):
+exactly, but for a vertex that is `widened`. Such a one holds the terms of its revisions too, whatever became of them,
+or a text too long for a term; of it a condition tells only that it may match, and its record has to be looked at.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gremlin_python.process.graph_traversal import GraphTraversal, __
+from gremlin_python.process.traversal import P, TextP
+from gremlin_python.statics import long
+
+from lineal.graphstore.codes import kind_codes
+from lineal.graphstore.gremlin import terms
+from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
+from lineal.graphstore.values import parse_timestamp
+
+FOLDED: Final = "_folded"
+"""Ends the names of the properties that hold texts in full case folding, where that differs from the text."""
+_LAST: Final = "\x7f"
+"""After every character of a term."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold for a match, by what tells; None for what always does.
+
+    `exact` decides over a vertex that is not widened, `may` over one that is: if it does not hold, there is no match.
+    `is_settled`: the two are one, and decide over every vertex.
+    """
+
+    exact: GraphTraversal | None = None
+    may: GraphTraversal | None = None
+    is_settled: bool = True
+
+
+_ALWAYS: Final = Condition()
+
+
+def _never() -> GraphTraversal:
+    return __.has_not("recorded_at")
+
+
+def _settled(steps: GraphTraversal) -> Condition:
+    return Condition(steps, steps)
+
+
+def _both(conditions: Iterable[Condition]) -> Condition:
+    parts = [each for each in conditions if each != _ALWAYS]
+    if len(parts) == 1:
+        return parts[0]
+    exact = [each.exact for each in parts if each.exact is not None]
+    may = [each.may for each in parts if each.may is not None]
+    return Condition(
+        __.and_(*exact) if exact else None,
+        __.and_(*may) if may else None,
+        all(each.is_settled for each in parts),
+    )
+
+
+def _any(conditions: list[Condition]) -> Condition:
+    if not conditions:
+        return _settled(_never())
+    exact, may = ([getattr(each, name) for each in conditions] for name in ("exact", "may"))
+    return Condition(
+        None if None in exact else __.or_(*exact),
+        None if None in may else __.or_(*may),
+        all(each.is_settled for each in conditions),
+    )
+
+
+def _not(condition: Condition) -> Condition:
+    exact = _never() if condition.exact is None else __.not_(condition.exact)
+    return _settled(exact) if condition.is_settled else Condition(exact, None, is_settled=False)
+
+
+def condition(where: EntityFilter) -> Condition:
+    """A filter as a condition."""
+    return _both(_parts(where))
+
+
+def _parts(where: EntityFilter) -> Iterable[Condition]:
+    if where.kind is not None or where.lineage_type is not None:
+        codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
+        yield _settled(__.has("kind", P.within(sorted(codes or ()))))
+    for name in ("type", "account"):
+        words = getattr(where, name)
+        if words is not None:
+            yield _settled(__.has(name, P.within(list(words))))
+    for name in ("urn", "name", "version", "source_uri", "recorded_by"):
+        yield from _text(name, getattr(where, name))
+    yield from _time("occurred_at", where.occurred_at)
+    yield from _time("recorded_at", where.recorded_at)
+    if where.status is not None:
+        yield _of_terms([terms.of_status(status) for status in where.status])
+    if where.tag is not None:
+        yield _of_terms([terms.of_tag(tag) for tag in where.tag])
+    for asked in where.property or ():
+        yield from _property(asked)
+    for each in where.and_ or ():
+        yield condition(each)
+    if where.or_ is not None:
+        yield _any([condition(each) for each in where.or_])
+    if where.not_ is not None:
+        yield _not(condition(where.not_))
+
+
+# -- what no revision changes --
+
+
+def _text(name: str, where: StringFilter | None) -> Iterable[Condition]:
+    if where is None:
+        return
+    if where.exists is not None:
+        yield _settled(__.has(name) if where.exists else __.has_not(name))
+    if not where.ignore_case:
+        for test in _tests(where):
+            yield _settled(_holds(name, test))
+        return
+    folded = name + FOLDED
+    for test in _tests(_folded(where)):
+        alike = __.and_(__.has_not(folded), _holds(name, test))
+        yield _settled(__.or_(_holds(folded, test), alike))
+
+
+def _holds(name: str, test: P) -> GraphTraversal:
+    # Not `has`, which JanusGraph may take into a query of its own, that has no such predicates.
+    return __.values(name).is_(test)
+
+
+def _folded(where: StringFilter) -> StringFilter:
+    def fold(text: str | None) -> str | None:
+        return None if text is None else text.casefold()
+
+    among = None if where.in_ is None else tuple(text.casefold() for text in where.in_)
+    return StringFilter(fold(where.eq), fold(where.ne), among, fold(where.contains), fold(where.starts_with))
+
+
+def _tests(where: StringFilter) -> Iterable[Any]:
+    if where.eq is not None:
+        yield P.eq(where.eq)
+    if where.ne is not None:
+        yield P.neq(where.ne)
+    if where.in_ is not None:
+        yield P.within(list(where.in_))
+    if where.contains is not None:
+        yield TextP.containing(where.contains)
+    if where.starts_with is not None:
+        yield TextP.starting_with(where.starts_with)
+
+
+def _time(name: str, where: TimeFilter | None) -> Iterable[Condition]:
+    if where is None:
+        return
+    for compare, bound in ((P.gt, where.gt), (P.gte, where.gte), (P.lt, where.lt), (P.lte, where.lte)):
+        if bound is not None:
+            yield _settled(__.has(name, compare(long(bound))))
+
+
+# -- what stands as terms --
+
+
+def _of_terms(among: list[str]) -> Condition:
+    if not among:
+        return _settled(_never())
+    steps = _term(P.within(among))
+    return Condition(steps, steps, is_settled=False)
+
+
+def _term(test: P) -> GraphTraversal:
+    return __.values("term").is_(test)
+
+
+def _between(least: str, beyond: str) -> P:
+    return P.gte(least).and_(P.lt(beyond))
+
+
+def _property(where: PropertyFilter) -> Iterable[Condition]:
+    begin = terms.of_key(where.key)
+    stands = _term(_between(begin, begin + _LAST))
+    if where.exists is not None:
+        yield (
+            Condition(stands, stands, is_settled=False)
+            if where.exists
+            else Condition(__.not_(stands), None, is_settled=False)
+        )
+    if where.eq is not None:
+        yield _of_terms(_equal(where.key, where.eq))
+    if where.ne is not None:
+        other = _not(_of_terms(_equal(where.key, where.ne)))
+        yield _both([Condition(stands, stands, is_settled=False), other])
+    for operand, sign in ((where.gt, ">"), (where.gte, ">="), (where.lt, "<"), (where.lte, "<=")):
+        if operand is not None:
+            yield _ordered(where.key, operand, sign)
+    if where.in_ is not None:
+        yield _of_terms([term for operand in where.in_ for term in _equal(where.key, operand)])
+    text = terms.of_type(where.key, PropertyType.STRING)
+    if where.contains is not None:
+        part = terms.text_of(where.contains)
+        steps = _term(TextP.starting_with(text).and_(TextP.containing(part)))
+        yield _on_texts(where.key, [steps])
+    if where.starts_with is not None:
+        yield _on_texts(where.key, [_term(TextP.starting_with(text + terms.text_of(where.starts_with)))])
+
+
+def _on_texts(key: str, ways: list[GraphTraversal]) -> Condition:
+    """A condition on the order or the parts of a text, in one of some ways; if it is cut, only its record tells."""
+    may = __.or_(*ways, _term(P.eq(terms.of_key(key) + terms.CUT)))
+    return Condition(ways[0] if len(ways) == 1 else __.or_(*ways), may, is_settled=False)
+
+
+def _moment(operand: Operand) -> int | None:
+    try:
+        return parse_timestamp(str(operand.value))
+    except ValueError:
+        return None
+
+
+def _equal(key: str, operand: Operand) -> list[str]:
+    """The terms that are equal to an operand: a text may be a time as well."""
+    equal = [terms.of_value(key, operand.type, operand.value)]
+    if operand.type is PropertyType.STRING and (moment := _moment(operand)) is not None:
+        equal.append(terms.of_value(key, PropertyType.TIMESTAMP, moment))
+    return equal if operand.type is not PropertyType.TIMESTAMP else []
+
+
+def _ordered(key: str, operand: Operand, sign: str) -> Condition:
+    if operand.type in (PropertyType.INTEGER, PropertyType.FLOAT):
+        assert not isinstance(operand.value, str)
+        steps = _term(_beside(terms.of_type(key, operand.type), terms.number_of(operand.value), sign))
+        return Condition(steps, steps, is_settled=False)
+    if operand.type is not PropertyType.STRING:
+        return _settled(_never())
+    ways = [_term(_beside(terms.of_type(key, PropertyType.STRING), terms.text_of(str(operand.value)), sign))]
+    if (moment := _moment(operand)) is not None:
+        ways.append(_term(_beside(terms.of_type(key, PropertyType.TIMESTAMP), terms.number_of(moment), sign)))
+    return _on_texts(key, ways)
+
+
+def _beside(begin: str, value: str, sign: str) -> P:
+    """On one side of a value, among the terms that begin alike."""
+    place = begin + value
+    match sign:
+        case ">":
+            return P.gt(place).and_(P.lt(begin + _LAST))
+        case ">=":
+            return _between(place, begin + _LAST)
+        case "<":
+            return _between(begin, place)
+    return P.gte(begin).and_(P.lte(place))

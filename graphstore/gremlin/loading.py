@@ -1,0 +1,262 @@
+"""The records of one view, from the graph; with as few journeys as can be, and each but once."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+from gremlin_python.process.graph_traversal import GraphTraversal, __
+from gremlin_python.process.traversal import P
+from gremlin_python.statics import long
+
+from lineal.graphstore.codes import KIND_BITS, KIND_MASK, TYPES, AssociationKey, kind_codes
+from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.folding import folded
+from lineal.graphstore.gremlin.conditions import Condition, condition
+from lineal.graphstore.gremlin.heads import Moment
+from lineal.graphstore.gremlin.keys import key_of_urn, number_of_id, number_of_vertex, vertex_of, vertex_of_key
+from lineal.graphstore.gremlin.packing import Line, association_of, unpacked, unpacked_line
+from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.queries import EntityFilter
+from lineal.graphstore.records import Association, Entity, Revision, View
+
+MOST_LOADED: Final = 500
+"""Of so many entities or fewer their records tell whether they match: a page is going to show most of them anyway."""
+_MOST_URNS: Final = 200_000
+_REVISED: Final = "REVISED"
+
+
+class Urns(dict[int, str]):
+    """Urns by key: they never change, so the newest learnt are kept from read to read."""
+
+    def learn(self, key: int, urn: str) -> None:
+        """Keep one more, and forget the oldest where there are many."""
+        if key not in self and len(self) >= _MOST_URNS:
+            for old in [each for each, _ in zip(self, range(_MOST_URNS // 10), strict=False)]:
+                self.pop(old, None)
+        self[key] = urn
+
+
+class Loading:
+    """`walking.crossings.Records` by traversals, and which of them match."""
+
+    def __init__(self, server: Server, view: View, moment: Moment, urns: Urns) -> None:
+        self.server, self.view, self._moment, self._urns = server, view, moment, urns
+        self.sees_nothing = not view.scope.everything
+        self.is_settled = view.as_of.recorded_at <= moment.newest
+        self._until = min(view.as_of.recorded_at, moment.newest)
+        self._void = [stamp for stamp in moment.void if stamp <= self._until]
+        self._records: dict[int, Entity] = {}
+        self._by_number: dict[int, int] = {}
+        self._revisions: dict[int, list[Revision]] = {}
+        self._asked: set[int] = set()
+        self._judged: dict[EntityFilter, dict[int, bool]] = {}
+        self._by_key: dict[AssociationKey, Line] = {}
+        self._content: dict[AssociationKey, str] = {}
+        self._without_content: set[AssociationKey] = set()
+
+    # -- what the view shows --
+
+    def on_time(self, steps: GraphTraversal, occurred: str | None = "occurred_at") -> GraphTraversal:
+        """Only what was recorded, and occurred, by the view's moment."""
+        steps = steps.has("recorded_at", P.lte(long(self._until)))
+        if self._void:
+            steps = steps.has("recorded_at", P.without([long(stamp) for stamp in self._void]))
+        at = self.view.as_of.occurred_at
+        return steps if at is None or occurred is None else steps.has(occurred, P.lte(long(at)))
+
+    # -- entities --
+
+    def with_revisions(self, vertices: GraphTraversal) -> GraphTraversal:
+        """The records of entity vertices, and of their revisions, as texts."""
+        revisions = self.on_time(__.has("widened").out_e(_REVISED)).values("line")
+        return self.on_time(vertices).union(__.values("record"), revisions)
+
+    def take(self, texts: Iterable[str]) -> list[int]:
+        """Read records from texts; the keys of the entities among them."""
+        keys = []
+        for text in texts:
+            key, record = unpacked(text, self.view)
+            if isinstance(record, Entity):
+                self._records[key] = record
+                self._by_number[key >> KIND_BITS] = key
+                self._revisions.setdefault(key, [])
+                self._urns.learn(key, record.urn)
+                keys.append(key)
+            else:
+                found = self._revisions.setdefault(key, [])
+                if all(each.sequence != record.sequence for each in found):
+                    found.append(record)
+        return keys
+
+    def _load(self, numbers: Collection[int], *others: GraphTraversal) -> list[list[Any]]:
+        missing = set(numbers) - self._asked
+        if not missing or self.sees_nothing:
+            return self.server.wait(*others) if others else []
+        self._asked |= missing
+        records = self.with_revisions(g.V([vertex_of(number) for number in missing]))
+        texts, *answers = self.server.wait(records, *others)
+        self.take(texts)
+        return answers
+
+    def load_ids(self, ids: Collection[str], *others: GraphTraversal) -> list[list[Any]]:
+        """Load the records of ids, in one journey with some other questions, whose answers are given."""
+        return self._load({number for id in ids if (number := number_of_id(id)) is not None}, *others)
+
+    def foresee_ids(self, ids: Collection[str]) -> None:
+        self.load_ids(ids)
+
+    def key_at(self, number: int) -> int | None:
+        """The key of the entity whose id begins with these bits, if one exists."""
+        self._load([number])
+        return self._by_number.get(number)
+
+    def keys_of(self, ids: Collection[str]) -> dict[str, int]:
+        self.load_ids(ids)
+        numbers = {id: number_of_id(id) for id in ids}
+        keys = {id: self._by_number.get(number) for id, number in numbers.items() if number is not None}
+        return {id: key for id, key in keys.items() if key is not None and self._records[key].id == id}
+
+    def urns(self, keys: Collection[int]) -> dict[int, str]:
+        missing = [key for key in keys if key not in self._urns]
+        found = {}
+        if missing:
+            (urns,) = self.server.wait(g.V([vertex_of_key(key) for key in missing]).values("urn"))
+            for urn in urns:
+                key = key_of_urn(urn)
+                found[key] = urn
+                self._urns.learn(key, urn)
+        return found | {key: self._urns[key] for key in keys if key not in found}
+
+    def _as_read(self, key: int) -> Entity:
+        return folded(self._records[key], self._revisions[key]) if self._revisions[key] else self._records[key]
+
+    def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
+        self._load({key >> KIND_BITS for key in keys})
+        return {key: self._records[key] if as_recorded else self._as_read(key) for key in keys}
+
+    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
+        self._load({key >> KIND_BITS for key in keys})
+        return {
+            key: [replace(revision, entity_id=self._records[key].id) for revision in self._revisions[key]]
+            for key in keys
+            if self._revisions.get(key)
+        }
+
+    # -- which of them match --
+
+    def foresee_matches(self, asked: Iterable[tuple[EntityFilter | None, Collection[int]]]) -> None:
+        unknown: dict[EntityFilter, set[int]] = {}
+        for where, keys in asked:
+            if where is not None and not asks_kinds_alone(where):
+                known = self._judged.get(where, {})
+                missing = {key for key in of_kinds(keys, where) if key not in known and key not in self._records}
+                if missing:
+                    unknown.setdefault(where, set()).update(missing)
+        everyone = set().union(*unknown.values())
+        if len(everyone) <= MOST_LOADED:
+            self._load({key >> KIND_BITS for key in everyone})
+            return
+        vertices = {where: g.V([vertex_of_key(key) for key in keys]) for where, keys in unknown.items()}
+        found = self.server.wait(*(self.judging(vertices[where], condition(where)) for where in unknown))
+        for (where, keys), answer in zip(unknown.items(), found, strict=True):
+            self.judge(where, keys, answer)
+
+    def judging(self, vertices: GraphTraversal, asked: Condition) -> GraphTraversal:
+        """Of entity vertices of the view those that match: their ids, or their records where only these tell."""
+        if asked.is_settled:
+            return (vertices if asked.exact is None else vertices.where(asked.exact)).id_()
+        exact, may = __.has_not("widened"), __.has("widened")
+        exact = exact if asked.exact is None else exact.where(asked.exact)
+        may = may if asked.may is None else may.where(asked.may)
+        return vertices.union(exact.id_(), self.with_revisions(may))
+
+    def judge(self, where: EntityFilter, keys: Collection[int], answer: Iterable[Any]) -> None:
+        """Note which of the keys match by what `judging` gave of their vertices."""
+        texts, numbers = [], set()
+        for each in answer:
+            if isinstance(each, str):
+                texts.append(each)
+            else:
+                numbers.add(number_of_vertex(each))
+        doubtful = set(self.take(texts))
+        self._asked |= {key >> KIND_BITS for key in doubtful}
+        judged = self._judged.setdefault(where, {})
+        judged.update((key, key >> KIND_BITS in numbers) for key in keys)
+        judged.update((key, matches_entity(self._as_read(key), where)) for key in doubtful)
+
+    def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
+        if where is None or where == EntityFilter() or not keys:
+            return keys
+        keys = of_kinds(keys, where)
+        if asks_kinds_alone(where):
+            return keys
+        self.foresee_matches([(where, keys)])
+        judged = self._judged.setdefault(where, {})
+        for key in keys:
+            if key not in judged:
+                judged[key] = matches_entity(self._as_read(key), where)
+        return [key for key in keys if judged[key]]
+
+    # -- associations --
+
+    def foresee_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None:
+        unknown = [key for key in associations if key not in self._by_key]
+        wanted = [key for key in associations if key not in self._content and key not in self._without_content]
+        asked = [self._among(unknown).values("line")] if unknown else []
+        if wanted:
+            asked.append(self.contents(self._among(wanted)))
+        answers = self._load({key >> KIND_BITS for key in keys}, *asked)
+        if unknown:
+            self._learn(answers[0])
+        if wanted:
+            self._take_contents(answers[-1])
+
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+        self.foresee_records((), keys)
+        return {key: association_of(self._by_key[key], self._content.get(key), self.view) for key in keys}
+
+    def standing(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Line]:
+        """The lines of those associations that stand."""
+        (texts,) = self.server.wait(self._among(keys).values("line"))
+        self._learn(texts)
+        return {key: self._by_key[key] for key in keys if key in self._by_key}
+
+    def _among(self, keys: Collection[AssociationKey]) -> GraphTraversal:
+        """The edges of some associations, and maybe of others between the same ends."""
+        sources = [vertex_of_key(key) for key in {key[0] for key in keys}]
+        destinations = [vertex_of_key(key) for key in {key[2] for key in keys}]
+        labels = [str(TYPES[code]) for code in sorted({key[1] for key in keys})]
+        edges = self.on_time(g.V(sources).out_e(*labels))
+        return edges.where(__.in_v().has_id(P.within(destinations)))
+
+    def contents(self, edges: GraphTraversal) -> GraphTraversal:
+        """The properties that edges hold, each beside its line."""
+        return edges.has("content").value_map("line", "content")
+
+    def _take_contents(self, found: Iterable[dict[str, str]]) -> None:
+        for each in found:
+            self._content[unpacked_line(each["line"]).key] = each["content"]
+
+    def _learn(self, texts: Iterable[str]) -> list[Line]:
+        lines = []
+        for text in texts:
+            line = unpacked_line(text)
+            if line.key not in self._by_key:
+                self._by_key[line.key] = line
+                if not line.has_content:
+                    self._without_content.add(line.key)
+                self._urns.learn(line.source, line.source_urn)
+                self._urns.learn(line.destination, line.destination_urn)
+            lines.append(self._by_key[line.key])
+        return lines
+
+
+def asks_kinds_alone(where: EntityFilter) -> bool:
+    """Whether a filter asks for nothing but kinds, so that keys tell."""
+    return where == EntityFilter(where.kind, where.lineage_type)
+
+
+def of_kinds(keys: Collection[int], where: EntityFilter) -> Collection[int]:
+    """The keys of the kinds that a filter asks for."""
+    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
+    return keys if codes is None else [key for key in keys if key & KIND_MASK in codes]

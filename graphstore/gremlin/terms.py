@@ -1,0 +1,124 @@
+"""What a filter may ask of an entity, as terms: texts in one set-valued property, so that the engine itself can decide.
+
+JanusGraph knows no property that the schema does not declare, and a lineage's properties are anybody's. A term says
+one thing about an entity: `S:` and a status, `G:` and a tag, or `P`, the property's key, `:`, the type of its value,
+and the value. The text of a value keeps the order of values under Java's comparison of strings, and a term holds
+letters, digits and `: ~` alone, so that any index takes it.
+
+Keys are UTF-8 in hexadecimal. The bytes of texts are two characters each, of which the first are g to v and the second
+0 to f: a part of a text begins nowhere but between two bytes, and never within a key.
+"""
+
+from hashlib import sha256
+from math import frexp
+from typing import Final
+
+from lineal.graphstore.batches import NewEntity, NewRevision
+from lineal.graphstore.kinds import EntityStatus, PropertyType
+from lineal.graphstore.values import Property, canonical_json
+
+MOST_BYTES: Final = 1024
+"""Of a longer text only the beginning is in its term, and a digest of the whole."""
+STATUS, TAG = "S:", "G:"
+CUT: Final = "~"
+"""The type of the term which says that a property's text is cut."""
+_FIRST: Final = "ghijklmnopqrstuv"
+_BYTES: Final = tuple(f"{_FIRST[byte >> 4]}{byte & 15:x}" for byte in range(256))
+_COMPLEMENT: Final = str.maketrans("0123456789abcdef", "fedcba9876543210")
+_EXPONENT_BIAS: Final = 1 << 23
+_TYPES: Final = {
+    PropertyType.STRING: "S",
+    PropertyType.INTEGER: "N",
+    PropertyType.FLOAT: "N",
+    PropertyType.BOOLEAN: "B",
+    PropertyType.TIMESTAMP: "T",
+    PropertyType.JSON: "J",
+}
+
+
+def text_of(text: str) -> str:
+    """A text, whole, in the order of code points."""
+    return "".join([_BYTES[byte] for byte in text.encode()])
+
+
+def number_of(number: int | float) -> str:
+    """A number, in the order of numbers: an integer and a float that are equal are alike, and no digit is lost.
+
+    Sign, exponent and fraction, in hexadecimal; below zero all turned round, and ended by a letter after all digits.
+    """
+    if number == 0:
+        return "5"
+    if isinstance(number, float):
+        fraction, exponent = frexp(abs(number))
+        mantissa, bits = int(fraction * 2**53), 53
+    else:
+        mantissa = abs(number)
+        exponent = bits = mantissa.bit_length()
+    digits = f"{mantissa << -bits % 4:x}".rstrip("0")
+    text = f"{exponent + _EXPONENT_BIAS:07x}{digits}"
+    return f"6{text}" if number > 0 else f"4{text.translate(_COMPLEMENT)}g"
+
+
+def of_key(key: str) -> str:
+    """How the terms of a property begin."""
+    return f"P{key.encode().hex().upper()}:"
+
+
+def of_type(key: str, type: PropertyType) -> str:
+    """How the terms of a property begin where its value is of the type; integers and floats begin alike."""
+    return of_key(key) + _TYPES[type]
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MOST_BYTES // 4:  # no character takes more than four bytes
+        return text_of(text)
+    raw = text.encode()
+    if len(raw) <= MOST_BYTES:
+        return text_of(text)
+    return "".join([_BYTES[byte] for byte in raw[:MOST_BYTES]]) + "~" + sha256(raw).hexdigest()
+
+
+def of_value(key: str, type: PropertyType, value: object) -> str:
+    """The term of a property; JSON as the value, or as its canonical text."""
+    begin = of_type(key, type)
+    if isinstance(value, bool) and type is PropertyType.BOOLEAN:
+        return f"{begin}{value:d}"
+    if type in (PropertyType.INTEGER, PropertyType.FLOAT, PropertyType.TIMESTAMP):
+        assert isinstance(value, int | float)
+        return begin + number_of(value)
+    assert isinstance(value, str)
+    return begin + _cut(value)
+
+
+def of_status(status: EntityStatus) -> str:
+    """The term of a status."""
+    return f"{STATUS}{status}"
+
+
+def of_tag(tag: str) -> str:
+    """The term of a tag."""
+    return TAG + text_of(tag)
+
+
+def of_property(property: Property) -> str:
+    """The term of a property."""
+    value = canonical_json(property.value) if property.type is PropertyType.JSON else property.value
+    return of_value(property.key, property.type, value)
+
+
+def of_part(part: NewEntity | NewRevision) -> set[str]:
+    """The terms of an entity as first recorded, or of what a revision sets."""
+    terms = {of_tag(tag) for tag in part.tags or ()}
+    if part.status is not None:
+        terms.add(of_status(part.status))
+    for property in part.properties:
+        term = of_property(property)
+        terms.add(term)
+        if "~" in term and property.type is PropertyType.STRING:
+            terms.add(of_key(property.key) + CUT)
+    return terms
+
+
+def is_cut(terms: set[str]) -> bool:
+    """Whether a text is cut, so that its order and its parts cannot be told from the terms."""
+    return any(term.endswith(CUT) for term in terms)
