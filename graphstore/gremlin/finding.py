@@ -1,7 +1,7 @@
 """Pages of entities, of property keys, and exports, from the graph."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ from gremlin_python.process.traversal import Order, P
 from gremlin_python.statics import long
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.codes import KIND_CODES, KIND_MASK, kind_codes
+from lineal.graphstore.codes import KIND_CODES, kind_codes
 from lineal.graphstore.filters import matches_entity
 from lineal.graphstore.gremlin.conditions import condition
-from lineal.graphstore.gremlin.keys import key_of_urn
+from lineal.graphstore.gremlin.keys import key_of_urn, number_of_id, vertex_of
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.kinds import LineageDirection
@@ -21,6 +21,7 @@ from lineal.graphstore.queries import EntityFilter, EntityOrder, Find, PropertyK
 from lineal.graphstore.records import Entity
 from lineal.graphstore.standing import as_new_association, as_new_entity, as_new_revision
 from lineal.graphstore.store import EntityPage
+from lineal.graphstore.urns import entity_id
 from lineal.graphstore.walking.crossings import Crossings
 from lineal.graphstore.walking.pages import in_order
 from lineal.graphstore.walking.reaching import kinds
@@ -28,26 +29,66 @@ from lineal.graphstore.walking.reaching import kinds
 PROPERTY_KEY: Final = "property_key"
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question as traversals, whose answers are its page: counts by kind, the first records, the doubtful records."""
-
-    question: Find
-    steps: tuple[GraphTraversal, ...]
+MOST_NAMED: Final = 2000
+"""Of entities that questions name so many or fewer are read and looked through here; of more, the engine finds them."""
 
 
 def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
-    """A page of the entities that match, for each question; all in one journey."""
-    asked = [_asked(reading, question) for question in questions]
-    answers = iter(reading.server.wait(*(steps for each in asked for steps in each.steps)))
-    return [_page(reading, each, [next(answers) for _ in each.steps]) for each in asked]
+    """A page of the entities that match, for each question; all in one journey, or two where many bear one name."""
+    if reading.sees_nothing:
+        return [EntityPage((), 0, {}, False)] * len(questions)
+    named = [_named(question.where) for question in questions]
+    numbers = {number for each in named if each is not None for number in each.numbers}
+    names = {name for each in named if each is not None for name in each.names}
+    starts = [g.V([vertex_of(number) for number in numbers])] if numbers else []
+    if names:
+        starts.append(g.V().has("name", P.within(sorted(names))).has_label("entity"))
+    candidates = [reading.with_revisions(reading.on_time(each).limit(MOST_NAMED + 1)) for each in starts]
+    searches = [
+        [] if each is not None else _search(reading, question) for each, question in zip(named, questions, strict=True)
+    ]
+    answers = reading.server.wait(*candidates, *(steps for search in searches for steps in search))
+    found = [reading.take(answers.pop(0)) for _ in candidates]
+    entities = reading.entities([key for keys in found for key in keys])
+    too_many = any(len(keys) > MOST_NAMED for keys in found)
+    pages = []
+    for each, question, search in zip(named, questions, searches, strict=True):
+        if each is None:
+            pages.append(_page(reading, question, [answers.pop(0) for _ in search]))
+        elif too_many:
+            pages.append(_page(reading, question, reading.server.wait(*_search(reading, question))))
+        else:
+            pages.append(_chosen(question, entities.values()))
+    return pages
 
 
-def _asked(reading: Reading, question: Find) -> _Asked:
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The entities that a filter names, by the numbers of their vertices or by their names."""
+
+    numbers: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def _named(where: EntityFilter) -> _Named | None:
+    """What a filter names, if it names anything; nothing else can match it."""
+    for asked in (where.urn, where.name):
+        if asked is None or asked.ignore_case or (asked.eq is None and asked.in_ is None):
+            continue
+        texts = (asked.eq,) if asked.eq is not None else asked.in_ or ()
+        if asked is where.name:
+            return _Named(names=texts)
+        numbers = [number_of_id(entity_id(text)) for text in texts]
+        return _Named(tuple(number for number in numbers if number is not None))
+    return None
+
+
+def _search(reading: Reading, question: Find) -> list[GraphTraversal]:
+    """A question as traversals: counts by kind, the first records, and the doubtful records, if there can be any."""
     where = question.where
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-    if reading.sees_nothing or codes == frozenset():
-        return _Asked(question, ())
+    if codes == frozenset():
+        return []
     told = condition(replace(where, kind=None, lineage_type=None))
     exact, may = told.exact, told.may
     if not told.is_settled:
@@ -64,22 +105,30 @@ def _asked(reading: Reading, question: Find) -> _Asked:
     steps = [matches(exact).group_count().by("kind"), reading.with_revisions(ordered.limit(question.first + 1))]
     if not told.is_settled:
         steps.append(reading.with_revisions(matches(may)))
-    return _Asked(question, tuple(steps))
+    return steps
 
 
-def _page(reading: Reading, asked: _Asked, answers: list[list[Any]]) -> EntityPage:
-    question = asked.question
+def _page(reading: Reading, question: Find, answers: list[list[Any]]) -> EntityPage:
+    """The page that a search's answers make."""
     if not answers:
         return EntityPage((), 0, {}, False)
     (counts,), texts, *doubtful = answers
-    counter: Counter[int] = Counter(counts)
-    entities = reading.entities(reading.take(texts))
-    for some in doubtful:
-        verified = reading.entities(reading.take(some))
-        matches = {key: each for key, each in verified.items() if matches_entity(each, question.where)}
-        counter.update(key & KIND_MASK for key in matches)
-        entities |= {key: each for key, each in matches.items() if _is_beyond(each, question)}
-    page = sorted(entities.values(), key=lambda entity: _place(entity.urn, entity.occurred_at, question))
+    first = reading.entities(reading.take(texts)).values()
+    others = [each for some in doubtful for each in reading.entities(reading.take(some)).values()]
+    return _chosen(question, others, first, Counter(counts))
+
+
+def _chosen(
+    question: Find,
+    candidates: Iterable[Entity],
+    first: Iterable[Entity] = (),
+    counts: Counter[int] | None = None,
+) -> EntityPage:
+    """The page of those candidates that match, and of the first that are known to, with counts of all of these."""
+    matches = [entity for entity in candidates if matches_entity(entity, question.where)]
+    counter = Counter(KIND_CODES[entity.kind] for entity in matches) + (counts or Counter())
+    page = [*first, *(entity for entity in matches if _is_beyond(entity, question))]
+    page.sort(key=lambda entity: _place(entity.urn, entity.occurred_at, question))
     return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), len(page) > question.first)
 
 

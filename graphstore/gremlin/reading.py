@@ -17,7 +17,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import P
 from gremlin_python.statics import long
 
-from lineal.graphstore.codes import KIND_MASK, SAME_AS, TYPE_CODES, TYPES, AssociationKey, kind_codes
+from lineal.graphstore.codes import KIND_BITS, KIND_MASK, SAME_AS, TYPE_CODES, TYPES, AssociationKey, kind_codes
 from lineal.graphstore.filters import matches_association
 from lineal.graphstore.gremlin.conditions import condition
 from lineal.graphstore.gremlin.heads import Moment
@@ -32,6 +32,8 @@ from lineal.graphstore.walking.crossings import Crossings
 
 MOST_LINES: Final = 500_000
 """Where a walk would fetch more associations at once, it goes level by level."""
+MOST_GUESSED: Final = 1000
+"""So many records of what walks of one hop reach are fetched beside their associations, if about as many are shown."""
 _DOWN, _UP = LineageDirection.DESCENDANTS, LineageDirection.ASCENDANTS
 _ALL_CODES: Final = range(KIND_MASK + 1)
 _SAME_AS: Final = str(AssociationType.SAME_AS)
@@ -93,7 +95,7 @@ class Reading(Loading):
 
     # -- walks, before they begin --
 
-    def foresee_walks(self, walks: Iterable[Walk]) -> None:
+    def foresee_walks(self, walks: Iterable[Walk], first: int = 0) -> None:
         if self.sees_nothing:
             return
         numbers: set[int] = set()
@@ -111,11 +113,18 @@ class Reading(Loading):
             asked.append(self.with_revisions(g.V([vertex_of(number) for number in missing])))
         for fetch, starts in fetches.items():
             asked += self._asked_by(fetch, [vertex_of(number) for number in starts])
+        guessed = min(first, MOST_GUESSED)
+        near = [(fetch, starts) for fetch, starts in fetches.items() if guessed and fetch.depth == 1]
+        for fetch, starts in near:
+            reached = self._reached(fetch, [vertex_of(number) for number in starts])
+            asked.append(self.with_revisions(reached.limit(guessed)))
         answers = iter(self.server.wait(*asked))
         if missing:
             self.take(next(answers))
         for fetch, starts in fetches.items():
             self._answered(fetch, starts, answers)
+        for _ in near:
+            self._asked |= {key >> KIND_BITS for key in self.take(next(answers))}
 
     def _asked_by(self, fetch: Fetch, starts: list[long]) -> list[GraphTraversal]:
         asked = [self._edges_of(self._expanded(fetch, starts), fetch.crossed).values("line").limit(MOST_LINES + 1)]
@@ -156,6 +165,8 @@ class Reading(Loading):
     def _reached(self, fetch: Fetch, starts: list[long]) -> GraphTraversal:
         """The vertices that a walk reaches, and maybe its starts."""
         hop, stops = self._hop(fetch), self._stops(fetch)
+        if fetch.depth == 1:
+            return g.V(starts).flat_map(hop).dedup()
         together = fetch.depth is not None and len(starts) > 1
         if stops is not None:
             # The starts are always expanded.

@@ -76,7 +76,8 @@ class WalkingStore(Store, Generic[R]):
         kept = {walk: self._walks.get(walk) for walk in walks}
         traced = {question.walk for question in questions if isinstance(question, Reach) and question.with_paths}
         finished = {walk for walk, walked in kept.items() if walked is not None and walked.source.finished}
-        reading.foresee_walks([walk for walk in walks if walk not in finished or walk in traced])
+        shown = sum(question.first for question in questions if isinstance(question, Reach))
+        reading.foresee_walks([walk for walk in walks if walk not in finished or walk in traced], shown)
         begun = {walk: kept[walk] or _begun(reading, walk) for walk in walks}
         there = {walk: walked for walk, walked in begun.items() if walked is not None}
         try:

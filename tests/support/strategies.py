@@ -31,9 +31,13 @@ KINDS = [EntityKind.DATASET, EntityKind.TRAINING_JOB, EntityKind.MODEL, EntityKi
 NAMES = ["a", "b", "c", "d", "e", "f", "é%", "A", "ß", "SS", "'_", "\U0001f600", "\ue000"]
 WORDS = ["train", "Train", "test", "x_y", "ß"]
 KEYS = ["k", "lr", "m.auc"]
+LONG = "ü" * 600
+"""Longer than what an engine may keep in an index."""
 times = st.integers(0, 5).map(lambda step: EPOCH + step)
 scalars: st.SearchStrategy[Any] = st.sampled_from(
     [0, 1, 1.0, 2, 2**53, 2.0**53, 2**53 + 1, -1, 0.5, "", "a", "ab", "A", "2020-09-13T12:26:40.000002Z", True, False]
+) | st.sampled_from(
+    [-(2**63), 2**63 - 1, -0.5, -1.5, 1e300, -5e-324, "\U0001f600", "\ue000", LONG, LONG + "a", LONG + "é"]
 )
 values: st.SearchStrategy[Any] = scalars | st.sampled_from([[], [1], [1.0], {"a": 1}, {"a": True}])
 
