@@ -33,9 +33,14 @@ def number_of_id(id: str) -> int | None:
 
 def key_of_urn(urn: str) -> int:
     """The key of an entity, from its urn, which names its kind."""
-    number = number_of_id(entity_id(urn))
+    return key_of(entity_id(urn), KIND_CODES[EntityKind(urn.split(":", 3)[2])])
+
+
+def key_of(id: str, code: int) -> int:
+    """The key of an entity, from its id and the code of its kind."""
+    number = number_of_id(id)
     assert number is not None
-    return number << KIND_BITS | KIND_CODES[EntityKind(urn.split(":", 3)[2])]
+    return number << KIND_BITS | code
 
 
 def vertex_of(number: int) -> long:

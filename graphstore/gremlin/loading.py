@@ -1,5 +1,6 @@
 """The records of one view, from the graph; with as few journeys as can be, and each but once."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
@@ -14,7 +15,7 @@ from lineal.graphstore.folding import folded
 from lineal.graphstore.gremlin.conditions import Condition, condition
 from lineal.graphstore.gremlin.heads import Moment
 from lineal.graphstore.gremlin.keys import key_of_urn, number_of_id, number_of_vertex, vertex_of, vertex_of_key
-from lineal.graphstore.gremlin.packing import Line, association_of, unpacked, unpacked_line
+from lineal.graphstore.gremlin.packing import Line, association_of, line_of, record_of, unpacked
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.records import Association, Entity, Revision, View
@@ -51,6 +52,8 @@ class Loading:
         self._asked: set[int] = set()
         self._judged: dict[EntityFilter, dict[int, bool]] = {}
         self._by_key: dict[AssociationKey, Line] = {}
+        self._out: defaultdict[int, list[Line]] = defaultdict(list)
+        self._in: defaultdict[int, list[Line]] = defaultdict(list)
         self._content: dict[AssociationKey, str] = {}
         self._without_content: set[AssociationKey] = set()
 
@@ -74,8 +77,8 @@ class Loading:
     def take(self, texts: Iterable[str]) -> list[int]:
         """Read records from texts; the keys of the entities among them."""
         keys = []
-        for text in texts:
-            key, record = unpacked(text, self.view)
+        for held in unpacked(texts):
+            key, record = record_of(held, self.view)
             if isinstance(record, Entity):
                 self._records[key] = record
                 self._by_number[key >> KIND_BITS] = key
@@ -93,8 +96,8 @@ class Loading:
         if not missing or self.sees_nothing:
             return self.server.wait(*others) if others else []
         self._asked |= missing
-        records = self.with_revisions(g.V([vertex_of(number) for number in missing]))
-        texts, *answers = self.server.wait(records, *others)
+        records = self.with_revisions(g.V([vertex_of(number) for number in missing])).fold()
+        (texts,), *answers = self.server.wait(records, *others)
         self.take(texts)
         return answers
 
@@ -235,19 +238,26 @@ class Loading:
 
     def _take_contents(self, found: Iterable[dict[str, str]]) -> None:
         for each in found:
-            self._content[unpacked_line(each["line"]).key] = each["content"]
+            (held,) = unpacked([each["line"]])
+            self._content[line_of(held).key] = each["content"]
 
     def _learn(self, texts: Iterable[str]) -> list[Line]:
+        """Note lines, by both their ends."""
         lines = []
-        for text in texts:
-            line = unpacked_line(text)
-            if line.key not in self._by_key:
-                self._by_key[line.key] = line
-                if not line.has_content:
-                    self._without_content.add(line.key)
-                self._urns.learn(line.source, line.source_urn)
-                self._urns.learn(line.destination, line.destination_urn)
-            lines.append(self._by_key[line.key])
+        for held in unpacked(texts):
+            line = line_of(held)
+            key = line.key
+            if key in self._by_key:
+                lines.append(self._by_key[key])
+                continue
+            self._by_key[key] = line
+            lines.append(line)
+            if not line.has_content:
+                self._without_content.add(key)
+            self._out[line.source].append(line)
+            self._in[line.destination].append(line)
+            self._urns.learn(line.source, line.source_urn)
+            self._urns.learn(line.destination, line.destination_urn)
         return lines
 
 

@@ -4,7 +4,8 @@ Of an entity, on its vertex, `record`; of a revision, on an edge from its entity
 on its edge, `line`, and its properties apart as `content`, which few reads want.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,7 +19,7 @@ from lineal.graphstore.content import (
     unpacked_source,
     unpacked_words,
 )
-from lineal.graphstore.gremlin.keys import key_of_urn
+from lineal.graphstore.gremlin.keys import key_of
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.records import Association, Entity, Revision, View
 from lineal.graphstore.urns import association_id, entity_id
@@ -53,9 +54,15 @@ def packed_line(key: AssociationKey, association: NewAssociation, kept: str, at:
     return packed([*key, *ends, association.occurred_at, at, by, kept, bool(association.properties)])
 
 
-def unpacked_line(text: str) -> Line:
+def unpacked(texts: Iterable[str]) -> list[list[Any]]:
+    """What texts hold, all read at once; each to be given to `record_of` or `line_of`."""
+    found: list[list[Any]] = orjson.loads(f"[{','.join(texts)}]")
+    return found
+
+
+def line_of(held: list[Any]) -> Line:
     """What `packed_line` made a text of."""
-    return Line(*orjson.loads(text))
+    return Line(*held)
 
 
 def association_of(line: Line, content: str | None, view: View) -> Association:
@@ -107,9 +114,9 @@ def _status(text: str | None) -> EntityStatus | None:
     return None if text is None else EntityStatus(text)
 
 
-def unpacked(text: str, view: View) -> tuple[int, Entity | Revision]:
+def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
     """The key of an entity, and the entity as first recorded or a revision of it; a revision's `entity_id` is ''."""
-    part, *fields = orjson.loads(text)
+    part, *fields = held
     if part == _REVISION:
         key, sequence, status, tags, description, properties, removed, superseded_by, *rest = fields
         occurred_at, rank, at, by, kept = rest
@@ -131,8 +138,9 @@ def unpacked(text: str, view: View) -> tuple[int, Entity | Revision]:
         )
     urn, account, code, name, version, type, description, status, uri, source, tags, properties, *rest = fields
     occurred_at, at, by, kept = rest
-    return key_of_urn(urn), Entity(
-        entity_id(urn),
+    id = entity_id(urn)
+    return key_of(id, code), Entity(
+        id,
         urn,
         account,
         KINDS[code],

@@ -9,20 +9,19 @@ What is asked of the engine is bounded in time by the stamps of the view, at eve
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
-from gremlin_python.process.traversal import P
 from gremlin_python.statics import long
 
-from lineal.graphstore.codes import KIND_BITS, KIND_MASK, SAME_AS, TYPE_CODES, TYPES, AssociationKey, kind_codes
+from lineal.graphstore.codes import KIND_BITS, SAME_AS, TYPE_CODES, TYPES, AssociationKey
 from lineal.graphstore.filters import matches_association
 from lineal.graphstore.gremlin.conditions import condition
 from lineal.graphstore.gremlin.heads import Moment
 from lineal.graphstore.gremlin.keys import number_of_id, vertex_of, vertex_of_key
-from lineal.graphstore.gremlin.loading import Loading, Urns, asks_kinds_alone
+from lineal.graphstore.gremlin.loading import MOST_LOADED, Loading, Urns, asks_kinds_alone, of_kinds
 from lineal.graphstore.gremlin.packing import Line, association_of
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.kinds import AssociationType, LineageDirection
@@ -30,12 +29,11 @@ from lineal.graphstore.queries import AssociationFilter, EntityFilter, Walk
 from lineal.graphstore.records import View
 from lineal.graphstore.walking.crossings import Crossings
 
-MOST_LINES: Final = 500_000
-"""Where a walk would fetch more associations at once, it goes level by level."""
+MOST_WALKED: Final = 200_000
+"""A walk that comes by more vertices than these is not fetched at once, but goes level by level."""
 MOST_GUESSED: Final = 1000
-"""So many records of what walks of one hop reach are fetched beside their associations, if about as many are shown."""
+"""So many records of the nearest that walks reach are fetched beside their associations, if as many are shown."""
 _DOWN, _UP = LineageDirection.DESCENDANTS, LineageDirection.ASCENDANTS
-_ALL_CODES: Final = range(KIND_MASK + 1)
 _SAME_AS: Final = str(AssociationType.SAME_AS)
 
 
@@ -67,18 +65,16 @@ class Fetch:
     stop_at: EntityFilter | None
 
     @property
-    def stop_codes(self) -> Collection[int]:
-        """The kinds at which the walk stops, told by the edges that lead there."""
-        if self.stop_at is None:
-            return ()
-        if self.stop_at == EntityFilter():
-            return _ALL_CODES
-        return (kind_codes(self.stop_at) or ()) if asks_kinds_alone(self.stop_at) else ()
-
-    @property
     def stop_matches(self) -> EntityFilter | None:
         """The filter that tells where the walk stops, if it is more than kinds."""
         return None if self.stop_at is None or asks_kinds_alone(self.stop_at) else self.stop_at
+
+
+class _Starts(NamedTuple):
+    """From where walks go, by the numbers of the vertices, and about how many of the nearest they reach are shown."""
+
+    numbers: set[int]
+    shown: int
 
 
 class Reading(Loading):
@@ -86,110 +82,107 @@ class Reading(Loading):
 
     def __init__(self, server: Server, view: View, moment: Moment, urns: Urns) -> None:
         super().__init__(server, view, moment, urns)
-        self._lines: dict[LineageDirection, defaultdict[int, dict[AssociationKey, Line]]] = {
-            _DOWN: defaultdict(dict),
-            _UP: defaultdict(dict),
-        }
+        self._lines = {_DOWN: self._out, _UP: self._in}
         self._fetched: defaultdict[Crossed, set[int]] = defaultdict(set)
         self._foreseen: set[Crossed] = set()
 
     # -- walks, before they begin --
 
-    def foresee_walks(self, walks: Iterable[Walk], first: int = 0) -> None:
+    def foresee_walks(self, walks: Iterable[tuple[Walk, int | None]]) -> None:
         if self.sees_nothing:
             return
         numbers: set[int] = set()
-        fetches: dict[Fetch, set[int]] = {}
-        for walk in walks:
+        fetches: dict[Fetch, _Starts] = {}
+        for walk, shown in walks:
             starts = {number for id in (*walk.starts, *walk.excluding) if (number := number_of_id(id)) is not None}
             numbers |= starts
-            for fetch in _fetches(walk):
-                fetches.setdefault(fetch, set()).update(starts)
-        fetches = {fetch: starts for fetch, starts in fetches.items() if starts}
-        missing = numbers - self._asked
-        self._asked |= missing
-        asked: list[GraphTraversal] = []
+            if shown is None:
+                # Of one hop all may be looked through.
+                shown = MOST_LOADED if walk.depth == 1 else 0
+            for fetch in _fetches(walk) if starts else ():
+                given = fetches.setdefault(fetch, _Starts(set(), 0))
+                fetches[fetch] = _Starts(given.numbers | starts, min(given.shown + shown, MOST_GUESSED))
+        asked = [self._asked_by(fetch, starts) for fetch, starts in fetches.items()]
+        read = {number for starts in fetches.values() if starts.shown for number in starts.numbers}
+        missing = numbers - self._asked - read
         if missing:
-            asked.append(self.with_revisions(g.V([vertex_of(number) for number in missing])))
-        for fetch, starts in fetches.items():
-            asked += self._asked_by(fetch, [vertex_of(number) for number in starts])
-        guessed = min(first, MOST_GUESSED)
-        near = [(fetch, starts) for fetch, starts in fetches.items() if guessed and fetch.depth == 1]
-        for fetch, starts in near:
-            reached = self._reached(fetch, [vertex_of(number) for number in starts])
-            asked.append(self.with_revisions(reached.limit(guessed)))
-        answers = iter(self.server.wait(*asked))
+            asked.append(self.with_revisions(g.V([vertex_of(number) for number in missing])).fold())
+        answers = self.server.wait(*asked)
         if missing:
-            self.take(next(answers))
-        for fetch, starts in fetches.items():
-            self._answered(fetch, starts, answers)
-        for _ in near:
-            self._asked |= {key >> KIND_BITS for key in self.take(next(answers))}
+            self.take(answers.pop()[0])
+        received = {fetch: self._received(fetch, answer) for fetch, answer in zip(fetches, answers, strict=True)}
+        self._asked |= numbers
+        for fetch, (texts, stopped) in received.items():
+            self._answered(fetch, fetches[fetch], texts, stopped)
 
-    def _asked_by(self, fetch: Fetch, starts: list[long]) -> list[GraphTraversal]:
-        asked = [self._edges_of(self._expanded(fetch, starts), fetch.crossed).values("line").limit(MOST_LINES + 1)]
-        if fetch.with_content:
-            asked.append(self.contents(self._edges_of(self._expanded(fetch, starts), fetch.crossed)))
-        if fetch.stop_matches is not None:
-            asked.append(self.judging(self._reached(fetch, starts), condition(fetch.stop_matches)))
-        return asked
+    def _asked_by(self, fetch: Fetch, starts: "_Starts") -> GraphTraversal:
+        """All of a walk in one traversal: what is asked of the vertices it comes by, then the lines, then the contents.
 
-    def _answered(self, fetch: Fetch, starts: Collection[int], answers: Iterator[list[Any]]) -> None:
-        texts = next(answers)
-        if fetch.with_content:
-            self._take_contents(next(answers))
-        stopped = next(answers) if fetch.stop_matches is not None else []
-        if len(texts) > MOST_LINES:
-            return
-        lines = self._learn(texts)
-        self._note(lines)
-        if fetch.stop_matches is not None:
-            self.judge(fetch.stop_matches, _far_ends(lines, fetch.crossed.ways), stopped)
-        self._foreseen.add(fetch.crossed)
-        self._know(fetch, [key for number in starts if (key := self._by_number.get(number)) is not None])
-
-    def _expanded(self, fetch: Fetch, starts: list[long]) -> GraphTraversal:
-        """The vertices from which a walk goes on: its starts, and what it reaches but does not stop at."""
-        further = None if fetch.depth is None else fetch.depth - 1
-        if further == 0:
-            return g.V(starts)
-        hop = self._hop(fetch)
+        It notes the edges as it crosses them, and so need not read them again.
+        """
+        vertices = [vertex_of(number) for number in starts.numbers]
         stops = self._stops(fetch)
-        if stops is not None:
-            hop = hop.where(__.not_(stops))
-        if further is not None and len(starts) > 1:
-            return _together(starts, hop).emit().times(further + 1)
-        steps = g.V(starts).emit().repeat(hop.barrier().dedup())
-        return steps if further is None else steps.times(further)
-
-    def _reached(self, fetch: Fetch, starts: list[long]) -> GraphTraversal:
-        """The vertices that a walk reaches, and maybe its starts."""
-        hop, stops = self._hop(fetch), self._stops(fetch)
-        if fetch.depth == 1:
-            return g.V(starts).flat_map(hop).dedup()
-        together = fetch.depth is not None and len(starts) > 1
+        hop = self._noting_hop(fetch)
+        together = fetch.depth is not None and len(vertices) > 1
         if stops is not None:
             # The starts are always expanded.
             hop = __.filter_(__.or_(__.loops().is_(1 if together else 0), __.not_(stops))).flat_map(hop)
-        if together:
-            assert fetch.depth is not None
-            return _together(starts, hop).emit().times(fetch.depth + 1)
-        steps = g.V(starts).repeat(hop.barrier().dedup()).emit()
-        return steps if fetch.depth is None else steps.times(fetch.depth)
+        steps = _together(vertices, hop).emit() if together else g.V(vertices).emit().repeat(hop.barrier().dedup())
+        if fetch.depth is not None:
+            steps = steps.times(fetch.depth + together)
+        noted = [__.cap("lines"), __.cap("contents")] if fetch.with_content else [__.cap("lines")]
+        come_by = steps.limit(MOST_WALKED + len(vertices))
+        return self._asked_of(come_by, fetch, starts).fold().union(__.identity(), *noted)
+
+    def _asked_of(self, vertices: GraphTraversal, fetch: Fetch, starts: "_Starts") -> GraphTraversal:
+        """Of what a walk comes by, the starts first, then the nearest: records of a page, and where it stops."""
+        asked = []
+        if starts.shown:
+            asked.append(self.with_revisions(__.limit(starts.shown + len(starts.numbers))))
+        if fetch.stop_matches is not None:
+            asked.append(self.judging(__.identity(), condition(fetch.stop_matches)))
+        return vertices.union(*asked) if asked else vertices.count()
+
+    def _noting_hop(self, fetch: Fetch) -> GraphTraversal:
+        hops = []
+        for way, labels in self._legs(fetch.crossed):
+            edges = self._edges(way, labels).aggregate("lines").by("line")
+            if fetch.with_content:
+                edges = edges.side_effect(self.contents(__.identity()).aggregate("contents"))
+            hops.append(edges.in_v() if way is _DOWN else edges.out_v())
+        return hops[0] if len(hops) == 1 else __.union(*hops)
 
     def _stops(self, fetch: Fetch) -> GraphTraversal | None:
         """What surely holds of a vertex that the walk stops at, if anything does."""
-        if fetch.stop_matches is None:
+        if fetch.stop_at is None:
             return None
-        asked = condition(fetch.stop_matches)
+        asked = condition(fetch.stop_at)
         if asked.is_settled:
-            return asked.exact
+            return __.identity() if asked.exact is None else asked.exact
         return __.has_not("widened") if asked.exact is None else __.has_not("widened").where(asked.exact)
+
+    def _received(self, fetch: Fetch, answer: list[Any]) -> tuple[list[str], list[Any]]:
+        """Read the records among what came; the lines, and what tells where the walk stops."""
+        of_vertices, lines, *contents = answer
+        self._asked |= {key >> KIND_BITS for key in self.take(each for each in of_vertices if isinstance(each, str))}
+        for found in contents:
+            self._take_contents(found)
+        return lines, of_vertices if fetch.stop_matches is not None else []
+
+    def _answered(self, fetch: Fetch, starts: "_Starts", texts: list[str], stopped: list[Any]) -> None:
+        lines = self._learn(texts)
+        reached = _far_ends(lines, fetch.crossed.ways)
+        if len(reached) >= MOST_WALKED:
+            return
+        if fetch.stop_matches is not None:
+            self.judge(fetch.stop_matches, reached, stopped)
+        self._foreseen.add(fetch.crossed)
+        self._know(fetch, [key for number in starts.numbers if (key := self._by_number.get(number)) is not None])
 
     def _know(self, fetch: Fetch, starts: list[int]) -> None:
         """Of the keys that the walk would expand, the lines noted are all there are."""
         crossed, judged = fetch.crossed, self._judged.get(fetch.stop_matches or EntityFilter(), {})
-        stop_codes = frozenset(fetch.stop_codes)
+        stops = fetch.stop_at if fetch.stop_at is not None and fetch.stop_matches is None else None
         fetched = self._fetched[crossed]
         frontier, level = set(starts), 0
         expanded: set[int] = set()
@@ -199,7 +192,8 @@ class Reading(Loading):
             if level == fetch.depth:
                 break
             found = {far for key in frontier for far, _ in self._from(key, crossed)} - expanded
-            frontier = {key for key in found if key & KIND_MASK not in stop_codes and not judged.get(key, False)}
+            stopped = set(of_kinds(found, stops)) if stops is not None else set()
+            frontier = {key for key in found - stopped if not judged.get(key, False)}
         fetched |= expanded
 
     # -- edges --
@@ -224,34 +218,18 @@ class Reading(Loading):
             return self.on_time(vertices.out_e(*labels) if way is _DOWN else vertices.in_e(*labels))
         return vertices.union(*(self._edges(way, labels) for way, labels in legs))
 
-    def _hop(self, fetch: Fetch) -> GraphTraversal:
-        hops = []
-        for way, labels in self._legs(fetch.crossed):
-            edges = self._edges(way, labels)
-            if fetch.stop_codes and fetch.stop_matches is None:
-                edges = edges.has(
-                    "destination_kind" if way is _DOWN else "source_kind", P.without(sorted(fetch.stop_codes))
-                )
-            hops.append(edges.in_v() if way is _DOWN else edges.out_v())
-        return hops[0] if len(hops) == 1 else __.union(*hops)
-
     # -- crossing, in memory --
-
-    def _note(self, lines: Iterable[Line]) -> None:
-        for line in lines:
-            for way, near in ((_DOWN, line.source), (_UP, line.destination)):
-                self._lines[way][near][line.key] = line
 
     def _from(self, key: int, crossed: Crossed) -> Iterable[tuple[int, Line]]:
         """What is crossed from a key: the far keys and the lines."""
         types = crossed.types
         for way in crossed.ways:
-            for line in self._lines[way].get(key, {}).values():
+            for line in self._lines[way].get(key, ()):
                 if types is None or line.type in types:
                     yield (line.destination if way is _DOWN else line.source), line
         if len(crossed.ways) == 1 and (types is None or SAME_AS in types):
             back = _UP if crossed.ways[0] is _DOWN else _DOWN
-            for line in self._lines[back].get(key, {}).values():
+            for line in self._lines[back].get(key, ()):
                 if line.type == SAME_AS:
                     yield (line.source if back is _UP else line.destination), line
 
@@ -264,12 +242,12 @@ class Reading(Loading):
             if missing and not self.sees_nothing and crossed.labels:
                 wanted[crossed] |= missing
         edges = [
-            self._edges_of(g.V([vertex_of_key(key) for key in keys]), crossed).values("line")
+            self._edges_of(g.V([vertex_of_key(key) for key in keys]), crossed).values("line").fold()
             for crossed, keys in wanted.items()
         ]
-        for (crossed, keys), texts in zip(wanted.items(), self.server.wait(*edges), strict=True):
+        for (crossed, keys), (texts,) in zip(wanted.items(), self.server.wait(*edges), strict=True):
             self._fetched[crossed] |= keys
-            self._note(self._learn(texts))
+            self._learn(texts)
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int]) -> set[int]:
         return {-far if key[1] == SAME_AS else far for _, far, key in self.crossed(crossings, frontier)}

@@ -11,14 +11,14 @@ from gremlin_python.statics import long
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity
-from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey
+from lineal.graphstore.codes import KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey
 from lineal.graphstore.content import packed_properties
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.gremlin import terms
 from lineal.graphstore.gremlin.conditions import FOLDED
 from lineal.graphstore.gremlin.finding import PROPERTY_KEY
 from lineal.graphstore.gremlin.heads import Heads, Moment
-from lineal.graphstore.gremlin.keys import number_of_id, vertex_of_key, vertex_of_note
+from lineal.graphstore.gremlin.keys import key_of, number_of_id, vertex_of_key, vertex_of_note
 from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.packing import packed_entity, packed_line, packed_revision
 from lineal.graphstore.gremlin.reading import Reading
@@ -76,9 +76,7 @@ class Standing:
         return as_new_association(self._reading.associations([key])[key])
 
     def new_key(self, id: str, kind: EntityKind) -> int:
-        number = number_of_id(id)
-        assert number is not None
-        return number << KIND_BITS | KIND_CODES[kind]
+        return key_of(id, KIND_CODES[kind])
 
 
 class Recording:

@@ -79,8 +79,11 @@ class Reading(Records, Protocol):
     def foresee_ids(self, ids: Collection[str]) -> None:
         """The records of ids are going to be asked for."""
 
-    def foresee_walks(self, walks: Iterable[Walk], first: int = 0) -> None:
-        """Walks are going to begin, or paths to be traced in them; about so many of what they reach is shown."""
+    def foresee_walks(self, walks: Iterable[tuple[Walk, int | None]]) -> None:
+        """Walks are going to begin, or paths to be traced in them.
+
+        Each with how many of the nearest it reaches will be shown; None: it is not known which.
+        """
 
     def foresee_crossings(self, asked: Iterable[tuple[Crossings, Collection[int]]]) -> None:
         """Crossings from keys are going to be asked for."""
@@ -96,7 +99,7 @@ class Near:
     """What an engine foresees for which every read is near: nothing."""
 
     def foresee_ids(self, ids: Collection[str]) -> None: ...
-    def foresee_walks(self, walks: Iterable[Walk], first: int = 0) -> None: ...
+    def foresee_walks(self, walks: Iterable[tuple[Walk, int | None]]) -> None: ...
     def foresee_crossings(self, asked: Iterable[tuple[Crossings, Collection[int]]]) -> None: ...
     def foresee_matches(self, asked: Iterable[tuple[EntityFilter | None, Collection[int]]]) -> None: ...
     def foresee_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None: ...

@@ -25,7 +25,7 @@ def associations_pages(reading: Reading, questions: Sequence[AssociationsOf]) ->
     """A page of the associations of one entity, for each question."""
     directions = [_either_way(question.direction) for question in questions]
     reading.foresee_walks(
-        Walk(question.view, (question.entity,), direction, depth=1, via=question.via)
+        (Walk(question.view, (question.entity,), direction, depth=1, via=question.via), 0)
         for question, direction in zip(questions, directions, strict=True)
     )
     lists = []

@@ -76,8 +76,9 @@ class WalkingStore(Store, Generic[R]):
         kept = {walk: self._walks.get(walk) for walk in walks}
         traced = {question.walk for question in questions if isinstance(question, Reach) and question.with_paths}
         finished = {walk for walk, walked in kept.items() if walked is not None and walked.source.finished}
-        shown = sum(question.first for question in questions if isinstance(question, Reach))
-        reading.foresee_walks([walk for walk in walks if walk not in finished or walk in traced], shown)
+        shown = {question.walk: _shown(question) for question in questions}
+        begins = [walk for walk in walks if walk not in finished or walk in traced]
+        reading.foresee_walks([(walk, 0 if walk in finished else shown[walk]) for walk in begins])
         begun = {walk: kept[walk] or _begun(reading, walk) for walk in walks}
         there = {walk: walked for walk, walked in begun.items() if walked is not None}
         try:
@@ -115,6 +116,13 @@ class WalkingStore(Store, Generic[R]):
 
     async def _read_view(self, view: View, read: Callable[[R], Result]) -> Result:
         return await self._read(lambda reading_of: read(reading_of(view)))
+
+
+def _shown(question: Reach | ReachAssociations) -> int | None:
+    """How many of the nearest that a walk reaches are shown; None if it is not the nearest."""
+    if isinstance(question, ReachAssociations):
+        return 0
+    return question.first if question.where is None and question.after is None else None
 
 
 def _view(question: Find | AssociationsOf | HistoryOf | Reach | ReachAssociations) -> View:

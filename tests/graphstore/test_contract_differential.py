@@ -108,7 +108,7 @@ def bounded(data: st.DataObject) -> Iterator[None]:
 
 _BOUNDS: Final = (
     (loading, "MOST_LOADED"),
-    (reading, "MOST_LINES"),
+    (reading, "MOST_WALKED"),
     (reading, "MOST_GUESSED"),
     (finding, "MOST_NAMED"),
 )
