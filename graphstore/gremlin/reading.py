@@ -11,6 +11,7 @@ What is asked of the engine is bounded in time by the stamps of the view, at eve
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -31,6 +32,8 @@ from lineal.graphstore.walking.crossings import Crossings
 
 MOST_WALKED: Final = 200_000
 """A walk that comes by more vertices than these is not fetched at once, but goes level by level."""
+MOST_SECONDS: Final = 10.0
+"""A walk that takes longer to fetch at once goes level by level, too: between levels its deadline is looked at."""
 MOST_GUESSED: Final = 1000
 """So many records of the nearest that walks reach are fetched beside their associations, if as many are shown."""
 _DOWN, _UP = LineageDirection.DESCENDANTS, LineageDirection.ASCENDANTS
@@ -107,12 +110,15 @@ class Reading(Loading):
         missing = numbers - self._asked - read
         if missing:
             asked.append(self.with_revisions(g.V([vertex_of(number) for number in missing])).fold())
+        began = monotonic()
         answers = self.server.wait(*asked)
+        # What took shorter here was not cut there.
+        is_whole = monotonic() - began < MOST_SECONDS
         if missing:
             self.take(answers.pop()[0])
         received = {fetch: self._received(fetch, answer) for fetch, answer in zip(fetches, answers, strict=True)}
-        self._asked |= numbers
-        for fetch, (texts, stopped) in received.items():
+        self._asked |= numbers if is_whole else missing
+        for fetch, (texts, stopped) in received.items() if is_whole else ():
             self._answered(fetch, fetches[fetch], texts, stopped)
 
     def _asked_by(self, fetch: Fetch, starts: "_Starts") -> GraphTraversal:
@@ -131,7 +137,7 @@ class Reading(Loading):
         if fetch.depth is not None:
             steps = steps.times(fetch.depth + together)
         noted = [__.cap("lines"), __.cap("contents")] if fetch.with_content else [__.cap("lines")]
-        come_by = steps.limit(MOST_WALKED + len(vertices))
+        come_by = steps.limit(MOST_WALKED + len(vertices)).time_limit(int(MOST_SECONDS * 1000))
         return self._asked_of(come_by, fetch, starts).fold().union(__.identity(), *noted)
 
     def _asked_of(self, vertices: GraphTraversal, fetch: Fetch, starts: "_Starts") -> GraphTraversal:

@@ -110,6 +110,7 @@ _BOUNDS: Final = (
     (loading, "MOST_LOADED"),
     (reading, "MOST_WALKED"),
     (reading, "MOST_GUESSED"),
+    (reading, "MOST_SECONDS"),
     (finding, "MOST_NAMED"),
 )
 
