@@ -8,11 +8,18 @@ from typing import Any, Final
 from gremlin_python.process.anonymous_traversal import traversal
 from gremlin_python.process.graph_traversal import GraphTraversal, GraphTraversalSource
 
-from lineal.graphstore.gremlin.transport import ServerRefused, Transport, bytecode_message, results, script_message
+from lineal.graphstore.gremlin.messages import ServerRefused, bytecode_message, results, script_message
+from lineal.graphstore.gremlin.transport import Transport
 
 REQUEST_SECONDS: Final = 60.0
 _TRIES: Final = 5
 _PAUSE_SECONDS: Final = 0.05
+_LAST_TRY_SECONDS: Final = 5.0
+"""After how long nothing is tried again: what took so long was not lost to another transaction."""
+_FAILED: Final = (500, 596)
+_FOR_EVER: Final = ("IllegalArgumentException", "ClassCastException", "UnsupportedOperationException")
+"""What Java says of a request that is wrong in itself."""
+_LARGE_BYTES: Final = 64 * 1024
 
 g: Final[GraphTraversalSource] = traversal().with_(None)
 """Where traversals begin; only their bytecode is sent."""
@@ -28,14 +35,21 @@ class Server:
 
     async def ask(self, steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         """What a traversal gives, as a list of plain values."""
-        given = self.seconds if seconds is None else seconds
-        deadline = time.monotonic() + given
+        frames = await self._frames(steps, seconds)
+        if sum(map(len, frames)) > _LARGE_BYTES:
+            return await asyncio.to_thread(results, frames)  # the event loop has others to answer meanwhile
+        return results(frames)
+
+    async def _frames(self, steps: GraphTraversal, seconds: float | None = None) -> list[bytes]:
+        began = time.monotonic()
+        deadline = began + (self.seconds if seconds is None else seconds)
         for attempt in range(_TRIES):
             id, message = bytecode_message(steps.bytecode, self.transport.address.source)
             try:
-                return results(await self.transport.ask(id, message, max(deadline - time.monotonic(), 0.001)))
+                return await self.transport.ask(id, message, max(deadline - time.monotonic(), 0.001))
             except ServerRefused as error:
-                if error.code != 500 or attempt == _TRIES - 1 or time.monotonic() > deadline:
+                is_late = time.monotonic() > min(deadline, began + _LAST_TRY_SECONDS)
+                if not _may_pass(error) or is_late or attempt == _TRIES - 1:
                     raise
                 await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
         raise AssertionError("the last try returns or raises")
@@ -44,12 +58,12 @@ class Server:
         """What several traversals give, asked at once. For worker threads."""
         if not steps:
             return []
-        return asyncio.run_coroutine_threadsafe(self._all(steps), self._loop).result()
+        return list(map(results, asyncio.run_coroutine_threadsafe(self._all(steps), self._loop).result()))
 
-    async def _all(self, steps: Sequence[GraphTraversal]) -> list[list[Any]]:
+    async def _all(self, steps: Sequence[GraphTraversal]) -> list[list[bytes]]:
         if len(steps) == 1:
-            return [await self.ask(steps[0])]
-        tasks = [asyncio.ensure_future(self.ask(each)) for each in steps]
+            return [await self._frames(steps[0])]
+        tasks = [asyncio.ensure_future(self._frames(each)) for each in steps]
         try:
             return await asyncio.gather(*tasks)
         except BaseException:
@@ -62,3 +76,9 @@ class Server:
         """What a Groovy script gives. For the schema alone: a script can do anything on the server."""
         id, message = script_message(text, {}, self.transport.address.source)
         return results(await self.transport.ask(id, message, seconds))
+
+
+def _may_pass(error: ServerRefused) -> bool:
+    """Whether the same request may do better. Losing to another who made the same vertex looks like a wrong request."""
+    kind = error.kinds[0].rpartition(".")[2] if error.kinds else ""
+    return error.code in _FAILED and (kind not in _FOR_EVER or "already exists" in error.message)

@@ -9,10 +9,12 @@ from gremlin_python.process.traversal import Merge, T
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 from lineal.graphstore.gremlin.heads import ROOT
+from lineal.graphstore.gremlin.messages import ServerRefused
 from lineal.graphstore.gremlin.server import Server, g
-from lineal.graphstore.gremlin.transport import ServerRefused
+from lineal.graphstore.gremlin.transport import AccessRefused
 
 VERSION: Final = 2
+_WRONG_REQUEST: Final = 499
 _TRIES: Final = 6
 _TINKERGRAPH: Final = """
 graph = g.getGraph()
@@ -37,11 +39,23 @@ async def set_up(server: Server) -> None:
                 + ("use the newer Lineal" if found > VERSION else "export it with the older one, and ingest it again")
             )
         await _make(server)
+    except AccessRefused as error:
+        raise StoreUnusable(str(error)) from error
     except ServerRefused as error:
-        raise StoreUnusable(
-            f"the graph server refused to be set up ({error}): a JanusGraph must be configured with "
-            "graph.set-vertex-id=true before its first start, and allow Groovy scripts; see the guide on engines"
-        ) from error
+        raise StoreUnusable(_advice(error, server)) from error
+
+
+def _advice(error: ServerRefused, server: Server) -> str:
+    if error.code == _WRONG_REQUEST:
+        return (
+            f"the graph server has no traversal source {server.transport.address.source!r} ({error.message[:200]}): "
+            "name another in --store, as gremlin://host:8182/source; if it is the right one, see the server's log for "
+            "why its graph could not be opened"
+        )
+    return (
+        f"the graph server refused to be set up ({error}): a JanusGraph must be configured with "
+        "graph.set-vertex-id=true before its first start, and allow Groovy scripts; see the guide on engines"
+    )
 
 
 async def _version(server: Server) -> int | None:

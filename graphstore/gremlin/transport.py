@@ -1,52 +1,43 @@
-"""Requests to a graph server over websockets: gremlinpython's messages, on an asyncio transport of our own.
+"""Requests to graph servers, over a few connections that many callers share.
 
-Requests of many callers share a few connections and are told apart by their ids, so an answer that comes late is
-dropped and never taken for another's. Every request has a deadline that covers connecting, and a connection that let
-one pass takes no new ones. A broken connection is replaced by the next request that needs one; nothing is sent twice.
+Requests are told apart by their ids, so an answer that comes late is dropped and never taken for another's. Every
+request has a deadline that covers connecting. A broken connection is replaced by the next request that needs one;
+nothing is sent twice.
+
+Of several hosts one is used, until it fails: then all go to the next. The clocks of two JanusGraph servers differ, and
+on Cassandra the later of two writes of a property is the one with the later clock.
 """
 
 import asyncio
-import base64
 import ssl
-import struct
 import uuid
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
-from gremlin_python.driver.request import RequestMessage
-from gremlin_python.driver.serializer import GraphBinarySerializersV1
-from gremlin_python.process.traversal import Bytecode
+from gremlin_python.process.anonymous_traversal import traversal
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
+from lineal.graphstore.gremlin.connection import PING_SECONDS, Connection, NotSent, Socket, access_problem, plain_secret
+from lineal.graphstore.gremlin.messages import ServerRefused, bytecode_message
 
-CONNECT_SECONDS: Final = 5.0
-HEARTBEAT_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 4.0
+WHILE_DOWN_SECONDS: Final = 0.5
+"""How long a request waits for a connection to a server that has just been found not to answer."""
 CONNECTIONS: Final = 4
 MOST_IN_FLIGHT: Final = 64
 MOST_FRAME_BYTES: Final = 256 * 1024 * 1024
-_BATCH: Final = 256
-"""How many results the server puts into one frame."""
+_SENDS: Final = 3
+_CLOSED: Final = "the store is closed: the server is shutting down"
+_NOTHING: Final = traversal().with_(None).inject(0)
 _PORT: Final = 8182
-_SASL: Final = 407
-_OK: Final = (200, 204)
-_MORE: Final = 206
-_HEADER: Final = struct.Struct(">bbQQi")
-"""Of an answer: version, whether there is a request id, the request id, the status code."""
-
-_serializer = GraphBinarySerializersV1()
 
 
-class ServerRefused(Unavailable):
-    """The server answered a request with an error. Its transaction, if there was one, is rolled back."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"the graph server answered {code}: {message[:500]}")
-        self.code, self.message = code, message
+class AccessRefused(Unavailable):
+    """The server does not trust this process, or this process not the server: no trying again helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +49,11 @@ class Address:
     tls: bool = False
     user: str = ""
     password: str = field(default="", repr=False)
+    ca: str = ""
+    """The file of the certificates to trust instead of the system's."""
 
     @classmethod
-    def parsed(cls, url: str, user: str = "", password: str = "") -> "Address":
+    def parsed(cls, url: str, user: str = "", password: str = "", ca: str = "") -> "Address":
         """The address a URL names. Raises StoreUnusable, which says what to give."""
         parts = urlsplit(url)
         wrong = StoreUnusable(f"{url!r} names no graph server: give gremlin://host:8182, several as a:8182,b:8182")
@@ -75,128 +68,24 @@ class Address:
                 raise wrong from error
         if not all(host for host, _ in hosts):
             raise wrong
-        return cls(tuple(hosts), unquote(parts.path.strip("/")) or "g", parts.scheme == "gremlins", user, password)
+        tls = parts.scheme == "gremlins"
+        if ca and not tls:
+            raise StoreUnusable(f"store_ca is set, and {url!r} is without TLS: give gremlins://, or unset store_ca")
+        return cls(tuple(hosts), unquote(parts.path.strip("/")) or "g", tls, user, password, ca)
+
+    def trust(self) -> ssl.SSLContext | bool:
+        """What certificates are checked by, if any. Raises StoreUnusable."""
+        if not self.tls:
+            return True
+        try:
+            return ssl.create_default_context(cafile=self.ca or None)
+        except OSError as error:
+            raise StoreUnusable(
+                f"store_ca is {self.ca!r}, which cannot be read ({error}): name a file of certificates in PEM form"
+            ) from error
 
     def __str__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self.hosts)
-
-
-def bytecode_message(bytecode: Bytecode, source: str) -> tuple[uuid.UUID, bytes]:
-    """A traversal as a request: its id and its bytes."""
-    arguments = {"gremlin": bytecode, "aliases": {"g": source}, "batchSize": _BATCH}
-    return _message(RequestMessage("traversal", "bytecode", arguments))
-
-
-def script_message(script: str, bindings: dict[str, Any], source: str) -> tuple[uuid.UUID, bytes]:
-    """A Groovy script as a request: its id and its bytes. For the schema alone."""
-    arguments = {"gremlin": script, "bindings": bindings, "language": "gremlin-groovy", "aliases": {"g": source}}
-    return _message(RequestMessage("", "eval", arguments))
-
-
-def _message(request: RequestMessage) -> tuple[uuid.UUID, bytes]:
-    id = uuid.uuid4()
-    return id, bytes(_serializer.serialize_message(id, request))
-
-
-def results(frames: Sequence[bytes]) -> list[Any]:
-    """What the frames of an answer hold: of a traversal its results, each as often as it came."""
-    found: list[Any] = []
-    try:
-        for frame in frames:
-            for each in _serializer.deserialize_message(frame)["result"]["data"] or ():
-                if hasattr(each, "bulk"):
-                    found.extend([each.object] * each.bulk)
-                else:
-                    found.append(each)
-    except Exception as error:  # whatever a damaged frame makes the reader raise
-        raise Unavailable(f"the graph server's answer cannot be read ({error!r})") from error
-    return found
-
-
-class _NotSent(Exception):
-    """The connection was broken before anything of the request was sent."""
-
-
-class _Connection:
-    """One websocket, and the requests that wait for their answers on it."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, address: Address) -> None:
-        self._socket, self._address = socket, address
-        self._waiting: dict[uuid.UUID, tuple[list[bytes], asyncio.Future[list[bytes]]]] = {}
-        self.is_open = True
-        self._reader = asyncio.create_task(self._read())
-
-    async def ask(self, id: uuid.UUID, message: bytes) -> list[bytes]:
-        answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
-        self._waiting[id] = ([], answer)
-        try:
-            await self._socket.send_bytes(message)
-            return await answer
-        except aiohttp.ClientConnectionResetError as error:
-            # What aiohttp raises where it finds the connection closing, and sends nothing.
-            self.is_open = False
-            raise _NotSent from error
-        except (aiohttp.ClientError, OSError) as error:
-            self.is_open = False
-            raise Unavailable(f"the connection to the graph server broke ({error})") from error
-        except asyncio.CancelledError:
-            # Its deadline has passed: the connection may be frozen, so no new request is put on it.
-            self.is_open = False
-            raise
-        finally:
-            self._waiting.pop(id, None)
-            if not self.is_open and not self._waiting:
-                await self.close()
-
-    async def _read(self) -> None:
-        why = "the graph server closed the connection"
-        try:
-            async for message in self._socket:
-                if message.type is not aiohttp.WSMsgType.BINARY:
-                    why = f"the graph server sent a {message.type.name} message"
-                    break
-                await self._take(message.data)
-        except (aiohttp.ClientError, OSError, struct.error, ValueError) as error:
-            why = f"the connection to the graph server broke ({error!r})"
-        finally:
-            self.is_open = False
-            for _, answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_exception(Unavailable(why))
-            with suppress(aiohttp.ClientError, OSError):
-                await self._socket.close()
-
-    async def _take(self, frame: bytes) -> None:
-        _, _, high, low, code = _HEADER.unpack_from(frame)
-        id = uuid.UUID(int=high << 64 | low)
-        if id not in self._waiting:
-            return
-        frames, answer = self._waiting[id]
-        if code == _SASL:
-            plain = f"\0{self._address.user}\0{self._address.password}".encode()
-            arguments = {"sasl": base64.b64encode(plain).decode()}
-            request = RequestMessage("traversal", "authentication", arguments)
-            await self._socket.send_bytes(bytes(_serializer.serialize_message(id, request)))
-            return
-        if code not in (*_OK, _MORE):
-            text = _serializer.deserialize_message(frame)["status"]["message"]
-            if not answer.done():
-                answer.set_exception(ServerRefused(code, str(text)))
-            return
-        frames.append(frame)
-        if code in _OK and not answer.done():
-            answer.set_result(frames)
-
-    @property
-    def is_over(self) -> bool:
-        return self._reader.done()
-
-    async def close(self) -> None:
-        self.is_open = False
-        if asyncio.current_task() is not self._reader:
-            self._reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reader
 
 
 class Transport:
@@ -204,64 +93,144 @@ class Transport:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self._connections: list[_Connection | None] = [None] * CONNECTIONS
-        self._open: set[_Connection] = set()
-        self._locks = [asyncio.Lock() for _ in range(CONNECTIONS)]
+        self._trust = address.trust()
+        self._secret = plain_secret(address.user, address.password)
+        self._at = 0
+        self._slots: list[Connection | None] = [None] * CONNECTIONS
+        self._attempts: dict[int, asyncio.Task[Connection]] = {}
+        self._all: set[Connection] = set()
         self._turn = count()
-        self._host = count()
         self._room = asyncio.Semaphore(MOST_IN_FLIGHT)
         self._session: aiohttp.ClientSession | None = None
-        self._closed = False
+        self._is_down = self._closed = False
 
     async def ask(self, id: uuid.UUID, message: bytes, seconds: float) -> list[bytes]:
         """The frames of the answer. Raises Unavailable where there is none in time, ServerRefused for an error."""
-        if self._closed:
-            raise Unavailable("the store is closed: the server is shutting down")
+        slot = next(self._turn) % CONNECTIONS
+        connection: Connection | None = None
         try:
-            async with asyncio.timeout(seconds), self._room:
-                slot = next(self._turn) % CONNECTIONS
-                while True:
-                    try:
-                        return await (await self._connected(slot)).ask(id, message)
-                    except _NotSent:
-                        continue
+            async with asyncio.timeout(seconds):
+                for _ in range(_SENDS):
+                    connection = await self._connected(slot)
+                    async with self._room:
+                        with suppress(NotSent):
+                            return await connection.ask(id, message)
         except TimeoutError as error:
+            if connection is not None:
+                connection.retire()  # It may be that nothing comes through it any more.
             raise Unavailable(f"the graph server at {self.address} did not answer in {seconds:g} seconds") from error
+        except ServerRefused as error:
+            raise self._access_refused(error) or error from None
+        raise Unavailable(f"the graph server at {self.address} takes connections and ends them at once: see its log")
 
-    async def _connected(self, slot: int) -> _Connection:
-        async with self._locks[slot]:
-            connection = self._connections[slot]
-            if connection is None or not connection.is_open:
-                connection = self._connections[slot] = await self._connect()
-                self._open = {each for each in self._open if not each.is_over} | {connection}
+    def _access_refused(self, error: ServerRefused) -> AccessRefused | None:
+        problem = access_problem(error, has_user=bool(self._secret))
+        return AccessRefused(problem) if problem else None
+
+    async def _connected(self, slot: int) -> Connection:
+        if self._closed:
+            raise Unavailable(_CLOSED)
+        connection = self._slots[slot]
+        if connection is not None and connection.is_open:
             return connection
+        attempt = self._attempts.get(slot)
+        if attempt is None:
+            attempt = self._attempts[slot] = asyncio.create_task(self._connect(slot))
+            attempt.add_done_callback(lambda done: self._attempted(slot, done))
+        for other in self._slots:
+            if other is not None and other.is_open:
+                return other
+        # While the server is down, who asks is told soon, and the attempt goes on for those who ask next.
+        await asyncio.wait([attempt], timeout=WHILE_DOWN_SECONDS if self._is_down else None)
+        if not attempt.done():
+            raise Unavailable(f"the graph server at {self.address} does not answer: check that it runs")
+        if attempt.cancelled():
+            raise Unavailable(_CLOSED)
+        return attempt.result()
 
-    async def _connect(self) -> _Connection:
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
-        address, failures = self.address, []
-        for _ in address.hosts:
-            host, port = address.hosts[next(self._host) % len(address.hosts)]
-            name = f"[{host}]" if ":" in host else host
+    def _attempted(self, slot: int, attempt: asyncio.Task[Connection]) -> None:
+        del self._attempts[slot]
+        self._is_down = attempt.cancelled() or attempt.exception() is not None
+
+    async def _connect(self, slot: int) -> Connection:
+        hosts = self.address.hosts
+        failures: list[str] = []
+        kind: type[Unavailable] = Unavailable
+        while len(failures) < len(hosts):
+            at = self._at
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    socket = await self._session.ws_connect(
-                        f"{'wss' if address.tls else 'ws'}://{name}:{port}/gremlin",
-                        max_msg_size=MOST_FRAME_BYTES,
-                        heartbeat=HEARTBEAT_SECONDS,
-                        ssl=ssl.create_default_context() if address.tls else True,
-                    )
-                return _Connection(socket, address)
+                    connection = await self._opened(at)
             except TimeoutError:
-                failures.append(f"{host}:{port} did not answer in {CONNECT_SECONDS:g} seconds")
+                problem = f"it did not answer in {CONNECT_SECONDS:g} seconds"
+            except ssl.SSLCertVerificationError as error:
+                kind = AccessRefused
+                problem = f"its certificate is not trusted ({error.verify_message}): name its authority with store_ca"
+            except Unavailable as error:
+                kind = AccessRefused if isinstance(error, AccessRefused) else kind
+                problem = str(error)
+            except NotSent:
+                problem = "it ended the connection at once"
             except (aiohttp.ClientError, OSError) as error:
-                failures.append(f"{host}:{port}: {error}")
-        raise Unavailable(f"no graph server can be reached ({'; '.join(failures)}): check that it runs, and --store")
+                problem = str(error)
+            else:
+                if at == self._at:
+                    self._slots[slot] = connection
+                    return connection
+                connection.retire()  # The others have gone on to the next host meanwhile.
+                continue
+            failures.append(f"{hosts[at][0]}:{hosts[at][1]}: {problem}")
+            self._leave(at)
+        raise kind(f"no graph server can be reached ({'; '.join(failures)}): check that it runs, and --store")
+
+    async def _opened(self, at: int) -> Connection:
+        if self._session is None:
+            # An address that a name no longer has is not kept, nor are connections waited for that are ending.
+            connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False)
+            self._session = aiohttp.ClientSession(connector=connector, ws_response_class=Socket)
+        host, port = self.address.hosts[at]
+        name = f"[{host}]" if ":" in host else host
+        websocket = await self._session.ws_connect(
+            f"{'wss' if self.address.tls else 'ws'}://{name}:{port}/gremlin",
+            max_msg_size=MOST_FRAME_BYTES,
+            heartbeat=PING_SECONDS,
+            ssl=self._trust,
+        )
+        connection = Connection(websocket, self._secret, lambda is_silent: self._ended(at, is_silent))
+        self._all = {each for each in self._all if not each.is_over} | {connection}
+        if self._secret:
+            # Servers refuse what comes while the first request of a connection is still asked who it is of.
+            try:
+                await connection.ask(*bytecode_message(_NOTHING.bytecode, self.address.source))
+            except ServerRefused as error:
+                if refused := self._access_refused(error):
+                    connection.retire()
+                    raise refused from error
+            except BaseException:
+                connection.retire()
+                raise
+        return connection
+
+    def _ended(self, at: int, is_silent: bool) -> None:
+        if is_silent:
+            self._is_down = len(self.address.hosts) == 1
+            self._leave(at)
+
+    def _leave(self, at: int) -> None:
+        """Go on to the next host, with all connections, if that of a number is still the one in use."""
+        if at == self._at and len(self.address.hosts) > 1:
+            self._at = (at + 1) % len(self.address.hosts)
+            for connection in self._slots:
+                if connection is not None:
+                    connection.retire()
 
     async def close(self) -> None:
         """Break every connection."""
         self._closed = True
-        for connection in self._open:
-            await connection.close()
+        attempts = list(self._attempts.values())
+        for attempt in attempts:
+            attempt.cancel()
+        await asyncio.gather(*attempts, return_exceptions=True)
+        await asyncio.gather(*(connection.close() for connection in self._all))
         if self._session is not None:
             await self._session.close()
