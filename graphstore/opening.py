@@ -11,19 +11,20 @@ _SQLITE = "sqlite:///"
 _GREMLIN = ("gremlin://", "gremlins://")
 
 
-async def open_store(url: str, user: str = "", password: str = "") -> Store:
+async def open_store(url: str, user: str = "", password: str = "", ca: str = "") -> Store:
     """The store at a URL.
 
     `sqlite:///relative/path`, `sqlite:////absolute/path` or `memory:`; `gremlin://host[:port][,host[:port]...][/source]`
-    or, with TLS, `gremlins://`, for which user and password are. Makes the database where there is none, and brings an
-    older one to the newest schema. Raises StoreUnusable, which says what to do, or Unavailable.
+    or, with TLS, `gremlins://`. User and password are for a graph server that asks for them, `ca` is a file of the
+    certificates to trust behind TLS. Makes the database where there is none, and brings an older one to the newest
+    schema. Raises StoreUnusable, which says what to do, or Unavailable.
     """
     if url.startswith(_GREMLIN):
         # The driver takes half a second to import, which the embedded store need not wait for.
         from lineal.graphstore.gremlin.store import GremlinStore
         from lineal.graphstore.gremlin.transport import Address
 
-        return await GremlinStore.opened(Address.parsed(url, user, password))
+        return await GremlinStore.opened(Address.parsed(url, user, password, ca))
     if url == "memory:":
         path = IN_MEMORY
     elif url.startswith(_SQLITE) and len(url) > len(_SQLITE) and "?" not in url and url != _SQLITE + IN_MEMORY:

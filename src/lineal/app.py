@@ -50,7 +50,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store = await open_store(settings.store, settings.store_user, settings.store_password)
+        store = await open_store(settings.store, settings.store_user, settings.store_password, settings.store_ca)
         try:
             metrics.watch(store)
             app.state.store = store

@@ -26,6 +26,7 @@ class Settings:
     )
     store_user: str = _setting("", "The user to log in to a graph server as, if it asks.")
     store_password: str = _setting("", "The password of that user.")
+    store_ca: str = _setting("", "A PEM file of the authorities to trust behind gremlins://; the system's by default.")
     host: str = _setting("127.0.0.1", "The address to listen on.")
     port: int = _setting(8000, "The port to listen on; 0 takes a free one.")
     dev: bool = _setting(False, "Everyone is the administrator `local`. Loopback only.")
