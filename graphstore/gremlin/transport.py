@@ -161,18 +161,21 @@ class Transport:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     connection = await self._opened(at)
-            except TimeoutError:
-                problem = f"it did not answer in {CONNECT_SECONDS:g} seconds"
-            except ssl.SSLCertVerificationError as error:
+            except TimeoutError as error:
+                problem = f"it did not answer in {CONNECT_SECONDS:g} seconds{self._tls_hint(error)}"
+            except aiohttp.ClientConnectorCertificateError as error:
                 kind = AccessRefused
-                problem = f"its certificate is not trusted ({error.verify_message}): name its authority with store_ca"
+                problem = (
+                    f"its certificate is not trusted ({error.certificate_error}): name its authority with store_ca, "
+                    "and the host as the certificate does"
+                )
             except Unavailable as error:
                 kind = AccessRefused if isinstance(error, AccessRefused) else kind
                 problem = str(error)
             except NotSent:
                 problem = "it ended the connection at once"
             except (aiohttp.ClientError, OSError) as error:
-                problem = str(error)
+                problem = f"{error}{self._tls_hint(error)}"
             else:
                 if at == self._at:
                     self._slots[slot] = connection
@@ -182,6 +185,13 @@ class Transport:
             failures.append(f"{hosts[at][0]}:{hosts[at][1]}: {problem}")
             self._leave(at)
         raise kind(f"no graph server can be reached ({'; '.join(failures)}): check that it runs, and --store")
+
+    def _tls_hint(self, error: Exception) -> str:
+        if self.address.tls and isinstance(error, aiohttp.ClientConnectorSSLError | TimeoutError):
+            return "; if it is without TLS, give gremlin://"
+        if not self.address.tls and isinstance(error, aiohttp.ServerDisconnectedError):
+            return "; if it asks for TLS, give gremlins://"
+        return ""
 
     async def _opened(self, at: int) -> Connection:
         if self._session is None:

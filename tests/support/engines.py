@@ -48,7 +48,7 @@ class Engine:
             names, coordinates = ["gremlin-server.yaml", "tinkergraph.properties"], _GREMLIN_SERVER
             main = ["org.apache.tinkerpop.gremlin.server.GremlinServer", str(self.folder / "gremlin-server.yaml")]
         for name in (*names, "init.groovy", "logback.xml"):
-            (self.folder / name).write_text(filled(name, **values))
+            self.configure(name, **values)
         libraries = os.pathsep.join(map(str, jvm.class_path(coordinates)))
         java = [str(jvm.java()), "-Xmx1g", f"-Dlogback.configurationFile={self.folder / 'logback.xml'}"]
         java += ["--add-opens=java.base/java.util=ALL-UNNAMED", "-cp", libraries, *main]
@@ -60,6 +60,10 @@ class Engine:
         while not self.answers():
             assert time.monotonic() < deadline, f"{self.name} does not answer: {self.log()}"
             time.sleep(0.3)
+
+    def configure(self, name: str, **values: object) -> None:
+        """Write one of its files."""
+        (self.folder / name).write_text(filled(name, **values))
 
     def answers(self) -> bool:
         """Whether a query is answered."""
