@@ -1,6 +1,7 @@
 """Making a graph ready: its schema, and the root vertex that says which version it has."""
 
 import asyncio
+import secrets
 from importlib.resources import files
 from typing import Final
 
@@ -23,26 +24,38 @@ true
 """
 
 
-async def set_up(server: Server) -> None:
+async def set_up(server: Server) -> str:
     """Bring the graph to this version's schema; does nothing where it has it. Two servers may do so at once.
 
-    Raises StoreUnusable where the graph is another's, or newer, or cannot hold the schema; Unavailable where the server
-    gives no answer.
+    Gives the graph's name, which no other graph has. Raises StoreUnusable where the graph is another's, or newer, or
+    cannot hold the schema; Unavailable where the server gives no answer.
     """
     try:
         found = await _version(server)
-        if found == VERSION:
-            return
-        if found is not None:
+        if found is not None and found != VERSION:
             raise StoreUnusable(
                 f"the graph has schema version {found}, and this Lineal knows {VERSION}: "
                 + ("use the newer Lineal" if found > VERSION else "export it with the older one, and ingest it again")
             )
-        await _make(server)
+        if found is None:
+            await _make(server)
+        return await name_of_graph(server) or ""
     except AccessRefused as error:
         raise StoreUnusable(str(error)) from error
     except ServerRefused as error:
         raise StoreUnusable(_advice(error, server)) from error
+
+
+async def name_of_graph(server: Server) -> str | None:
+    """The name that the graph was given when it was set up; None where it is not set up, or no more."""
+    found = await server.ask(g.V(ROOT).coalesce(__.values("name"), __.constant("")))
+    return str(found[0]) if found else None
+
+
+async def keeps_nothing(server: Server) -> bool:
+    """Whether the graph is in the server's memory only, and gone when that is started again."""
+    (engine,) = await server.script("g.getGraph().getClass().getSimpleName()")
+    return str(engine).startswith("Tinker")
 
 
 def _advice(error: ServerRefused, server: Server) -> str:
@@ -64,14 +77,12 @@ async def _version(server: Server) -> int | None:
 
 
 async def _make(server: Server) -> None:
-    (engine,) = await server.script("g.getGraph().getClass().getSimpleName()")
-    tinker = str(engine).startswith("Tinker")
-    script = _TINKERGRAPH if tinker else (files(__package__) / "schema.groovy").read_text()
+    script = _TINKERGRAPH if await keeps_nothing(server) else (files(__package__) / "schema.groovy").read_text()
     for attempt in range(_TRIES):
         try:
             await server.script(script)
             root = g.inject({T.id: ROOT}).merge_v()
-            made = {T.id: ROOT, T.label: "note", "schema": VERSION}
+            made = {T.id: ROOT, T.label: "note", "schema": VERSION, "name": secrets.token_hex(8)}
             await server.ask(root.option(Merge.on_create, made).count())
         except ServerRefused:
             # Another server may be at it.

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final, Self, TypeVar
 
+import structlog
 from gremlin_python.process.traversal import Merge, T
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
-from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.errors import StoreUnusable, Unavailable
 from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages, property_keys
 from lineal.graphstore.gremlin.heads import Heads
 from lineal.graphstore.gremlin.keys import vertex_of_note
@@ -21,13 +22,16 @@ from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.recording import Recording
 from lineal.graphstore.gremlin.server import REQUEST_SECONDS, Server, g
-from lineal.graphstore.gremlin.setup import set_up
+from lineal.graphstore.gremlin.setup import keeps_nothing, name_of_graph, set_up
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.queries import Find, PropertyKeys
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Durability, EntityPage
+from lineal.graphstore.walking.cache import WalkCache
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
+
+log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
@@ -39,15 +43,23 @@ _EXPORTED_AT_ONCE: Final = 500
 class GremlinStore(WalkingStore[Reading]):
     """Lineage in a graph server. Every verb runs on a worker thread, which waits for the event loop's connections."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, graph: str) -> None:
         super().__init__()
         self._server = server
-        self._heads = Heads(server)
-        self._urns = Urns()
-        self._recording = Recording(server, self._heads, self._urns)
         self._readers = ThreadPoolExecutor(READERS, "lineal-read")
         self._writes: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._renewing = asyncio.Lock()
+        self._begin(graph)
+
+    def _begin(self, graph: str) -> None:
+        """Know nothing of the graph but its name."""
+        self._graph = graph
+        self._connects = 0
+        self._walks = WalkCache()
+        self._heads = Heads(self._server)
+        self._urns = Urns()
+        self._recording = Recording(self._server, self._heads, self._urns)
 
     @classmethod
     async def opened(cls, address: Address, seconds: float = REQUEST_SECONDS) -> Self:
@@ -57,11 +69,10 @@ class GremlinStore(WalkingStore[Reading]):
         """
         server = Server(Transport(address), seconds)
         try:
-            await set_up(server)
+            return cls(server, await set_up(server))
         except BaseException:
             await server.transport.close()
             raise
-        return cls(server)
 
     async def record(
         self,
@@ -76,6 +87,7 @@ class GremlinStore(WalkingStore[Reading]):
         self._refuse_if_closed()
         if not (batch.entities or batch.associations or batch.revisions):
             return Recorded(None, (), (), ())
+        await self._look_at_graph()
         outcome = await self._whole(self._recording.run(batch, urns, by, idempotency))
         if not returning:
             return recorded(None, batch, urns, outcome)
@@ -84,6 +96,7 @@ class GremlinStore(WalkingStore[Reading]):
 
     async def watermark(self) -> int:
         self._refuse_if_closed()
+        await self._look_at_graph()
         await self._heads.read()
         return self._heads.moment.newest
 
@@ -106,8 +119,12 @@ class GremlinStore(WalkingStore[Reading]):
 
     async def ready(self) -> None:
         self._refuse_if_closed()
-        await self._server.ask(g.V().limit(1).count(), READY_SECONDS)
-        await self._heads.read()
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self._server.ask(g.V().limit(1).count())
+                await self.watermark()
+        except TimeoutError as error:
+            raise Unavailable(f"the graph server did not answer in {READY_SECONDS:g} seconds") from error
 
     async def secret(self, name: str) -> bytes:
         self._refuse_if_closed()
@@ -145,7 +162,35 @@ class GremlinStore(WalkingStore[Reading]):
             return Reading(self._server, view, moment, self._urns)
 
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, work, reading_of)
+        answer = await loop.run_in_executor(self._readers, work, reading_of)
+        await self._look_at_graph()
+        return answer
+
+    async def _look_at_graph(self) -> None:
+        """Make sure, where a connection was made since, that it leads to the same graph.
+
+        Raises Unavailable where it does not, as what was answered may come of either. A graph in the server's memory is
+        set up again.
+        """
+        connects = self._server.transport.connects
+        if connects == self._connects:
+            return
+        if await name_of_graph(self._server) != self._graph:
+            await self._renew()
+            raise Unavailable("the graph server was started again and had kept nothing, so the graph is new: ask again")
+        self._connects = connects
+
+    async def _renew(self) -> None:
+        async with self._renewing:
+            if not await keeps_nothing(self._server):
+                raise Unavailable("the graph has been emptied or replaced: restore it, or start the server anew")
+            try:
+                graph = await set_up(self._server)
+            except StoreUnusable as error:
+                raise Unavailable(str(error)) from error
+            if graph != self._graph:
+                log.warning("the graph server was started again and had kept nothing: the graph is new, and empty")
+                self._begin(graph)
 
     async def _whole(self, writing: Coroutine[Any, Any, Result]) -> Result:
         """Let a write run to its end, whatever becomes of the one who asked for it."""

@@ -93,6 +93,8 @@ class Transport:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.connects = 0
+        """How many connections have been made: what lies behind a new one may be another server, or one begun anew."""
         self._trust = address.trust()
         self._secret = plain_secret(address.user, address.password)
         self._at = 0
@@ -207,6 +209,7 @@ class Transport:
             ssl=self._trust,
         )
         connection = Connection(websocket, self._secret, lambda is_silent: self._ended(at, is_silent))
+        self.connects += 1
         self._all = {each for each in self._all if not each.is_over} | {connection}
         if self._secret:
             # Servers refuse what comes while the first request of a connection is still asked who it is of.
