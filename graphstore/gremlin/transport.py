@@ -177,7 +177,8 @@ class Transport:
             except NotSent:
                 problem = "it ended the connection at once"
             except (aiohttp.ClientError, OSError) as error:
-                problem = f"{error}{self._tls_hint(error)}"
+                said = error.strerror if isinstance(error, aiohttp.ClientConnectorError) else str(error)
+                problem = f"{said}{self._tls_hint(error)}"
             else:
                 if at == self._at:
                     self._slots[slot] = connection

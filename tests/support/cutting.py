@@ -8,8 +8,9 @@ from typing import Self
 class Proxy:
     """Passes bytes on, until told to do otherwise. `url` is what a store connects to.
 
-    `mode` is one of: pass; stall (nothing is passed on, either way); deaf (answers are swallowed); truncate (the next
-    answer is passed on by half, and the connection ended); refuse (new connections are closed at once).
+    `mode` is one of: pass; stall (nothing is passed on, either way, until it changes); deaf (answers are swallowed);
+    truncate (the next answer is passed on by half, and the connection ended); refuse (new connections are closed at
+    once, as they are where nobody listens behind it).
     """
 
     def __init__(self, port: int) -> None:
@@ -37,7 +38,11 @@ class Proxy:
         if self.mode == "refuse":
             writer.close()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            writer.close()
+            return
         self._writers |= {writer, back}
         self.open += 1
         try:
@@ -49,7 +54,9 @@ class Proxy:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                if self.mode == "stall" or (self.mode == "deaf" and answers):
+                while self.mode == "stall":
+                    await asyncio.sleep(0.02)
+                if self.mode == "deaf" and answers:
                     continue
                 if self.mode == "truncate" and answers:
                     writer.write(data[: len(data) // 2])
