@@ -28,11 +28,14 @@ from gremlin_python.process.traversal import Merge, T
 from lineal.graphstore.content import packed
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin.keys import vertex_of, vertex_of_note
+from lineal.graphstore.gremlin.living import is_gone, this_process
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.judging import now
 
 LEASE_SECONDS: Final = 10.0
 """How long a head may stay unchanged in its turn before others take its place."""
+GONE_SECONDS: Final = 2.0
+"""The same, where its process is known to have ended: what it has sent is done by then."""
 _BEAT_SECONDS: Final = 2.0
 _LINGER_SECONDS: Final = 0.3
 """How long a turn is kept when there is nothing to write: the next batch then need not wait for one."""
@@ -65,6 +68,7 @@ class Head:
     """What a process writes down about itself.
 
     `open` is the stamp it is writing under, 0 for none; `number` its place in the queue for a turn, 0 for none.
+    `process` tells others on the same machine whether it still lives.
     """
 
     me: int
@@ -76,6 +80,7 @@ class Head:
     number: int = 0
     beat: int = 0
     is_closed: bool = False
+    process: str = ""
 
     def packed(self) -> str:
         """As text."""
@@ -200,7 +205,8 @@ class Heads:
             self.moment = replace(self.moment, void=tuple(sorted({*self.moment.void, *changed.void})))
 
     async def _make(self) -> None:
-        mine = Head(secrets.randbits(53), self.moment.newest, self.moment.void, self.moment.has_same_as)
+        moment = self.moment
+        mine = Head(secrets.randbits(53), moment.newest, moment.void, moment.has_same_as, process=this_process())
         vertex = vertex_of(mine.me)
         start = (
             g.inject({T.id: vertex})
@@ -267,7 +273,8 @@ class Heads:
         if seen != text:
             self._seen[head.me] = (text, monotonic())
             return False
-        return monotonic() - since > LEASE_SECONDS and (head.is_choosing or head.number > 0)
+        lease = GONE_SECONDS if is_gone(head.process) else LEASE_SECONDS
+        return monotonic() - since > lease and (head.is_choosing or head.number > 0)
 
     async def _keep(self) -> None:
         """While the turn is held: show that this process lives, and give the turn up when it is not used."""

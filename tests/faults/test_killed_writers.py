@@ -27,8 +27,8 @@ WRITE = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input)
   entities { isNew } userErrors { code message } } }"""
 READ = """{ entity(urn: "lineal:local:DATASET:hub") {
   descendants(first: 1000) { totalCount nodes { name } } associations { totalCount } } }"""
-FIRST_WRITE_WITHIN = 15.0
-"""The lease of a writer that died in its turn, and some."""
+FIRST_WRITE_WITHIN = 6.0
+"""A writer that died in its turn on this machine is known to be gone long before its lease ends."""
 
 
 class Batches:

@@ -1,0 +1,46 @@
+"""Whether a process is known to be gone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lineal.graphstore.gremlin import living
+from lineal.graphstore.gremlin.living import is_gone, this_process
+
+SAYS = "from lineal.graphstore.gremlin.living import this_process; print(this_process(), flush=True); input()"
+
+
+def test_a_process_that_lives_and_ends() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SAYS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        name = child.stdout.readline().strip()
+        assert name != this_process()
+        assert not is_gone(name)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(name)  # though its parent has not asked for its end yet
+    assert is_gone(name)
+
+
+def test_this_process_and_others_with_its_number() -> None:
+    machine, number, began = this_process().rsplit(" ", 2)
+    assert not is_gone(this_process())
+    assert is_gone(f"{machine} {number} {int(began) + 1}")
+    assert not is_gone(f"another {machine} {number} {int(began) + 1}")
+
+
+@pytest.mark.parametrize("name", ["", "x", "a b c", "a b 1 c d"])
+def test_what_names_no_process_of_this_machine(name: str) -> None:
+    assert not is_gone(name)
+
+
+def test_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = this_process()
+    monkeypatch.setattr(living, "_PROC", Path("/nowhere"))
+    assert this_process.__wrapped__() == ""
+    assert not is_gone(name)
