@@ -201,3 +201,18 @@ async def test_graph_server_under_load(engine: Engine, tmp_path: Path) -> None:
             assert "had kept nothing" in load.server.log.read_text()
         assert "Traceback" not in load.server.log.read_text()
         assert "never retrieved" not in load.server.log.read_text()
+
+
+async def test_stopped_while_the_graph_server_is_frozen(gremlin_server: Engine, tmp_path: Path) -> None:
+    with serving(gremlin_server.url, tmp_path) as server:
+        load = Load(server)
+        assert await load.write()
+        gremlin_server.signal(signal.SIGSTOP)
+        try:
+            began = monotonic()
+            assert await asyncio.to_thread(server.stop) == -signal.SIGTERM  # as uvicorn ends
+            assert monotonic() - began < TOLD_WITHIN
+        finally:
+            gremlin_server.signal(signal.SIGCONT)
+            await load.client.aclose()
+        assert "Traceback" not in server.log.read_text()
