@@ -14,6 +14,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from time import monotonic
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -26,7 +27,7 @@ from lineal.graphstore.gremlin.messages import ServerRefused, bytecode_message
 
 CONNECT_SECONDS: Final = 4.0
 WHILE_DOWN_SECONDS: Final = 0.5
-"""How long a request waits for a connection to a server that has just been found not to answer."""
+"""How long an attempt to connect to a server that was found not to answer is waited for, before who asks is told."""
 CONNECTIONS: Final = 4
 MOST_IN_FLIGHT: Final = 64
 MOST_FRAME_BYTES: Final = 256 * 1024 * 1024
@@ -99,7 +100,7 @@ class Transport:
         self._secret = plain_secret(address.user, address.password)
         self._at = 0
         self._slots: list[Connection | None] = [None] * CONNECTIONS
-        self._attempts: dict[int, asyncio.Task[Connection]] = {}
+        self._attempts: dict[int, tuple[asyncio.Task[Connection], float]] = {}
         self._all: set[Connection] = set()
         self._turn = count()
         self._room = asyncio.Semaphore(MOST_IN_FLIGHT)
@@ -135,15 +136,17 @@ class Transport:
         connection = self._slots[slot]
         if connection is not None and connection.is_open:
             return connection
-        attempt = self._attempts.get(slot)
-        if attempt is None:
-            attempt = self._attempts[slot] = asyncio.create_task(self._connect(slot))
-            attempt.add_done_callback(lambda done: self._attempted(slot, done))
+        if slot not in self._attempts:
+            made = asyncio.create_task(self._connect(slot))
+            made.add_done_callback(lambda done: self._attempted(slot, done))
+            self._attempts[slot] = made, monotonic()
+        attempt, since = self._attempts[slot]
         for other in self._slots:
             if other is not None and other.is_open:
                 return other
         # While the server is down, who asks is told soon, and the attempt goes on for those who ask next.
-        await asyncio.wait([attempt], timeout=WHILE_DOWN_SECONDS if self._is_down else None)
+        left = max(0, since + WHILE_DOWN_SECONDS - monotonic())
+        await asyncio.wait([attempt], timeout=left if self._is_down else None)
         if not attempt.done():
             raise Unavailable(f"the graph server at {self.address} does not answer: check that it runs")
         if attempt.cancelled():
@@ -241,7 +244,7 @@ class Transport:
     async def close(self) -> None:
         """Break every connection."""
         self._closed = True
-        attempts = list(self._attempts.values())
+        attempts = [attempt for attempt, _ in self._attempts.values()]
         for attempt in attempts:
             attempt.cancel()
         await asyncio.gather(*attempts, return_exceptions=True)

@@ -99,6 +99,23 @@ async def test_frozen(graph_server: Engine, store: GremlinStore) -> None:
     await heals(store, 3)
 
 
+async def test_many_readers_of_a_frozen_server(gremlin_server: Engine) -> None:
+    """They share a few threads, yet none waits for the others to be told."""
+    await emptied(gremlin_server.url)
+    async with await opened(gremlin_server.url, 60) as store:
+        await store.record(graph("a>b>c", "a>d"), by="me")
+        gremlin_server.signal(signal.SIGSTOP)
+        try:
+            began = monotonic()
+            view = View(EVERYTHING, AsOf(store._heads.moment.newest))
+            asks = (store.entities(view, [id_of(f"x{number}")]) for number in range(300))
+            assert all(isinstance(each, Unavailable) for each in await asyncio.gather(*asks, return_exceptions=True))
+            assert monotonic() - began < TOLD_WITHIN
+        finally:
+            gremlin_server.signal(signal.SIGCONT)
+        await heals(store, 3)
+
+
 @pytest.mark.parametrize("mode", ["stall", "deaf", "truncate", "refuse"])
 async def test_spoiled_connections(proxy: Proxy, store: GremlinStore, mode: str) -> None:
     proxy.mode = mode
