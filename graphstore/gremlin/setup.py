@@ -67,7 +67,7 @@ def _advice(error: ServerRefused, server: Server) -> str:
         )
     return (
         f"the graph server refused to be set up ({error}): a JanusGraph must be configured with "
-        "graph.set-vertex-id=true before its first start, and allow Groovy scripts; see the guide on engines"
+        "graph.set-vertex-id=true before its first start, and allow Groovy scripts; see the guide on JanusGraph"
     )
 
 
