@@ -21,7 +21,10 @@ pytestmark = pytest.mark.faults
 
 TOLD_WITHIN = 8.0
 """For a request of several journeys, of which one waits until a silent server is given up."""
+ANSWERED_WITHIN = 30.0
 HEALED_WITHIN = 5.0
+WARM_WITHIN = 15.0
+"""The same, where Java has just begun, and compiles all that it runs first."""
 IN_BATCH = 20
 WRITE = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
   entities { isNew } userErrors { code message } } }"""
@@ -46,7 +49,8 @@ class Load:
         began = monotonic()
         answer = (await self.client.post("/graphql", json={"query": query, "variables": variables})).json()
         self.slowest[kind] = max(self.slowest.get(kind, 0), monotonic() - began)
-        assert monotonic() - began < TOLD_WITHIN, (kind, monotonic() - began, answer)
+        within = TOLD_WITHIN if "errors" in answer else ANSWERED_WITHIN
+        assert monotonic() - began < within, (kind, monotonic() - began, answer)
         if "errors" in answer:
             assert {each["extensions"]["code"] for each in answer["errors"]} == {"UNAVAILABLE"}, answer
             self.refused_at = max(self.refused_at, began)
@@ -118,11 +122,11 @@ class Load:
             assert monotonic() - began < TOLD_WITHIN
             await asyncio.sleep(0.05)
 
-    async def healed(self) -> None:
+    async def healed(self, within: float = HEALED_WITHIN) -> None:
         """Wait until everything works again, which has to be soon."""
         began = monotonic()
         while not (await self.probe() and await self.read() and await self.write()):
-            assert monotonic() - began < HEALED_WITHIN
+            assert monotonic() - began < within
             await asyncio.sleep(0.05)
         print(f"healed after {monotonic() - began:.2f} s; slowest {self.slowest}")
 
@@ -190,14 +194,14 @@ async def test_graph_server_under_load(engine: Engine, tmp_path: Path) -> None:
                 engine.kill()
                 await load.told()
                 await asyncio.to_thread(engine.start)
-                await load.healed()
+                await load.healed(WARM_WITHIN)
         if engine.name == "gremlin-server":
             # It keeps nothing, and whoever asks next is told so.
             engine.kill()
             assert not await load.probe()
             await asyncio.to_thread(engine.start)
             load.acknowledged = 0
-            await load.healed()
+            await load.healed(WARM_WITHIN)
             assert "had kept nothing" in load.server.log.read_text()
         assert "Traceback" not in load.server.log.read_text()
         assert "never retrieved" not in load.server.log.read_text()

@@ -27,7 +27,7 @@ WRITE = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input)
   entities { isNew } userErrors { code message } } }"""
 READ = """{ entity(urn: "lineal:local:DATASET:hub") {
   descendants(first: 1000) { totalCount nodes { name } } associations { totalCount } } }"""
-FIRST_WRITE_WITHIN = 6.0
+FIRST_WRITE_WITHIN = 8.0
 """A writer that died in its turn on this machine is known to be gone long before its lease ends."""
 
 
