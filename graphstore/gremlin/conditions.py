@@ -172,7 +172,7 @@ def _of_terms(among: list[str]) -> Condition:
 
 
 def _term(test: P) -> GraphTraversal:
-    return __.values("term").is_(test)
+    return __.values(terms.TERM).is_(test)
 
 
 def _between(least: str, beyond: str) -> P:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Final, NamedTuple
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Cardinality, Merge, P, T
@@ -23,6 +23,7 @@ from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.packing import packed_entity, packed_line, packed_revision
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.sweeping import Sweeper, packed_plan
 from lineal.graphstore.judging import IDEMPOTENCY_MISMATCH, KEPT_MICROSECONDS, Judging, Outcome, Stands, now
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import AsOf, Revision, View
@@ -30,11 +31,15 @@ from lineal.graphstore.standing import as_new_association, as_new_entity
 from lineal.graphstore.urns import entity_id
 
 _VERTICES_AT_ONCE: Final = 500
-_EDGES_AT_ONCE: Final = 100
-_IN_FLIGHT: Final = 2
+_EDGES_AT_ONCE: Final = 500
+_VERTICES_IN_FLIGHT: Final = 2
+_EDGES_IN_FLIGHT: Final = 1
+"""One: TinkerGraph breaks, for good, where two requests add edges to one vertex at once."""
 _MOST_CHUNK_BYTES: Final = 4 * 1024 * 1024
 
 Fields = dict[Any, Any]
+Edge = dict[str, Any]
+"""Its `source`, `destination` and `label`, and its properties."""
 
 
 class Standing:
@@ -79,11 +84,26 @@ class Standing:
         return key_of(id, KIND_CODES[kind])
 
 
+class Parts(NamedTuple):
+    """A batch as it is written: new vertices, what is added to those that stand, edges."""
+
+    vertices: list[Fields]
+    widened: list[Fields]
+    edges: list[Edge]
+
+    @property
+    def plan(self) -> str:
+        """Where what bears the batch's stamp is written: an edge is at its source."""
+        return packed_plan([each[T.id] for each in self.vertices] + [each["source"][T.id] for each in self.edges])
+
+
 class Recording:
     """Writes batches, each in a turn of its own or of one just before."""
 
     def __init__(self, server: Server, heads: Heads, urns: Urns) -> None:
         self._server, self._heads, self._urns = server, heads, urns
+        self._sweeper = Sweeper(server, heads)
+        heads.on_void = self._sweeper.start
         self._property_keys: dict[tuple[str, int], int] = {}
         """From when on each key of a kind is written down; by this process, so that some are written down twice."""
 
@@ -98,20 +118,19 @@ class Recording:
             if outcome.recorded_at is None:
                 if idempotency is not None:
                     kept = self._kept(by, idempotency, outcome, moment.newest)
-                    await self._in_chunks([kept], _VERTICES_AT_ONCE, _vertex_steps)
+                    self._refuse_unless(await self._server.ask(_vertex_steps(g.inject(0), [kept])) == [1])
                 return outcome
-            await self._heads.begin(stamp)
-            vertices = await asyncio.to_thread(self._vertices, judging, stamp, by)
-            if idempotency is not None:
-                vertices.append(self._kept(by, idempotency, outcome, stamp))
-            await self._clear(moment, [fields[T.id] for fields in vertices])
-            await self._in_chunks(vertices, _VERTICES_AT_ONCE, _vertex_steps)
-            await self._in_chunks(_widened(judging), _VERTICES_AT_ONCE, _widening_steps)
-            await self._in_chunks(self._edges(judging, stamp, by), _EDGES_AT_ONCE, _edge_steps)
+            parts = await asyncio.to_thread(self._parts, judging, stamp, by, idempotency)
+            await self._heads.begin(stamp, parts.plan)
+            await self._write(stamp, parts)
             await self._heads.commit(stamp, any(key[1] == SAME_AS for key in judging.associations))
             for name, code, occurred_at in sorted(judging.property_keys, reverse=True):
                 self._property_keys[name, code] = min(occurred_at, self._property_keys.get((name, code), occurred_at))
             return outcome
+
+    async def close(self) -> None:
+        """Stop what is done in the background."""
+        await self._sweeper.close()
 
     # -- judging --
 
@@ -135,7 +154,8 @@ class Recording:
                     kept[name][0] for name in ("state", "value", "kept_at", "recorded_at")
                 )
                 if kept_at <= now() - KEPT_MICROSECONDS or not moment.shows(recorded_at):
-                    self._server.wait(g.V(_idempotency_vertex(by, idempotency)).drop())
+                    old = g.V(_idempotency_vertex(by, idempotency)).has("kept_at", long(kept_at))
+                    self._server.wait(old.has("recorded_at", long(recorded_at)).drop())
                     continue
                 if fingerprint != idempotency.fingerprint:
                     raise BatchRefused((IDEMPOTENCY_MISMATCH,))
@@ -143,7 +163,13 @@ class Recording:
         judging.judge()
         return None, judging
 
-    # -- writing --
+    # -- making --
+
+    def _parts(self, judging: Judging, stamp: int, by: str, idempotency: Idempotency | None) -> "Parts":
+        vertices = self._vertices(judging, stamp, by)
+        if idempotency is not None:
+            vertices.append(self._kept(by, idempotency, judging.outcome, stamp))
+        return Parts(vertices, _widened(judging), self._edges(judging, stamp, by))
 
     def _vertices(self, judging: Judging, stamp: int, by: str) -> list[Fields]:
         vertices: list[Fields] = []
@@ -153,7 +179,7 @@ class Recording:
             fields: Fields = {
                 T.id: vertex_of_key(key), T.label: "entity", "account": entity.account, "kind": code,
                 "occurred_at": long(entity.occurred_at), "recorded_at": long(stamp),
-                "record": packed_entity(each.urn, code, entity, each.digest, stamp, by), "term": said,
+                "record": packed_entity(each.urn, code, entity, each.digest, stamp, by), terms.TERM: said,
                 **_texts(each.urn, entity, by),
             }  # fmt: skip
             if terms.is_cut(said):
@@ -176,9 +202,9 @@ class Recording:
             "value": outcome.packed(), "kept_at": long(now()), "recorded_at": long(stamp),
         }  # fmt: skip
 
-    def _edges(self, judging: Judging, stamp: int, by: str) -> list[tuple[int, int, str, Fields]]:
+    def _edges(self, judging: Judging, stamp: int, by: str) -> list[Edge]:
         occurred = {each.key: each.occurred_at for each in judging.known.values()}
-        edges: list[tuple[int, int, str, Fields]] = []
+        edges: list[Edge] = []
         for key, (association, kept) in judging.associations.items():
             fields: Fields = {
                 "line": packed_line(key, association, kept, stamp, by),
@@ -189,42 +215,60 @@ class Recording:
             }
             if association.properties:
                 fields["content"] = packed_properties(association.properties)
-            edges.append((key[0], key[2], str(TYPES[key[1]]), fields))
+            edges.append(_edge(key[0], key[2], str(TYPES[key[1]]), fields))
         for entity, sequence, revision, kept in judging.revisions:
             fields = {
                 "line": packed_revision(entity, sequence, revision, kept, stamp, by),
                 "recorded_at": long(stamp),
                 "occurred_at": long(revision.occurred_at),
             }
-            edges.append((entity, entity, "REVISED", fields))
+            edges.append(_edge(entity, entity, "REVISED", fields))
         return edges
 
-    async def _clear(self, moment: Moment, ids: list[Any]) -> None:
-        """Remove what a batch that never became visible left where this one is to write."""
-        if not moment.void:
-            return
-        for start in range(0, len(ids), _VERTICES_AT_ONCE):
-            left = g.V(ids[start : start + _VERTICES_AT_ONCE]).has_label("entity", "note").has("recorded_at")
-            await self._server.ask(left.where(_void(moment)).drop())
+    # -- writing --
 
-    async def _in_chunks(self, parts: list[Any], most: int, steps: Any) -> None:
-        room = asyncio.Semaphore(_IN_FLIGHT)
+    async def _write(self, stamp: int, parts: Parts) -> None:
+        """Write all of a batch, the edges when the vertices stand."""
 
-        async def send(chunk: list[Any]) -> None:
-            async with room:
-                written = await self._server.ask(await asyncio.to_thread(steps, chunk))
-                if written != [len(chunk)]:
-                    # A record of a dead process came late and stands where this one should: the next try removes it.
-                    raise Unavailable("the graph did not take all of the batch: nothing was written; send it again")
+        async def write_vertices(chunk: list[Fields]) -> None:
+            steps = await asyncio.to_thread(_vertex_steps, self._heads.writing(stamp), chunk)
+            if await self._server.ask(steps) != [len(chunk)]:
+                # What a batch that never became visible left stands where this one is to write.
+                await self._clear(chunk)
+                self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
+            if self._heads.moment.void:
+                # What another was in the middle of writing may have come in between.
+                written = g.V([each[T.id] for each in chunk]).has("recorded_at", long(stamp)).count()
+                self._refuse_unless(await self._server.ask(written) == [len(chunk)])
 
-        tasks = [asyncio.create_task(send(chunk)) for chunk in _chunks(parts, most)]
-        try:
-            await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
+        async def widen(chunk: list[Fields]) -> None:
+            steps = await asyncio.to_thread(_widening_steps, self._heads.writing(stamp), chunk)
+            self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
+
+        async def write_edges(chunk: list[Edge]) -> None:
+            steps = await asyncio.to_thread(_edge_steps, self._heads.writing(stamp), chunk)
+            self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
+
+        await _in_flight(_VERTICES_IN_FLIGHT, write_vertices, _chunks(parts.vertices, _VERTICES_AT_ONCE))
+        await _in_flight(_VERTICES_IN_FLIGHT, widen, _chunks(parts.widened, _VERTICES_AT_ONCE))
+        shapes: defaultdict[tuple[Any, ...], list[Edge]] = defaultdict(list)
+        for edge in parts.edges:
+            shapes[tuple(edge)].append(edge)
+        chunked = [chunk for alike in shapes.values() for chunk in _chunks(alike, _EDGES_AT_ONCE)]
+        await _in_flight(_EDGES_IN_FLIGHT, write_edges, chunked)
+
+    async def _clear(self, vertices: list[Fields]) -> None:
+        void = P.within([long(each) for each in self._heads.moment.void])
+        await self._server.ask(g.V([each[T.id] for each in vertices]).has("recorded_at", void).drop())
+
+    def _refuse_unless(self, is_written: bool) -> None:
+        if not is_written:
+            raise Unavailable("the graph did not take all of the batch: nothing was written; send it again")
+
+
+def _edge(source: int, destination: int, label: str, fields: Fields) -> Edge:
+    ends = {"source": {T.id: vertex_of_key(source)}, "destination": {T.id: vertex_of_key(destination)}}
+    return {**ends, "label": label, **fields}
 
 
 def _texts(urn: str, entity: NewEntity, by: str) -> dict[str, str]:
@@ -247,22 +291,34 @@ def _widened(judging: Judging) -> list[Fields]:
     said: defaultdict[int, set[str]] = defaultdict(set)
     for entity, _, revision, _ in judging.revisions:
         said[entity] |= terms.of_part(revision)
-    return [{T.id: vertex_of_key(key), "term": more} for key, more in said.items()]
+    return [{T.id: vertex_of_key(key), terms.TERM: more} for key, more in said.items()]
 
 
-def _void(moment: Moment) -> GraphTraversal:
-    stamps = [long(stamp) for stamp in moment.void]
-    return __.or_(__.has("recorded_at", P.gt(long(moment.newest))), __.has("recorded_at", P.within(stamps)))
+async def _in_flight(most: int, write: Callable[[list[Fields]], Awaitable[None]], chunks: list[list[Fields]]) -> None:
+    """Write chunks, a few at once; where one fails, the others are ended."""
+    room = asyncio.Semaphore(most)
+
+    async def run(chunk: list[Fields]) -> None:
+        async with room:
+            await write(chunk)
+
+    tasks = [asyncio.create_task(run(chunk)) for chunk in chunks]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
-def _chunks(parts: list[Any], most: int) -> list[list[Any]]:
+def _chunks(parts: list[Fields], most: int) -> list[list[Fields]]:
     """Parts by as many as a request may hold, and no more bytes than it should."""
-    chunks: list[list[Any]] = [[]]
+    chunks: list[list[Fields]] = [[]]
     size = 0
     for part in parts:
-        fields = part[-1] if isinstance(part, tuple) else part
-        bytes_in = sum(len(value) for value in fields.values() if isinstance(value, str))
-        bytes_in += sum(map(len, fields.get("term", ())))
+        bytes_in = sum(len(value) for value in part.values() if isinstance(value, str))
+        bytes_in += sum(map(len, part.get(terms.TERM, ())))
         if chunks[-1] and (len(chunks[-1]) == most or size + bytes_in > _MOST_CHUNK_BYTES):
             chunks.append([])
             size = 0
@@ -275,44 +331,49 @@ def _idempotency_vertex(by: str, idempotency: Idempotency) -> long:
     return vertex_of_note("idempotency", by, idempotency.key)
 
 
-def _vertex_steps(chunk: list[Fields]) -> GraphTraversal:
+def _vertex_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
     """Write vertices, and count those that stand with the chunk's stamp; run twice, it changes nothing."""
-    merged = _merged(chunk).option(Merge.on_create, __.select("all"))
+    merged = _merged(start, chunk).option(Merge.on_create, __.select("all"))
     return _with_terms(merged).has("recorded_at", chunk[0]["recorded_at"]).count()
 
 
-def _widening_steps(chunk: list[Fields]) -> GraphTraversal:
+def _widening_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
     """Let vertices that stand tell what their revisions say too, and count them; run twice, it changes nothing."""
-    merged = _merged(chunk).option(Merge.on_match, {"widened": 1})
+    merged = _merged(start, chunk).option(Merge.on_create, __.fail("a revised entity is missing"))
+    merged = merged.option(Merge.on_match, {"widened": 1})
     return _with_terms(merged).has("record").count()
 
 
-def _merged(chunk: list[Fields]) -> GraphTraversal:
+def _merged(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
     rows = [
         {
             "which": {T.id: fields[T.id]},
-            "all": {name: value for name, value in fields.items() if name != "term"},
-            "terms": list(fields.get("term", ())),
+            "all": {name: value for name, value in fields.items() if name != terms.TERM},
+            "terms": list(fields.get(terms.TERM, ())),
         }
         for fields in chunk
     ]
-    return g.inject(rows).unfold().as_("row").merge_v(__.select("which"))
+    return start.constant(rows).unfold().as_("row").merge_v(__.select("which"))
 
 
 def _with_terms(merged: GraphTraversal) -> GraphTraversal:
     term = __.select("row").select("terms").unfold().as_("term")
-    add = term.select("vertex").property(Cardinality.set_, "term", __.select("term"))
+    add = term.select("vertex").property(Cardinality.set_, terms.TERM, __.select("term"))
     return merged.as_("vertex").side_effect(add)
 
 
-def _edge_steps(chunk: list[tuple[int, int, str, Fields]]) -> GraphTraversal:
-    """Write edges, and count them; run twice, each is there twice, and readers take them for one, alike in their lines.
+def _edge_steps(start: GraphTraversal, chunk: list[Edge]) -> GraphTraversal:
+    """Write edges with properties of the same names, and count them; where an end is missing, it fails.
 
-    One after the other, each begun by the last: where an end is missing, what follows is not written nor counted.
+    Run twice, each is there twice, and readers take them for one, alike in their lines.
     """
-    steps: Any = g
-    for source, destination, label, fields in chunk:
-        steps = steps.V(vertex_of_key(source)).add_e(label).to(__.V(vertex_of_key(destination)))
-        for name, value in fields.items():
-            steps = steps.property(name, value)
-    return steps.count().is_(1).constant(len(chunk))
+    source, destination = (
+        __.select("edge").select(end).merge_v().option(Merge.on_create, __.fail("an end of an association is missing"))
+        for end in ("source", "destination")
+    )
+    steps = start.constant(chunk).unfold().as_("edge").add_e(__.select("edge").select("label"))
+    steps = steps.from_(source).to(destination)
+    for name in chunk[0]:
+        if name not in ("source", "destination", "label"):
+            steps = steps.property(name, __.select("edge").select(name))
+    return steps.count()

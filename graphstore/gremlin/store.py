@@ -147,6 +147,7 @@ class GremlinStore(WalkingStore[Reading]):
             return
         self._closed = True
         await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._recording.close()
         await self._heads.close()
         await self._server.transport.close()
         await asyncio.to_thread(self._readers.shutdown)
@@ -190,6 +191,7 @@ class GremlinStore(WalkingStore[Reading]):
                 raise Unavailable(str(error)) from error
             if graph != self._graph:
                 log.warning("the graph server was started again and had kept nothing: the graph is new, and empty")
+                await self._recording.close()
                 self._begin(graph)
 
     async def _whole(self, writing: Coroutine[Any, Any, Result]) -> Result:

@@ -19,6 +19,8 @@ from lineal.graphstore.values import Property, canonical_json
 
 MOST_BYTES: Final = 1024
 """Of a longer text only the beginning is in its term, and a digest of the whole."""
+TERM: Final = "term"
+"""The property that holds the terms of an entity."""
 STATUS, TAG = "S:", "G:"
 CUT: Final = "~"
 """The type of the term which says that a property's text is cut."""

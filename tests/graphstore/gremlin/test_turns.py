@@ -1,0 +1,543 @@
+"""Writers take turns: fairly, in bounded time; and what one leaves when it dies is never seen, and removed."""
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+import writing
+from engines import Engine, emptied
+from gremlin_python.process.graph_traversal import GraphTraversal
+from gremlin_python.process.traversal import P, T
+from gremlin_python.statics import long
+from making import graph, id_of, now, urn
+
+from lineal.graphstore.batches import Batch
+from lineal.graphstore.errors import OutcomeUnknown, Unavailable
+from lineal.graphstore.gremlin import heads, recording, sweeping
+from lineal.graphstore.gremlin.heads import Head, moment_of, plan_vertex
+from lineal.graphstore.gremlin.keys import key_of_urn, vertex_of_key
+from lineal.graphstore.gremlin.server import g
+from lineal.graphstore.gremlin.store import GremlinStore
+from lineal.graphstore.gremlin.transport import Address
+from lineal.graphstore.kinds import LineageDirection
+from lineal.graphstore.queries import Reach, Walk
+
+WITHIN = 30.0
+KILLS = 8
+SUPPORT = Path(writing.__file__).parent
+OpenStore = Callable[[], Awaitable[GremlinStore]]
+
+
+@pytest.fixture
+async def graph_url(graph_server: Engine) -> str:
+    await emptied(graph_server.url)
+    return graph_server.url
+
+
+@pytest.fixture
+async def opened(graph_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OpenStore]:
+    """Opens stores on one graph, each as a process of its own would."""
+    monkeypatch.setattr(heads, "LEASE_SECONDS", 2.0)
+    monkeypatch.setattr(sweeping, "_PAUSE_SECONDS", 0.05)
+    stores: list[GremlinStore] = []
+
+    async def open_one() -> GremlinStore:
+        stores.append(await GremlinStore.opened(Address.parsed(graph_url), 20.0))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        await store.close()
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that is done in the background."""
+    began = monotonic()
+    while not await holds():
+        assert monotonic() - began < WITHIN
+        await asyncio.sleep(0.05)
+
+
+async def bearing(store: GremlinStore, *stamps: int) -> int:
+    """How many vertices and edges bear one of the stamps: asked of the graph itself."""
+    within = P.within([long(stamp) for stamp in stamps])
+    (vertices,) = await store._server.ask(g.V().has("recorded_at", within).count())
+    (edges,) = await store._server.ask(g.E().has("recorded_at", within).count())
+    return int(vertices + edges)
+
+
+async def swept(store: GremlinStore) -> None:
+    """Wait until nothing in the graph bears a void stamp."""
+
+    async def holds() -> bool:
+        await store._heads.read()
+        void = store._heads.moment.void
+        return not void or not await bearing(store, *void)
+
+    await until(holds)
+
+
+def late_vertex(stamp: int) -> dict[Any, Any]:
+    """What a batch writes of an entity, or enough of it."""
+    id = vertex_of_key(key_of_urn(urn("late")))
+    return {T.id: id, T.label: "entity", "urn": urn("late"), "recorded_at": long(stamp)}
+
+
+async def reached(store: GremlinStore, start: str) -> set[str]:
+    walk = Walk(await now(store), (id_of(start),), LineageDirection.DESCENDANTS)
+    (page,) = await store.reach([Reach(walk, first=1000)])
+    assert page is not None
+    return {item.entity.name for item in page.items}
+
+
+async def queueing(store: GremlinStore) -> list[Head]:
+    return [head for head in await store._heads.read() if head.is_queueing]
+
+
+async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A batch whose process dies when a part of its vertices, or of its edges, is written; its stamp."""
+    stamps = []
+    begin = store._heads.begin
+    in_flight = recording._in_flight
+
+    async def begun(stamp: int, plan: str) -> None:
+        stamps.append(stamp)
+        await begin(stamp, plan)
+
+    async def some(most: int, write: Any, chunks: list[Any]) -> None:
+        if write.__name__ == f"write_{at}":
+            assert len(chunks) > 1
+            await in_flight(most, write, chunks[:1])
+            raise asyncio.CancelledError
+        await in_flight(most, write, chunks)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recording, "_VERTICES_AT_ONCE", 2)
+        patched.setattr(recording, "_EDGES_AT_ONCE", 2)
+        patched.setattr(recording, "_in_flight", some)
+        patched.setattr(store._heads, "begin", begun)
+        with pytest.raises(asyncio.CancelledError):
+            await store.record(batch, by="the dead")
+    if store._heads._keeper is not None:
+        store._heads._keeper.cancel()
+    return stamps[0]
+
+
+async def test_who_writes_without_a_pause_lets_others_write(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(heads, "WAIT_SECONDS", WITHIN)
+    greedy, modest = await opened(), await opened()
+    names = (f"greedy{number}" for number in count())
+    stopped = asyncio.Event()
+    written = []
+
+    async def write() -> None:
+        while not stopped.is_set():
+            name = next(names)
+            await greedy.record(graph(f"a>{name}"), by="greedy")
+            written.append(name)
+
+    tasks = [asyncio.create_task(write()) for _ in range(3)]
+    while not written:
+        await asyncio.sleep(0.01)
+    mine = [f"modest{number}" for number in range(6)]
+    for name in mine:
+        before = len(written)
+        await modest.record(graph(f"a>{name}"), by="modest")
+        while len(written) == before:
+            await asyncio.sleep(0.01)
+    stopped.set()
+    await asyncio.gather(*tasks)
+    assert await reached(greedy, "a") == {*mine, *written}
+
+
+async def test_a_turn_that_does_not_come(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process, or another task of this one, keeps it: the write ends, and blocks nobody."""
+    monkeypatch.setattr(heads, "WAIT_SECONDS", 0.5)
+    holder, other = await opened(), await opened()
+    async with holder._heads.turn():
+        for store in (holder, other):
+            with pytest.raises(Unavailable, match="nothing of this was written: send it again"):
+                await store.record(graph("a>b"), by="me")
+        assert len(await queueing(holder)) == 1
+    monkeypatch.setattr(heads, "WAIT_SECONDS", WITHIN)
+    await other.record(graph("a>b"), by="me")
+    await holder.record(graph("a>c"), by="me")
+    assert await reached(other, "a") == {"b", "c"}
+
+
+async def test_a_wait_that_is_cancelled_blocks_nobody(opened: OpenStore) -> None:
+    holder, other = await opened(), await opened()
+
+    async def wait() -> None:
+        async with other._heads.turn():
+            raise AssertionError("the turn is another's")
+
+    async def waits() -> bool:
+        return len(await queueing(holder)) == 2
+
+    async with holder._heads.turn():
+        waiting = asyncio.create_task(wait())
+        await until(waits)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert len(await queueing(holder)) == 1
+    await other.record(graph("a>b"), by="me")
+
+
+@pytest.mark.parametrize("at", ["vertices", "edges"])
+@pytest.mark.parametrize("same", [True, False])
+async def test_what_the_dead_left_is_removed(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch, at: str, same: bool
+) -> None:
+    """All of it, and nothing that another recorded, be it of the same identities."""
+    dead, other = await opened(), await opened()
+    await other.record(graph("root>x", "root>y"), by="the living")
+    batch = graph("x>y", "root>a>b>c>d", "root>e", "x>f", "y>f")
+    stamp = await dies(dead, batch, at, monkeypatch)
+    assert await bearing(other, stamp)
+    assert await reached(other, "root") == {"x", "y"}
+    await other.record(batch if same else graph("root>z"), by="the living")
+    assert stamp in other._heads.moment.void
+    await swept(other)
+    assert not await bearing(other, stamp)
+    expected = {"x", "y", "z"} if not same else {"x", "y", "a", "b", "c", "d", "e", "f"}
+    assert await reached(other, "root") == expected
+
+
+async def test_a_batch_that_failed_is_removed_by_its_own_process(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await opened()
+    await store.record(graph("root>x"), by="me")
+
+    in_flight = recording._in_flight
+    late: list[GraphTraversal] = []
+
+    async def refused(most: int, write: Any, chunks: list[Any]) -> None:
+        if write.__name__ == "write_edges":
+            late.append(store._heads.writing(chunks[0][0]["recorded_at"]))
+            raise Unavailable("the graph server is tired")
+        await in_flight(most, write, chunks)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recording, "_in_flight", refused)
+        with pytest.raises(Unavailable, match="tired"):
+            await store.record(graph("x>y"), by="me")
+
+    async def is_void() -> bool:
+        return bool(store._heads.moment.void)
+
+    await until(is_void)
+    (stamp,) = store._heads.moment.void
+    await swept(store)
+    await store.record(graph("x>y"), by="me")
+    assert await reached(store, "root") == {"x", "y"}
+    assert not await bearing(store, stamp)
+    # What of it was still on its way does nothing, though the process has gone on.
+    assert await store._server.ask(recording._vertex_steps(late[0], [late_vertex(stamp)])) == [0]
+    assert not await bearing(store, stamp)
+
+
+async def test_a_sweep_cut_short_is_done_by_another(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_AT_ONCE", 1)
+    dead, sweeper, other = await opened(), await opened(), await opened()
+    stamp = await dies(dead, graph("a>b>c>d>e"), "edges", monkeypatch)
+    remove = sweeper._recording._sweeper._remove
+    calls = count(1)
+
+    async def removed(stamp: int, vertices: list[long]) -> int:
+        if next(calls) > 2:
+            raise asyncio.CancelledError
+        return await remove(stamp, vertices)
+
+    monkeypatch.setattr(sweeper._recording._sweeper, "_remove", removed)
+    await sweeper.record(graph("x"), by="me")
+
+    async def is_cut_short() -> bool:
+        return next(calls) > 3
+
+    await until(is_cut_short)
+    await sweeper.close()
+    assert await bearing(other, stamp)
+    await other.record(graph("y"), by="me")
+    await swept(other)
+    assert not await bearing(other, stamp)
+
+
+async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the first commit after a sweep that finds nothing more; the graph then holds nothing of it."""
+    monkeypatch.setattr(sweeping, "FORGET_SECONDS", 0)
+    dead, other, reader = await opened(), await opened(), await opened()
+    stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
+    await other.record(graph("x"), by="me")
+    await swept(other)
+    assert stamp in moment_of(await reader._heads.read()).void
+
+    async def is_forgotten() -> bool:
+        await other.record(graph(f"x>y{monotonic()}"), by="me")
+        return stamp not in moment_of(await reader._heads.read()).void
+
+    await until(is_forgotten)
+    assert not await reader._server.ask(g.V(plan_vertex(stamp)).count().is_(P.gt(0)))
+    await reader.record(graph("a>b"), by="me")
+    assert not moment_of(await other._heads.read()).void
+    assert await reached(other, "a") == {"b"}
+
+
+async def test_too_many_void_stamps(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing more is written until some are forgotten, as every one costs every reader."""
+    dead, other = await opened(), await opened()
+    monkeypatch.setattr(heads, "MOST_VOID", 0)
+    await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
+    with pytest.raises(Unavailable, match="too many batches failed within the hour"):
+        await other.record(graph("x"), by="me")
+    monkeypatch.setattr(heads, "MOST_VOID", 1)
+    await other.record(graph("x"), by="me")
+
+
+async def test_what_arrives_late_from_the_dead_is_not_written(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, other = await opened(), await opened()
+    stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
+    late = dead._heads.writing(stamp)
+    await other.record(graph("a>b"), by="the living")
+    await swept(other)
+    assert await dead._server.ask(recording._vertex_steps(late, [late_vertex(stamp)])) == [0]
+    assert not await bearing(other, stamp)
+
+
+async def test_what_came_in_between_is_found_before_the_commit(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write of the dead that the server was in the middle of takes the place of a vertex: the batch is refused."""
+    dead, other = await opened(), await opened()
+    stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
+    await other.record(graph("x"), by="me")
+    await swept(other)
+    ask = other._server.ask
+
+    async def then_comes_late(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
+        found = await ask(steps, seconds)
+        if "mergeV" in str(steps.bytecode) and "constant" in str(steps.bytecode):
+            late = g.V(vertex_of_key(key_of_urn(urn("y")))).property("recorded_at", long(stamp))
+            await ask(late.count())
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(other._server, "ask", then_comes_late)
+        with pytest.raises(Unavailable, match="did not take all of the batch"):
+            await other.record(graph("y"), by="me")
+    assert await other.entities(await now(other), [id_of("y")]) == [None]
+    await other.record(graph("y"), by="me")
+    assert await other.entities(await now(other), [id_of("y")]) != [None]
+
+
+@pytest.mark.parametrize("before", ["begin", "writing", "commit"])
+async def test_a_frozen_process_writes_nothing_more(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """By its own clock, whether others took its place or not."""
+    store = await opened()
+    await store.record(graph("a>b"), by="me")
+    real = getattr(store._heads, before)
+
+    def wakes(*arguments: Any) -> Any:
+        sleep(heads.LEASE_SECONDS)
+        return real(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._heads, before, wakes)
+        with pytest.raises(Unavailable, match="nothing was written: send it again"):
+            await store.record(graph("a>x"), by="me")
+    await store.record(graph("a>c"), by="me")
+    assert await reached(store, "a") == {"b", "c"}
+
+
+async def test_a_commit_answered_late_is_not_acknowledged(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another may have put its stamp down as void since."""
+    store = await opened()
+    await store.record(graph("a>b"), by="me")
+    commit, ask = store._heads.commit, store._server.ask
+
+    async def late(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
+        found = await ask(steps, seconds)
+        sleep(heads.LEASE_SECONDS)
+        return found
+
+    async def committed(stamp: int, has_same_as: bool) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(store._server, "ask", late)
+            await commit(stamp, has_same_as)
+
+    monkeypatch.setattr(store._heads, "commit", committed)
+    with pytest.raises(OutcomeUnknown):
+        await store.record(graph("a>c"), by="me")
+    monkeypatch.undo()
+    await store.record(graph("a>c"), by="me")
+    assert await reached(store, "a") == {"b", "c"}
+
+
+async def test_a_write_lost_to_a_clock(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several hosts one may give its writes earlier times than another gave before: they are made again."""
+    store = await opened()
+    address = store._server.transport.address
+    monkeypatch.setattr(store._server.transport, "address", replace(address, hosts=address.hosts * 2))
+    ask, puts = store._server.ask, count(1)
+
+    async def loses(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
+        is_put = "property" in str(steps.bytecode) and "has" in str(steps.bytecode) and "state" in str(steps.bytecode)
+        if is_put and next(puts) % 2:
+            return [1]
+        return await ask(steps, seconds)
+
+    monkeypatch.setattr(store._server, "ask", loses)
+    other = await opened()
+    await store.record(graph("a>b"), by="me")
+    assert next(puts) > 6
+    assert await reached(other, "a") == {"b"}
+
+
+async def test_heads_read_while_one_takes_the_place_of_another(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in no head when each is read is asked again: it was copied to one read before."""
+    store, reader = await opened(), await opened()
+    await store.record(graph("a>b"), by="me")
+    ask, calls = reader._server.ask, count(1)
+
+    async def torn(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
+        return [1, Head(7).packed(), ""] if next(calls) == 1 else await ask(steps, seconds)
+
+    monkeypatch.setattr(reader._server, "ask", torn)
+    assert await reader.watermark() == store._heads.moment.newest
+
+
+async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was frozen before it read how another stood does not think that one dead."""
+    holder, other = await opened(), await opened()
+    ask, calls = other._server.ask, count(1)
+
+    async def waits() -> bool:
+        return len(await queueing(holder)) == 2
+
+    async def delayed(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
+        found = await ask(steps, seconds)
+        if "HEAD" in str(steps.bytecode) and next(calls) % 2 == 0:
+            await asyncio.sleep(1.2 * heads.LEASE_SECONDS)
+        return found
+
+    async with holder._heads.turn():
+        task = asyncio.create_task(other.record(graph("a>b"), by="me"))
+        await until(waits)
+        monkeypatch.setattr(other._server, "ask", delayed)
+        await asyncio.sleep(2 * heads.LEASE_SECONDS)
+        assert not task.done()
+        assert holder._heads._mine in await holder._heads.read()
+    monkeypatch.setattr(other._server, "ask", ask)
+    await task
+
+
+async def test_a_commit_that_comes_while_its_process_is_thought_dead(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stamp is not put down as void then: it counts."""
+    late, other = await opened(), await opened()
+    arguments: list[Any] = []
+    commit, bury = late._heads.commit, other._heads._bury
+
+    async def kept(*given: Any) -> None:
+        arguments.extend(given)
+        raise asyncio.CancelledError
+
+    async def then_commits(dead: list[Head]) -> bool:
+        if dead and arguments:
+            monkeypatch.setattr(late._heads, "_is_late", lambda: False)
+            await commit(*arguments)
+            arguments.clear()
+        return await bury(dead)
+
+    monkeypatch.setattr(late._heads, "commit", kept)
+    monkeypatch.setattr(other._heads, "_bury", then_commits)
+    with pytest.raises(asyncio.CancelledError):
+        await late.record(graph("a>b"), by="late")
+    if late._heads._keeper is not None:
+        late._heads._keeper.cancel()
+    await other.record(graph("a>c"), by="other")
+    assert not arguments
+    assert await reached(other, "a") == {"b", "c"}
+    assert not other._heads.moment.void
+
+
+def test_void_stamps_of_several_heads() -> None:
+    """They count as the newest commit put them down, and what is later than it; what it forgot stays forgotten."""
+    newest = Head(1, newest=50, void=(20, 30))
+    moment = moment_of([newest, Head(2, newest=40, void=(10, 20, 60), has_same_as=True), Head(3)])
+    assert moment.newest == 50
+    assert moment.void == (20, 30, 60)
+    assert moment.has_same_as
+    # The place of a dead process was taken: both heads count.
+    assert moment_of([newest, Head(4, newest=50, void=(20, 30, 70))]).void == (20, 30, 70)
+    assert moment_of([]).newest == 0
+
+
+def died(process: "subprocess.Popen[str]") -> list[str]:
+    """End a process at once; the lines it had printed whole."""
+    process.kill()
+    text, _ = process.communicate()
+    return text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
+
+
+@pytest.mark.slow
+async def test_processes_killed_while_they_race(graph_url: str, opened: OpenStore) -> None:
+    """One winner for every name, whatever was acknowledged is there, and in the end nothing else is."""
+    rng = random.Random(4)
+    names = (f"writer{number}" for number in count())
+
+    def started() -> "subprocess.Popen[str]":
+        command = [sys.executable, writing.__file__, graph_url, next(names)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    processes = [started(), started()]
+    lines: list[str] = []
+    try:
+        for _ in range(KILLS):
+            await asyncio.sleep(3 + rng.uniform(0, 2))
+            dying = processes.pop(rng.randrange(2))
+            assert dying.poll() is None
+            lines += await asyncio.to_thread(died, dying)
+            processes.append(started())
+        await asyncio.sleep(6)
+    finally:
+        for process in processes:
+            lines += died(process)
+    acknowledged: dict[str, str | None] = {}
+    for line in lines:
+        for name, description in json.loads(line).items():
+            assert acknowledged.setdefault(name, description) == description
+    assert len(lines) > KILLS
+    store = await opened()
+    await store.record(graph("last"), by="me")
+    await swept(store)
+    found = await store.entities(await now(store), [id_of(name) for name in acknowledged])
+    assert [None if each is None else each.description for each in found] == list(acknowledged.values())
+    for line in lines:
+        mine, *ours = json.loads(line)
+        assert {mine, *ours[1:]} <= await reached(store, ours[0])
+    # What is there was recorded whole, by one process each.
+    (numbers,) = await store._server.ask(g.V().has("kind", 3).values("name").fold())
+    races = {name.split("-")[0] for name in numbers if name.startswith("race")}
+    for race in races:
+        parts = await store.entities(await now(store), [id_of(f"{race}-{part}") for part in range(writing.SIZE)])
+        assert len({each and (each.description, each.recorded_by, each.recorded_at) for each in parts}) == 1
