@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from engines import Engine
+from engines import GRAPH_SERVERS, Engine
 from hypothesis import HealthCheck, Phase, settings
 
 _SLOW = ("slow", "browser", "faults")
@@ -43,8 +43,14 @@ def janusgraph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     yield from _started("janusgraph", tmp_path_factory)
 
 
-@pytest.fixture(scope="session", params=["gremlin_server", "janusgraph"])
+@pytest.fixture(scope="session")
+def janusgraph_cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A JanusGraph on a Cassandra node."""
+    yield from _started("janusgraph-cassandra", tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=GRAPH_SERVERS)
 def graph_server(request: pytest.FixtureRequest) -> Engine:
     """Each of the graph servers."""
-    engine: Engine = request.getfixturevalue(request.param)
+    engine: Engine = request.getfixturevalue(request.param.replace("-", "_"))
     return engine

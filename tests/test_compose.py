@@ -75,6 +75,7 @@ def test_the_script_fills_what_is_mounted(compose: dict[str, Any], tmp_path: Pat
         "keyspace": "lineal",
         "datacenter": "datacenter1",
         "replication": 1,
+        "search_backend": "elasticsearch",
         "search": "elasticsearch",
         "search_port": 9200,
     }
@@ -108,4 +109,7 @@ def test_required_settings_are_there() -> None:
     } <= set(berkeley.splitlines())
 
 
-_PLACES = ("instance", "cassandra", "cassandra_port", "keyspace", "datacenter", "replication", "search", "search_port")
+_PLACES = (
+    "instance", "cassandra", "cassandra_port", "keyspace", "datacenter", "replication", "search_backend", "search",
+    "search_port", "folder",
+)  # fmt: skip

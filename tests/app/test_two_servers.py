@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from engines import Engine, emptied
+from engines import GRAPH_SERVERS, Engine, emptied
 from serving import serving
 
 RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
@@ -19,12 +19,12 @@ READ = """query ($urn: String!) { entity(urn: $urn) {
 ROUNDS = 25
 
 
-@pytest.fixture(params=["sqlite", "gremlin_server", "janusgraph"])
+@pytest.fixture(params=["sqlite", *GRAPH_SERVERS])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/x.db"
-    engine: Engine = request.getfixturevalue(request.param)
+    engine: Engine = request.getfixturevalue(request.param.replace("-", "_"))
     asyncio.run(emptied(engine.url))
     return engine.url
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from engines import Engine, emptied
+from engines import GRAPH_SERVERS, Engine, emptied
 from reference_store import ReferenceStore
 
 from lineal.graphstore.embedded.present import Present
@@ -15,7 +15,7 @@ from lineal.graphstore.store import Store
 OpenStore: TypeAlias = Callable[[], Awaitable[Store]]
 
 
-@pytest.fixture(params=["reference", "sqlite", "sqlite-statements", "memory", "gremlin-server", "janusgraph"])
+@pytest.fixture(params=["reference", "sqlite", "sqlite-statements", "memory", *GRAPH_SERVERS])
 async def opened(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[OpenStore]:
@@ -25,7 +25,7 @@ async def opened(
     server the first store is in its graph; what else a test opens is in memory.
     """
     engine: Engine | None = None
-    if request.param in ("gremlin-server", "janusgraph"):
+    if request.param in GRAPH_SERVERS:
         engine = request.getfixturevalue(request.param.replace("-", "_"))
         await emptied(engine.url)
     if request.param == "sqlite-statements":
@@ -38,7 +38,7 @@ async def opened(
                 stores.append(ReferenceStore())
             case "sqlite" | "sqlite-statements":
                 stores.append(await open_store(f"sqlite:///{tmp_path}/{len(stores)}.db"))
-            case "gremlin-server" | "janusgraph" if engine is not None and not stores:
+            case _ if engine is not None and not stores:
                 stores.append(await open_store(engine.url))
             case _:
                 stores.append(await open_store("memory:"))

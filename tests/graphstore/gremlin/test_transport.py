@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from engines import free_port
 from pretending import Answering, Pretender, frame, well
+from programs import free_port
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 from lineal.graphstore.gremlin import server as asking
