@@ -1,6 +1,7 @@
 """docker-compose.yml: what is pinned, checked and mounted, and that its script fills the servers' configuration."""
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -55,14 +56,41 @@ def test_volumes_are_declared_and_mounted_files_are_the_servers(compose: dict[st
     assert mounted == {*FILLED, "ready.groovy"}
 
 
-def test_the_script_fills_what_is_mounted(compose: dict[str, Any], tmp_path: Path) -> None:
+def parts_of_the_script(compose: dict[str, Any]) -> tuple[str, str, str]:
+    """What JanusGraph's container does: it fills the configuration, waits, and becomes the server."""
     shell, flags, script = compose["services"]["janusgraph"]["command"]
-    prepared, _, start = script.replace("$$", "$").rpartition("exec ")
+    assert (shell, flags) == ("bash", "-ec")
+    filling, marker, rest = script.replace("$$", "$").partition("for needed in ")
+    waiting, _, start = (marker + rest).rpartition("exec ")
+    return filling, waiting, start
+
+
+def test_the_script_waits_until_all_that_is_needed_listens(compose: dict[str, Any]) -> None:
+    _, waiting, start = parts_of_the_script(compose)
     assert start == "bin/janusgraph-server.sh /tmp/lineal/janusgraph-server.yaml\n"
+    places = "cassandra/9042 elasticsearch/9200"
+    assert places in waiting
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.socket() as second:
+        second.bind(("127.0.0.1", 0))  # and does not listen yet
+        here = " ".join(f"127.0.0.1/{each.getsockname()[1]}" for each in (first, second))
+        script = waiting.replace(places, here).replace("sleep 2", "sleep 0.1")
+        process = subprocess.Popen(["bash", "-ec", script])
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            second.listen()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_the_script_fills_what_is_mounted(compose: dict[str, Any], tmp_path: Path) -> None:
+    prepared, _, _ = parts_of_the_script(compose)
     # The places keep their values; only where files are read and written differs from the container.
     here = prepared.replace("mkdir -p /tmp/lineal", f"mkdir -p {tmp_path}").replace('"/tmp/lineal/', f'"{tmp_path}/')
     here = here.replace("/etc/lineal/", SERVERS)
-    subprocess.run([shell, flags, here], check=True)
+    subprocess.run(["bash", "-ec", here], check=True)
     values = {
         "host": "0.0.0.0",
         "port": 8182,
