@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from engines import GRAPH_SERVERS, Engine
 
+from lineal.graphstore.gremlin.server import Server
 from lineal.graphstore.gremlin.servers.templates import filled
+from lineal.graphstore.gremlin.transport import Address, Transport
 
 SERVERS = "./graphstore/gremlin/servers/"
 FILLED = ("janusgraph-server.yaml", "janusgraph-cql.properties", "init.groovy")
@@ -135,6 +138,30 @@ def test_required_settings_are_there() -> None:
         "storage.berkeleyje.isolation-level=READ_COMMITTED",
         "storage.berkeleyje.ext.je.txn.durability=SYNC,NO_SYNC,NONE",
     } <= set(berkeley.splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in GRAPH_SERVERS if name.startswith("janusgraph")])
+async def test_janusgraph_knows_every_option(name: str, request: pytest.FixtureRequest) -> None:
+    """It passes over what it does not know, without a word."""
+    engine: Engine = request.getfixturevalue(name.replace("-", "_"))
+    (properties,) = engine.folder.glob("janusgraph-*.properties")
+    lines = properties.read_text().splitlines()
+    # What follows `ext` is BerkeleyJE's, which refuses what it does not know.
+    passed_over = ("#", "storage.berkeleyje.ext.")
+    options = [line.partition("=")[0] for line in lines if line and not line.startswith(passed_over)]
+    server = Server(Transport(Address.parsed(engine.url)))
+    try:
+        unknown = await server.script(f"""
+            import org.janusgraph.diskstorage.configuration.ConfigElement
+            import org.janusgraph.graphdb.configuration.GraphDatabaseConfiguration
+            {[*options, "storage.no-such-option"]}.findAll {{
+                try {{ ConfigElement.parse(GraphDatabaseConfiguration.ROOT_NS, it); false }}
+                catch (IllegalArgumentException problem) {{ true }}
+            }}""")
+    finally:
+        await server.transport.close()
+    assert unknown == ["storage.no-such-option"]
 
 
 _PLACES = (
