@@ -75,7 +75,7 @@ class Engine(Program):
         self.name, self.port = name, free_port()
         self.url = f"gremlin://127.0.0.1:{self.port}"
         self._recipe = _RECIPES[name]
-        self._cassandra = Cassandra(folder / "cassandra") if name == _CASSANDRA else None
+        self.cassandra = Cassandra(folder / "cassandra") if name == _CASSANDRA else None
 
     def start(self) -> None:
         """Start it, and return when it answers a query."""
@@ -87,13 +87,13 @@ class Engine(Program):
             "graph": Path(self._recipe.configuration[1]).stem,
             "data": self.folder / "data",
         }
-        if self._cassandra is not None:
-            if self._cassandra.has_ended():
-                self._cassandra.start()
+        if self.cassandra is not None:
+            if self.cassandra.has_ended():
+                self.cassandra.start()
             values |= {
                 "instance": "lineal",
                 "cassandra": "127.0.0.1",
-                "cassandra_port": self._cassandra.port,
+                "cassandra_port": self.cassandra.port,
                 "keyspace": "lineal",
                 "datacenter": "datacenter1",
                 "replication": 1,
@@ -109,7 +109,7 @@ class Engine(Program):
             self.kill()
         else:
             raise AssertionError(f"{self.name} does not start: {self.log()[-3000:]}")
-        if self._cassandra is not None and self.url not in _ON_CASSANDRA:
+        if self.cassandra is not None and self.url not in _ON_CASSANDRA:
             _run(_keep_schema(self.url))
             _ON_CASSANDRA.add(self.url)
 
@@ -119,7 +119,7 @@ class Engine(Program):
         self.launch(jvm.class_path(self._recipe.coordinates), main, options)
         deadline = time.monotonic() + _START_SECONDS
         while not self.answers():
-            if _FAILED in self.log():
+            if self.has_ended() or _FAILED in self.log():
                 return False
             assert time.monotonic() < deadline, f"{self.name} does not answer: {self.log()[-3000:]}"
             time.sleep(0.3)
@@ -138,8 +138,8 @@ class Engine(Program):
     def stop(self) -> None:
         """End it, and its database, in order."""
         super().stop()
-        if self._cassandra is not None:
-            self._cassandra.stop()
+        if self.cassandra is not None:
+            self.cassandra.stop()
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
