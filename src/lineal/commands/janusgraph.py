@@ -155,7 +155,8 @@ async def _answers(port: int) -> bool:
 
 
 def _address(port: int) -> str:
-    return f"ws://127.0.0.1:{port}/gremlin"
+    """As `--store` takes it."""
+    return f"gremlin://127.0.0.1:{port}"
 
 
 @contextmanager

@@ -28,6 +28,7 @@ COORDINATES = (
 _OLDEST_LANG3 = (3, 13)
 """With an older commons-lang3 JanusGraph ends as it starts: a method it calls is not there yet."""
 _AT_ONCE = 8
+_FETCHING = "fetching JanusGraph (75 MB), the first time only"
 
 
 def java() -> Path:
@@ -75,8 +76,10 @@ def _brief(error: Exception) -> str:
 def _fetched(coordinates: tuple[str, ...], cache: Path, repositories: dict[str, str]) -> list[Path]:
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    if not console.is_terminal:
+        console.print(_FETCHING)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("fetching JanusGraph, the first time only", total=None)
+        task = progress.add_task(_FETCHING, total=None)
 
         def began(total: int) -> None:
             progress.update(task, total=total)
