@@ -1,6 +1,7 @@
 """The server: routes, middleware, and the store's life around them."""
 
 import gc
+import logging
 import secrets
 import socket
 import sys
@@ -24,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lineal.config import ConfigError, Settings
 from lineal.documents import Documents
 from lineal.graphql_endpoint import GRAPH, graphql
-from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Limits
 from lineal.logs import configure
@@ -50,7 +51,11 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store = await open_store(settings.store, settings.store_user, settings.store_password, settings.store_ca)
+        try:
+            store = await open_store(settings.store, settings.store_user, settings.store_password, settings.store_ca)
+        except StoreError as error:
+            app.state.refused = error
+            raise
         try:
             metrics.watch(store)
             app.state.store = store
@@ -181,7 +186,7 @@ def _route(scope: Scope) -> str:
 def serve(settings: Settings) -> None:
     """Listen and answer until told to stop; requests under way are finished, then the store is closed.
 
-    Raises ConfigError where the address cannot be had, and StoreUnusable where the store cannot be opened.
+    Raises ConfigError where the address cannot be had, StoreUnusable or Unavailable where the store cannot be opened.
     """
     configure(settings.log_level)
     refuse_openness(settings)
@@ -205,7 +210,14 @@ def serve(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
     server = uvicorn.Server(config)
-    server.run(sockets=[listening])
+    # Why the store cannot be opened is one sentence; where in the code that was found, which uvicorn logs, is no help.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: not hasattr(app.state, "refused"))
+    try:
+        server.run(sockets=[listening])
+    except SystemExit:
+        if hasattr(app.state, "refused"):
+            raise app.state.refused from None
+        raise
     if not server.started:
         sys.exit(1)
 

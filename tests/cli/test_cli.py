@@ -195,3 +195,19 @@ def test_the_installed_command(tmp_path: Path, store: str) -> None:
     env = {**os.environ, "LINEAL_PORT": "x"}
     refused = subprocess.run([command, "serve", "--dev"], capture_output=True, text=True, check=False, env=env)
     assert (refused.returncode, refused.stderr) == (1, "lineal: LINEAL_PORT is 'x', which is no whole number\n")
+
+
+@pytest.mark.parametrize(
+    ("store", "message"),
+    [
+        ("sqlite:////nowhere/x.db", "the directory /nowhere does not exist: create it, or name another file"),
+        ("gremlin://127.0.0.1:9", "no graph server can be reached (127.0.0.1:9: "),
+    ],
+)
+def test_a_server_whose_store_cannot_be_opened_says_so_in_one_line(store: str, message: str) -> None:
+    command = [sys.executable, "-m", "lineal", "serve", "--dev", "--port", "0", "--store", store]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"lineal: {message}")
