@@ -1,0 +1,307 @@
+"""Lineal beside the raw traversal and the raw loader, on one graph server, in alternating rounds of one run.
+
+    scripts/bench --gremlin [janusgraph|gremlin-server]
+
+Starts the server itself, from the libraries that the tests use, and keeps both sides' graphs in it: 4,000 entities of
+the project's own sample. Prints a table in Markdown of minimum and median milliseconds, and of ratios between the
+medians. Of several raw ways the fastest counts. What both answer is compared with a search of this file's own.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from math import inf
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+import orjson
+from asking import data
+from engines import Engine
+from gremlin_raw import Found, Raw, Row
+from serving import Server, serving
+
+from lineal.capture.native import Reader
+from lineal.capture.sample import sample
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
+from lineal.graphstore.gremlin.transport import Transport
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.urns import make_urn
+
+MODELS, BATCH, CLOSURE, TREE, WIDTH, LEVELS = 865, 1000, 300, 100, 20, 3
+Works = list[tuple[str, Callable[[], Any], Any]]
+"""What is timed, how it is done, and the right answer."""
+ROUNDS, LOADS = 15, 7
+_SETTLED_SECONDS = 0.6
+"""After a batch a server has given up its turn at writing."""
+
+_DOWN = """query ($urn: String!) { entity(urn: $urn) {
+  descendants(first: 1000) { totalCount edges { distance node { urn kind name } } } } }"""
+_LEVEL = "descendants(depth: 1, first: 20) { nodes { urn kind name %s } }"
+_NESTED = "query ($urn: String!) { entity(urn: $urn) { %s } }" % (_LEVEL % (_LEVEL % (_LEVEL % "")))
+_TOUCH = """mutation ($name: String!) { lineageRecord(input: {
+  entities: [{ account: "touched", kind: REPORT, name: $name }] }) { userErrors { message } } }"""
+
+
+class Graph:
+    """A sample under accounts of its own, as both sides take it, and what lies downstream in it."""
+
+    def __init__(self, tag: str) -> None:
+        self.entities: list[NewEntity] = []
+        self.associations: list[NewAssociation] = []
+        self.batches: list[Batch] = []
+        self.downstream: dict[str, list[str]] = defaultdict(list)
+        reader = Reader("local")
+        batch: tuple[list[NewEntity], list[NewAssociation]] = ([], [])
+        for row in sample(MODELS):
+            if "entity" in row:
+                row["entity"]["account"] += tag
+            part = reader.read(row)
+            if isinstance(part, NewEntity):
+                if len(batch[0]) == BATCH:
+                    self._end(*batch)
+                    batch = ([], [])
+                batch[0].append(part)
+            elif isinstance(part, NewAssociation):
+                batch[1].append(part)
+                self.downstream[part.source].append(part.destination)
+        self._end(*batch)
+        self.texts = {_urn(each): (_urn(each), str(each.kind), each.name) for each in self.entities}
+
+    def _end(self, entities: list[NewEntity], associations: list[NewAssociation]) -> None:
+        self.batches.append(Batch(tuple(entities), tuple(associations)))
+        self.entities += entities
+        self.associations += associations
+
+    def rows(self, tag: str) -> tuple[list[Row], list[Row]]:
+        """The same for the raw side; a tag makes them others than those under another tag."""
+        entities = [
+            {
+                "urn": _urn(each) + tag, "kind": str(each.kind), "account": each.account, "name": each.name,
+                "version": each.version, "at": each.occurred_at, "content": _content(each),
+            }
+            for each in self.entities
+        ]  # fmt: skip
+        associations = [
+            {"source": each.source + tag, "destination": each.destination + tag, "type": str(each.type),
+             "at": each.occurred_at}
+            for each in self.associations
+        ]  # fmt: skip
+        return entities, associations
+
+    def closure(self, start: str) -> list[Found]:
+        distance, queue = {start: 0}, deque([start])
+        while queue:
+            near = queue.popleft()
+            for far in self.downstream[near]:
+                if far not in distance:
+                    distance[far] = distance[near] + 1
+                    queue.append(far)
+        return sorted((at, *self.texts[urn]) for urn, at in distance.items() if urn != start)
+
+    def tree(self, start: str, levels: int) -> list[Any]:
+        below = sorted(set(self.downstream[start]))
+        return [[*self.texts[urn], self.tree(urn, levels - 1)] if levels > 1 else [*self.texts[urn]] for urn in below]
+
+    def start(self, size: Callable[[str], float], wanted: int) -> str:
+        """The entity of the size nearest to what is wanted."""
+        return min(self.texts, key=lambda urn: (abs(size(urn) - wanted), urn))
+
+
+def _urn(entity: NewEntity) -> str:
+    return make_urn(entity.account, entity.kind, entity.name, entity.version)
+
+
+def _content(entity: NewEntity) -> str | None:
+    source = entity.source and [entity.source.uri, entity.source.type]
+    values = [entity.status, source, [[each.key, each.shown] for each in entity.properties]]
+    return orjson.dumps(values).decode() if any(values) else None
+
+
+def _size(tree: list[Any]) -> float:
+    """How many entities a tree holds; endlessly many where a page would not hold its whole."""
+    return inf if len(tree) > WIDTH else sum(1 + (_size(each[3]) if len(each) > 3 else 0) for each in tree)
+
+
+class Table:
+    """Seconds by what was done, and the rows they make."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+
+    def timed(self, what: str, work: Callable[[], Any], right: Any = None) -> None:
+        began = time.perf_counter()
+        answer = work()
+        self.seconds[what].append(time.perf_counter() - began)
+        assert right is None or answer == right, what
+
+    def warmed(self) -> None:
+        """Forget the first round, which warms everything up."""
+        for seconds in self.seconds.values():
+            del seconds[0]
+
+    def best(self, ways: Sequence[str]) -> str:
+        return min(ways, key=lambda way: median(self.seconds[way]))
+
+    def row(self, what: str, ours: str, ways: Sequence[str], requests: str) -> str:
+        raw = self.best(ways)
+        mine, theirs = self.seconds[ours], self.seconds[raw]
+
+        def told(seconds: list[float]) -> str:
+            return f"{1000 * min(seconds):.1f} / {1000 * median(seconds):.1f}"
+
+        ratio = f"{min(mine) / min(theirs):.2f} / {median(mine) / median(theirs):.2f}"
+        return f"| {what} | {told(mine)} | {told(theirs)} ({raw}) | {ratio} | {requests} |"
+
+
+def closure_over_http(server: Server, urn: str) -> list[Found]:
+    edges = server.ask(_DOWN, urn=urn)["entity"]["descendants"]["edges"]
+    return sorted((each["distance"], *(each["node"][name] for name in ("urn", "kind", "name"))) for each in edges)
+
+
+def tree_over_http(server: Server, urn: str) -> list[Any]:
+    return _shown(server.ask(_NESTED, urn=urn)["entity"])
+
+
+def _shown(entity: dict[str, Any]) -> list[Any]:
+    return sorted(
+        [*(each[name] for name in ("urn", "kind", "name")), *([_shown(each)] if "descendants" in each else [])]
+        for each in entity["descendants"]["nodes"]
+    )
+
+
+def asking(engine: Engine, raw: Raw, folder: Path, table: Table) -> tuple[int, int]:
+    """Ask both for the same, and check it. Before each round something is recorded: no answer is of an earlier walk."""
+    graph = Graph("-asked")
+    asyncio.run(_load(engine.url, graph))
+    raw.load(*graph.rows(""), 1)
+    start = graph.start(lambda urn: len(graph.closure(urn)), CLOSURE)
+    top = graph.start(lambda urn: _size(graph.tree(urn, LEVELS)), TREE)
+    closure, tree = graph.closure(start), graph.tree(top, LEVELS)
+    with serving(engine.url, folder) as server:
+        for round in range(ROUNDS + 1):
+            server.ask(_TOUCH, name=f"touched {round}")
+            time.sleep(_SETTLED_SECONDS)
+            ours: Works = [
+                ("closure", partial(closure_over_http, server, start), closure),
+                ("closure again", partial(closure_over_http, server, start), closure),
+                ("nested", partial(tree_over_http, server, top), tree),
+            ]
+            theirs: Works = [
+                *((name, ask, closure) for name, ask in raw.closures(start).items()),
+                *((name, ask, tree) for name, ask in raw.trees(top, LEVELS).items()),
+            ]
+            for work in [*ours, *theirs] if round % 2 else [*theirs, *ours]:
+                table.timed(*work)
+    table.warmed()
+    counts = asyncio.run(_counted(engine.url, [(_DOWN, start), (_NESTED, top)]))
+    return counts[0], counts[1]
+
+
+async def _counted(url: str, questions: list[tuple[str, str]]) -> list[int]:
+    """How many requests the graph server gets for each document."""
+    asked = []
+    async with await open_store(url) as store:
+        for document, urn in questions:
+            with counted() as requests:
+                await data(store, document, {"urn": urn})
+            asked.append(requests.total() - 1)  # less the one for the secret of cursors, which a server has
+    return asked
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Counts the requests to graph servers of this process."""
+    counter: Counter[str] = Counter()
+    ask = Transport.ask
+
+    async def counting(transport: Transport, id: UUID, message: bytes, seconds: float) -> list[bytes]:
+        counter["requests"] += 1
+        return await ask(transport, id, message, seconds)
+
+    with patch.object(Transport, "ask", counting):
+        yield counter
+
+
+async def _load(url: str, graph: Graph) -> None:
+    async with await open_store(url) as store:
+        for batch in graph.batches:
+            await store.record(batch, by="local")
+
+
+def loading(engine: Engine, raw: Raw, table: Table) -> int:
+    """Record graphs that neither side has seen before, one each a round; how many requests the last one took."""
+    requests = 0
+
+    async def record(graph: Graph) -> None:
+        nonlocal requests
+        async with await open_store(engine.url) as store:
+            await store.watermark()  # connects, as the raw side has
+            with counted() as counter:
+                began = time.perf_counter()
+                for batch in graph.batches:
+                    await store.record(batch, by="local")
+                table.seconds["load"].append(time.perf_counter() - began)
+            requests = counter.total()
+
+    for round in range(LOADS + 1):
+        graph = Graph(f"-{round}")
+        asyncio.run(record(graph))
+        time.sleep(_SETTLED_SECONDS)
+        for in_flight in (1, 2):
+            rows = graph.rows(f"#{in_flight}")
+            table.timed(f"{in_flight} in flight", partial(raw.load, *rows, in_flight))
+    table.warmed()
+    return requests
+
+
+def rows(engine: Engine, folder: Path) -> Iterator[str]:
+    """The rows of the table of one graph server."""
+    raw, table = Raw(engine.url, needs_schema=False), Table()
+    raw.close()
+    asyncio.run(_set_up(engine.url))
+    raw = Raw(engine.url, needs_schema=engine.name == "janusgraph")
+    try:
+        asked, nested = asking(engine, raw, folder, table)
+        closures, trees = list(raw.closures("")), list(raw.trees("", LEVELS))
+        yield table.row(f"closure of {CLOSURE}, over HTTP", "closure", closures, str(asked))
+        yield table.row("the same, asked again", "closure again", closures, "")
+        yield table.row("B5: three nested levels, over HTTP", "nested", trees, str(nested))
+        requests = loading(engine, raw, table)
+        yield table.row("B6: 4 batches of 1,000 entities and theirs", "load", ["1 in flight"], str(requests))
+        yield table.row("the same", "load", ["2 in flight"], "")
+    finally:
+        raw.close()
+
+
+async def _set_up(url: str) -> None:
+    async with await open_store(url):
+        pass
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 else "janusgraph"
+    if name not in ("janusgraph", "gremlin-server"):
+        sys.exit(f"there is no {name!r} to bench: give janusgraph or gremlin-server")
+    with tempfile.TemporaryDirectory() as place:
+        engine = Engine(name, Path(place))
+        try:
+            engine.start()
+            found = list(rows(engine, Path(place)))
+        finally:
+            engine.stop()
+    print(f"\n{name}: {ROUNDS} rounds of questions, {LOADS} of loads.\n")
+    print("| what | Lineal, ms: min / median | raw, ms: min / median | ratios of these | requests |")
+    print("|---|---|---|---|---|")
+    print("\n".join(found))
+
+
+if __name__ == "__main__":
+    main()
