@@ -13,7 +13,7 @@ from rich.table import Table
 from lineal.commands.ingesting import DEFAULT_SERVER
 from lineal.commands.sinks import no_server
 from lineal.commands.stores import open_configured
-from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.queries import Limits
 from lineal.resolvers.context import Context, Viewer
 from lineal.schema import schema
@@ -32,7 +32,7 @@ query ($urn: String!, $depth: Int, $where: EntityFilter, $via: AssociationFilter
 
 
 class Asker(Protocol):
-    """Puts a GraphQL question; gives its data, or raises Unavailable or click's own errors."""
+    """Puts a GraphQL question; gives its data, or raises StoreError."""
 
     async def ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]: ...
 
@@ -60,7 +60,7 @@ class _Opened:
 
 def _data(answer: dict[str, Any]) -> dict[str, Any]:
     if answer.get("errors"):
-        raise click.ClickException(answer["errors"][0]["message"])
+        raise StoreError(answer["errors"][0]["message"])
     data: dict[str, Any] = answer["data"]
     return data
 

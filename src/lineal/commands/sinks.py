@@ -85,6 +85,8 @@ _RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $inpu
 _REVISE = """mutation ($input: EntityReviseInput!) { entityRevise(input: $input) {
   isNew userErrors { message path } } }"""
 _TRIES = 4
+_PAUSE_SECONDS = 0.5
+"""Before the second try; before each later one it is as much longer."""
 
 
 class ServerSink:
@@ -149,13 +151,27 @@ class ServerSink:
         for left in range(_TRIES - 1, -1, -1):
             try:
                 answer = await self._client.post(path, content=orjson.dumps(body), headers=headers)
-                if answer.status_code != 503 or not left:
+                if answer.status_code != 503:
                     return answer
+                if not left:
+                    raise Unavailable(
+                        f"the server cannot record now ({_reason(answer)}): ingest the file again when it can; what is "
+                        "recorded stays, and is not recorded twice"
+                    )
             except httpx.TransportError as error:
                 if not left or isinstance(error, httpx.ConnectError):
                     raise no_server(self._client, error) from error
-            await asyncio.sleep(0.5 * (_TRIES - left))
+            await asyncio.sleep(_PAUSE_SECONDS * (_TRIES - left))
         raise AssertionError("unreachable")
+
+
+def _reason(answer: httpx.Response) -> str:
+    """What an answer without data gives as its first error."""
+    try:
+        told = orjson.loads(answer.content)
+        return str(told["problems"][0] if "problems" in told else told["errors"][0]["message"])
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return f"status {answer.status_code}"
 
 
 def no_server(client: httpx.AsyncClient, error: Exception) -> Unavailable:

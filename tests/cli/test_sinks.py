@@ -1,0 +1,59 @@
+"""What an ingest does with a server whose store is away."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from lineal.commands import sinks
+from lineal.commands.sinks import ServerSink
+from lineal.graphstore.batches import NewEntity
+from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.kinds import EntityKind
+
+AWAY: list[dict[str, Any]] = [
+    {"errors": [{"message": "no graph server can be reached", "extensions": {"code": "UNAVAILABLE"}}], "data": None},
+    {"problems": ["no graph server can be reached"]},
+]
+WHY = (
+    "the server cannot record now \\(no graph server can be reached\\): ingest the file again when it can; what is "
+    "recorded stays, and is not recorded twice"
+)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "_PAUSE_SECONDS", 0.0)
+
+
+def sink(*answers: httpx.Response) -> tuple[ServerSink, list[httpx.Request]]:
+    """A sink whose server gives the answers one after the other, and the requests it got."""
+    left, got = list(answers), list[httpx.Request]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        got.append(request)
+        return left.pop(0)
+
+    return ServerSink(httpx.AsyncClient(base_url="http://server", transport=httpx.MockTransport(answer))), got
+
+
+async def test_an_ingest_ends_where_the_store_stays_away() -> None:
+    """It is no fault of the lines, so none of them is called bad."""
+    parts, _ = sink(*[httpx.Response(503, json=AWAY[0])] * 4)
+    with pytest.raises(Unavailable, match=WHY):
+        await parts.parts([NewEntity("a", EntityKind.DATASET, "d")])
+    events, _ = sink(*[httpx.Response(503, json=AWAY[1])] * 4)
+    with pytest.raises(Unavailable, match=WHY):
+        await events.event({})
+    proxied, _ = sink(*[httpx.Response(503, text="<html>")] * 4)
+    with pytest.raises(Unavailable, match="cannot record now \\(status 503\\)"):
+        await proxied.event({})
+
+
+async def test_it_goes_on_where_the_store_comes_back() -> None:
+    done = {"data": {"lineageRecord": {"entities": [{"isNew": True}], "associations": [], "userErrors": []}}}
+    parts, got = sink(httpx.Response(503, json=AWAY[0]), httpx.Response(200, json=done))
+    assert (await parts.parts([NewEntity("a", EntityKind.DATASET, "d")])).new == 1
+    assert got[0].content == got[1].content
+    events, _ = sink(httpx.Response(503, json=AWAY[1]), httpx.Response(201))
+    assert (await events.event({})).new == 1
