@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from lineal.capture.files import Line, read_lines, size_of
 from lineal.capture.openlineage import InvalidEvent, mapped, validated
-from lineal.commands.sinks import Outcome, ServerSink, Sink, StoreSink
+from lineal.commands.sinks import MOST_EMBEDDED, MOST_GREMLIN, Outcome, ServerSink, Sink, StoreSink
 from lineal.commands.stores import open_configured
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.checks import checked_urns
@@ -78,7 +78,8 @@ def _progress(console: Console) -> Progress:
 async def _sink(url: str | None, store: str | None, account: str) -> AsyncIterator[Sink]:
     if store is not None:
         async with await open_configured(store) as opened:
-            yield StoreSink(opened, account)
+            most = MOST_GREMLIN if store.startswith(("gremlin://", "gremlins://")) else MOST_EMBEDDED
+            yield StoreSink(opened, account, most)
     else:
         async with httpx.AsyncClient(base_url=url or DEFAULT_SERVER, timeout=120) as client:
             yield ServerSink(client)

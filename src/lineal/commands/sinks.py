@@ -18,6 +18,10 @@ from lineal.graphstore.store import Durability, Store
 from lineal.graphstore.values import Property, format_timestamp
 
 PRINCIPAL = "local"
+MOST_EMBEDDED = 20_000
+"""The larger a transaction, the fewer times the pages of indexes in random order are written."""
+MOST_GREMLIN = 2_000
+"""A graph server gets a batch in many requests anyway: a larger one took twice the time, and shows no progress."""
 
 
 @dataclass
@@ -49,11 +53,8 @@ def split(parts: Sequence[Part]) -> tuple[list[int], list[int], list[int]]:
 class StoreSink:
     """A store opened in this process."""
 
-    # The larger a transaction, the fewer times the pages of indexes in random order are written.
-    most = 20_000
-
-    def __init__(self, store: Store, account: str) -> None:
-        self._store, self._account = store, account
+    def __init__(self, store: Store, account: str, most: int) -> None:
+        self._store, self._account, self.most = store, account, most
 
     async def parts(self, parts: Sequence[Part]) -> Outcome:
         places = split(parts)
