@@ -10,6 +10,9 @@ import pytest
 import yaml
 from engines import GRAPH_SERVERS, Engine
 
+from lineal.app import refuse_openness
+from lineal.cli import serve
+from lineal.config import load_settings
 from lineal.graphstore.gremlin.server import Server
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
@@ -40,7 +43,16 @@ def test_services_wait_until_those_they_need_are_well(compose: dict[str, Any]) -
     needed = {"janusgraph": ["cassandra", "elasticsearch"], "lineal": ["janusgraph"]}
     for name, others in needed.items():
         assert services[name]["depends_on"] == {other: {"condition": "service_healthy"} for other in others}
-    assert "gremlin://janusgraph:8182" in services["lineal"]["command"]
+
+
+def test_lineal_starts_as_it_is_told_and_reaches_janusgraph(compose: dict[str, Any]) -> None:
+    program, name, *flags = compose["services"]["lineal"]["command"]
+    assert (program, name) == ("lineal", "serve")
+    settings = load_settings(serve.make_context(name, flags).params, {})
+    refuse_openness(settings)
+    assert settings.store == "gremlin://127.0.0.1:8182"
+    assert compose["services"]["lineal"]["network_mode"] == "host"
+    assert compose["services"]["janusgraph"]["ports"] == ["127.0.0.1:8182:8182"]
 
 
 def test_volumes_are_declared_and_mounted_files_are_the_servers(compose: dict[str, Any]) -> None:
