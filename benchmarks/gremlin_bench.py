@@ -236,7 +236,7 @@ async def _load(url: str, graph: Graph) -> None:
             await store.record(batch, by="local")
 
 
-def loading(engine: Engine, raw: Raw, table: Table) -> int:
+def loading(engine: Engine, raw: Raw, table: Table, in_flights: Sequence[int]) -> int:
     """Record graphs that neither side has seen before, one each a round; how many requests the last one took."""
     requests = 0
 
@@ -255,7 +255,7 @@ def loading(engine: Engine, raw: Raw, table: Table) -> int:
         graph = Graph(f"-{round}")
         asyncio.run(record(graph))
         time.sleep(_SETTLED_SECONDS)
-        for in_flight in (1, 2):
+        for in_flight in in_flights:
             rows = graph.rows(f"#{in_flight}")
             table.timed(f"{in_flight} in flight", partial(raw.load, *rows, in_flight))
     table.warmed()
@@ -274,9 +274,12 @@ def rows(engine: Engine, folder: Path) -> Iterator[str]:
         yield table.row(f"closure of {CLOSURE}, over HTTP", "closure", closures, str(asked))
         yield table.row("the same, asked again", "closure again", closures, "")
         yield table.row("B5: three nested levels, over HTTP", "nested", trees, str(nested))
-        requests = loading(engine, raw, table)
-        yield table.row("B6: 4 batches of 1,000 entities and theirs", "load", ["1 in flight"], str(requests))
-        yield table.row("the same", "load", ["2 in flight"], "")
+        # A TinkerGraph does not bear two writers at once.
+        in_flights = (1, 2) if engine.name == "janusgraph" else (1,)
+        requests = loading(engine, raw, table, in_flights)
+        for each in in_flights:
+            what = "B6: 4 batches of 1,000 entities and what links them" if each == 1 else "the same"
+            yield table.row(what, "load", [f"{each} in flight"], str(requests))
     finally:
         raw.close()
 
