@@ -298,6 +298,20 @@ def test_a_damaged_library_is_fetched_again(tmp_path: Path) -> None:
     assert ZipFile(path).namelist() == ["A.class"]
 
 
+def test_a_repository_that_cannot_be_reached(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    configuration = tmp_path / ".config" / "jgo.conf"
+    configuration.parent.mkdir()
+    configuration.write_text("[repositories]\ncentral = http://127.0.0.1:9/\n")
+    said = lineal("start", "--data", str(folder), "--port", str(free_port()))
+    assert said.returncode == 1
+    first, second = said.stderr.splitlines()
+    assert first == "fetching JanusGraph (75 MB), the first time only"
+    assert second.startswith(
+        "lineal: JanusGraph's libraries cannot be fetched (no connection to 127.0.0.1:9): check the network and try"
+    )
+
+
 def test_every_place_of_a_template_needs_a_value() -> None:
     with pytest.raises(KeyError, match="port"):
         filled("gremlin-server.yaml", host="127.0.0.1")

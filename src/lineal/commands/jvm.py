@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -69,6 +70,10 @@ def class_path(coordinates: tuple[str, ...] = COORDINATES) -> list[Path]:
 
 
 def _brief(error: Exception) -> str:
+    import requests
+
+    if isinstance(error, requests.ConnectionError) and error.request is not None:
+        return f"no connection to {urlsplit(str(error.request.url)).netloc}"
     first = str(error).strip().partition("\n")[0]
     return first[:200] or type(error).__name__
 
