@@ -116,13 +116,16 @@ class Reading(Loading):
         is_whole = monotonic() - began < MOST_SECONDS
         if missing:
             self.take(answers.pop()[0])
-        received = {fetch: self._received(fetch, answer) for fetch, answer in zip(fetches, answers, strict=True)}
+        received = {
+            fetch: self._received(fetch, starts, answer)
+            for (fetch, starts), answer in zip(fetches.items(), answers, strict=True)
+        }
         self._asked |= numbers if is_whole else missing
         for fetch, (texts, stopped) in received.items() if is_whole else ():
             self._answered(fetch, fetches[fetch], texts, stopped)
 
     def _asked_by(self, fetch: Fetch, starts: "_Starts") -> GraphTraversal:
-        """All of a walk in one traversal: what is asked of the vertices it comes by, then the lines, then the contents.
+        """All of a walk in one traversal: its lines, the first records, where it stops, the contents; what is wanted.
 
         It notes the edges as it crosses them, and so need not read them again.
         """
@@ -136,18 +139,17 @@ class Reading(Loading):
         steps = _together(vertices, hop).emit() if together else g.V(vertices).emit().repeat(hop.barrier().dedup())
         if fetch.depth is not None:
             steps = steps.times(fetch.depth + together)
-        noted = [__.cap("lines"), __.cap("contents")] if fetch.with_content else [__.cap("lines")]
-        come_by = steps.limit(MOST_WALKED + len(vertices)).time_limit(int(MOST_SECONDS * 1000))
-        return self._asked_of(come_by, fetch, starts).fold().union(__.identity(), *noted)
-
-    def _asked_of(self, vertices: GraphTraversal, fetch: Fetch, starts: "_Starts") -> GraphTraversal:
-        """Of what a walk comes by, the starts first, then the nearest: records of a page, and where it stops."""
-        asked = []
+        asked = [__.cap("lines")]
         if starts.shown:
-            asked.append(self.with_revisions(__.limit(starts.shown + len(starts.numbers))))
+            # Of what the walk comes by, the starts first, then the nearest: so a page of the nearest comes along.
+            first = __.unfold().limit(starts.shown + len(starts.numbers))
+            asked.append(self.with_revisions(first).fold())
         if fetch.stop_matches is not None:
-            asked.append(self.judging(__.identity(), condition(fetch.stop_matches)))
-        return vertices.union(*asked) if asked else vertices.count()
+            asked.append(self.judging(__.unfold(), condition(fetch.stop_matches)).fold())
+        if fetch.with_content:
+            asked.append(__.cap("contents"))
+        bounded = steps.limit(MOST_WALKED + len(vertices)).time_limit(int(MOST_SECONDS * 1000))
+        return bounded.fold().union(*asked)
 
     def _noting_hop(self, fetch: Fetch) -> GraphTraversal:
         hops = []
@@ -167,13 +169,15 @@ class Reading(Loading):
             return __.identity() if asked.exact is None else asked.exact
         return __.has_not("widened") if asked.exact is None else __.has_not("widened").where(asked.exact)
 
-    def _received(self, fetch: Fetch, answer: list[Any]) -> tuple[list[str], list[Any]]:
+    def _received(self, fetch: Fetch, starts: "_Starts", answer: list[Any]) -> tuple[list[str], list[Any]]:
         """Read the records among what came; the lines, and what tells where the walk stops."""
-        of_vertices, lines, *contents = answer
-        self._asked |= {key >> KIND_BITS for key in self.take(each for each in of_vertices if isinstance(each, str))}
-        for found in contents:
-            self._take_contents(found)
-        return lines, of_vertices if fetch.stop_matches is not None else []
+        lines, *others = answer
+        if starts.shown:
+            self._asked |= {key >> KIND_BITS for key in self.take(others.pop(0))}
+        stopped = others.pop(0) if fetch.stop_matches is not None else []
+        if fetch.with_content:
+            self._take_contents(others.pop(0))
+        return lines, stopped
 
     def _answered(self, fetch: Fetch, starts: "_Starts", texts: list[str], stopped: list[Any]) -> None:
         lines = self._learn(texts)
