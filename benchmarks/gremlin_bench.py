@@ -41,6 +41,7 @@ Works = list[tuple[str, Callable[[], Any], Any]]
 ROUNDS, LOADS = 15, 7
 _SETTLED_SECONDS = 0.6
 """After a batch a server has given up its turn at writing."""
+_WAKING = 5
 
 _DOWN = """query ($urn: String!) { entity(urn: $urn) {
   descendants(first: 1000) { totalCount edges { distance node { urn kind name } } } } }"""
@@ -189,6 +190,9 @@ def asking(engine: Engine, raw: Raw, folder: Path, table: Table) -> tuple[int, i
         for round in range(ROUNDS + 1):
             server.ask(_TOUCH, name=f"touched {round}")
             time.sleep(_SETTLED_SECONDS)
+            for _ in range(_WAKING):  # what comes first after a rest is slower, and only one can come first
+                server.ask("query ($urn: String!) { entity(urn: $urn) { urn } }", urn=top)
+                raw.trees(top, 1)["one nested traversal"]()
             ours: Works = [
                 ("closure", partial(closure_over_http, server, start), closure),
                 ("closure again", partial(closure_over_http, server, start), closure),
