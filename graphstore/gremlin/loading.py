@@ -13,8 +13,8 @@ from lineal.graphstore.codes import KIND_BITS, KIND_MASK, TYPES, AssociationKey,
 from lineal.graphstore.filters import matches_entity
 from lineal.graphstore.folding import folded
 from lineal.graphstore.gremlin.conditions import Condition, condition
-from lineal.graphstore.gremlin.heads import Moment
 from lineal.graphstore.gremlin.keys import key_of_urn, number_of_id, number_of_vertex, vertex_of, vertex_of_key
+from lineal.graphstore.gremlin.moments import Moment
 from lineal.graphstore.gremlin.packing import Line, association_of, line_of, record_of, unpacked
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.queries import EntityFilter

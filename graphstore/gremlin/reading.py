@@ -20,9 +20,9 @@ from gremlin_python.statics import long
 from lineal.graphstore.codes import KIND_BITS, SAME_AS, TYPE_CODES, TYPES, AssociationKey
 from lineal.graphstore.filters import matches_association
 from lineal.graphstore.gremlin.conditions import condition
-from lineal.graphstore.gremlin.heads import Moment
 from lineal.graphstore.gremlin.keys import number_of_id, vertex_of, vertex_of_key
 from lineal.graphstore.gremlin.loading import MOST_LOADED, Loading, Urns, asks_kinds_alone, of_kinds
+from lineal.graphstore.gremlin.moments import Moment
 from lineal.graphstore.gremlin.packing import Line, association_of
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.kinds import AssociationType, LineageDirection

@@ -9,8 +9,8 @@ from gremlin_python.process.graph_traversal import __
 from gremlin_python.process.traversal import Merge, T
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.heads import ROOT
 from lineal.graphstore.gremlin.messages import ServerRefused
+from lineal.graphstore.gremlin.moments import ROOT
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.gremlin.transport import AccessRefused
 

@@ -19,7 +19,8 @@ from gremlin_python.process.graph_traversal import GraphTraversal
 from gremlin_python.statics import long
 
 from lineal.graphstore.errors import Unavailable
-from lineal.graphstore.gremlin.heads import Heads, plan_vertex
+from lineal.graphstore.gremlin.heads import Heads
+from lineal.graphstore.gremlin.moments import plan_vertex
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.judging import now
 

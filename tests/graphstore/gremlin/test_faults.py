@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.heads import ROOT
+from lineal.graphstore.gremlin.moments import ROOT
 from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address

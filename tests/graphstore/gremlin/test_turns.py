@@ -23,8 +23,8 @@ from making import graph, id_of, now, urn
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin import heads, recording, sweeping
-from lineal.graphstore.gremlin.heads import Head, moment_of, plan_vertex
 from lineal.graphstore.gremlin.keys import key_of_urn, vertex_of_key
+from lineal.graphstore.gremlin.moments import Head, moment_of, plan_vertex
 from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
