@@ -173,11 +173,17 @@ class Store(ABC):
 
     @abstractmethod
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
-        """Pages of the entities that match, each in its question's order."""
+        """Pages of the entities that match, each in its question's order.
+
+        One more round trip where very many entities bear a name that is asked for.
+        """
 
     @abstractmethod
     async def associations(self, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
-        """Pages of the associations of single entities. An entity that does not exist in the view has none."""
+        """Pages of the associations of single entities. An entity that does not exist in the view has none.
+
+        One more round trip where associations have properties.
+        """
 
     @abstractmethod
     async def history(self, questions: Sequence[HistoryOf]) -> list[RevisionPage]:
@@ -211,7 +217,8 @@ class Store(ABC):
           INTERSECTION and `excluding` need the whole of each start's walk and of that from the excluded: where one of
           these would be cut, they raise LimitExceeded.
 
-        One round trip for walks and pages, one more where paths are asked for, whatever the depth and the width.
+        At most three round trips for all questions, whatever the depth and the width: the walks, what of them matches,
+        and what the pages show. A walk that a limit of the engine's cuts short takes one a level instead.
         """
 
     @abstractmethod
@@ -220,6 +227,7 @@ class Store(ABC):
 
         Both ends lie among the starts and the reached (for INTERSECTION and `excluding`: what is left of them), and
         the walk's `via` allows it. Raises LimitExceeded where the walk cannot be finished and no `up_to` is given.
+        At most three round trips: the walks, the associations, their properties.
         """
 
     @abstractmethod

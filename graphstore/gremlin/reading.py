@@ -87,7 +87,8 @@ class Reading(Loading):
         super().__init__(server, view, moment, urns)
         self._lines = {_DOWN: self._out, _UP: self._in}
         self._fetched: defaultdict[Crossed, set[int]] = defaultdict(set)
-        self._foreseen: set[Crossed] = set()
+        self._foreseen: dict[Crossed, bool] = {}
+        """Whether all walks that cross so were fetched whole, so that what leads back in them is known."""
 
     # -- walks, before they begin --
 
@@ -121,10 +122,11 @@ class Reading(Loading):
             for (fetch, starts), answer in zip(fetches.items(), answers, strict=True)
         }
         self._asked |= numbers if is_whole else missing
-        for fetch, (texts, stopped) in received.items() if is_whole else ():
-            self._answered(fetch, fetches[fetch], texts, stopped)
+        for fetch, (texts, stopped) in received.items():
+            is_known = is_whole and self._answered(fetch, fetches[fetch], texts, stopped)
+            self._foreseen[fetch.crossed] = is_known and self._foreseen.get(fetch.crossed, True)
 
-    def _asked_by(self, fetch: Fetch, starts: "_Starts") -> GraphTraversal:
+    def _asked_by(self, fetch: Fetch, starts: _Starts) -> GraphTraversal:
         """All of a walk in one traversal: its lines, the first records, where it stops, the contents; what is wanted.
 
         It notes the edges as it crosses them, and so need not read them again.
@@ -169,7 +171,7 @@ class Reading(Loading):
             return __.identity() if asked.exact is None else asked.exact
         return __.has_not("widened") if asked.exact is None else __.has_not("widened").where(asked.exact)
 
-    def _received(self, fetch: Fetch, starts: "_Starts", answer: list[Any]) -> tuple[list[str], list[Any]]:
+    def _received(self, fetch: Fetch, starts: _Starts, answer: list[Any]) -> tuple[list[str], list[Any]]:
         """Read the records among what came; the lines, and what tells where the walk stops."""
         lines, *others = answer
         if starts.shown:
@@ -179,15 +181,16 @@ class Reading(Loading):
             self._take_contents(others.pop(0))
         return lines, stopped
 
-    def _answered(self, fetch: Fetch, starts: "_Starts", texts: list[str], stopped: list[Any]) -> None:
+    def _answered(self, fetch: Fetch, starts: _Starts, texts: list[str], stopped: list[Any]) -> bool:
+        """Note what came of a walk that was not cut short in time; whether it was not cut short at all."""
         lines = self._learn(texts)
         reached = _far_ends(lines, fetch.crossed.ways)
         if len(reached) >= MOST_WALKED:
-            return
+            return False
         if fetch.stop_matches is not None:
             self.judge(fetch.stop_matches, reached, stopped)
-        self._foreseen.add(fetch.crossed)
         self._know(fetch, [key for number in starts.numbers if (key := self._by_number.get(number)) is not None])
+        return True
 
     def _know(self, fetch: Fetch, starts: list[int]) -> None:
         """Of the keys that the walk would expand, the lines noted are all there are."""
@@ -268,7 +271,8 @@ class Reading(Loading):
 
     def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
         back = crossings.reversed()
-        return self._known_crossed(back, keys) if Crossed.of(crossings) in self._foreseen else self.crossed(back, keys)
+        is_known = self._foreseen.get(Crossed.of(crossings), False)
+        return self._known_crossed(back, keys) if is_known else self.crossed(back, keys)
 
     def _known_crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
         crossed, via = Crossed.of(crossings), crossings.via
