@@ -11,6 +11,7 @@ What is asked of the engine is bounded in time by the stamps of the view, at eve
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import reduce
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -117,10 +118,7 @@ class Reading(Loading):
         is_whole = monotonic() - began < MOST_SECONDS
         if missing:
             self.take(answers.pop()[0])
-        received = {
-            fetch: self._received(fetch, starts, answer)
-            for (fetch, starts), answer in zip(fetches.items(), answers, strict=True)
-        }
+        received = {fetch: self._received(answer) for fetch, (answer,) in zip(fetches, answers, strict=True)}
         self._asked |= numbers if is_whole else missing
         for fetch, (texts, stopped) in received.items():
             is_known = is_whole and self._answered(fetch, fetches[fetch], texts, stopped)
@@ -141,17 +139,17 @@ class Reading(Loading):
         steps = _together(vertices, hop).emit() if together else g.V(vertices).emit().repeat(hop.barrier().dedup())
         if fetch.depth is not None:
             steps = steps.times(fetch.depth + together)
-        asked = [__.cap("lines")]
+        asked = {"lines": __.cap("lines")}
         if starts.shown:
             # Of what the walk comes by, the starts first, then the nearest: so a page of the nearest comes along.
             first = __.unfold().limit(starts.shown + len(starts.numbers))
-            asked.append(self.with_revisions(first).fold())
+            asked["records"] = self.with_revisions(first).fold()
         if fetch.stop_matches is not None:
-            asked.append(self.judging(__.unfold(), condition(fetch.stop_matches)).fold())
+            asked["stops"] = self.judging(__.unfold(), condition(fetch.stop_matches)).fold()
         if fetch.with_content:
-            asked.append(__.cap("contents"))
+            asked["contents"] = __.cap("contents")
         bounded = steps.limit(MOST_WALKED + len(vertices)).time_limit(int(MOST_SECONDS * 1000))
-        return bounded.fold().union(*asked)
+        return reduce(lambda told, each: told.by(each), asked.values(), bounded.fold().project(*asked))
 
     def _noting_hop(self, fetch: Fetch) -> GraphTraversal:
         hops = []
@@ -171,15 +169,11 @@ class Reading(Loading):
             return __.identity() if asked.exact is None else asked.exact
         return __.has_not("widened") if asked.exact is None else __.has_not("widened").where(asked.exact)
 
-    def _received(self, fetch: Fetch, starts: _Starts, answer: list[Any]) -> tuple[list[str], list[Any]]:
+    def _received(self, answer: dict[str, list[Any]]) -> tuple[list[str], list[Any]]:
         """Read the records among what came; the lines, and what tells where the walk stops."""
-        lines, *others = answer
-        if starts.shown:
-            self._asked |= {key >> KIND_BITS for key in self.take(others.pop(0))}
-        stopped = others.pop(0) if fetch.stop_matches is not None else []
-        if fetch.with_content:
-            self._take_contents(others.pop(0))
-        return lines, stopped
+        self._asked |= {key >> KIND_BITS for key in self.take(answer.get("records", ()))}
+        self._take_contents(answer.get("contents", ()))
+        return answer["lines"], answer.get("stops", [])
 
     def _answered(self, fetch: Fetch, starts: _Starts, texts: list[str], stopped: list[Any]) -> bool:
         """Note what came of a walk that was not cut short in time; whether it was not cut short at all."""
