@@ -132,7 +132,7 @@ class Reading(Loading):
         vertices = [vertex_of(number) for number in starts.numbers]
         stops = self._stops(fetch)
         hop = self._noting_hop(fetch)
-        together = fetch.depth is not None and len(vertices) > 1
+        together = len(vertices) > 1
         if stops is not None:
             # The starts are always expanded.
             hop = __.filter_(__.or_(__.loops().is_(1 if together else 0), __.not_(stops))).flat_map(hop)
@@ -299,8 +299,8 @@ def _fetches(walk: Walk) -> list[Fetch]:
 def _together(starts: list[long], hop: GraphTraversal) -> GraphTraversal:
     """A walk from all starts at once: the first round puts them in, and its rounds are one more than its hops.
 
-    Given to `repeat` from outside, starts are walked from one after the other: what was seen at the depth from one
-    would not be gone on from when it comes nearer from another.
+    Given to `repeat` from outside, starts are walked from one after the other: they would not come before all that is
+    reached, and what was seen at the depth from one would not be gone on from when it comes nearer from another.
     """
     return g.inject(0).repeat(__.choose(__.loops().is_(0), __.V(starts), hop).barrier().dedup())
 

@@ -106,6 +106,16 @@ async def test_intersection_and_excluding(store: Store) -> None:
     assert distances(await reach(store, "a", excluding=["a"])) == {}
 
 
+async def test_a_small_page_from_several_starts(store: Store) -> None:
+    """However much lies behind one of them."""
+    await store.record(graph("a>a1>a2>a3", "a>a4>a5", "d>d1>d2", "f>f1>a4"), by="me")
+    view, starts = await now(store), tuple(id_of(name) for name in "adf")
+    for depth in (None, 2):
+        (page,) = await store.reach([Reach(Walk(view, starts, Down, depth=depth), first=1)])
+        assert page is not None
+        assert ([item.entity.name for item in page.items], page.total) == (["a1"], 8 if depth is None else 7)
+
+
 async def test_absent_starts_give_none(store: Store) -> None:
     await store.record(graph("a>b"), by="me")
     view = await now(store)
