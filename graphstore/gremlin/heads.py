@@ -172,7 +172,8 @@ class Heads:
             if mine is None or mine.open != stamp or self._is_late():
                 raise Fenced(_FENCED)
             same_as = self.moment.has_same_as or has_same_as
-            void = tuple(each for each in self.moment.void if each not in self._forgotten)
+            dropped = set(self._forgotten)
+            void = tuple(each for each in self.moment.void if each not in dropped)
             try:
                 await self._put(newest=stamp, open=0, has_same_as=same_as, void=void)
             except Unavailable as error:
@@ -185,7 +186,7 @@ class Heads:
                     raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
             if self.moment.newest <= stamp:
                 self.moment = Moment(stamp, void, same_as)
-            self._forgotten.clear()
+            self._forgotten -= dropped  # and not what was swept meanwhile
 
     def forget(self, stamp: int) -> None:
         """Drop a void stamp with the next commit: nothing bears it any more, and nothing will."""

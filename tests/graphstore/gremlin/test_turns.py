@@ -305,14 +305,16 @@ async def test_heads_of_the_idle_are_removed(opened: OpenStore, monkeypatch: pyt
 
 async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the first commit after a sweep that finds nothing more; the graph then holds nothing of it."""
-    monkeypatch.setattr(sweeping, "FORGET_SECONDS", 0)
     dead, other, reader = await opened(), await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     await other.record(graph("x"), by="me")
     await swept(other)
     assert stamp in moment_of(await reader._heads.read()).void
+    # As if that had been long ago.
+    monkeypatch.setattr(sweeping, "FORGET_SECONDS", 0)
 
     async def is_forgotten() -> bool:
+        other._recording._sweeper._due.clear()
         await other.record(graph(f"x>y{monotonic()}"), by="me")
         return stamp not in moment_of(await reader._heads.read()).void
 
@@ -321,6 +323,29 @@ async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.
     await reader.record(graph("a>b"), by="me")
     assert not moment_of(await other._heads.read()).void
     assert await reached(other, "a") == {"b"}
+
+
+async def test_a_void_stamp_swept_while_a_batch_is_committed(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is forgotten with the next one."""
+    dead, other = await opened(), await opened()
+    stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
+    await other.record(graph("x"), by="me")
+    await swept(other)
+    put = other._heads._put
+
+    async def forgets(*arguments: Any, **changes: Any) -> None:
+        if "newest" in changes:
+            other._heads.forget(stamp)
+        await put(*arguments, **changes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(other._heads, "_put", forgets)
+        await other.record(graph("y"), by="me")
+    assert stamp in other._heads.moment.void
+    await other.record(graph("z"), by="me")
+    assert stamp not in other._heads.moment.void
 
 
 async def test_too_many_void_stamps(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
