@@ -163,7 +163,7 @@ def property_keys(reading: Reading, question: PropertyKeys) -> list[str]:
         return []
     notes = reading.on_time(g.V().has("part", PROPERTY_KEY))
     if question.kind is not None:
-        notes = notes.has("source_kind", KIND_CODES[question.kind])
+        notes = notes.has("of_kind", KIND_CODES[question.kind])
     (found,) = reading.server.wait(notes.values("name"))
     return sorted({key for key in found if key.startswith(question.starts_with)})[: question.first]
 

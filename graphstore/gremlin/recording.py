@@ -166,7 +166,7 @@ class Recording:
 
     # -- making --
 
-    def _parts(self, judging: Judging, stamp: int, by: str, idempotency: Idempotency | None) -> "Parts":
+    def _parts(self, judging: Judging, stamp: int, by: str, idempotency: Idempotency | None) -> Parts:
         vertices = self._vertices(judging, stamp, by)
         if idempotency is not None:
             vertices.append(self._kept(by, idempotency, judging.outcome, stamp))
@@ -191,7 +191,7 @@ class Recording:
                 vertices.append(
                     {
                         T.id: vertex_of_note(PROPERTY_KEY, name, str(code), str(stamp)), T.label: "note",
-                        "part": PROPERTY_KEY, "name": name, "source_kind": code, "recorded_at": long(stamp),
+                        "part": PROPERTY_KEY, "name": name, "of_kind": code, "recorded_at": long(stamp),
                         "occurred_at": long(occurred_at),
                     }
                 )  # fmt: skip
@@ -211,8 +211,6 @@ class Recording:
                 "line": packed_line(key, association, kept, stamp, by),
                 "recorded_at": long(stamp),
                 "occurred_at": long(max(association.occurred_at or 0, occurred[key[0]], occurred[key[2]])),
-                "source_kind": key[0] & KIND_MASK,
-                "destination_kind": key[2] & KIND_MASK,
             }
             if association.properties:
                 fields["content"] = packed_properties(association.properties)

@@ -11,7 +11,7 @@ synchronized (graph) {
                 'urn_folded', 'name_folded', 'version_folded', 'source_uri_folded', 'recorded_by_folded',
             ],
             (Long): ['recorded_at', 'occurred_at', 'kept_at'],
-            (Integer): ['kind', 'source_kind', 'destination_kind', 'schema', 'widened'],
+            (Integer): ['kind', 'of_kind', 'schema', 'widened'],
         ]
         keys.each { type, names ->
             names.each {
