@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
+from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import Source
 from lineal.graphstore.urns import make_urn, segment_problem
 from lineal.graphstore.values import MAX_WORD_BYTES, Property, text_problem, value_problem
@@ -76,6 +77,9 @@ def _tags(tags: Iterable[str], path: Path) -> Iterator[Problem]:
 
 
 def _entity_problems(entity: NewEntity, path: Path) -> Iterator[Problem]:
+    if entity.kind is EntityKind.RESTRICTED:
+        sentence = "RESTRICTED is what is shown of a hidden entity, and no kind to record: give the entity's own."
+        yield Problem(ProblemCode.INVALID_VALUE, sentence, (*path, "kind"))
     yield from _segment(entity.account, (*path, "account"))
     yield from _segment(entity.name, (*path, "name"))
     yield from _segment(entity.version, (*path, "version"))

@@ -22,9 +22,11 @@ KIND_CODES: Final = {
         )
     )
 }
-KINDS: Final = tuple(KIND_CODES)
 KIND_BITS: Final = 6
 KIND_MASK: Final = (1 << KIND_BITS) - 1
+RESTRICTED: Final = KIND_MASK
+"""The code in the key of what is shown as restricted, in place of its own; no entity's key has it."""
+KINDS: Final = {code: kind for kind, code in KIND_CODES.items()} | {RESTRICTED: EntityKind.RESTRICTED}
 
 # In the order of their names, which is the order associations are listed in.
 TYPES: Final = tuple(sorted(AssociationType))
@@ -44,7 +46,7 @@ def kind_codes(where: EntityFilter) -> frozenset[int] | None:
         return None
     return frozenset(
         code
-        for kind, code in KIND_CODES.items()
+        for code, kind in KINDS.items()
         if (where.kind is None or kind in where.kind)
         and (where.lineage_type is None or LINEAGE_TYPE[kind] in where.lineage_type)
     )

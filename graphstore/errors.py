@@ -13,18 +13,21 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     IMMUTABLE_CONFLICT = "IMMUTABLE_CONFLICT"
     IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    FORBIDDEN = "FORBIDDEN"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One reason a batch was refused: a code, a sentence that says what to do, and where it lies.
 
-    `path` leads through the batch: `("entities", 3, "properties", "lr")`.
+    `path` leads through the batch: `("entities", 3, "properties", "lr")`. `differing` are the fields that an
+    IMMUTABLE_CONFLICT names, for who may tell them to the caller: `properties.lr`.
     """
 
     code: ProblemCode
     message: str
     path: tuple[str | int, ...] = ()
+    differing: tuple[str, ...] = ()
 
 
 class StoreError(Exception):

@@ -77,9 +77,11 @@ def matches_text(text: str | None, where: StringFilter | None) -> bool:
     )
 
 
-def matches_time(moment: int, where: TimeFilter | None) -> bool:
-    """Whether a time lies within every bound given."""
-    return where is None or (
+def matches_time(moment: int | None, where: TimeFilter | None) -> bool:
+    """Whether a time, or None for a missing one, lies within every bound given."""
+    if where is None or moment is None:
+        return where is None or where == TimeFilter()
+    return (
         (where.gt is None or moment > where.gt)
         and (where.gte is None or moment >= where.gte)
         and (where.lt is None or moment < where.lt)

@@ -204,6 +204,7 @@ class Judging:
         stand: defaultdict[int, list[tuple[int, str, NewRevision]]] = defaultdict(list)
         for key, revisions in standing.items():
             for each in sorted(revisions, key=lambda each: each.sequence):
+                assert each.digest is not None, "what is judged is read under a scope of everything"
                 stand[key].append((each.sequence, each.digest, as_new_revision(each, "")))
         self.outcome.revisions = [False] * len(self.batch.revisions)
         self.outcome.sequences = [0] * len(self.batch.revisions)

@@ -6,7 +6,7 @@ from typing import Final
 
 
 class LineageType(StrEnum):
-    """The six families every kind belongs to."""
+    """The six families every kind belongs to; RESTRICTED of what may not be seen."""
 
     EXPERIMENT = "EXPERIMENT"
     TRIAL = "TRIAL"
@@ -14,10 +14,11 @@ class LineageType(StrEnum):
     ARTIFACT = "ARTIFACT"
     ACTION = "ACTION"
     CONTEXT = "CONTEXT"
+    RESTRICTED = "RESTRICTED"
 
 
 class EntityKind(StrEnum):
-    """What an entity is."""
+    """What an entity is; RESTRICTED is shown in place of a kind that may not be seen, and never recorded."""
 
     EXPERIMENT = "EXPERIMENT"
     TRIAL = "TRIAL"
@@ -50,6 +51,7 @@ class EntityKind(StrEnum):
     PIPELINE = "PIPELINE"
     PROJECT = "PROJECT"
     CONTEXT = "CONTEXT"
+    RESTRICTED = "RESTRICTED"
 
 
 _ACTIONS = "TRAINING_JOB PROCESSING_JOB TRANSFORM_JOB PIPELINE_EXECUTION DEPLOYMENT APPROVAL ACTION".split()
@@ -61,7 +63,7 @@ def _lineage_type(kind: EntityKind) -> LineageType:
         return LineageType.ACTION
     if kind in _CONTEXTS:
         return LineageType.CONTEXT
-    if kind in ("EXPERIMENT", "TRIAL", "TRIAL_COMPONENT"):
+    if kind in ("EXPERIMENT", "TRIAL", "TRIAL_COMPONENT", "RESTRICTED"):
         return LineageType(kind)
     return LineageType.ARTIFACT
 
@@ -138,3 +140,4 @@ class IncompleteReason(StrEnum):
     PAGE = "PAGE"
     VISIT_LIMIT = "VISIT_LIMIT"
     DEADLINE = "DEADLINE"
+    POLICY = "POLICY"

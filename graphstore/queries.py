@@ -14,6 +14,7 @@ A field left at None (or False) is not asked. Filters mean the same on every eng
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from lineal.graphstore.kinds import (
     AssociationType,
@@ -125,9 +126,13 @@ class EntityPosition:
     occurred_at: int
 
 
+UNMEASURED: Final = 2**62
+"""The distance in a position of what is reached only across hidden entities: after all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReachPosition:
-    """A place in the order (distance, urn) of what is reached."""
+    """A place in the order (distance, urn) of what is reached; UNMEASURED where no distance is told."""
 
     distance: int
     urn: str
@@ -154,13 +159,14 @@ class RevisionPosition:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A page of the entities that match `where`."""
+    """A page of the entities that match `where`; of those in a group only, where `within` is the id of one."""
 
     view: View
     where: EntityFilter = EntityFilter()
     order: EntityOrder = EntityOrder.URN
     first: int = 20
     after: EntityPosition | None = None
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

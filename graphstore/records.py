@@ -5,6 +5,7 @@ of one moment however deep it goes.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from lineal.auth.scopes import Scope
 from lineal.graphstore.kinds import LINEAGE_TYPE, AssociationType, EntityKind, EntityStatus, LineageType, SourceIdType
@@ -51,7 +52,8 @@ class Source:
 class Entity:
     """One entity as read: its record with the revisions of its view folded in.
 
-    `tags` by code point; `properties` by key, each key once. `digest` is 64 hexadecimal digits of SHA-256.
+    `tags` by code point; `properties` by key, each key once, without those the view's scope hides. `digest` is 64
+    hexadecimal digits of SHA-256; None where the scope may hide some property key of it.
     """
 
     id: str
@@ -69,7 +71,7 @@ class Entity:
     occurred_at: int
     recorded_at: int
     recorded_by: str
-    digest: str
+    digest: str | None
     view: View = field(compare=False, repr=False)
 
     @property
@@ -78,9 +80,49 @@ class Entity:
         return LINEAGE_TYPE[self.kind]
 
 
+RESTRICTED_URN: Final = "lineal:restricted:"
+"""Begins the urn under which a restricted entity is shown; its id ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restricted:
+    """What a caller is shown of an entity it may not read, where its owner masks it: that it is there, and no more.
+
+    `id` is `Scope.masked_id` of the entity's; no read verb takes it.
+    """
+
+    id: str
+    view: View = field(compare=False, repr=False)
+    account: str = field(default="restricted", init=False)
+    kind: EntityKind = field(default=EntityKind.RESTRICTED, init=False)
+    lineage_type: LineageType = field(default=LineageType.RESTRICTED, init=False)
+    name: str = field(default="restricted", init=False)
+    version: None = field(default=None, init=False)
+    type: None = field(default=None, init=False)
+    description: None = field(default=None, init=False)
+    status: None = field(default=None, init=False)
+    source: None = field(default=None, init=False)
+    tags: tuple[str, ...] = field(default=(), init=False)
+    properties: tuple[Property, ...] = field(default=(), init=False)
+    occurred_at: None = field(default=None, init=False)
+    recorded_at: None = field(default=None, init=False)
+    recorded_by: str = field(default="restricted", init=False)
+    digest: None = field(default=None, init=False)
+
+    @property
+    def urn(self) -> str:
+        """The urn it is shown, sorted and told apart by."""
+        return RESTRICTED_URN + self.id
+
+
 @dataclass(frozen=True, slots=True)
 class Association:
-    """A directed association, upstream to downstream."""
+    """A directed association, upstream to downstream, without the properties that the scope hides of either end.
+
+    Beside a restricted end it has a type and ends, by their restricted ids and urns, and `recorded_by` "restricted";
+    however many of a type there are between the same two, they are one. Its id is then `Scope.masked_id` of that of
+    the association of this type without a role. `digest` is None there, and beside an end whose keys may be hidden.
+    """
 
     id: str
     source_id: str
@@ -90,10 +132,10 @@ class Association:
     type: AssociationType
     role: str | None
     properties: tuple[Property, ...]
-    occurred_at: int
-    recorded_at: int
+    occurred_at: int | None
+    recorded_at: int | None
     recorded_by: str
-    digest: str
+    digest: str | None
     view: View = field(compare=False, repr=False)
 
 
@@ -102,6 +144,8 @@ class Revision:
     """One appended change to an entity: what it sets, and which property keys it removes.
 
     None means untouched; empty `tags` clear them. `rank` orders revisions of one `occurred_at` before `sequence` does.
+    Where the scope may hide keys of the entity: without those, without a digest, without the revisions that these leave
+    nothing of, and `sequence` counts those that are left.
     """
 
     entity_id: str
@@ -117,5 +161,5 @@ class Revision:
     rank: int
     recorded_at: int
     recorded_by: str
-    digest: str
+    digest: str | None
     view: View = field(compare=False, repr=False)

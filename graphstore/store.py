@@ -5,8 +5,14 @@ and over a reference model. What holds for every verb:
 
 - **Plural.** A read verb takes several questions and answers them in their order, in one round trip to the engine (or
   as many as the verb says). No questions: no answers, and no round trip. The same question twice is answered twice.
-- **A view.** Every question carries its view: a scope and a moment. What the scope does not allow, or what was recorded
-  or occurred after the moment, is as if it were not there. A scope the engine does not understand allows nothing.
+- **A view.** Every question carries its view: a scope and a moment. What was recorded or occurred after the moment is
+  as if it were not there, and so is what the scope does not show: an entity that is not readable, an association
+  either end of which is not, a property key that is hidden, in records, filters, counts, pages, keys and exports alike.
+  Which groups an entity is in is today's, whatever the moment. Of the entities that are not readable, walks and the
+  associations of an entity show those whose boundary is MASK, as `Restricted`.
+- **Filters on what is restricted.** A filter on entities that names nothing but kinds holds for a restricted one as of
+  kind RESTRICTED; any other does not, whatever it says. A filter on associations sees one beside a hidden end as it
+  would be shown: without role, properties and times.
 - **Existence.** An entity exists in a view when it was recorded, and occurred, no later than the view's moment. An
   association exists where it itself and both its ends do. A revision exists where it itself and its entity do.
 - **As read.** An entity is its record with the revisions of the view folded in by (occurred_at, rank, sequence): later
@@ -26,9 +32,11 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
+from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.kinds import EntityKind, IncompleteReason
 from lineal.graphstore.queries import (
+    UNMEASURED,
     AssociationsOf,
     Find,
     HistoryOf,
@@ -37,7 +45,7 @@ from lineal.graphstore.queries import (
     ReachAssociations,
     ReachPosition,
 )
-from lineal.graphstore.records import Association, Entity, Revision, View
+from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
 
 
 class Durability(StrEnum):
@@ -87,11 +95,17 @@ class Reached:
     from the entity, each step takes the predecessor with the least (urn, type, role), no role before any role, and of
     two associations alike in these but opposite in direction the one with the lesser source urn. Where BOTH reaches an
     entity as ascendant and as descendant at one distance, the predecessors of both are compared.
+    `distance` is None, and there is no path, where it is reached only across hidden entities.
     """
 
-    entity: Entity
-    distance: int
+    entity: Entity | Restricted
+    distance: int | None
     path: tuple[Association, ...] = ()
+
+    @property
+    def position(self) -> ReachPosition:
+        """Its place in the order of what is reached."""
+        return ReachPosition(UNMEASURED if self.distance is None else self.distance, self.entity.urn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,9 @@ class ReachPage:
 
     `total` and `counts` are of all matches, on every page, or of the matches visited so far where `reasons` holds
     VISIT_LIMIT or DEADLINE. `visited` counts the entities the walk from the starts reached so far, matching or not,
-    each once (for INTERSECTION before combining; what is walked from the excluded does not count). `end` is where a
+    each once (for INTERSECTION before combining; what is walked from the excluded does not count, nor what is hidden
+    and not shown). `withheld` counts the hidden entities that the walk met and does not show, where it met some and
+    every group that withholds one lets it be told; else it is None. `end` is where a
     next page goes on: the last item, or, where a limit cut the walk and every match so far is given, the last position
     visited; None where there is nothing to go on from. `has_next`: there are more matches, or a limit cut the walk.
     """
@@ -114,6 +130,25 @@ class ReachPage:
     visited: int
     cut_at: ReachPosition | None = None
     """The last position visited, where a limit cut the walk; what lies beyond is in no count."""
+    withheld: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest state: the `recorded_at` of the newest visible batch (0 for none), and the access epoch."""
+
+    recorded_at: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An entity that stands, whoever may see it, and the groups it is in."""
+
+    urn: str
+    kind: EntityKind
+    account: str
+    groups: frozenset[str]
 
 
 class Store(ABC):
@@ -130,6 +165,7 @@ class Store(ABC):
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
         returning: bool = False,
+        audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         """Write a batch whole, or nothing of it; the one verb that writes lineage.
 
@@ -145,7 +181,8 @@ class Store(ABC):
           entities of a batch count as recorded before its associations, and those before its revisions.
         - An empty batch, or one with nothing new, writes nothing and `recorded_at` is None.
         - A batch written with POWER_LOSS, even an empty one, makes those before it survive a power loss too.
-        - `returning` adds the records as read at the newest moment, in the batch's order.
+        - `returning` adds the records as read at the newest moment, in the batch's order, under a scope of everything.
+        - `audit` is appended to the audit log where the batch is not refused, new or not.
 
         Raises BatchRefused, with every problem that can be told at once, in the batch's order: INVALID_VALUE, TOO_LARGE
         and SELF_ASSOCIATION (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an
@@ -164,6 +201,10 @@ class Store(ABC):
     @abstractmethod
     async def watermark(self) -> int:
         """The `recorded_at` of the newest visible batch; 0 where nothing was ever recorded. One round trip."""
+
+    async def newest(self) -> Newest:
+        """The watermark and the access epoch. One round trip."""
+        raise NotImplementedError
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -209,9 +250,15 @@ class Store(ABC):
         - UNION takes the least distance from any start. INTERSECTION keeps what the walk from each single start
           reaches, with the least of the distances. `excluding` removes what a walk with the same arguments reaches from
           the excluded, not the excluded themselves. A start given twice counts once.
-        - Reasons: DEPTH where an entity that does not match `stop_at` lies at distance `depth` (what is beyond is not
-          looked up) of the walk, of either walk of BOTH, or of any start's walk of INTERSECTION; PAGE where
-          `has_next`; VISIT_LIMIT and DEADLINE where the walk was cut.
+        - Scopes: an entity is expanded in a direction, a start too, only where its `Sight` lets it be crossed at its
+          distance from the starts (of CONNECTED, in the direction of each hop; a SAME_AS in either); one that is
+          restricted or hidden is never expanded on the way to what has a distance. Where no `depth` is given, what is
+          reached only by crossing hidden entities (MASK and BRIDGE) is reached too, after all others, by urn: there
+          every hidden one that is not CUT is expanded, and of the others those that may be crossed at any distance and
+          do not match `stop_at`.
+        - Reasons: POLICY where `withheld` is told; DEPTH where an entity that does not match `stop_at` lies at distance
+          `depth` (what is beyond is not looked up) of the walk, of either walk of BOTH, or of any start's walk of
+          INTERSECTION; PAGE where `has_next`; VISIT_LIMIT and DEADLINE where the walk was cut.
         - The visit limit counts the entities beyond `after`, and cuts in (distance, urn) order. The deadline cuts
           between distances, and never before one distance beyond `after` is known. So a continued walk always goes on.
           INTERSECTION and `excluding` need the whole of each start's walk and of that from the excluded: where one of
@@ -232,12 +279,47 @@ class Store(ABC):
 
     @abstractmethod
     def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
-        """Everything in the view as first recorded, with `occurred_at` settled.
+        """Everything in the view as first recorded, but for hidden keys, with `occurred_at` settled.
 
         Entities by urn; then associations in their order; then revisions by entity urn and sequence. Recording them in
         that order into an empty store gives the same digests. Streams: memory does not grow with the store. Reads one
         moment, whatever is written meanwhile.
         """
+
+    # -- access: read without a scope, by what decides on access and nothing else ------------------------------------
+
+    async def access_since(self, epoch: int) -> AccessNews:
+        """What changed of access after an epoch; all there is for 0, which is the epoch of a fresh store."""
+        raise NotImplementedError
+
+    async def change_access(self, change: AccessChange, *, epoch: int) -> int:
+        """Change access as was decided on the state of an epoch: all of it, or nothing. Gives the new epoch, one more.
+
+        Raises AccessMoved where the epoch is not the newest, and then nothing is changed. A document without content is
+        removed. An entity that joins a group it is in, or leaves one it is not in, changes nothing; so does one that
+        does not stand. A change of nothing but the audit log moves no epoch.
+        """
+        raise NotImplementedError
+
+    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
+        """Which groups each of some entities is in, its account's default group among them; None where none stands."""
+        raise NotImplementedError
+
+    async def audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Append entries to the audit log, in their order."""
+        raise NotImplementedError
+
+    async def audit_log(self, question: AuditQuestion) -> AuditPage:
+        """A page of the audit log, the newest first. Looks through at most 100,000 records, else LimitExceeded."""
+        raise NotImplementedError
+
+    async def key_used(self, id: str, at: int) -> None:
+        """Note when an API key was last used; an earlier time than noted changes nothing. No epoch moves."""
+        raise NotImplementedError
+
+    async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
+        """When each of some API keys was last used, of those that were."""
+        raise NotImplementedError
 
     # -- the engine --------------------------------------------------------------------------------------------------
 

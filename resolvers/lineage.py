@@ -13,7 +13,7 @@ from lineal.graphstore.queries import (
     ReachPosition,
     Walk,
 )
-from lineal.graphstore.records import Association, Entity
+from lineal.graphstore.records import Association, Entity, Restricted
 from lineal.graphstore.store import Reached, ReachPage
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import Cursors, as_of_cursor, cursors
@@ -41,13 +41,13 @@ class LineageEdge:
     cursors: Cursors
 
     @property
-    def node(self) -> Entity:
+    def node(self) -> Entity | Restricted:
         """What was reached."""
         return self.reached.entity
 
     @property
-    def distance(self) -> int:
-        """How far from the nearest start."""
+    def distance(self) -> int | None:
+        """How far from the nearest start; None where it is reached only across hidden entities."""
         return self.reached.distance
 
     @property
@@ -58,7 +58,7 @@ class LineageEdge:
     @property
     def cursor(self) -> str:
         """Its place; made only where it is asked for."""
-        return self.cursors.make(ReachPosition(self.reached.distance, self.reached.entity.urn))
+        return self.cursors.make(self.reached.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Lineage:
         return [LineageEdge(reached, self.cursors) for reached in self.page.items]
 
     @cached_property
-    def nodes(self) -> Sequence[Entity]:
+    def nodes(self) -> Sequence[Entity | Restricted]:
         """The page's entities."""
         return [reached.entity for reached in self.page.items]
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import apsw
 
+from lineal.auth.ledger import AuditEntry
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded.database import Database
@@ -50,6 +51,7 @@ class EmbeddedStore(WalkingStore[Reading]):
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
         returning: bool = False,
+        audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         urns = checked_urns(batch)
         return await self._run(

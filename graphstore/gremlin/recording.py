@@ -65,6 +65,7 @@ class Standing:
             key = None if number is None else self._reading.key_at(number)
             if key is not None:
                 record = self._reading.entities([key], as_recorded=True)[key]
+                assert record.digest is not None, "what is judged is read under a scope of everything"
                 found[id] = Stands(record.urn, key, record.occurred_at, record.digest)
         return found
 

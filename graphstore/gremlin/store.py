@@ -12,6 +12,7 @@ import structlog
 from gremlin_python.process.traversal import Merge, T
 
 from lineal.auth.scopes import EVERYTHING
+from lineal.auth.ledger import AuditEntry
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import StoreUnusable, Unavailable
@@ -82,6 +83,7 @@ class GremlinStore(WalkingStore[Reading]):
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
         returning: bool = False,
+        audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         urns = checked_urns(batch)
         self._refuse_if_closed()
