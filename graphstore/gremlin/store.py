@@ -11,8 +11,8 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from gremlin_python.process.traversal import Merge, T
 
-from lineal.auth.scopes import EVERYTHING
 from lineal.auth.ledger import AuditEntry
+from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import StoreUnusable, Unavailable
