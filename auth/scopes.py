@@ -39,8 +39,8 @@ _STRICTEST: Final = tuple(Boundary)
 class Grant:
     """What one policy or share allows on the entities of a group.
 
-    `kinds` None: those of every kind. For crossing alone: `directions` (ASCENDANTS, DESCENDANTS) None: both; `depth`: an
-    entity is crossed only where it lies nearer than so many associations from the query's starts. `redacted` are
+    `kinds` None: those of every kind. For crossing alone: `directions` (ASCENDANTS, DESCENDANTS) None: both; `depth`:
+    an entity is crossed only where it lies nearer than so many associations from the query's starts. `redacted` are
     property keys that READ_PROPERTIES leaves hidden here.
     """
 
