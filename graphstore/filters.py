@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from lineal.graphstore.kinds import LINEAGE_TYPE, PropertyType
+from lineal.graphstore.kinds import LINEAGE_TYPE, AssociationType, EntityKind, PropertyType
 from lineal.graphstore.queries import (
     AssociationFilter,
     EntityFilter,
@@ -40,6 +40,38 @@ def matches_entity(entity: Entity, where: EntityFilter) -> bool:
         and (where.and_ is None or all(matches_entity(entity, each) for each in where.and_))
         and (where.or_ is None or any(matches_entity(entity, each) for each in where.or_))
         and (where.not_ is None or not matches_entity(entity, where.not_))
+    )
+
+
+def matches_restricted(where: EntityFilter) -> bool:
+    """Whether an entity shown as restricted matches: only a filter that names nothing but kinds can hold for it."""
+    return _names_only_kinds(where) and _holds_of_restricted(where)
+
+
+def _names_only_kinds(where: EntityFilter) -> bool:
+    inner = [*(where.and_ or ()), *(where.or_ or ()), *([where.not_] if where.not_ else [])]
+    alone = EntityFilter(kind=where.kind, and_=where.and_, or_=where.or_, not_=where.not_)
+    return where == alone and all(map(_names_only_kinds, inner))
+
+
+def _holds_of_restricted(where: EntityFilter) -> bool:
+    return (
+        (where.kind is None or EntityKind.RESTRICTED in where.kind)
+        and (where.and_ is None or all(map(_holds_of_restricted, where.and_)))
+        and (where.or_ is None or any(map(_holds_of_restricted, where.or_)))
+        and (where.not_ is None or not _holds_of_restricted(where.not_))
+    )
+
+
+def matches_bare(type: AssociationType, where: AssociationFilter) -> bool:
+    """Whether an association matches that shows nothing but its type, as beside a hidden end."""
+    return (
+        (where.type is None or type in where.type)
+        and matches_text(None, where.role)
+        and matches_time(None, where.occurred_at)
+        and matches_time(None, where.recorded_at)
+        and (where.property is None or _match_properties((), where.property))
+        and (where.not_ is None or not matches_bare(type, where.not_))
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
-from lineal.graphstore.codes import KIND_MASK, RESTRICTED, TYPE_CODES, AssociationKey
+from lineal.graphstore.codes import KIND_MASK, RESTRICTED, TYPE_CODES, TYPES, AssociationKey
+from lineal.graphstore.filters import matches_bare
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import AssociationFilter, EntityFilter, Walk
 from lineal.graphstore.records import Association, Entity, Restricted, Revision
@@ -22,6 +23,11 @@ class Crossings:
         self.types = None if via is None or via.type is None else [TYPE_CODES[type] for type in via.type]
         ways = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
         self.ways: list[LineageDirection] = ways if direction is LineageDirection.CONNECTED else [direction]
+
+    @property
+    def beside_hidden(self) -> frozenset[int]:
+        """The codes of the types of association that are crossed to and from hidden entities."""
+        return frozenset(code for code, type in enumerate(TYPES) if self.via is None or matches_bare(type, self.via))
 
     def reversed(self) -> "Crossings":
         """The crossings that lead back."""

@@ -57,7 +57,7 @@ def among_pages(reading: Reading, asked: Sequence[tuple[Walked, ReachAssociation
 
 def _traversed(reading: Reading, walked: Walked, question: ReachAssociations) -> set[int]:
     up_to: ReachPosition | None = question.up_to
-    last = len(walked.source.levels) if up_to is None else up_to.distance
+    last = len(walked.source.levels) if up_to is None else walked.level(reading, up_to)
     keys = set(walked.starts)
     for level, reached in enumerate(walked.source.levels[: last + 1]):
         if up_to is not None and level == last:

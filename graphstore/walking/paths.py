@@ -3,8 +3,9 @@
 from collections import defaultdict
 
 from lineal.graphstore.codes import SAME_AS, AssociationKey
+from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.records import Association
-from lineal.graphstore.walking.crossings import Reading
+from lineal.graphstore.walking.crossings import Reading, is_masked
 from lineal.graphstore.walking.walks import OneWay
 
 Open = tuple[int, ...]
@@ -48,6 +49,19 @@ class Trails:
         return paths
 
 
+def _crosses(reading: Reading, way: OneWay, far: int, association: AssociationKey, level: int) -> bool:
+    """Whether the walk crossed from the far end to this level over an association."""
+    if is_masked(far):
+        return False
+    directions = [way.crossings.direction]
+    if way.crossings.direction is LineageDirection.CONNECTED:
+        down = far == association[0]
+        directions = [LineageDirection.DESCENDANTS if down else LineageDirection.ASCENDANTS]
+        if association[1] == SAME_AS:
+            directions = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
+    return any(reading.crosses(far, direction, level - 1) for direction in directions)
+
+
 def _one_back(reading: Reading, ways: list[OneWay], level: int, states: set[State]) -> dict[State, Trail]:
     behind: defaultdict[tuple[int, int], list[tuple[int, AssociationKey]]] = defaultdict(list)
     for index, way in enumerate(ways):
@@ -56,7 +70,7 @@ def _one_back(reading: Reading, ways: list[OneWay], level: int, states: set[Stat
             continue
         for near, far, association in reading.crossed_back(way.crossings, keys):
             returns_over_same_as = near in way.starts and association[1] == SAME_AS
-            if way.before(far, level) and not returns_over_same_as:
+            if way.before(far, level) and not returns_over_same_as and _crosses(reading, way, far, association, level):
                 behind[near, index].append((far, association))
     urns = reading.urns({far for crossings in behind.values() for far, _ in crossings} | {key for key, _ in states})
     trails = {}

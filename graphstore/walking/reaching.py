@@ -10,9 +10,10 @@ from typing import Final, Protocol
 from lineal.graphstore.codes import KIND_MASK, KINDS, AssociationKey
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import Combine, EntityKind, IncompleteReason, LineageDirection
-from lineal.graphstore.queries import EntityFilter, Limits, Reach, ReachPosition, Walk
+from lineal.graphstore.queries import UNMEASURED, EntityFilter, Limits, Reach, ReachPosition, Walk
+from lineal.graphstore.records import Entity, Restricted
 from lineal.graphstore.store import Reached, ReachPage
-from lineal.graphstore.walking.crossings import Crossings, Reading
+from lineal.graphstore.walking.crossings import Crossings, Reading, is_masked
 from lineal.graphstore.walking.paths import Trails
 from lineal.graphstore.walking.walks import OneWay, Steps
 
@@ -26,6 +27,10 @@ class Levels(Protocol):
     def finished(self) -> bool: ...
     @property
     def cut_at_depth(self) -> bool: ...
+    @property
+    def beyond_at(self) -> int | None: ...
+    @property
+    def withheld(self) -> set[int]: ...
     def advance(self, reading: Reading) -> None: ...
 
 
@@ -53,17 +58,26 @@ class Combined:
             common -= _distances(excluded).keys()
         self.visited = len(set().union(*distances))
         self.cut_at_depth = any(steps.cut_at_depth for steps in each)
-        levels: list[list[int]] = [[] for _ in range(max(len(steps.levels) for steps in each))]
+        self.withheld = set[int]().union(*(steps.withheld for steps in each))
+        last = max(len(steps.levels) for steps in each)
+        levels: list[list[int]] = [[] for _ in range(last)]
+        beyond: list[int] = []
         for key in common:
-            levels[min(distance[key] for distance in distances)].append(key)
-        self.levels: Sequence[Collection[int]] = levels
+            least = min(distance[key] for distance in distances)
+            (beyond if least == UNMEASURED else levels[least]).append(key)
+        self.beyond_at = last if beyond else None
+        self.levels: Sequence[Collection[int]] = [*levels, beyond] if beyond else levels
 
     def advance(self, reading: Reading) -> None:
         raise AssertionError("a finished walk has nothing further")
 
 
 def _distances(steps: Steps) -> dict[int, int]:
-    return {key: level for level, keys in enumerate(steps.levels) for key in keys}
+    return {
+        key: UNMEASURED if level == steps.beyond_at else level
+        for level, keys in enumerate(steps.levels)
+        for key in keys
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +129,18 @@ class Walked:
         named += sum(map(len, self.associations.values()))
         return 10_000 + _REACHED_BYTES * reached + _NAMED_BYTES * named
 
+    def position(self, level: int, urn: str) -> ReachPosition:
+        """The position of what lies at a level."""
+        return ReachPosition(UNMEASURED if level == self.source.beyond_at else level, urn)
+
+    def level(self, reading: Reading, position: ReachPosition) -> int:
+        """The level that a position lies at; of one without a distance it is known when all is walked."""
+        if position.distance != UNMEASURED:
+            return position.distance
+        while not self.source.finished:
+            self.source.advance(reading)
+        return len(self.source.levels) if self.source.beyond_at is None else self.source.beyond_at
+
     def ordered(self, reading: Reading, where: EntityFilter | None, level: int) -> list[tuple[str, int]]:
         """The (urn, key) of a level's matches, by urn."""
         found = self._ordered.get((where, level))
@@ -140,7 +166,7 @@ class Walked:
     def known(self, reading: Reading, after: ReachPosition | None, limits: Limits) -> Known:
         """Walk on until everything is walked or a limit cuts."""
         source, deadline = self.source, monotonic() + limits.seconds
-        first = after.distance if after else 1
+        first = self.level(reading, after) if after else 1
         beyond, level = 0, first
         while True:
             while len(source.levels) <= level and not source.finished:
@@ -194,7 +220,8 @@ class _Page:
         """Find out what the page shows, and the ways that lead there."""
         walked, known, after, first = self.walked, self.known, self.question.after, self.question.first
         chosen: list[tuple[int, str, int]] = []
-        for level in range(after.distance if after else 1, known.last + 1):
+        begin = walked.level(reading, after) if after else 1
+        for level in range(begin, known.last + 1):
             if len(chosen) > first:
                 break
             if not walked.matched(reading, self.where, level):
@@ -202,11 +229,12 @@ class _Page:
             for urn, key in walked.ordered(reading, self.where, level):
                 if len(chosen) > first or (level == known.last and known.until is not None and urn > known.until):
                     break
-                if after is None or level > after.distance or urn > after.urn:
+                if after is None or level > begin or urn > after.urn:
                     chosen.append((level, urn, key))
         self.has_more, self.shown = len(chosen) > first, chosen[:first]
         if self.question.with_paths:
-            self.trails = Trails(reading, walked.ways, [(key, level) for level, _, key in self.shown])
+            targets = [(key, level) for level, _, key in self.shown if level != walked.source.beyond_at]
+            self.trails = Trails(reading, walked.ways, targets)
 
     def made(self, reading: Reading) -> ReachPage:
         """The page."""
@@ -219,7 +247,7 @@ class _Page:
             visited += (
                 walked.counts(reading, None, level, known).total() if is_cut else len(walked.source.levels[level])
             )
-        end = ReachPosition(self.shown[-1][0], self.shown[-1][1]) if self.shown else None
+        end = walked.position(*self.shown[-1][:2]) if self.shown else None
         cut_at = _last_visited(reading, walked, known) if known.reason is not None else None
         if cut_at is not None and not self.has_more:
             end = cut_at
@@ -229,12 +257,35 @@ class _Page:
             reasons.add(IncompleteReason.PAGE)
         if walked.source.cut_at_depth and known.reason is None:
             reasons.add(IncompleteReason.DEPTH)
-        entities = reading.entities([key for _, _, key in self.shown])
-        paths = self.trails.paths(reading.associations(self.trails.associations))
-        items = tuple(Reached(entities[key], level, paths.get((key, level), ())) for level, _, key in self.shown)
+        withheld = self._withheld(reading)
+        if withheld:
+            reasons.add(IncompleteReason.POLICY)
         if walked.visited is not None:
             visited = walked.visited
-        return ReachPage(items, counter.total(), kinds(counter), has_next, end, frozenset(reasons), visited, cut_at)
+        return ReachPage(
+            self._items(reading), counter.total(), kinds(counter), has_next, end, frozenset(reasons), visited, cut_at,
+            withheld,
+        )  # fmt: skip
+
+    def _items(self, reading: Reading) -> tuple[Reached, ...]:
+        keys = [key for _, _, key in self.shown]
+        entities: dict[int, Entity | Restricted] = dict(reading.entities([key for key in keys if not is_masked(key)]))
+        if reading.meets_hidden:
+            entities |= reading.restricted([key for key in keys if is_masked(key)])
+        paths = self.trails.paths(reading.associations(self.trails.associations))
+        return tuple(
+            Reached(
+                entities[key],
+                None if level == self.walked.source.beyond_at else level,
+                paths.get((key, level), ()),
+            )
+            for level, _, key in self.shown
+        )
+
+    def _withheld(self, reading: Reading) -> int | None:
+        """How many hidden entities were met and are not shown, if there are any and it may be told."""
+        met = self.walked.source.withheld
+        return len(met) if met and reading.tell_withheld(met) else None
 
 
 def reach_pages(reading: Reading, asked: Sequence[tuple[Walked, Reach]]) -> list[ReachPage]:
@@ -256,9 +307,9 @@ def kinds(counter: Mapping[int, int]) -> dict[EntityKind, int]:
 
 def _last_visited(reading: Reading, walked: Walked, known: Known) -> ReachPosition | None:
     if known.until is not None:
-        return ReachPosition(known.last, known.until)
+        return walked.position(known.last, known.until)
     # A level can be empty in the midst: what one way of BOTH finds there, the other has found nearer.
     for level in range(known.last, 0, -1):
         if ordered := walked.ordered(reading, None, level):
-            return ReachPosition(level, ordered[-1][0])
+            return walked.position(level, ordered[-1][0])
     return None

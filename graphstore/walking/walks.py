@@ -9,11 +9,14 @@ from collections.abc import Collection
 
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import EntityFilter
-from lineal.graphstore.walking.crossings import Crossings, Reading
+from lineal.graphstore.walking.crossings import Crossings, Reading, masked
 
 
 class OneWay:
-    """The walk from some starts in one direction: `levels[d]` holds the keys at distance d (0: nothing)."""
+    """The walk from some starts in one direction: `levels[d]` holds the keys at distance d (0: nothing).
+
+    What is shown as restricted is among them under its masked key, and never gone on from.
+    """
 
     def __init__(
         self, starts: Collection[int], crossings: Crossings, depth: int | None, stop_at: EntityFilter | None
@@ -28,16 +31,20 @@ class OneWay:
         self.stopped: set[int] = set()
         self.frontier: Collection[int] = self.starts
         self.cut_at_depth = False
+        self.hidden_frontier: set[int] = set()
+        """The hidden entities met that may be crossed."""
+        self.withheld: set[int] = set()
+        """The hidden entities met that are not shown."""
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing further to walk."""
+        """Whether there is nothing further to walk that has a distance."""
         return not self.frontier or (self.depth is not None and len(self.levels) > self.depth)
 
     def advance(self, reading: Reading) -> None:
         """Walk one level on."""
         level = len(self.levels)
-        found = reading.far_keys(self.crossings, self.frontier)
+        found = reading.far_keys(self.crossings, self.frontier, level - 1)
         returns: frozenset[int] = frozenset()
         if self.crossings.direction is not LineageDirection.CONNECTED:
             returns = (self.starts & found) - self._seen
@@ -45,6 +52,8 @@ class OneWay:
             found = {abs(key) for key in found}
         new = found - self._seen - self.starts
         reached = new | returns
+        if reading.meets_hidden:
+            reached |= self._met(reading, level)
         self._seen |= reached
         self.distance.update(dict.fromkeys(reached, level))
         self.levels.append(array("q", reached))
@@ -59,6 +68,13 @@ class OneWay:
         if self.finished:
             self._seen.clear()
 
+    def _met(self, reading: Reading, level: int) -> set[int]:
+        """Note the hidden entities that the frontier leads to; gives the masked keys not shown before."""
+        hidden = reading.hidden_keys(self.crossings, self.frontier, level - 1)
+        self.hidden_frontier |= going_on_from(reading, hidden.masked, self.stop_at) | hidden.bridged
+        self.withheld |= hidden.bridged | hidden.cut
+        return {masked(key) for key in hidden.masked} - self._seen
+
     def before(self, key: int, level: int) -> bool:
         """Whether the walk went on from this key to the given level."""
         if key in self.starts:
@@ -66,26 +82,77 @@ class OneWay:
         return self.distance.get(key) == level - 1 and key not in self.stopped
 
 
+def going_on_from(reading: Reading, hidden: set[int], stop_at: EntityFilter | None) -> set[int]:
+    """Of masked entities those at which a walk does not stop."""
+    stops = stop_at is not None and hidden and reading.matching([masked(next(iter(hidden)))], stop_at)
+    return set() if stops else hidden
+
+
+class Beyond:
+    """What a finished walk reaches only across hidden entities, one hop after another, with no distances."""
+
+    def __init__(self, way: OneWay) -> None:
+        self._way = way
+        self._hidden = set(way.hidden_frontier)
+        self.frontier: set[int] = set(way.hidden_frontier)
+        self.reached: set[int] = set()
+
+    def advance(self, reading: Reading) -> None:
+        """Walk one hop on."""
+        way = self._way
+        found = reading.far_keys(way.crossings, self.frontier, None)
+        hidden = reading.hidden_keys(way.crossings, self.frontier, None)
+        returns: frozenset[int] = frozenset()
+        if way.crossings.direction is not LineageDirection.CONNECTED:
+            returns = way.starts & found
+        new = {abs(key) for key in found} - way.starts
+        shown = {masked(key) for key in hidden.masked}
+        reached = {key for key in new | returns | shown if key not in way.distance} - self.reached
+        self.reached |= reached
+        going_on = reached & new
+        if way.stop_at is not None:
+            going_on -= set(reading.matching(going_on, way.stop_at))
+        way.withheld |= hidden.bridged | hidden.cut
+        crossable = (going_on_from(reading, hidden.masked, way.stop_at) | hidden.bridged) - self._hidden
+        self._hidden |= crossable
+        self.frontier = going_on | crossable
+
+
 class Steps:
-    """Levels of several walks taken together: what any of them reaches, at the least distance."""
+    """Levels of several walks taken together: what any of them reaches, at the least distance.
+
+    What is reached only across hidden entities makes the last level, `beyond_at`, once all others are known.
+    """
 
     def __init__(self, ways: list[OneWay]) -> None:
         self.ways = ways
         self.levels: list[array[int]] = [array("q")]
         self.seen: set[int] = set()
+        self.beyond_at: int | None = None
+        self._beyond: list[Beyond] = []
 
     @property
     def finished(self) -> bool:
         """Whether every walk is finished."""
-        return all(way.finished for way in self.ways)
+        if not all(way.finished for way in self.ways):
+            return False
+        return self.beyond_at is not None or not any(way.hidden_frontier and way.depth is None for way in self.ways)
 
     @property
     def cut_at_depth(self) -> bool:
         """Whether any walk stopped at its depth with something left to go on from."""
         return any(way.cut_at_depth for way in self.ways)
 
+    @property
+    def withheld(self) -> set[int]:
+        """The hidden entities met that are not shown."""
+        return set().union(*(way.withheld for way in self.ways))
+
     def advance(self, reading: Reading) -> None:
-        """Walk one level on."""
+        """Walk one level on; beyond hidden entities one hop, which makes a level with the last."""
+        if all(way.finished for way in self.ways):
+            self._advance_beyond(reading)
+            return
         for way in self.ways:
             if not way.finished:
                 way.advance(reading)
@@ -96,3 +163,14 @@ class Steps:
         new = {key for way in self.ways if len(way.levels) > level for key in way.levels[level]} - self.seen
         self.seen |= new
         self.levels.append(array("q", new))
+
+    def _advance_beyond(self, reading: Reading) -> None:
+        if not self._beyond:
+            self._beyond = [Beyond(way) for way in self.ways]
+        for beyond in self._beyond:
+            if beyond.frontier:
+                beyond.advance(reading)
+        if not any(beyond.frontier for beyond in self._beyond):
+            reached = set().union(*(beyond.reached for beyond in self._beyond))
+            self.beyond_at = len(self.levels)
+            self.levels.append(array("q", reached - self.seen))
