@@ -25,6 +25,7 @@ described(
         "ARTIFACT": "A thing: data, code, a model, an image.",
         "ACTION": "Something done: a job, a deployment, an approval.",
         "CONTEXT": "What things and actions are grouped by or serve in: an endpoint, a pipeline, a model group.",
+        "RESTRICTED": "What may not be seen.",
     },
 )
 
@@ -63,6 +64,7 @@ described(
         "PIPELINE": "A defined sequence of steps, run many times.",
         "PROJECT": "A body of work.",
         "CONTEXT": "Any other grouping; its `type` says what.",
+        "RESTRICTED": "An entity that may not be seen, where its owner lets it be known that it is there.",
     },
 )
 
@@ -147,6 +149,7 @@ described(
         "PAGE": "There is a next page.",
         "VISIT_LIMIT": "The server's limit on visited entities cut the traversal; the next page goes on from there.",
         "DEADLINE": "The server's deadline cut the traversal; the next page goes on from there.",
+        "POLICY": "Entities were met that may not be seen, and their owners let it be told.",
     },
 )
 
@@ -157,6 +160,7 @@ _PROBLEMS = {
     "NOT_FOUND": "An entity that is neither recorded nor part of the batch.",
     "IMMUTABLE_CONFLICT": "Something stands under this identity with other content.",
     "IDEMPOTENCY_MISMATCH": "The idempotencyKey was used for another request in the last 24 hours.",
+    "FORBIDDEN": "A permission is lacking; the message says which, and on what.",
 }
 
 
@@ -167,6 +171,7 @@ class LineageRecordErrorCode(StrEnum):
     NOT_FOUND = ProblemCode.NOT_FOUND
     IMMUTABLE_CONFLICT = ProblemCode.IMMUTABLE_CONFLICT
     IDEMPOTENCY_MISMATCH = ProblemCode.IDEMPOTENCY_MISMATCH
+    FORBIDDEN = ProblemCode.FORBIDDEN
 
 
 class EntityReviseErrorCode(StrEnum):
@@ -174,6 +179,7 @@ class EntityReviseErrorCode(StrEnum):
     TOO_LARGE = ProblemCode.TOO_LARGE
     NOT_FOUND = ProblemCode.NOT_FOUND
     IDEMPOTENCY_MISMATCH = ProblemCode.IDEMPOTENCY_MISMATCH
+    FORBIDDEN = ProblemCode.FORBIDDEN
 
 
 described(LineageRecordErrorCode, "Why a lineageRecord wrote nothing.", _PROBLEMS)

@@ -4,7 +4,7 @@ An `Adjacency` is of one watermark and never changes. A newer one shares its lay
 stretch of time, and neighbours of like size are merged, so there are few however many batches were recorded.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
@@ -88,16 +88,20 @@ class Adjacency:
     layers: tuple[Layer, ...] = ()
 
     def far_keys(
-        self, frontier: Collection[int], ways: Collection[LineageDirection], types: Collection[int] | None
+        self,
+        frontiers: Mapping[LineageDirection, Keys],
+        types: Collection[int] | None,
+        admitted: Callable[[Keys], Keys] = lambda keys: keys,
     ) -> set[int]:
-        """Every key one crossing away in any of the ways; negative where the crossing was a SAME_AS."""
-        keys = np.fromiter(frontier, np.int64, len(frontier))
-        keys.sort()
+        """Every key one crossing away in any of the ways, of those admitted; negative where the crossing was a SAME_AS.
+
+        From the sorted keys given for each way.
+        """
         codes = None if types is None else np.array(sorted(types), np.uint8)
         found: set[int] = set()
         for layer in self.layers:
-            for way in ways:
-                found.update(layer[way].crossed(keys, codes).tolist())
+            for way, keys in frontiers.items():
+                found.update(admitted(layer[way].crossed(keys, codes)).tolist())
         return found
 
     def caught_up(self, connection: apsw.Connection, watermark: int) -> "Adjacency":

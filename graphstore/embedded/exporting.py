@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Final
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.embedded.finding import seen
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.standing import as_new_association, as_new_entity, as_new_revision
-from lineal.graphstore.walking.crossings import Crossings
+from lineal.graphstore.walking.crossings import Crossings, is_masked
 from lineal.graphstore.walking.pages import in_order
 
 Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]
@@ -24,7 +25,8 @@ def chunk_after(reading: Reading, part: Callable[[Reading, list[int]], Parts], u
     if reading.sees_nothing:
         return [], None
     keys = reading.keys(
-        f"SELECT e.key FROM entity e WHERE e.urn > ? AND {reading.on_time('e')} ORDER BY e.urn LIMIT ?",
+        f"SELECT e.key FROM entity e WHERE e.urn > ? AND {reading.on_time('e')} AND {seen(reading)} "
+        "ORDER BY e.urn LIMIT ?",
         (urn, _AT_ONCE),
     )
     last = reading.urns(keys[-1:])[keys[-1]] if len(keys) == _AT_ONCE else None
@@ -39,7 +41,8 @@ def _entities(reading: Reading, keys: list[int]) -> Parts:
 def _associations(reading: Reading, keys: list[int]) -> Parts:
     crossed = reading.crossed(Crossings(LineageDirection.DESCENDANTS, None), keys)
     mine = set(keys)
-    ordered = in_order(reading, {association for _, _, association in crossed if association[0] in mine})
+    plain = {key for _, _, key in crossed if key[0] in mine and not is_masked(key[2])}
+    ordered = in_order(reading, plain)
     records = reading.associations(ordered)
     return [as_new_association(records[key]) for key in ordered]
 

@@ -2,9 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
+
+import apsw
 
 from lineal.graphstore.codes import KIND_CODES, KIND_MASK
+from lineal.graphstore.content import packed
 from lineal.graphstore.embedded.conditions import Parameter, entity_condition
+from lineal.graphstore.embedded.lens import Lens
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.filters import matches_entity
 from lineal.graphstore.queries import EntityOrder, Find, PropertyKeys
@@ -25,8 +30,11 @@ def _find_page(reading: Reading, question: Find) -> EntityPage:
     if reading.sees_nothing:
         return EntityPage((), 0, {}, False)
     condition = entity_condition(question.where)
-    asked = f"{condition.sql} AND {reading.on_time('e')}"
+    asked = f"{condition.sql} AND {reading.on_time('e')} AND {seen(reading)}"
     parameters: tuple[Parameter, ...] = condition.parameters
+    if question.within is not None:
+        asked = f"{asked} AND {within_group(reading)}"
+        parameters = (*parameters, question.within)
     beyond, position = _beyond(question)
     order = _ORDERS[question.order]
     if condition.exact:
@@ -68,6 +76,47 @@ def _verified(reading: Reading, keys: Sequence[int], question: Find) -> set[int]
     return found
 
 
+def seen(reading: Reading) -> str:
+    """The condition that `entity e` is readable under the reading's scope: `true` where every entity is.
+
+    What the scope shows stands in a temporary table of the connection, by account and compartment, as a bit for each
+    kind, so that the engine decides before it counts, sorts or reads.
+    """
+    lens = reading.lens
+    if lens is None:
+        return "true"
+    _tell(reading.connection, lens)
+    home = f"s.account = e.account AND s.compartment = {_COMPARTMENT}"
+    accounts = "e.account IN (SELECT account FROM temp.seen)"
+    return f"({accounts} AND ifnull((SELECT s.kinds FROM temp.seen s WHERE {home}), 0) >> e.kind & 1)"
+
+
+_COMPARTMENT = "ifnull((SELECT p.compartment FROM placement p WHERE p.entity = e.key), 0)"
+
+
+def _tell(connection: apsw.Connection, lens: Lens) -> None:
+    homes = dict(lens.places.homes)
+    told = lens.scope.key + len(homes).to_bytes(8)
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS told (state BLOB)")
+    connection.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS seen "
+        "(account TEXT, compartment INTEGER, kinds INTEGER, PRIMARY KEY (account, compartment)) WITHOUT ROWID"
+    )
+    if connection.execute("SELECT state FROM temp.told").get == told:
+        return
+    kinds = lens.kinds_of_sets()
+    rows = [(*home, kinds[number]) for home, number in homes.items() if kinds[number]]
+    connection.execute("DELETE FROM temp.seen")
+    connection.executemany("INSERT INTO temp.seen VALUES (?, ?, ?)", rows)
+    connection.execute("DELETE FROM temp.told")
+    connection.execute("INSERT INTO temp.told VALUES (?)", (told,))
+
+
+def within_group(reading: Reading) -> str:
+    """The condition that `entity e` is in a group, whose id is the parameter."""
+    return f"EXISTS (SELECT 1 FROM compartment c, json_each(c.groups) g WHERE c.id = {_COMPARTMENT} AND g.value = ?)"
+
+
 def property_keys(reading: Reading, question: PropertyKeys) -> list[str]:
     """The first property keys that start with a text."""
     if reading.sees_nothing:
@@ -76,7 +125,33 @@ def property_keys(reading: Reading, question: PropertyKeys) -> list[str]:
     of_kind = "true" if question.kind is None else f"p.kind = {KIND_CODES[question.kind]}"
     rows = reading.connection.execute(
         f"SELECT DISTINCT p.key FROM property_key p WHERE p.key >= ? AND substr(p.key, 1, ?) = ? AND {of_kind} "
-        f"AND {reading.on_time('p')} ORDER BY p.key LIMIT ?",
-        (start, len(start), start, question.first),
+        f"AND {reading.on_time('p')} ORDER BY p.key",
+        (start, len(start), start),
     )
-    return [key for (key,) in rows]
+    keys = (key for (key,) in rows)
+    if reading.lens is not None:
+        keys = (key for key in keys if _is_borne(reading, question, key))
+    return list(islice(keys, question.first))
+
+
+def _is_borne(reading: Reading, question: PropertyKeys, key: str) -> bool:
+    """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
+    assert reading.lens is not None
+    of_kind = "true" if question.kind is None else f"e.kind = {KIND_CODES[question.kind]}"
+    revised = (
+        "SELECT 1 FROM revision r CROSS JOIN revision_content v ON v.entity = r.entity AND v.sequence = r.sequence "
+        f"WHERE r.entity = e.key AND {reading.on_time('r')} AND instr(v.properties, ?1) > 0"
+    )
+    bearers = reading.connection.execute(
+        f"SELECT e.key {_FROM} WHERE {of_kind} AND {reading.on_time('e')} AND {seen(reading)} "
+        f"AND (ifnull(instr(c.properties, ?1) > 0, false) OR EXISTS ({revised}))",
+        (packed(key),),
+    )
+    shown = (bearer for (bearer,) in bearers if not reading.lens.sight(bearer).hides(key))
+    return any(key in _keys_ever(reading, bearer) for bearer in shown)
+
+
+def _keys_ever(reading: Reading, bearer: int) -> set[str]:
+    recorded = reading.entities([bearer], as_recorded=True)[bearer].properties
+    revised = [each for found in reading.revisions([bearer]).values() for each in found]
+    return {each.key for each in recorded} | {each.key for revision in revised for each in revision.properties}

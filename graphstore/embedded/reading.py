@@ -1,31 +1,35 @@
 """One read for a walk: the rows of a view, and what crosses from key to key."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from itertools import chain
 
 import apsw
+import numpy as np
 
-from lineal.graphstore.codes import KIND_MASK, SAME_AS, AssociationKey, kind_codes
-from lineal.graphstore.embedded.adjacency import Adjacency
-from lineal.graphstore.embedded.conditions import association_condition, entity_condition
+from lineal.graphstore.codes import KIND_MASK, SAME_AS, TYPES, AssociationKey, kind_codes
+from lineal.graphstore.embedded.adjacency import Adjacency, Keys
+from lineal.graphstore.embedded.conditions import Condition, association_condition, entity_condition
+from lineal.graphstore.embedded.lens import Lens, keys_of
 from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.rows import Rows, carried
-from lineal.graphstore.filters import matches_association, matches_entity
+from lineal.graphstore.filters import matches_association, matches_entity, matches_restricted
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import EntityFilter
+from lineal.graphstore.queries import AssociationFilter, EntityFilter
 from lineal.graphstore.records import View
-from lineal.graphstore.walking.crossings import Crossings, Near
+from lineal.graphstore.walking.crossings import Crossings, Hidden, Near, is_masked, masked
 
 _FAR_END = {LineageDirection.DESCENDANTS: "destination", LineageDirection.ASCENDANTS: "source"}
 _NEAR_END = {LineageDirection.DESCENDANTS: "source", LineageDirection.ASCENDANTS: "destination"}
+
+Crossed = tuple[int, int, AssociationKey]
 
 
 class Reading(Near, Rows):
     """`walking.crossings.Reading` by SQL: one statement a level and way, or none where an adjacency is in memory."""
 
-    def __init__(self, connection: apsw.Connection, view: View, present: Present) -> None:
-        super().__init__(connection, view)
+    def __init__(self, connection: apsw.Connection, view: View, present: Present, lens: Lens | None) -> None:
+        super().__init__(connection, view, lens)
         self._present = present
 
     @cached_property
@@ -33,10 +37,18 @@ class Reading(Near, Rows):
         # That of the newest batch the transaction sees: it serves where the view is of that too.
         return self._present.at(self.connection) if self.covers_all and self.is_settled else None
 
+    # -- which of them match --
+
     def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
-        """Those of the keys, known to exist in the view, whose entities match; in their order."""
         if where is None or where == EntityFilter() or not keys:
             return keys
+        if self.meets_hidden and any(map(is_masked, keys)):
+            plain = set(self._matching([key for key in keys if not is_masked(key)], where))
+            shows = matches_restricted(where)
+            return [key for key in keys if (shows if is_masked(key) else key in plain)]
+        return self._matching(keys, where)
+
+    def _matching(self, keys: Collection[int], where: EntityFilter) -> Collection[int]:
         codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
         if codes is not None:
             keys = [key for key in keys if key & KIND_MASK in codes]
@@ -54,52 +66,134 @@ class Reading(Near, Rows):
             found = {key for key, entity in entities.items() if matches_entity(entity, where)}
         return [key for key in keys if key in found]
 
-    def far_keys(self, crossings: Crossings, frontier: Collection[int]) -> set[int]:
-        """Every key one crossing away; negative where the crossing was a SAME_AS."""
+    # -- crossing --
+
+    def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
+        frontiers = self._frontiers(crossings, frontier, distance)
+        lens = self.lens
         if crossings.asks_only_types and self._adjacency is not None:
-            return self._adjacency.far_keys(frontier, crossings.ways, crossings.types)
+            if lens is None:
+                return self._adjacency.far_keys(frontiers, crossings.types)
+            return self._adjacency.far_keys(frontiers, crossings.types, lens.readable)
         condition = association_condition(crossings.via)
-        if not condition.exact:
-            return {-far if key[1] == SAME_AS else far for _, far, key in self.crossed(crossings, frontier)}
+        if condition.exact:
+            found = self._far(frontiers, condition)
+            return found if lens is None else set(lens.readable(keys_of(found)).tolist())
+        return {
+            -far if key[1] == SAME_AS else far
+            for way, near in frontiers.items()
+            for _, far, key in self._plainly_crossed(crossings, {way: near})
+        }
+
+    def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
+        types = crossings.beside_hidden
+        if self.lens is None or not types:
+            return Hidden(set(), set(), set())
+        lens = self.lens
+        frontiers = self._frontiers(crossings, frontier, distance)
+        if self._adjacency is not None:
+            found = self._adjacency.far_keys(frontiers, types, lens.not_readable)
+        else:
+            found = self._far(frontiers, association_condition(_of_types(types)))
+        return lens.hidden(keys_of(found))
+
+    def tell_withheld(self, keys: Collection[int]) -> bool:
+        return self.lens is not None and all(self.lens.sight(key).tells_withheld for key in keys)
+
+    def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
+        return self.lens is None or self.lens.limit(key, direction) > distance
+
+    def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Crossed]:
+        if not self.meets_hidden:
+            keys = keys_of(frontier)
+            return self._plainly_crossed(crossings, dict.fromkeys(crossings.ways, keys))
+        plain = keys_of([key for key in frontier if not is_masked(key)])
+        rows = self._plainly_crossed(crossings, dict.fromkeys(crossings.ways, plain))
+        return rows + self._barely_crossed(crossings, frontier, plain)
+
+    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[Crossed]:
+        return self.crossed(crossings.reversed(), keys)
+
+    def _frontiers(
+        self, crossings: Crossings, frontier: Collection[int], distance: int | None
+    ) -> dict[LineageDirection, Keys]:
+        """Of a frontier what may be crossed, for each way, in order."""
+        keys = keys_of(frontier)
+        keys.sort()
+        if self.lens is None:
+            return dict.fromkeys(crossings.ways, keys)
+        return {way: self.lens.crossable(keys, way, distance) for way in crossings.ways}
+
+    def _far(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> set[int]:
         rows = (
-            self.connection.execute(statement, (carried(frontier), *condition.parameters))
-            for statement in self._statements(crossings, condition.sql, "far")
+            self.connection.execute(statement, (carried(keys), *condition.parameters))
+            for statement, keys in self._statements(frontiers, condition.sql, "far")
         )
         return set(chain.from_iterable(chain.from_iterable(rows)))
 
-    def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
-        """Every crossing from the keys: the near key, the far key, the association."""
-        condition = association_condition(crossings.via)
+    def _rows(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> list[Crossed]:
         columns = "f.value, far, a.source, a.type, a.destination, a.role"
-        rows = [
+        return [
             (near, abs(far), (source, type, destination, role))
-            for statement in self._statements(crossings, condition.sql, columns)
+            for statement, keys in self._statements(frontiers, condition.sql, columns)
             for near, far, source, type, destination, role in self.connection.execute(
-                statement, (carried(frontier), *condition.parameters)
+                statement, (carried(keys), *condition.parameters)
             )
         ]
+
+    def _plainly_crossed(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> list[Crossed]:
+        """Crossings between readable entities."""
+        condition = association_condition(crossings.via)
+        rows = self._rows(frontiers, condition)
+        if self.lens is not None:
+            readable = set(self.lens.readable(keys_of({far for _, far, _ in rows})).tolist())
+            rows = [row for row in rows if row[1] in readable]
         if not condition.exact and crossings.via is not None:
             via = crossings.via
             records = self.associations({key for _, _, key in rows})
             rows = [row for row in rows if matches_association(records[row[2]], via)]
         return rows
 
-    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
-        """Every crossing that leads to the keys; near is the key."""
-        return self.crossed(crossings.reversed(), keys)
+    def _barely_crossed(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossed]:
+        """Crossings beside a masked entity: all associations of a type between the same two are one."""
+        lens = self.lens
+        types = crossings.beside_hidden
+        if lens is None or not types:
+            return []
+        condition = association_condition(_of_types(types))
+        own = keys_of(self._own_keys([key for key in frontier if is_masked(key)]).values())
+        near_plain = self._rows(dict.fromkeys(crossings.ways, plain), condition)
+        near_masked = self._rows(dict.fromkeys(crossings.ways, own), condition)
+        far = keys_of({far for _, far, _ in (*near_plain, *near_masked)})
+        hidden = lens.hidden(far).masked
+        shown = {key: key for key in lens.readable(far).tolist()} | {key: masked(key) for key in hidden}
+        found: dict[Crossed, None] = {}
+        for rows, name in ((near_plain, _itself), (near_masked, masked)):
+            for near, other, (source, type, _, _) in rows:
+                if other not in shown or (rows is near_plain and other not in hidden):
+                    continue
+                ends = (name(near), shown[other])
+                low, high = ends if near == source else ends[::-1]
+                found[ends[0], ends[1], (low, type, high, "")] = None
+        return list(found)
 
-    def _statements(self, crossings: Crossings, condition: str, columns: str) -> Iterable[str]:
-        """One statement a way, and one more where a SAME_AS is crossed against its direction.
+    def _statements(
+        self, frontiers: Mapping[LineageDirection, Keys], condition: str, columns: str
+    ) -> Iterable[tuple[str, Keys]]:
+        """One statement a way, and one more where a SAME_AS is crossed against its direction, each with its keys.
 
         Keys crossed to over a SAME_AS come out negative: `columns` may name `far`.
         """
-        both = len(crossings.ways) == 2
-        for way in crossings.ways:
+        # Where both ways are crossed from the same keys, each SAME_AS is crossed against its direction by the other.
+        lefts = list(frontiers.values())
+        both = len(lefts) == 2 and (lefts[0] is lefts[1] or np.array_equal(lefts[0], lefts[1]))
+        for way, keys in frontiers.items():
             near, far = _NEAR_END[way], _FAR_END[way]
-            yield self._statement(near, far, columns, condition)
-            if not both and self._has_same_as():
-                yield self._statement(far, near, columns, f"a.type = {SAME_AS} AND {condition}")
+            yield self._statement(near, far, columns, condition), keys
+            if not both and self._has_same_as:
+                yield self._statement(far, near, columns, f"a.type = {SAME_AS} AND {condition}"), keys
 
+    @cached_property
     def _has_same_as(self) -> bool:
         rows = self.connection.execute(
             f"SELECT EXISTS (SELECT 1 FROM association INDEXED BY association_same_as WHERE type = {SAME_AS})"
@@ -112,3 +206,10 @@ class Reading(Near, Rows):
             f"SELECT {columns.replace('far', signed)} FROM carray(?) f CROSS JOIN association a ON a.{near} = f.value "
             f"WHERE {condition} AND {self.exists('a', far)}"
         )
+
+
+def _of_types(codes: Collection[int]) -> AssociationFilter:
+    return AssociationFilter(type=tuple(TYPES[code] for code in sorted(codes)))
+
+
+_itself: Callable[[int], int] = int

@@ -14,10 +14,13 @@ import apsw
 
 from lineal.graphstore.codes import KIND_MASK, KINDS, TYPES, AssociationKey
 from lineal.graphstore.content import packed, unpacked_properties, unpacked_source, unpacked_words
+from lineal.graphstore.embedded.lens import Lens, keys_of
 from lineal.graphstore.folding import folded
 from lineal.graphstore.kinds import EntityStatus
-from lineal.graphstore.records import Association, Entity, Revision, View
+from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
+from lineal.graphstore.redacting import bare_association, redacted_association, redacted_entity, redacted_revisions
 from lineal.graphstore.urns import association_id
+from lineal.graphstore.walking.crossings import is_masked
 
 _STATUSES = {str(status): status for status in EntityStatus}
 
@@ -31,10 +34,14 @@ def carried(keys: Iterable[int]) -> object:
 class Rows:
     """Reads of one view inside one transaction of one connection."""
 
-    def __init__(self, connection: apsw.Connection, view: View) -> None:
+    def __init__(self, connection: apsw.Connection, view: View, lens: Lens | None = None) -> None:
+        """`lens` shows what the view's scope does; None only where that is everything."""
+        assert lens is not None or view.scope.everything, "what is read without a lens is read under no scope"
         self.connection = connection
         self.view = view
-        self.sees_nothing = not view.scope.everything
+        self.lens = lens
+        self.sees_nothing = lens is not None and not view.scope.rules
+        self.meets_hidden = view.scope.meets_hidden
         as_of = view.as_of
         latest = newest(connection)
         self.covers_all = as_of.occurred_at is None and as_of.recorded_at >= latest
@@ -75,16 +82,42 @@ class Rows:
             f"SELECT e.id, e.key FROM carray(?) f CROSS JOIN entity e ON e.id = f.value WHERE {self.on_time('e')}",
             (apsw.carray(sound),),
         )
+        keys: dict[str, int] = dict(rows)
+        if self.lens is None:
+            return keys
+        readable = set(self.lens.readable(keys_of(keys.values())).tolist())
+        return {id: key for id, key in keys.items() if key in readable}
+
+    def urns(self, keys: Collection[int]) -> dict[int, str]:
+        """The urns of keys; of masked keys the restricted urns."""
+        hidden = [key for key in keys if is_masked(key)] if self.meets_hidden else []
+        found = {key: each.urn for key, each in self.restricted(hidden).items()}
+        if hidden:
+            keys = [key for key in keys if not is_masked(key)]
+        rows = self.connection.execute(
+            "SELECT e.key, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value", (carried(keys),)
+        )
+        return found | dict(rows)
+
+    def _own_keys(self, hidden: Collection[int]) -> dict[int, int]:
+        """The keys of masked entities, by their masked keys."""
+        rows = self.connection.execute(
+            f"SELECT f.value, e.key FROM carray(?) f CROSS JOIN entity e "
+            f"ON e.key BETWEEN f.value - {KIND_MASK} AND f.value",
+            (carried(hidden),),
+        )
         return dict(rows)
 
-    def urns(self, keys: Iterable[int]) -> dict[int, str]:
-        """The urns of keys."""
-        return dict(
-            self.connection.execute(
-                "SELECT e.key, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value",
-                (carried(keys),),
-            )
+    def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
+        """What is shown of masked keys."""
+        if not keys:
+            return {}
+        rows = self.connection.execute(
+            f"SELECT f.value, e.id FROM carray(?) f CROSS JOIN entity e "
+            f"ON e.key BETWEEN f.value - {KIND_MASK} AND f.value",
+            (carried(keys),),
         )
+        return {key: Restricted(self.view.scope.masked_id(id), self.view) for key, id in rows}
 
     def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
         """The records of keys known to exist in the view, with revisions folded in unless wanted as first recorded."""
@@ -135,18 +168,39 @@ class Rows:
                 view,
             )
         if not as_recorded:
-            for key, revisions in self.revisions(found).items():
+            for key, revisions in self._revisions(found, self.on_time("r")).items():
                 found[key] = folded(found[key], revisions)
-        return found
+        if self.lens is None:
+            return found
+        return {key: redacted_entity(entity, self.lens.sight(key)) for key, entity in found.items()}
 
     def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         """The revisions, in no promised order, of those keys that have any in the view."""
+        lens = self.lens
+        sights = {} if lens is None else {key: lens.sight(key) for key in keys}
+        partly = {key for key, sight in sights.items() if sight.is_redacted}
+        found = self._revisions([key for key in keys if key not in partly], self.on_time("r"))
+        if partly:
+            # Those of other moments count in the numbers of these.
+            as_of = self.view.as_of
+            for key, revisions in self._revisions(partly, "true").items():
+                shown = [
+                    revision
+                    for revision in redacted_revisions(revisions, sights[key])
+                    if revision.recorded_at <= as_of.recorded_at
+                    and (as_of.occurred_at is None or revision.occurred_at <= as_of.occurred_at)
+                ]
+                if shown:
+                    found[key] = shown
+        return found
+
+    def _revisions(self, keys: Collection[int], condition: str) -> dict[int, list[Revision]]:
         rows = self.connection.execute(
             "SELECT r.entity, r.sequence, c.status, c.tags, c.description, c.properties, c.removed, c.superseded_by, "
             "r.occurred_at, r.rank, r.recorded_at, r.recorded_by, r.digest, e.id "
             "FROM carray(?) f CROSS JOIN revision r ON r.entity = f.value CROSS JOIN entity e ON e.key = r.entity "
             "LEFT JOIN revision_content c ON c.entity = r.entity AND c.sequence = r.sequence "
-            f"WHERE {self.on_time('r')}",
+            f"WHERE {condition}",
             (carried(keys),),
         )
         found = defaultdict(list)
@@ -173,9 +227,12 @@ class Rows:
         return found
 
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
-        """The records of associations known to exist."""
+        """The records of associations known to show."""
+        bare = {key for key in keys if is_masked(key[0]) or is_masked(key[2])} if self.meets_hidden else set()
+        found = self._bare(bare)
+        keys = [key for key in keys if key not in bare] if bare else keys
         if not keys:
-            return {}
+            return found
         rows = self.connection.execute(
             "SELECT a.source, a.type, a.destination, a.role, s.urn, s.id, d.urn, d.id, "
             "a.occurred_at, a.recorded_at, a.recorded_by, a.digest, c.properties "
@@ -186,7 +243,6 @@ class Rows:
             "AND c.destination = a.destination AND c.role = a.role",
             (packed(list(keys)),),
         )
-        found = {}
         for (
             source,
             code,
@@ -200,7 +256,7 @@ class Rows:
         ) in rows:
             occurred_at, recorded_at, recorded_by, digest, properties = rest
             type, role = TYPES[code], word or None
-            found[source, code, destination, word] = Association(
+            association = Association(
                 association_id(source_urn, destination_urn, type, role),
                 source_id,
                 source_urn,
@@ -215,7 +271,24 @@ class Rows:
                 digest.hex(),
                 self.view,
             )
+            if self.lens is not None:
+                association = redacted_association(association, *map(self.lens.sight, (source, destination)))
+            found[source, code, destination, word] = association
         return found
+
+    def _bare(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+        """What is shown of associations beside masked ends."""
+        if not keys:
+            return {}
+        ends = {end for key in keys for end in (key[0], key[2])}
+        own = self._own_keys([end for end in ends if is_masked(end)])
+        rows = self.connection.execute(
+            "SELECT e.key, e.id, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value",
+            (carried([own.get(end, end) for end in ends]),),
+        )
+        known = {key: (id, urn) for key, id, urn in rows}
+        told = {end: (*known[own.get(end, end)], end in own) for end in ends}
+        return {key: bare_association(told[key[0]], told[key[2]], TYPES[key[1]], self.view) for key in keys}
 
 
 def newest(connection: apsw.Connection) -> int:

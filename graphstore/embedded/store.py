@@ -16,6 +16,7 @@ from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded.database import Database
 from lineal.graphstore.embedded.exporting import PARTS, chunk_after
 from lineal.graphstore.embedded.finding import find_pages, property_keys
+from lineal.graphstore.embedded.lens import Lenses
 from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.embedded.rows import newest
@@ -41,6 +42,7 @@ class EmbeddedStore(WalkingStore[Reading]):
         self._writer = Writer(database)
         self._writes = ThreadPoolExecutor(1, "lineal-write")
         self._present = Present(database)
+        self._lenses = Lenses()
         self._closed = False
 
     async def record(
@@ -93,7 +95,13 @@ class EmbeddedStore(WalkingStore[Reading]):
         await asyncio.to_thread(self._database.close)
 
     async def _read(self, work: Callable[[Callable[[View], Reading]], Result]) -> Result:
-        return await self._in_snapshot(lambda connection: work(lambda view: Reading(connection, view, self._present)))
+        def read(connection: apsw.Connection) -> Result:
+            def reading_of(view: View) -> Reading:
+                return Reading(connection, view, self._present, self._lenses.of(view.scope, connection))
+
+            return work(reading_of)
+
+        return await self._in_snapshot(read)
 
     async def _in_snapshot(self, read: Callable[[apsw.Connection], Result]) -> Result:
         def in_snapshot() -> Result:

@@ -42,10 +42,10 @@ class Combined:
     def __init__(self, reading: Reading, each: list[Steps], excluded: Steps | None, limits: Limits) -> None:
         deadline = monotonic() + limits.seconds
         for steps in [*each, *([excluded] if excluded else [])]:
-            visited = 0
+            visited, known = 0, len(steps.levels)
             while not steps.finished:
                 steps.advance(reading)
-                visited += len(steps.levels[-1])
+                visited, known = visited + sum(map(len, steps.levels[known:])), len(steps.levels)
                 if visited > limits.visits or monotonic() > deadline:
                     raise LimitExceeded(
                         f"an INTERSECTION, or a query with `excluding`, needs the whole of its walks, and one passed "

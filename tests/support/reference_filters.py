@@ -1,8 +1,9 @@
 """What filters mean, said a second time and without regard to speed."""
 
+from dataclasses import replace
 from fractions import Fraction
 
-from lineal.graphstore.kinds import LINEAGE_TYPE, PropertyType
+from lineal.graphstore.kinds import LINEAGE_TYPE, EntityKind, PropertyType
 from lineal.graphstore.queries import (
     AssociationFilter,
     EntityFilter,
@@ -48,6 +49,24 @@ def entity_matches(entity: Entity, where: EntityFilter) -> bool:
     return all(checks)
 
 
+def restricted_matches(where: EntityFilter) -> bool:
+    """A restricted entity has a kind, and nothing else that could be asked about."""
+    parts = [where]
+    for part in parts:
+        if replace(part, kind=None, and_=None, or_=None, not_=None) != EntityFilter():
+            return False
+        parts += [*(part.and_ or ()), *(part.or_ or ()), *filter(None, [part.not_])]
+
+    def holds(part: EntityFilter) -> bool:
+        checks = [part.kind is None or EntityKind.RESTRICTED in part.kind]
+        checks += [holds(each) for each in part.and_ or ()]
+        checks += [part.or_ is None or any(holds(each) for each in part.or_)]
+        checks += [part.not_ is None or not holds(part.not_)]
+        return all(checks)
+
+    return holds(where)
+
+
 def association_matches(association: Association, where: AssociationFilter) -> bool:
     checks = []
     if where.type is not None:
@@ -83,7 +102,9 @@ def text_matches(text: str | None, where: StringFilter) -> bool:
     return all(checks)
 
 
-def time_matches(time: int, where: TimeFilter) -> bool:
+def time_matches(time: int | None, where: TimeFilter) -> bool:
+    if time is None:
+        return where == TimeFilter()
     return not (
         (where.gt is not None and time <= where.gt)
         or (where.gte is not None and time < where.gte)

@@ -6,6 +6,7 @@ revisions fold, how walks go and pages are cut is written here once more, the si
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 from time import monotonic
 
 from reference_filters import association_matches, entity_matches
@@ -20,14 +21,16 @@ from reference_records import (
     place,
     revision_of,
 )
-from reference_walks import Walked, walked
+from reference_scope import Eye, Seen, revisions_shown, seen
+from reference_walks import Walked, matches, walked
 
-from lineal.auth.scopes import EVERYTHING
+from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Problem, ProblemCode, Unavailable
 from lineal.graphstore.kinds import AssociationType, EntityKind, IncompleteReason, LineageDirection
 from lineal.graphstore.queries import (
+    UNMEASURED,
     AssociationPosition,
     AssociationsOf,
     EntityFilter,
@@ -40,7 +43,8 @@ from lineal.graphstore.queries import (
     ReachAssociations,
     ReachPosition,
 )
-from lineal.graphstore.records import AsOf, Association, Entity, View
+from lineal.graphstore.records import AsOf, Association, Entity, Restricted, Revision, View
+from lineal.graphstore.standing import as_new_association, as_new_revision
 from lineal.graphstore.store import (
     AssociationPage,
     Durability,
@@ -66,6 +70,8 @@ class ReferenceStore(Store):
         self.keys: dict[tuple[str, str], tuple[str, int | None, Judged]] = {}
         self.secrets: dict[str, bytes] = {}
         self.is_closed = False
+        self.members: set[tuple[str, str]] = set()
+        """Group ids and entity ids, of groups that are not default ones."""
 
     # -- writing --
 
@@ -105,7 +111,7 @@ class ReferenceStore(Store):
             return Recorded(recorded_at, *flags)
         view = View(EVERYTHING, AsOf(self.newest))
         entities = self._entities(view)
-        associations = {place(association): association for association in self._associations(view)}
+        associations = {place(association): association for association in self._seen(view).associations}
         revisions = {(kept.urn, kept.sequence): revision_of(kept, view) for kept in self.ledger.revisions}
         return Recorded(
             recorded_at,
@@ -126,11 +132,11 @@ class ReferenceStore(Store):
         return self.newest
 
     def _view(self, view: View) -> Ledger:
+        """What is of the view's moment, whoever may see it."""
         moment = view.as_of
 
         def shown(at: int, occurred_at: int) -> bool:
-            on_time = at <= moment.recorded_at and (moment.occurred_at is None or occurred_at <= moment.occurred_at)
-            return view.scope.everything and on_time
+            return at <= moment.recorded_at and (moment.occurred_at is None or occurred_at <= moment.occurred_at)
 
         ledger = self.ledger
         entities = [kept for kept in ledger.entities if shown(kept.at, kept.occurred_at)]
@@ -145,16 +151,38 @@ class ReferenceStore(Store):
             [kept for kept in ledger.revisions if shown(kept.at, kept.occurred_at) and kept.urn in urns],
         )
 
-    def _entities(self, view: View) -> dict[str, Entity]:
+    def _seen(self, view: View) -> Seen:
+        """What is of the view's moment, as its scope shows it."""
         self._refuse_if_closed()
         ledger = self._view(view)
         found = {kept.urn: entity_of(kept, view) for kept in ledger.entities}
         for kept in sorted(ledger.revisions, key=fold_order):
             found[kept.urn] = changed(found[kept.urn], kept)
-        return found
+        associations = [association_of(kept, view) for kept in ledger.associations]
+        return seen(found, associations, view, self._groups)
 
-    def _associations(self, view: View) -> list[Association]:
-        return sorted((association_of(kept, view) for kept in self._view(view).associations), key=place)
+    def _entities(self, view: View) -> dict[str, Entity]:
+        return self._seen(view).readable
+
+    def _revisions(self, view: View, urn: str) -> list[Revision]:
+        """Those of an entity that show, in the order recorded."""
+        graph = self._seen(view)
+        if urn not in graph.readable:
+            return []
+        every = [revision_of(kept, view) for kept in self.ledger.revisions_of(urn)]
+        until, occurred_by = view.as_of.recorded_at, view.as_of.occurred_at
+        return [
+            revision
+            for revision in revisions_shown(every, graph.eyes[urn])
+            if revision.recorded_at <= until and (occurred_by is None or revision.occurred_at <= occurred_by)
+        ]
+
+    def _groups(self, urn: str) -> frozenset[str]:
+        """The groups an entity is in."""
+        kept = self.ledger.entity(urn)
+        assert kept is not None
+        id = entity_id(urn)
+        return frozenset({default_group(kept.part.account)} | {group for group, entity in self.members if entity == id})
 
     # -- reading --
 
@@ -167,6 +195,8 @@ class ReferenceStore(Store):
 
     def _find(self, question: Find) -> EntityPage:
         matches = [e for e in self._entities(question.view).values() if entity_matches(e, question.where)]
+        if question.within is not None:
+            matches = [entity for entity in matches if question.within in self._groups(entity.urn)]
 
         def order(urn: str, occurred_at: int) -> tuple[int, str]:
             return (0 if question.order is EntityOrder.URN else -occurred_at, urn)
@@ -185,7 +215,9 @@ class ReferenceStore(Store):
 
     def _associations_of(self, question: AssociationsOf) -> AssociationPage:
         crossed = []
-        for association in self._associations(question.view):
+        graph = self._seen(question.view)
+        by_id = {entity.id: entity for entity in graph.readable.values()}
+        for association in graph.associations if question.entity in by_id else ():
             ends = {
                 LineageDirection.ASCENDANTS: association.destination_id == question.entity,
                 LineageDirection.DESCENDANTS: association.source_id == question.entity,
@@ -201,32 +233,31 @@ class ReferenceStore(Store):
 
     def _history(self, question: HistoryOf) -> RevisionPage:
         self._refuse_if_closed()
-        of_entity = [kept for kept in self._view(question.view).revisions if entity_id(kept.urn) == question.entity]
-        in_order = sorted(of_entity, key=fold_order)
+        urns = [kept.urn for kept in self.ledger.entities if entity_id(kept.urn) == question.entity]
+        in_order = sorted((each for urn in urns for each in self._revisions(question.view, urn)), key=_order)
         after = question.after
         given = (after.occurred_at, after.rank, after.sequence) if after else None
-        left = [kept for kept in in_order if given is None or fold_order(kept) > given]
-        items = tuple(revision_of(kept, question.view) for kept in left[: question.first])
-        return RevisionPage(items, len(in_order), len(left) > question.first)
+        left = [revision for revision in in_order if given is None or _order(revision) > given]
+        return RevisionPage(tuple(left[: question.first]), len(in_order), len(left) > question.first)
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
-        kinds = {entity.urn: entity.kind for entity in self._entities(question.view).values()}
+        graph = self._seen(question.view)
         ledger = self._view(question.view)
         given = [(kept.urn, kept.part.properties) for kept in ledger.entities]
         given += [(kept.urn, kept.part.properties) for kept in ledger.revisions]
         keys = {
             property.key
             for urn, properties in given
+            if urn in graph.readable and question.kind in (None, graph.readable[urn].kind)
             for property in properties
-            if question.kind in (None, kinds[urn]) and property.key.startswith(question.starts_with)
+            if property.key.startswith(question.starts_with) and not graph.eyes[urn].hides(property.key)
         }
         return sorted(keys)[: question.first]
 
     # -- walks --
 
     def _walked(self, question: Reach | ReachAssociations) -> Walked | None:
-        walk = question.walk
-        return walked(walk, self._entities(walk.view), self._associations(walk.view))
+        return walked(question.walk, self._seen(question.walk.view))
 
     async def reach(self, questions: Sequence[Reach]) -> list[ReachPage | None]:
         return [self._reach(question) for question in questions]
@@ -236,12 +267,13 @@ class ReferenceStore(Store):
         found = self._walked(question)
         if found is None:
             return None
-        entities = self._entities(question.walk.view)
+        graph = self._seen(question.walk.view)
+        entities = graph.entities
         after = (question.after.distance, question.after.urn) if question.after else (0, "")
         visited, cut, why = _visited(found, after, question.walk.limits, started)
         where = question.where or EntityFilter()
-        matches = [(d, urn) for d, urn in visited if entity_matches(entities[urn], where)]
-        left = [each for each in matches if each > after]
+        listed = [(d, urn) for d, urn in visited if matches(graph, urn, where)]
+        left = [each for each in listed if each > after]
         page = left[: question.first]
         more = len(left) > question.first
         reasons = {why} if why else set()
@@ -249,18 +281,26 @@ class ReferenceStore(Store):
             reasons.add(IncompleteReason.PAGE)
         if found.is_cut_at_depth and not why:
             reasons.add(IncompleteReason.DEPTH)
+        if found.withheld:
+            reasons.add(IncompleteReason.POLICY)
         end = page[-1] if page else None
         if why and not more:
             end = cut
         return ReachPage(
-            tuple(Reached(entities[urn], d, found.path(urn, d) if question.with_paths else ()) for d, urn in page),
-            len(matches),
-            _counts(entities[urn] for _, urn in matches),
+            tuple(
+                Reached(
+                    entities[urn], None if d == UNMEASURED else d, found.path(urn, d) if question.with_paths else ()
+                )
+                for d, urn in page
+            ),
+            len(listed),
+            _counts(entities[urn] for _, urn in listed),
             more or why is not None,
             ReachPosition(*end) if end else None,
             frozenset(reasons),
             len(found.union) if found.needs_all else len(visited),
             ReachPosition(*cut) if cut else None,
+            found.withheld,
         )
 
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
@@ -281,7 +321,7 @@ class ReferenceStore(Store):
         ends = found.starts | {urn for _, urn in visited}
         among = [
             association
-            for association in self._associations(walk.view)
+            for association in self._seen(walk.view).associations
             if {association.source_urn, association.destination_urn} <= ends
             and (walk.via is None or association_matches(association, walk.via))
         ]
@@ -289,13 +329,17 @@ class ReferenceStore(Store):
 
     async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
         self._refuse_if_closed()
+        graph = self._seen(view)
         ledger = self._view(view)
         for entity in sorted(ledger.entities, key=lambda kept: kept.urn):
-            yield normal(entity.part)
-        for association in sorted(ledger.associations, key=lambda kept: identity(kept.part)):
-            yield normal(association.part)
-        for revision in sorted(ledger.revisions, key=lambda kept: (kept.urn, kept.sequence)):
-            yield normal(revision.part)
+            if entity.urn in graph.readable:
+                yield normal(_without(entity.part, graph.eyes[entity.urn]))
+        for association in graph.associations:
+            if association.recorded_at is not None:
+                yield as_new_association(association)
+        for urn in sorted(graph.readable):
+            for revision in self._revisions(view, urn):
+                yield as_new_revision(revision, urn)
 
     # -- the engine --
 
@@ -308,6 +352,14 @@ class ReferenceStore(Store):
 
     async def close(self) -> None:
         self.is_closed = True
+
+
+def _order(revision: Revision) -> tuple[int, int, int]:
+    return revision.occurred_at, revision.rank, revision.sequence
+
+
+def _without(entity: NewEntity, eye: Eye) -> NewEntity:
+    return replace(entity, properties=tuple(each for each in entity.properties if not eye.hides(each.key)))
 
 
 def _in_order(found: Walked) -> list[Place]:
@@ -345,6 +397,6 @@ def _association_page(found: list[Association], first: int, after: AssociationPo
     return AssociationPage(tuple(left[:first]), len(found), len(left) > first)
 
 
-def _counts(entities: Iterable[Entity]) -> dict[EntityKind, int]:
+def _counts(entities: Iterable[Entity | Restricted]) -> dict[EntityKind, int]:
     counter = Counter(entity.kind for entity in entities)
     return {kind: counter[kind] for kind in EntityKind if counter[kind]}

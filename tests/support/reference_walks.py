@@ -1,46 +1,116 @@
 """How the reference model walks: everything over and over, until nothing is new."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reference_filters import association_matches, entity_matches
+from reference_filters import association_matches, entity_matches, restricted_matches
+from reference_scope import EVER, Seen
 
+from lineal.auth.scopes import Boundary
 from lineal.graphstore.kinds import AssociationType, Combine, LineageDirection
-from lineal.graphstore.queries import Walk
+from lineal.graphstore.queries import UNMEASURED, EntityFilter, Walk
 from lineal.graphstore.records import Association, Entity
 
 Up, Down = LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS
+Crossing = tuple[str, str, Association]
+"""From where to where, over what."""
 
 
 class OneWay:
-    """The reach of some starts in one direction, distance by distance."""
+    """The reach of some starts in one direction, distance by distance, and then beyond hidden entities."""
 
-    def __init__(
-        self,
-        starts: set[str],
-        way: LineageDirection,
-        depth: int | None,
-        crossable: list[Association],
-        stops: Callable[[str], bool],
-    ) -> None:
-        self.starts, self.way, self.stops = starts, way, stops
-        self.crossable = crossable
+    def __init__(self, graph: Seen, starts: set[str], way: LineageDirection, walk: Walk) -> None:
+        self.graph, self.starts, self.way, self.walk = graph, starts, way, walk
+        self.crossings = self.all_crossings(graph.associations)
+        self.hidden_crossings = self.all_crossings(graph.links)
+        self.withheld: set[str] = set()
         self.distance: dict[str, int] = {}
+        hidden: set[str] = set()
         level, frontier = 0, set(starts)
-        while frontier and (depth is None or level < depth):
+        while frontier and (walk.depth is None or level < walk.depth):
             level += 1
             found = {
                 far
-                for association in crossable
-                for near, far in self.leads(association)
-                if near in frontier and not self.ignored(association, far)
+                for near, far, association in self.crossings
+                if near in frontier and self.may_cross(near, far, association, level - 1)
+                if not self.ignored(association, far)
             }
+            met = {
+                far
+                for near, far, association in self.hidden_crossings
+                if near in frontier and self.may_cross(near, far, association, level - 1)
+            }
+            self.withheld |= met
+            hidden |= {name for name in met if graph.eyes[name].boundary is Boundary.BRIDGE}
+            hidden |= {name for name in found if self.is_masked(name) and not self.stops(name)}
             new = found - self.distance.keys()
             self.distance |= dict.fromkeys(new, level)
-            frontier = {urn for urn in new if urn not in starts and not stops(urn)}
+            frontier = {
+                name for name in new if name not in starts and not self.is_masked(name) and not self.stops(name)
+            }
         self.steps = level
         """How many distances it took to know that there is nothing further."""
-        self.is_cut = any(d == depth and not stops(urn) for urn, d in self.distance.items())
+        self.is_cut = any(d == walk.depth and not self.stops(name) for name, d in self.distance.items())
+        if walk.depth is None:
+            self.go_beyond(hidden)
+
+    def go_beyond(self, hidden: set[str]) -> None:
+        """Add what is reached only across hidden entities."""
+        frontier, crossed = set(hidden), set(hidden)
+        reached: set[str] = set()
+        while frontier:
+            following = set()
+            for near, far, association in self.crossings + self.hidden_crossings:
+                if near not in frontier or not self.may_cross(near, far, association, EVER):
+                    continue
+                eye = self.graph.eyes[far]
+                if far not in self.graph.entities:
+                    self.withheld.add(far)
+                    if eye.boundary is Boundary.BRIDGE:
+                        following.add(far)
+                elif self.is_masked(far):
+                    reached.add(far)
+                    if not self.stops(far):
+                        following.add(far)
+                elif not self.ignored(association, far):
+                    if (
+                        far not in self.distance
+                        and far not in reached
+                        and far not in self.starts
+                        and not self.stops(far)
+                    ):
+                        following.add(far)
+                    reached.add(far)
+            frontier = following - crossed
+            crossed |= following
+        self.distance |= {name: UNMEASURED for name in reached if name not in self.distance}
+
+    def is_masked(self, name: str) -> bool:
+        return name in self.graph.entities and not isinstance(self.graph.entities[name], Entity)
+
+    def stops(self, name: str) -> bool:
+        return self.walk.stop_at is not None and matches(self.graph, name, self.walk.stop_at)
+
+    def all_crossings(self, associations: list[Association]) -> list[Crossing]:
+        via = self.walk.via
+        return [
+            (near, far, association)
+            for association in associations
+            if via is None or association_matches(association, via)
+            for near, far in self.leads(association)
+        ]
+
+    def may_cross(self, near: str, far: str, association: Association, distance: int) -> bool:
+        """Whether what is at a distance is gone on from, over an association; EVER where nobody knows how far it is."""
+        eye = self.graph.eyes[near]
+        if not eye.reads:
+            return distance == EVER and eye.boundary is not Boundary.CUT
+        ways = [self.way]
+        if self.way is LineageDirection.CONNECTED:
+            ways = [Down if near == association.source_urn else Up]
+            if association.type is AssociationType.SAME_AS:
+                ways = [Up, Down]
+        return any(eye.crosses(way, distance) for way in ways)
 
     def leads(self, association: Association) -> list[tuple[str, str]]:
         """From where to where an association is crossed."""
@@ -54,6 +124,11 @@ class OneWay:
         """Whether a crossing does not count as reaching a start."""
         connected = self.way is LineageDirection.CONNECTED
         return far in self.starts and (connected or association.type is AssociationType.SAME_AS)
+
+
+def matches(graph: Seen, name: str, where: EntityFilter) -> bool:
+    entity = graph.entities[name]
+    return entity_matches(entity, where) if isinstance(entity, Entity) else restricted_matches(where)
 
 
 @dataclass
@@ -76,19 +151,25 @@ class Walked:
     def steps(self) -> int:
         return max(way.steps for way in self.ways)
 
+    @property
+    def withheld(self) -> int | None:
+        met = set().union(*(way.withheld for way in self.ways))
+        eyes = self.ways[0].graph.eyes
+        return len(met) if met and all(eyes[name].tells for name in met) else None
+
     def path(self, urn: str, distance: int) -> tuple[Association, ...]:
         """The shortest path the tie rule leads to."""
+        if distance == UNMEASURED:
+            return ()
         at, path = urn, list[Association]()
         ways = [way for way in self.ways if way.distance.get(urn) == distance]
         for level in range(distance, 0, -1):
             choices = [
                 ((near, association.type, association.role or "", association.source_urn), association, way)
                 for way in ways
-                for association in way.crossable
-                for near, far in way.leads(association)
-                if far == at
-                and not way.ignored(association, far)
-                and (level == 1 if near in way.starts else way.distance.get(near) == level - 1 and not way.stops(near))
+                for near, far, association in way.crossings
+                if far == at and not way.ignored(association, far) and way.may_cross(near, far, association, level - 1)
+                if (level == 1 if near in way.starts else way.distance.get(near) == level - 1 and not way.stops(near))
             ]
             rank, association, _ = min(choices, key=lambda choice: choice[0])
             ways = [way for other, _, way in choices if other == rank]
@@ -97,20 +178,15 @@ class Walked:
         return tuple(path[::-1])
 
 
-def walked(walk: Walk, entities: dict[str, Entity], associations: list[Association]) -> Walked | None:
+def walked(walk: Walk, graph: Seen) -> Walked | None:
     """The walk among what its view shows; None where a start or one excluded is not there."""
-    urn_of = {entity.id: entity.urn for entity in entities.values()}
+    urn_of = {entity.id: entity.urn for entity in graph.readable.values()}
     if any(id not in urn_of for id in (*walk.starts, *walk.excluding)):
         return None
-    crossable = [a for a in associations if walk.via is None or association_matches(a, walk.via)]
-
-    def stops(urn: str) -> bool:
-        return walk.stop_at is not None and entity_matches(entities[urn], walk.stop_at)
-
     ways = [Up, Down] if walk.direction is LineageDirection.BOTH else [walk.direction]
 
     def go(starts: set[str]) -> list[OneWay]:
-        return [OneWay(starts, way, walk.depth, crossable, stops) for way in ways]
+        return [OneWay(graph, starts, way, walk) for way in ways]
 
     starts = {urn_of[id] for id in walk.starts}
     groups = [{start} for start in starts] if walk.combine is Combine.INTERSECTION else [starts]

@@ -1,0 +1,69 @@
+"""Records without what a caller may not see of them: hidden property keys behave as absent.
+
+A digest would tell that something is left out, and guesses of it could be tried against it: where any key may be
+hidden, there or not, there is no digest.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from lineal.auth.scopes import Sight
+from lineal.graphstore.kinds import AssociationType
+from lineal.graphstore.records import RESTRICTED_URN, Association, Entity, Revision, View
+from lineal.graphstore.urns import association_id
+from lineal.graphstore.values import Property
+
+
+def redacted_entity(entity: Entity, sight: Sight) -> Entity:
+    """An entity as a sight shows it."""
+    if not sight.is_redacted:
+        return entity
+    return replace(entity, properties=_shown(entity.properties, sight), digest=None)
+
+
+def redacted_revisions(revisions: Iterable[Revision], sight: Sight) -> list[Revision]:
+    """All revisions of an entity, of whatever moment, as a sight shows them.
+
+    One that nothing is left of is left out, and `sequence` counts those that stay.
+    """
+    if not sight.is_redacted:
+        return list(revisions)
+    shown: list[Revision] = []
+    for revision in sorted(revisions, key=lambda revision: revision.sequence):
+        properties = _shown(revision.properties, sight)
+        removed = tuple(key for key in revision.removed if not sight.hides(key))
+        rest = (revision.status, revision.tags, revision.description, revision.superseded_by)
+        if properties or removed or any(each is not None for each in rest):
+            number = len(shown) + 1
+            shown.append(replace(revision, sequence=number, properties=properties, removed=removed, digest=None))
+    return shown
+
+
+def redacted_association(association: Association, *ends: Sight) -> Association:
+    """An association as the sights of its ends show it: a key hidden at either is hidden."""
+    if not any(sight.is_redacted for sight in ends):
+        return association
+    properties = association.properties
+    for sight in ends:
+        properties = _shown(properties, sight)
+    return replace(association, properties=properties, digest=None)
+
+
+def bare_association(
+    source: tuple[str, str, bool], destination: tuple[str, str, bool], type: AssociationType, view: View
+) -> Association:
+    """An association beside a restricted end. Each end: its id, its urn, and whether it is restricted."""
+    id = view.scope.masked_id(association_id(source[1], destination[1], type, None))
+    ends = [_shown_end(view, *end) for end in (source, destination)]
+    return Association(id, *ends[0], *ends[1], type, None, (), None, None, "restricted", None, view)
+
+
+def _shown_end(view: View, id: str, urn: str, is_restricted: bool) -> tuple[str, str]:
+    if not is_restricted:
+        return id, urn
+    shown = view.scope.masked_id(id)
+    return shown, RESTRICTED_URN + shown
+
+
+def _shown(properties: tuple[Property, ...], sight: Sight) -> tuple[Property, ...]:
+    return tuple(each for each in properties if not sight.hides(each.key))
