@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
 from reference_store import ReferenceStore
-from strategies import association_filters, batches, entity_filters, walks
+from strategies import GROUPS, association_filters, batches, entity_filters, scopes, walks
 
-from lineal.auth.scopes import EVERYTHING
+from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
 from lineal.graphstore.gremlin import finding, loading, reading
@@ -44,9 +45,10 @@ ON_SERVERS: Final = settings.default.max_examples // 5 if settings.default else 
 class Pair:
     """The engine and the model with the same history; the engine's times are read as the model's batch numbers."""
 
-    def __init__(self, engine: Store, history: list[Batch]) -> None:
+    def __init__(self, engine: Store, history: list[Batch], data: st.DataObject) -> None:
         self.engine, self.model, self.history = engine, ReferenceStore(), history
         self.moments = {0: 0}
+        self.data = data
 
     async def record(self) -> None:
         for batch in self.history:
@@ -65,9 +67,21 @@ class Pair:
             if engine.recorded_at is not None and model.recorded_at is not None:
                 self.moments[engine.recorded_at] = model.recorded_at
 
-    def views(self, number: int, occurred_at: int | None) -> tuple[View, View]:
+    async def group(self, ids: list[str]) -> None:
+        """Draw who is in which groups, and let some leave again."""
+        drawn = st.lists(st.builds(Membership, st.sampled_from(GROUPS), st.sampled_from(ids)), max_size=6)
+        changes = [AccessChange(joins=tuple(self.data.draw(drawn))), AccessChange(leaves=tuple(self.data.draw(drawn)))]
+        for change in changes:
+            for store in (self.engine, self.model):
+                await store.change_access(change, epoch=(await store.newest()).epoch)
+
+    def views(self) -> tuple[View, View]:
+        """Draw a moment and a scope."""
+        draw = self.data.draw
+        number, occurred_at = draw(st.integers(0, 3)), draw(st.sampled_from([None, None, EPOCH + 2]))
+        scope = draw(st.just(EVERYTHING) | scopes() | scopes())
         engine, model = sorted(self.moments.items())[number % len(self.moments)]
-        return View(EVERYTHING, AsOf(engine, occurred_at)), View(EVERYTHING, AsOf(model, occurred_at))
+        return View(scope, AsOf(engine, occurred_at)), View(scope, AsOf(model, occurred_at))
 
     def plain(self, value: Any) -> Any:
         """A record with the engine's moments turned into the model's, and its view left out."""
@@ -130,14 +144,15 @@ async def test_walks_on_graph_servers(graph_server: Engine, history: list[Batch]
 
 async def _walks(opened: Store, history: list[Batch], data: st.DataObject) -> None:
     async with opened as engine:
-        pair = Pair(engine, history)
+        pair = Pair(engine, history, data)
         await pair.record()
         ids = sorted({each.id for page in await _all(engine) for each in page.items})
         if not ids:
             return
+        await pair.group(ids)
         together: list[list[Reach]] = [[], []]
         for _ in range(data.draw(st.integers(1, 6))):
-            views = pair.views(data.draw(st.integers(0, 3)), data.draw(st.sampled_from([None, None, EPOCH + 2])))
+            views = pair.views()
             asked = data.draw(walks)
             starts = tuple(data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=3)))
             excluding = tuple(data.draw(st.just([]) | st.lists(st.sampled_from(ids), max_size=2)))
@@ -194,16 +209,19 @@ async def test_everything_else_on_graph_servers(
 
 async def _everything_else(opened: Store, history: list[Batch], data: st.DataObject) -> None:
     async with opened as engine:
-        pair = Pair(engine, history)
+        pair = Pair(engine, history, data)
         await pair.record()
-        views = pair.views(data.draw(st.integers(0, 3)), data.draw(st.sampled_from([None, None, EPOCH + 2])))
+        if ids := sorted({each.id for page in await _all(engine) for each in page.items}):
+            await pair.group(ids)
+        views = pair.views()
         exported = [[part async for part in s.export(v)] for s, v in zip((engine, pair.model), views, strict=True)]
         assert exported[0] == exported[1]
         where, order = data.draw(entity_filters), data.draw(st.sampled_from(list(EntityOrder)))
+        within = data.draw(st.sampled_from([None, None, default_group("a"), *GROUPS]))
         position: Any = None
         found = []
         for _ in range(50):
-            (page,) = await pair.alike("find", *([Find(view, where, order, 2, position)] for view in views))
+            (page,) = await pair.alike("find", *([Find(view, where, order, 2, position, within)] for view in views))
             found += page.items
             if not page.has_next:
                 break

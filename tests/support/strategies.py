@@ -5,6 +5,8 @@ from typing import Any
 from hypothesis import strategies as st
 from making import EPOCH, type_of
 
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import Boundary, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.kinds import (
     AssociationType,
@@ -193,3 +195,50 @@ walks = st.fixed_dictionaries(
         "via": maybe(association_filters),
     }
 )
+
+GROUPS = ["group one", "group two", "group three"]
+"""The ids of groups beside the default ones."""
+
+
+def _some(members: list[Any]) -> st.SearchStrategy[Any]:
+    return st.frozensets(st.sampled_from(members), max_size=2)
+
+
+reading = st.sampled_from(
+    [
+        frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}),
+        frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}),
+        frozenset({Permission.READ, Permission.TRAVERSE}),
+        frozenset({Permission.READ, Permission.READ_PROPERTIES}),
+        frozenset({Permission.READ}),
+        frozenset({Permission.TRAVERSE}),
+        frozenset({Permission.READ_PROPERTIES, Permission.RECORD}),
+    ]
+)
+grants = st.builds(
+    Grant,
+    reading,
+    maybe(st.frozensets(st.sampled_from(KINDS), max_size=3)),
+    maybe(_some(["ASCENDANTS", "DESCENDANTS"])),
+    maybe(st.sampled_from([0, 1, 2])),
+    st.just(frozenset[str]()) | _some(KEYS),
+)
+
+
+@st.composite
+def scopes(draw: st.DrawFn, boundaries: bool = True) -> Scope:
+    """Rules for some of the groups there may be; without `boundaries` all that is hidden is cut and nothing told."""
+    rules = []
+    for group in (default_group("a"), default_group("b"), *GROUPS):
+        if draw(st.integers(0, 3)):
+            rules.append(
+                GroupRule(
+                    group,
+                    tuple(draw(st.lists(grants, max_size=2))),
+                    draw(maybe(_some([Permission.READ, Permission.TRAVERSE, Permission.READ_PROPERTIES])) | st.none())
+                    or frozenset(),
+                    draw(st.none() | st.sampled_from(list(Boundary))) if boundaries else None,
+                    draw(st.booleans()) if boundaries else False,
+                )
+            )
+    return Scope.of(rules, b"mask")

@@ -1,0 +1,87 @@
+"""Nothing is read without a scope, and every scope comes from what decides on access: proved on the code itself."""
+
+import ast
+import inspect
+import typing
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineal.auth.scopes import Scope
+from lineal.graphstore.records import View
+from lineal.graphstore.store import Store
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("auth", "capture", "graphstore", "resolvers", "schema", "src/lineal", "web")
+
+ON_ACCESS_ITSELF = {
+    "access_since", "audit", "audit_log", "change_access", "key_used", "keys_used", "newest", "placed",
+}  # fmt: skip
+"""What decides on access reads by these; of lineage they tell which groups an entity is in, and nothing else."""
+NO_READS = {"close", "ready", "record", "secret", "watermark"}
+"""These give back nothing recorded, but for `record` what its caller wrote itself."""
+
+MAKES_SCOPES = {
+    "auth/scopes.py": "defines them",
+    "auth/directory.py": "makes them of policies and shares",
+    "graphstore/embedded/recording.py": "judges a batch against all that stands",
+    "graphstore/embedded/writing.py": "gives a caller back what it wrote",
+    "graphstore/gremlin/recording.py": "judges a batch against all that stands",
+    "graphstore/gremlin/store.py": "gives a caller back what it wrote",
+    "src/lineal/commands/exporting.py": "is run by whoever holds the store itself",
+}
+"""Where a scope may be made, and why. What answers requests over the network is not among them."""
+
+
+def carries_a_view(type: Any) -> bool:
+    """Whether a parameter's type is a view, or a question that holds one."""
+    if type is View:
+        return True
+    if typing.get_args(type):
+        return any(map(carries_a_view, typing.get_args(type)))
+    if not is_dataclass(type):
+        return False
+    hints = typing.get_type_hints(type)
+    return any(carries_a_view(hints[field.name]) for field in fields(type) if field.name in ("view", "walk"))
+
+
+@pytest.mark.parametrize("verb", sorted(name for name in vars(Store) if not name.startswith("_")))
+def test_every_read_verb_takes_a_scope(verb: str) -> None:
+    method = getattr(Store, verb)
+    if verb in ON_ACCESS_ITSELF | NO_READS:
+        return
+    hints = typing.get_type_hints(method)
+    required = [
+        name
+        for name, parameter in inspect.signature(method).parameters.items()
+        if name != "self" and parameter.default is inspect.Parameter.empty
+    ]
+    assert any(carries_a_view(hints[name]) for name in required), f"Store.{verb} can be called without a scope"
+
+
+def test_a_view_has_no_scope_of_its_own_accord() -> None:
+    with pytest.raises(TypeError):
+        View(as_of=None)  # type: ignore[call-arg, arg-type]
+    assert not Scope().everything
+    assert not Scope().rules
+
+
+def makes_a_scope(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="Scope")) | ast.Call(func=ast.Attribute(attr="of", value=ast.Name(id="Scope"))):
+            return True
+        case ast.Name(id="EVERYTHING", ctx=ast.Load()):
+            return True
+    return False
+
+
+def test_every_scope_comes_from_where_access_is_decided() -> None:
+    found = set()
+    for folder in FOLDERS:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            if any(map(makes_a_scope, ast.walk(ast.parse(file.read_text())))):
+                found.add(str(file.relative_to(ROOT)))
+    assert found <= MAKES_SCOPES.keys(), "scopes are made where requests are answered"
+    assert found == MAKES_SCOPES.keys(), "the list names files that make none"
