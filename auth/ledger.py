@@ -5,9 +5,19 @@ and as the audit log. Every change of documents or members moves the *epoch* on 
 number whether what it holds is still right, and what was decided on an older state is never written.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final, Protocol
+
+MOST_LOOKED_THROUGH: Final = 100_000
+"""How many records of the audit log one question looks through for a page."""
+TOO_MANY_RECORDS: Final = (
+    f"The audit log holds more than {MOST_LOOKED_THROUGH:,} records to look through for this: ask for a shorter time, "
+    "by since and until."
+)
 
 
 class AccessMoved(Exception):
@@ -64,6 +74,43 @@ class AuditRecord:
     digest: str
 
 
+def audit_digest(sequence: int, at: int, entry: AuditEntry, previous: str) -> str:
+    """The digest of a record: SHA-256, in hexadecimal, of canonical JSON (RFC 8785).
+
+    It is of an object that holds the record's `sequence`, its `at` in RFC 3339 with six digits of microseconds, all
+    fields of its entry, and `previous`. docs/reference/digests.md shows one.
+    """
+    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+    form = {
+        "sequence": sequence,
+        "at": f"{time:%Y-%m-%dT%H:%M:%S.%f}Z",
+        "accounts": entry.accounts,
+        "principal": entry.principal,
+        "action": entry.action,
+        "resourceKind": entry.resource_kind,
+        "resource": entry.resource,
+        "isAllowed": entry.is_allowed,
+        "policies": entry.policies,
+        "requestId": entry.request_id,
+        "previous": previous,
+    }
+    # Of ASCII keys, text, booleans and one small integer this is the canonical form.
+    canonical = json.dumps(form, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return sha256(canonical.encode()).hexdigest()
+
+
+def chained(last: AuditRecord | None, at: int, entries: Iterable[AuditEntry]) -> list[AuditRecord]:
+    """The records of entries that follow the last one, each by its time later than the one before it."""
+    records: list[AuditRecord] = []
+    for entry in entries:
+        sequence, previous = 1, ""
+        if last is not None:
+            sequence, at, previous = last.sequence + 1, max(at, last.at + 1), last.digest
+        last = AuditRecord(sequence, at, entry, previous, audit_digest(sequence, at, entry, previous))
+        records.append(last)
+    return records
+
+
 @dataclass(frozen=True, slots=True)
 class AuditQuestion:
     """A page of the log, the newest first: what an account's auditors may read, and of that what matches.
@@ -93,7 +140,10 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """What changes together: documents put or removed, entities joining and leaving groups, and the log of it."""
+    """What changes together: documents put or removed, entities leaving and joining groups, and the log of it.
+
+    Who leaves and joins a group in one change is in it afterwards. Of a document given twice the later one counts.
+    """
 
     documents: tuple[Document, ...] = ()
     joins: tuple[Membership, ...] = ()
@@ -103,9 +153,9 @@ class AccessChange:
 
 @dataclass(frozen=True, slots=True)
 class AccessNews:
-    """What changed after an epoch: the newest epoch, that of the newest change of members, the documents as they are.
+    """What changed after an epoch: the newest epoch, that of the newest change which named members, and documents.
 
-    Of each document only its newest state; removed ones with content None.
+    Of each document only its newest state, by part and id; removed ones with content None.
     """
 
     epoch: int

@@ -297,7 +297,8 @@ class Store(ABC):
 
         Raises AccessMoved where the epoch is not the newest, and then nothing is changed. A document without content is
         removed. An entity that joins a group it is in, or leaves one it is not in, changes nothing; so does one that
-        does not stand. A change of nothing but the audit log moves no epoch.
+        does not stand, and one that joins or leaves its account's default group. A change of nothing but the audit log
+        moves no epoch. Raises OutcomeUnknown where it may be there or not: the epoch tells, then.
         """
         raise NotImplementedError
 
@@ -306,11 +307,17 @@ class Store(ABC):
         raise NotImplementedError
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
-        """Append entries to the audit log, in their order."""
+        """Append entries to the audit log, in their order: all or none.
+
+        The log is numbered from 1, without gaps, and the time of each record is later than of the one before.
+        """
         raise NotImplementedError
 
     async def audit_log(self, question: AuditQuestion) -> AuditPage:
-        """A page of the audit log, the newest first. Looks through at most 100,000 records, else LimitExceeded."""
+        """A page of the audit log, the newest first.
+
+        Raises LimitExceeded where more than 100,000 records of the time asked for would have to be looked through.
+        """
         raise NotImplementedError
 
     async def key_used(self, id: str, at: int) -> None:

@@ -3,6 +3,9 @@
 An entity's `key` is its sequence number times 64 plus the code of its kind. `role` is '' where an association has none
 (an empty role is refused). Content stands apart from identity: a later eraser removes content and leaves identity,
 digest, times and recorder.
+
+An entity is in its account's default group, and in those of its placement's compartment: `groups` are the ids of these,
+sorted, as JSON. Most entities have no placement; one that left all its groups keeps one, in the compartment of none.
 """
 
 from typing import Final
@@ -21,6 +24,17 @@ _RECORDED = (
     "revision",
     "revision_content",
 )
+
+
+def _unchanging(*tables: str) -> str:
+    """Triggers that refuse every change of what is in some tables."""
+    return "".join(
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'nothing recorded is ever changed'); END;\n"
+        for table in tables
+        for verb in ("UPDATE", "DELETE")
+    )
+
 
 _FIRST = f"""
 CREATE TABLE batch (recorded_at INTEGER PRIMARY KEY, recorded_by TEXT NOT NULL) STRICT;
@@ -117,14 +131,53 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_age ON idempotency (kept_at);
 
 CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-""" + "".join(
-    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-    f"BEGIN SELECT RAISE(ABORT, 'nothing recorded is ever changed'); END;\n"
-    for table in _RECORDED
-    for verb in ("UPDATE", "DELETE")
-)
+""" + _unchanging(*_RECORDED)
 
 _SECOND = "CREATE INDEX association_by_time ON association (recorded_at);"
 
-MIGRATIONS: Final = (_FIRST, _SECOND)
+_THIRD = """
+CREATE TABLE access_epoch (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch INTEGER NOT NULL,
+    members_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO access_epoch VALUES (1, 0, 0);
+
+CREATE TABLE access_document (
+    part TEXT NOT NULL,
+    id TEXT NOT NULL,
+    content TEXT,
+    epoch INTEGER NOT NULL,
+    PRIMARY KEY (part, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX access_document_by_epoch ON access_document (epoch);
+
+CREATE TABLE compartment (id INTEGER PRIMARY KEY, groups TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE placement (
+    entity INTEGER PRIMARY KEY,
+    compartment INTEGER NOT NULL,
+    epoch INTEGER NOT NULL
+) STRICT;
+CREATE INDEX placement_by_epoch ON placement (epoch);
+
+CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL UNIQUE,
+    accounts TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    action TEXT NOT NULL,
+    resource_kind TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    is_allowed INTEGER NOT NULL,
+    policies TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    previous BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE key_use (id TEXT PRIMARY KEY, used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+""" + _unchanging("audit")
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD)
 """Each brings a database from the version of its index to the next; `user_version` counts them."""

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import apsw
 
-from lineal.auth.ledger import AuditEntry
+from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
+from lineal.graphstore.embedded import access
 from lineal.graphstore.embedded.database import Database
 from lineal.graphstore.embedded.exporting import PARTS, chunk_after
 from lineal.graphstore.embedded.finding import find_pages, property_keys
@@ -24,7 +25,7 @@ from lineal.graphstore.embedded.writing import Writer
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.queries import Find, PropertyKeys
 from lineal.graphstore.records import View
-from lineal.graphstore.store import Durability, EntityPage
+from lineal.graphstore.store import Durability, EntityPage, Newest, Placed
 from lineal.graphstore.walking.store import WalkingStore
 
 Result = TypeVar("Result")
@@ -57,11 +58,14 @@ class EmbeddedStore(WalkingStore[Reading]):
     ) -> Recorded:
         urns = checked_urns(batch)
         return await self._run(
-            self._writes, lambda: self._writer.record(batch, urns, by, idempotency, durability, returning)
+            self._writes, lambda: self._writer.record(batch, urns, by, idempotency, durability, returning, audit)
         )
 
     async def watermark(self) -> int:
         return await self._in_snapshot(newest)
+
+    async def newest(self) -> Newest:
+        return await self._in_snapshot(access.newest_state)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
         return await self._each(questions, find_pages)
@@ -79,6 +83,28 @@ class EmbeddedStore(WalkingStore[Reading]):
                 chunk, after = await self._read_view(view, partial(chunk_after, part=part, urn=after))
                 for each in chunk:
                     yield each
+
+    async def access_since(self, epoch: int) -> AccessNews:
+        return await self._in_snapshot(partial(access.access_since, epoch=epoch))
+
+    async def change_access(self, change: AccessChange, *, epoch: int) -> int:
+        return await self._run(self._writes, lambda: self._writer.change_access(change, epoch))
+
+    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
+        return await self._in_snapshot(partial(access.placed, ids=ids)) if ids else []
+
+    async def audit(self, entries: Sequence[AuditEntry]) -> None:
+        if entries:
+            await self._run(self._writes, lambda: self._writer.audit(entries))
+
+    async def audit_log(self, question: AuditQuestion) -> AuditPage:
+        return await self._in_snapshot(partial(access.audit_log, question=question))
+
+    async def key_used(self, id: str, at: int) -> None:
+        await self._run(self._writes, lambda: self._writer.key_used(id, at))
+
+    async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
+        return await self._in_snapshot(partial(access.keys_used, ids=ids)) if ids else {}
 
     async def ready(self) -> None:
         await self._in_snapshot(lambda connection: connection.execute("SELECT count(*) FROM secret").fetchall())

@@ -1,12 +1,15 @@
 """The one writer of a process: transactions that are acknowledged only when they are down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 import apsw
 
+from lineal.auth.ledger import AccessChange, AuditEntry
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency, Recorded
+from lineal.graphstore.embedded import access
 from lineal.graphstore.embedded.connections import FULL, NORMAL, set_synchronous
 from lineal.graphstore.embedded.database import Database
 from lineal.graphstore.embedded.migrations import MIGRATIONS
@@ -23,6 +26,7 @@ Result = TypeVar("Result")
 _OUTCOME_UNKNOWN: Final = (
     "the commit failed so that the batch may or may not be there: send it again, with the same idempotency key"
 )
+_CHANGE_UNKNOWN: Final = "the commit failed so that the change may or may not be there: look, and make it again if not"
 _NOTHING_WRITTEN: Final = "the disk failed before the commit, and nothing was written: check its room, then send again"
 _LOCKED: Final = "another process holds the database for writing, and nothing was written: send again"
 
@@ -43,6 +47,7 @@ class Writer:
         idempotency: Idempotency | None,
         durability: Durability,
         returning: bool,
+        audit: Sequence[AuditEntry],
     ) -> Recorded:
         """The verb of the contract, for a batch that has been checked."""
 
@@ -51,12 +56,27 @@ class Writer:
             if outcome is None:
                 outcome = Recording(connection, batch, urns, by).run()
                 self._keep(connection, by, idempotency, outcome)
+            access.append_audit(connection, audit)
             rows = Rows(connection, View(EVERYTHING, AsOf(newest(connection)))) if returning else None
             return outcome, recorded(rows, batch, urns, outcome)
 
-        if not (batch.entities or batch.associations or batch.revisions or self._unsynced):
+        if not (batch.entities or batch.associations or batch.revisions or audit or self._unsynced):
             return Recorded(None, (), (), ())
         return self._transaction(write, durability)[1]
+
+    def change_access(self, change: AccessChange, epoch: int) -> int:
+        """The verb of the contract."""
+        write = partial(access.change_access, change=change, epoch=epoch)
+        return self._transaction(write, Durability.POWER_LOSS, _CHANGE_UNKNOWN)
+
+    def audit(self, entries: Sequence[AuditEntry]) -> None:
+        """The verb of the contract, for at least one entry."""
+        write = partial(access.append_audit, entries=entries)
+        self._transaction(write, Durability.POWER_LOSS, _CHANGE_UNKNOWN)
+
+    def key_used(self, id: str, at: int) -> None:
+        """The verb of the contract. A power loss may undo it."""
+        self._transaction(partial(access.key_used, id=id, at=at), Durability.CRASH, _CHANGE_UNKNOWN)
 
     def secret(self, name: str, fresh: bytes) -> bytes:
         """The secret of a name, made of `fresh` where there is none."""
@@ -68,14 +88,16 @@ class Writer:
 
         return self._transaction(write, Durability.POWER_LOSS)
 
-    def _transaction(self, write: Callable[[apsw.Connection], Result], durability: Durability) -> Result:
+    def _transaction(
+        self, write: Callable[[apsw.Connection], Result], durability: Durability, unknown: str = _OUTCOME_UNKNOWN
+    ) -> Result:
         if self._failed:
             self._database.mend()
             self._failed = False
         try:
             with self._database.lend() as connection:
                 set_synchronous(connection, NORMAL if durability is Durability.CRASH else FULL)
-                result = self._committed(connection, write)
+                result = self._committed(connection, write, unknown)
                 set_synchronous(connection, FULL)
                 return result
         except apsw.BusyError as error:
@@ -84,7 +106,9 @@ class Writer:
             self._failed = True
             raise Unavailable(f"{_NOTHING_WRITTEN} ({error})") from error
 
-    def _committed(self, connection: apsw.Connection, write: Callable[[apsw.Connection], Result]) -> Result:
+    def _committed(
+        self, connection: apsw.Connection, write: Callable[[apsw.Connection], Result], unknown: str
+    ) -> Result:
         full = connection.pragma("synchronous") == FULL
         connection.execute("BEGIN IMMEDIATE")
         before = connection.total_changes()
@@ -102,7 +126,7 @@ class Writer:
             connection.execute("COMMIT")
         except apsw.Error as error:
             self._failed = True
-            raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
+            raise OutcomeUnknown(f"{unknown} ({error})") from error
         self._unsynced = not full
         return result
 

@@ -16,6 +16,8 @@ from lineal.graphstore.codes import KIND_BITS, KIND_CODES
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.urns import entity_id
 
+GROUP: Final = "group"
+"""The property of an entity that holds the numbers of the groups it is in, its account's default group among them."""
 _BITS: Final = 53
 _ID_CHARACTERS: Final = 22
 
@@ -56,6 +58,12 @@ def number_of_vertex(vertex: int) -> int:
 def vertex_of_key(key: int) -> long:
     """The vertex id of an entity."""
     return vertex_of(key >> KIND_BITS)
+
+
+def number_of_group(group: str) -> long:
+    """The number by which vertices tell that they are in the lineage group of an id."""
+    digest = sha256(group.encode("utf-8", "surrogatepass")).digest()
+    return long(int.from_bytes(digest[:7]) >> (56 - _BITS))
 
 
 def vertex_of_note(*words: str) -> long:

@@ -9,7 +9,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Cardinality, Merge, P, T
 from gremlin_python.statics import long
 
-from lineal.auth.scopes import EVERYTHING
+from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity
 from lineal.graphstore.codes import KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey
 from lineal.graphstore.content import packed_properties
@@ -18,7 +18,7 @@ from lineal.graphstore.gremlin import terms
 from lineal.graphstore.gremlin.conditions import FOLDED
 from lineal.graphstore.gremlin.finding import PROPERTY_KEY
 from lineal.graphstore.gremlin.heads import Heads
-from lineal.graphstore.gremlin.keys import key_of, number_of_id, vertex_of_key, vertex_of_note
+from lineal.graphstore.gremlin.keys import GROUP, key_of, number_of_group, number_of_id, vertex_of_key, vertex_of_note
 from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.moments import Moment
 from lineal.graphstore.gremlin.packing import packed_entity, packed_line, packed_revision
@@ -182,6 +182,7 @@ class Recording:
                 T.id: vertex_of_key(key), T.label: "entity", "account": entity.account, "kind": code,
                 "occurred_at": long(entity.occurred_at), "recorded_at": long(stamp),
                 "record": packed_entity(each.urn, code, entity, each.digest, stamp, by), terms.TERM: said,
+                GROUP: number_of_group(default_group(entity.account)),
                 **_texts(each.urn, entity, by),
             }  # fmt: skip
             if terms.is_cut(said):

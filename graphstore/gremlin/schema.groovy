@@ -1,4 +1,4 @@
-// Version 2 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
+// Version 3 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
 graph = g.getGraph()
 synchronized (graph) {
     graph.tx().rollback()
@@ -7,7 +7,7 @@ synchronized (graph) {
         def keys = [
             (String): [
                 'urn', 'account', 'name', 'version', 'type', 'source_uri', 'recorded_by', 'record', 'line', 'content',
-                'part', 'state', 'value',
+                'part', 'state', 'value', 'extra_groups',
                 'urn_folded', 'name_folded', 'version_folded', 'source_uri_folded', 'recorded_by_folded',
             ],
             (Long): ['recorded_at', 'occurred_at', 'kept_at'],
@@ -19,8 +19,10 @@ synchronized (graph) {
                     .cardinality(org.janusgraph.core.Cardinality.SINGLE).make()
             }
         }
-        management.getPropertyKey('term') ?: management.makePropertyKey('term').dataType(String)
-            .cardinality(org.janusgraph.core.Cardinality.SET).make()
+        [term: String, group: Long].each { name, type ->
+            management.getPropertyKey(name) ?: management.makePropertyKey(name).dataType(type)
+                .cardinality(org.janusgraph.core.Cardinality.SET).make()
+        }
         ['entity', 'note'].each { management.getVertexLabel(it) ?: management.makeVertexLabel(it).make() }
         ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'HEAD'].each {
             management.getEdgeLabel(it) ?: management.makeEdgeLabel(it)

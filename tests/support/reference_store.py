@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from time import monotonic
 
+from reference_access import ReferenceAccess
 from reference_filters import association_matches, entity_matches
 from reference_recording import Judged, Ledger
 from reference_records import (
@@ -24,7 +25,8 @@ from reference_records import (
 from reference_scope import Eye, Seen, revisions_shown, seen
 from reference_walks import Walked, matches, walked
 
-from lineal.auth.scopes import EVERYTHING, default_group
+from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Problem, ProblemCode, Unavailable
@@ -49,6 +51,8 @@ from lineal.graphstore.store import (
     AssociationPage,
     Durability,
     EntityPage,
+    Newest,
+    Placed,
     Reached,
     ReachPage,
     RevisionPage,
@@ -66,12 +70,11 @@ class ReferenceStore(Store):
     def __init__(self, clock: Callable[[], int] = lambda: 0) -> None:
         self.clock = clock
         self.ledger = Ledger()
-        self.newest = 0
+        self.latest = 0
+        self.access = ReferenceAccess(clock)
         self.keys: dict[tuple[str, str], tuple[str, int | None, Judged]] = {}
         self.secrets: dict[str, bytes] = {}
         self.is_closed = False
-        self.members: set[tuple[str, str]] = set()
-        """Group ids and entity ids, of groups that are not default ones."""
 
     # -- writing --
 
@@ -83,7 +86,13 @@ class ReferenceStore(Store):
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
         returning: bool = False,
+        audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
+        recorded = self._record(batch, by, idempotency, returning)
+        self.access.append(audit)
+        return recorded
+
+    def _record(self, batch: Batch, by: str, idempotency: Idempotency | None, returning: bool) -> Recorded:
         self._refuse_if_closed()
         urns = checked_urns(batch)
         if idempotency is not None and (by, idempotency.key) in self.keys:
@@ -92,12 +101,12 @@ class ReferenceStore(Store):
                 sentence = "This idempotencyKey was used for another request in the last 24 hours: use a new one."
                 raise BatchRefused((Problem(ProblemCode.IDEMPOTENCY_MISMATCH, sentence, ("idempotencyKey",)),))
             return self._recorded(batch, urns, recorded_at, judged, returning)
-        at = max(self.clock(), self.newest + 1)
+        at = max(self.clock(), self.latest + 1)
         judged = Judged(self.ledger, batch, urns, at, by)
         if judged.problems:
             raise BatchRefused(tuple(judged.problems))
         if judged.is_new:
-            self.ledger, self.newest = judged.ledger, at
+            self.ledger, self.latest = judged.ledger, at
         recorded_at = at if judged.is_new else None
         if idempotency is not None:
             self.keys[by, idempotency.key] = (idempotency.fingerprint, recorded_at, judged)
@@ -109,7 +118,7 @@ class ReferenceStore(Store):
         flags = (tuple(judged.entities), tuple(judged.associations), tuple(n > 0 for n in judged.sequences))
         if not returning:
             return Recorded(recorded_at, *flags)
-        view = View(EVERYTHING, AsOf(self.newest))
+        view = View(EVERYTHING, AsOf(self.latest))
         entities = self._entities(view)
         associations = {place(association): association for association in self._seen(view).associations}
         revisions = {(kept.urn, kept.sequence): revision_of(kept, view) for kept in self.ledger.revisions}
@@ -129,7 +138,10 @@ class ReferenceStore(Store):
 
     async def watermark(self) -> int:
         self._refuse_if_closed()
-        return self.newest
+        return self.latest
+
+    async def newest(self) -> Newest:
+        return Newest(await self.watermark(), self.access.epoch)
 
     def _view(self, view: View) -> Ledger:
         """What is of the view's moment, whoever may see it."""
@@ -181,8 +193,7 @@ class ReferenceStore(Store):
         """The groups an entity is in."""
         kept = self.ledger.entity(urn)
         assert kept is not None
-        id = entity_id(urn)
-        return frozenset({default_group(kept.part.account)} | {group for group, entity in self.members if entity == id})
+        return self.access.groups_of(entity_id(urn), kept.part.account)
 
     # -- reading --
 
@@ -196,7 +207,7 @@ class ReferenceStore(Store):
     def _find(self, question: Find) -> EntityPage:
         matches = [e for e in self._entities(question.view).values() if entity_matches(e, question.where)]
         if question.within is not None:
-            matches = [entity for entity in matches if question.within in self._groups(entity.urn)]
+            matches = [e for e in matches if question.within in self.access.groups_of(e.id, e.account)]
 
         def order(urn: str, occurred_at: int) -> tuple[int, str]:
             return (0 if question.order is EntityOrder.URN else -occurred_at, urn)
@@ -340,6 +351,43 @@ class ReferenceStore(Store):
         for urn in sorted(graph.readable):
             for revision in self._revisions(view, urn):
                 yield as_new_revision(revision, urn)
+
+    # -- access --
+
+    async def access_since(self, epoch: int) -> AccessNews:
+        self._refuse_if_closed()
+        return self.access.since(epoch)
+
+    async def change_access(self, change: AccessChange, *, epoch: int) -> int:
+        self._refuse_if_closed()
+        accounts = {entity_id(kept.urn): kept.part.account for kept in self.ledger.entities}
+        return self.access.change(change, epoch, accounts)
+
+    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
+        self._refuse_if_closed()
+        placed = {
+            (id := entity_id(kept.urn)): Placed(
+                kept.urn, kept.part.kind, kept.part.account, self.access.groups_of(id, kept.part.account)
+            )
+            for kept in self.ledger.entities
+        }
+        return [placed.get(id) for id in ids]
+
+    async def audit(self, entries: Sequence[AuditEntry]) -> None:
+        self._refuse_if_closed()
+        self.access.append(entries)
+
+    async def audit_log(self, question: AuditQuestion) -> AuditPage:
+        self._refuse_if_closed()
+        return self.access.page(question)
+
+    async def key_used(self, id: str, at: int) -> None:
+        self._refuse_if_closed()
+        self.access.uses[id] = max(at, self.access.uses.get(id, at))
+
+    async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
+        self._refuse_if_closed()
+        return {id: self.access.uses[id] for id in ids if id in self.access.uses}
 
     # -- the engine --
 
