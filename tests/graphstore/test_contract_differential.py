@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
+import pytest
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from strategies import GROUPS, association_filters, batches, entity_filters, sco
 from lineal.auth.ledger import AccessChange, Membership
 from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore.batches import Batch
+from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
 from lineal.graphstore.gremlin import finding, loading, reading
 from lineal.graphstore.kinds import EntityKind
@@ -129,9 +131,12 @@ _BOUNDS: Final = (
 )
 
 
-@given(batches(), st.data())
-async def test_walks(history: list[Batch], data: st.DataObject) -> None:
-    await _walks(await open_store("memory:"), history, data)
+@given(batches(), st.booleans(), st.data())
+async def test_walks(history: list[Batch], in_memory: bool, data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        if not in_memory:
+            patched.setattr(Present, "at", lambda present, connection: None)
+        await _walks(await open_store("memory:"), history, data)
 
 
 @settings(max_examples=ON_SERVERS)

@@ -86,5 +86,5 @@ async def reach(
     return page
 
 
-def distances(page: ReachPage) -> dict[str, int]:
+def distances(page: ReachPage) -> dict[str, int | None]:
     return {item.entity.name: item.distance for item in page.items}

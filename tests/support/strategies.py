@@ -215,6 +215,7 @@ reading = st.sampled_from(
         frozenset({Permission.READ_PROPERTIES, Permission.RECORD}),
     ]
 )
+forbidden = _some([Permission.READ, Permission.TRAVERSE, Permission.READ_PROPERTIES])
 grants = st.builds(
     Grant,
     reading,
@@ -235,8 +236,7 @@ def scopes(draw: st.DrawFn, boundaries: bool = True) -> Scope:
                 GroupRule(
                     group,
                     tuple(draw(st.lists(grants, max_size=2))),
-                    draw(maybe(_some([Permission.READ, Permission.TRAVERSE, Permission.READ_PROPERTIES])) | st.none())
-                    or frozenset(),
+                    draw(st.just(frozenset[Permission]()) | st.just(frozenset[Permission]()) | forbidden),
                     draw(st.none() | st.sampled_from(list(Boundary))) if boundaries else None,
                     draw(st.booleans()) if boundaries else False,
                 )
