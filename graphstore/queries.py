@@ -159,7 +159,10 @@ class RevisionPosition:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A page of the entities that match `where`; of those in a group only, where `within` is the id of one."""
+    """A page of the entities that match `where`.
+
+    Of those in a group only, where `within` is the id of one that is no default group: for that, ask for its account.
+    """
 
     view: View
     where: EntityFilter = EntityFilter()

@@ -14,7 +14,7 @@ from reference_store import ReferenceStore
 from strategies import GROUPS, association_filters, batches, entity_filters, scopes, walks
 
 from lineal.auth.ledger import AccessChange, Membership
-from lineal.auth.scopes import EVERYTHING, default_group
+from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
@@ -222,7 +222,7 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
         exported = [[part async for part in s.export(v)] for s, v in zip((engine, pair.model), views, strict=True)]
         assert exported[0] == exported[1]
         where, order = data.draw(entity_filters), data.draw(st.sampled_from(list(EntityOrder)))
-        within = data.draw(st.sampled_from([None, None, default_group("a"), *GROUPS]))
+        within = data.draw(st.sampled_from([None, None, *GROUPS]))
         position: Any = None
         found = []
         for _ in range(50):
