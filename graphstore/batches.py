@@ -81,13 +81,14 @@ class Recorded:
 
     `recorded_at` is None where nothing was new. `..._is_new` tells for each part whether this batch wrote it: a repeat
     under the same idempotency key gives the answer the first sending gave. The records are as they stand after the
-    batch, and are empty unless asked for.
+    batch, and are empty unless asked for; None is what the scope they were asked for under does not show, and every
+    revision of an entity whose keys it may hide.
     """
 
     recorded_at: int | None
     entities_are_new: tuple[bool, ...]
     associations_are_new: tuple[bool, ...]
     revisions_are_new: tuple[bool, ...]
-    entities: tuple[Entity, ...] = ()
-    associations: tuple[Association, ...] = ()
-    revisions: tuple[Revision, ...] = ()
+    entities: tuple[Entity | None, ...] = ()
+    associations: tuple[Association | None, ...] = ()
+    revisions: tuple[Revision | None, ...] = ()

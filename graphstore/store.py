@@ -33,6 +33,7 @@ from types import TracebackType
 from typing import Self
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.kinds import EntityKind, IncompleteReason
 from lineal.graphstore.queries import (
@@ -164,7 +165,7 @@ class Store(ABC):
         by: str,
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
-        returning: bool = False,
+        returning: Scope | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         """Write a batch whole, or nothing of it; the one verb that writes lineage.
@@ -181,7 +182,7 @@ class Store(ABC):
           entities of a batch count as recorded before its associations, and those before its revisions.
         - An empty batch, or one with nothing new, writes nothing and `recorded_at` is None.
         - A batch written with POWER_LOSS, even an empty one, makes those before it survive a power loss too.
-        - `returning` adds the records as read at the newest moment, in the batch's order, under a scope of everything.
+        - `returning` adds the records as read at the newest moment under that scope, in the batch's order.
         - `audit` is appended to the audit log where the batch is not refused, new or not.
 
         Raises BatchRefused, with every problem that can be told at once, in the batch's order: INVALID_VALUE, TOO_LARGE

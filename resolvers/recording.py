@@ -37,17 +37,17 @@ class UserError:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEntity:
-    """An entity as it stands, and whether this request wrote it."""
+    """An entity as it stands, None where it may not be read, and whether this request wrote it."""
 
-    entity: Entity
+    entity: Entity | None
     is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAssociation:
-    """An association as it stands, and whether this request wrote it."""
+    """An association as it stands, None where it may not be seen, and whether this request wrote it."""
 
-    association: Association
+    association: Association | None
     is_new: bool
 
 
@@ -87,7 +87,8 @@ async def lineage_record(context: Context, given: Any) -> LineageRecorded:
         checked_urns(batch)
         fingerprint = _sized_fingerprint("lineageRecord", batch)
         key = _idempotency(given.idempotency_key, fingerprint)
-        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=True)
+        scope = (await context.view()).scope
+        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=scope)
     except BatchRefused as refused:
         return LineageRecorded(user_errors=_user_errors(refused))
     return LineageRecorded(
@@ -120,10 +121,12 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
         batch = Batch(revisions=(revision,))
         checked_urns(batch)
         key = _idempotency(given.idempotency_key, _sized_fingerprint("entityRevise", batch))
-        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=True)
+        scope = (await context.view()).scope
+        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=scope)
     except BatchRefused as refused:
         return EntityRevised(user_errors=_user_errors(refused))
     appended = done.revisions[0]
+    assert appended is not None
     found = await context.store.entities(appended.view, [appended.entity_id])
     return EntityRevised(found[0], appended, done.revisions_are_new[0])
 

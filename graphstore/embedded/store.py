@@ -11,6 +11,7 @@ from typing import TypeVar
 import apsw
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded import access
@@ -24,8 +25,9 @@ from lineal.graphstore.embedded.rows import newest
 from lineal.graphstore.embedded.writing import Writer
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.queries import Find, PropertyKeys
-from lineal.graphstore.records import View
+from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Durability, EntityPage, Newest, Placed
+from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 
 Result = TypeVar("Result")
@@ -53,13 +55,22 @@ class EmbeddedStore(WalkingStore[Reading]):
         by: str,
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
-        returning: bool = False,
+        returning: Scope | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         urns = checked_urns(batch)
-        return await self._run(
-            self._writes, lambda: self._writer.record(batch, urns, by, idempotency, durability, returning, audit)
+        outcome = await self._run(
+            self._writes, lambda: self._writer.record(batch, urns, by, idempotency, durability, audit)
         )
+        if returning is None:
+            return recorded(None, batch, urns, outcome)
+        scope = returning
+
+        def read(connection: apsw.Connection) -> Recorded:
+            reading = self._reading(connection, View(scope, AsOf(newest(connection))))
+            return recorded(reading, batch, urns, outcome)
+
+        return await self._in_snapshot(read)
 
     async def watermark(self) -> int:
         return await self._in_snapshot(newest)
@@ -122,12 +133,12 @@ class EmbeddedStore(WalkingStore[Reading]):
 
     async def _read(self, work: Callable[[Callable[[View], Reading]], Result]) -> Result:
         def read(connection: apsw.Connection) -> Result:
-            def reading_of(view: View) -> Reading:
-                return Reading(connection, view, self._present, self._lenses.of(view.scope, connection))
-
-            return work(reading_of)
+            return work(partial(self._reading, connection))
 
         return await self._in_snapshot(read)
+
+    def _reading(self, connection: apsw.Connection, view: View) -> Reading:
+        return Reading(connection, view, self._present, self._lenses.of(view.scope, connection))
 
     async def _in_snapshot(self, read: Callable[[apsw.Connection], Result]) -> Result:
         def in_snapshot() -> Result:

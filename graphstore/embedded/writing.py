@@ -7,19 +7,15 @@ from typing import Final, TypeVar
 import apsw
 
 from lineal.auth.ledger import AccessChange, AuditEntry
-from lineal.auth.scopes import EVERYTHING
-from lineal.graphstore.batches import Batch, Idempotency, Recorded
+from lineal.graphstore.batches import Batch, Idempotency
 from lineal.graphstore.embedded import access
 from lineal.graphstore.embedded.connections import FULL, NORMAL, set_synchronous
 from lineal.graphstore.embedded.database import Database
 from lineal.graphstore.embedded.migrations import MIGRATIONS
 from lineal.graphstore.embedded.recording import Recording
-from lineal.graphstore.embedded.rows import Rows, newest
 from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Unavailable
 from lineal.graphstore.judging import IDEMPOTENCY_MISMATCH, KEPT_MICROSECONDS, Outcome, now
-from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Durability
-from lineal.graphstore.walking.pages import recorded
 
 Result = TypeVar("Result")
 
@@ -46,23 +42,21 @@ class Writer:
         by: str,
         idempotency: Idempotency | None,
         durability: Durability,
-        returning: bool,
         audit: Sequence[AuditEntry],
-    ) -> Recorded:
-        """The verb of the contract, for a batch that has been checked."""
+    ) -> Outcome:
+        """The verb of the contract, for a batch that has been checked; tells what was new."""
 
-        def write(connection: apsw.Connection) -> tuple[Outcome, Recorded]:
+        def write(connection: apsw.Connection) -> Outcome:
             outcome = self._known(connection, by, idempotency)
             if outcome is None:
                 outcome = Recording(connection, batch, urns, by).run()
                 self._keep(connection, by, idempotency, outcome)
             access.append_audit(connection, audit)
-            rows = Rows(connection, View(EVERYTHING, AsOf(newest(connection)))) if returning else None
-            return outcome, recorded(rows, batch, urns, outcome)
+            return outcome
 
         if not (batch.entities or batch.associations or batch.revisions or audit or self._unsynced):
-            return Recorded(None, (), (), ())
-        return self._transaction(write, durability)[1]
+            return Outcome(None)
+        return self._transaction(write, durability)
 
     def change_access(self, change: AccessChange, epoch: int) -> int:
         """The verb of the contract."""

@@ -12,7 +12,7 @@ import structlog
 from gremlin_python.process.traversal import Merge, T
 
 from lineal.auth.ledger import AuditEntry
-from lineal.auth.scopes import EVERYTHING
+from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import StoreUnusable, Unavailable
@@ -82,7 +82,7 @@ class GremlinStore(WalkingStore[Reading]):
         by: str,
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
-        returning: bool = False,
+        returning: Scope | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         urns = checked_urns(batch)
@@ -91,9 +91,9 @@ class GremlinStore(WalkingStore[Reading]):
             return Recorded(None, (), (), ())
         await self._look_at_graph()
         outcome = await self._whole(self._recording.run(batch, urns, by, idempotency))
-        if not returning:
+        if returning is None:
             return recorded(None, batch, urns, outcome)
-        view = View(EVERYTHING, AsOf(self._heads.moment.newest))
+        view = View(returning, AsOf(self._heads.moment.newest))
         return await self._read_view(view, lambda reading: recorded(reading, batch, urns, outcome))
 
     async def watermark(self) -> int:

@@ -126,22 +126,30 @@ def recorded(records: Records | None, batch: Batch, urns: list[str], outcome: Ou
         named |= {urn: entity_id(urn) for urn in (association.source, association.destination)}
     named |= {revision.entity: entity_id(revision.entity) for revision in batch.revisions}
     keys = records.keys_of(named.values())
-    entities = records.entities([keys[named[urn]] for urn in urns])
-    triples: list[AssociationKey] = [
-        (keys[named[a.source]], TYPE_CODES[a.type], keys[named[a.destination]], a.role or "")
+    places = {urn: keys[id] for urn, id in named.items() if id in keys}
+    revised = [places.get(revision.entity) for revision in batch.revisions]
+    entities = records.entities([places[urn] for urn in {*urns, *(r.entity for r in batch.revisions)} if urn in places])
+    triples: list[AssociationKey | None] = [
+        (places[a.source], TYPE_CODES[a.type], places[a.destination], a.role or "")
+        if a.source in places and a.destination in places
+        else None
         for a in batch.associations
     ]
-    associations = records.associations(set(triples))
-    revised = [keys[named[revision.entity]] for revision in batch.revisions]
+    associations = records.associations({triple for triple in triples if triple is not None})
+    # Where keys may be hidden, the revisions that show are numbered anew: which one this is cannot be told.
+    whole = {key for key in revised if key is not None and entities[key].digest is not None}
     revisions = {
         (key, revision.sequence): revision
-        for key, found in (records.revisions(set(revised)) if revised else {}).items()
+        for key, found in (records.revisions(whole) if whole else {}).items()
         for revision in found
     }
     return Recorded(
         outcome.recorded_at,
         *flags,
-        entities=tuple(entities[keys[named[urn]]] for urn in urns),
-        associations=tuple(associations[triple] for triple in triples),
-        revisions=tuple(revisions[key, sequence] for key, sequence in zip(revised, outcome.sequences, strict=True)),
+        entities=tuple(entities[places[urn]] if urn in places else None for urn in urns),
+        associations=tuple(None if triple is None else associations[triple] for triple in triples),
+        revisions=tuple(
+            None if key is None else revisions.get((key, sequence))
+            for key, sequence in zip(revised, outcome.sequences, strict=True)
+        ),
     )

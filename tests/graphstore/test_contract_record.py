@@ -186,7 +186,7 @@ async def test_associations_have_an_identity_of_their_own(store: Store) -> None:
         association("a", "b", AssociationType.DERIVED_FROM, properties=properties(n=1)),
         association("b", "a"),
     )
-    done = await store.record(Batch(associations=several), by="me", returning=True)
+    done = await store.record(Batch(associations=several), by="me", returning=EVERYTHING)
     assert done.associations_are_new == (True, True, True, True)
     again = await store.record(Batch(associations=(replace(several[1], occurred_at=None), several[2])), by="you")
     assert again.associations_are_new == (False, False)
@@ -237,14 +237,16 @@ async def test_a_revision_without_a_time_is_always_new(store: Store) -> None:
 
 async def test_returning_gives_the_records_as_they_stand(store: Store) -> None:
     batch = replace(graph("a>b"), revisions=(NewRevision(urn("a"), status=EntityStatus.FAILED),))
-    done = await store.record(batch, by="me", returning=True)
-    assert [each.urn for each in done.entities] == [urn("a"), urn("b")]
-    assert done.entities[0].status is EntityStatus.FAILED
-    assert [each.destination_urn for each in done.associations] == [urn("b")]
-    assert [each.sequence for each in done.revisions] == [1]
-    assert done.entities[0].view == await now(store)
-    again = await store.record(replace(batch, revisions=()), by="me", returning=True)
-    assert (again.entities_are_new, [each.urn for each in again.entities]) == ((False, False), [urn("a"), urn("b")])
+    done = await store.record(batch, by="me", returning=EVERYTHING)
+    assert [each and each.urn for each in done.entities] == [urn("a"), urn("b")]
+    assert [each and each.destination_urn for each in done.associations] == [urn("b")]
+    assert [each and each.sequence for each in done.revisions] == [1]
+    first = done.entities[0]
+    assert first is not None
+    assert (first.status, first.view) == (EntityStatus.FAILED, await now(store))
+    again = await store.record(replace(batch, revisions=()), by="me", returning=EVERYTHING)
+    assert [each and each.urn for each in again.entities] == [urn("a"), urn("b")]
+    assert again.entities_are_new == (False, False)
 
 
 async def test_an_idempotency_key_makes_repeats_answer_alike(store: Store) -> None:

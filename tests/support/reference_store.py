@@ -26,7 +26,7 @@ from reference_scope import Eye, Seen, revisions_shown, seen
 from reference_walks import Walked, matches, walked
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
-from lineal.auth.scopes import EVERYTHING
+from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Problem, ProblemCode, Unavailable
@@ -85,14 +85,14 @@ class ReferenceStore(Store):
         by: str,
         idempotency: Idempotency | None = None,
         durability: Durability = Durability.POWER_LOSS,
-        returning: bool = False,
+        returning: Scope | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         recorded = self._record(batch, by, idempotency, returning)
         self.access.append(audit)
         return recorded
 
-    def _record(self, batch: Batch, by: str, idempotency: Idempotency | None, returning: bool) -> Recorded:
+    def _record(self, batch: Batch, by: str, idempotency: Idempotency | None, returning: Scope | None) -> Recorded:
         self._refuse_if_closed()
         urns = checked_urns(batch)
         if idempotency is not None and (by, idempotency.key) in self.keys:
@@ -113,21 +113,25 @@ class ReferenceStore(Store):
         return self._recorded(batch, urns, recorded_at, judged, returning)
 
     def _recorded(
-        self, batch: Batch, urns: list[str], recorded_at: int | None, judged: Judged, returning: bool
+        self, batch: Batch, urns: list[str], recorded_at: int | None, judged: Judged, returning: Scope | None
     ) -> Recorded:
         flags = (tuple(judged.entities), tuple(judged.associations), tuple(n > 0 for n in judged.sequences))
-        if not returning:
+        if returning is None:
             return Recorded(recorded_at, *flags)
-        view = View(EVERYTHING, AsOf(self.latest))
+        view = View(returning, AsOf(self.latest))
         entities = self._entities(view)
         associations = {place(association): association for association in self._seen(view).associations}
-        revisions = {(kept.urn, kept.sequence): revision_of(kept, view) for kept in self.ledger.revisions}
+        revisions = {
+            (kept.urn, kept.sequence): revision_of(kept, view)
+            for kept in self.ledger.revisions
+            if kept.urn in entities and entities[kept.urn].digest is not None
+        }
         return Recorded(
             recorded_at,
             *flags,
-            tuple(entities[urn] for urn in urns),
-            tuple(associations[identity(part)] for part in batch.associations),
-            tuple(revisions[r.entity, abs(n)] for r, n in zip(batch.revisions, judged.sequences, strict=True)),
+            tuple(entities.get(urn) for urn in urns),
+            tuple(associations.get(identity(part)) for part in batch.associations),
+            tuple(revisions.get((r.entity, abs(n))) for r, n in zip(batch.revisions, judged.sequences, strict=True)),
         )
 
     # -- what a view shows --

@@ -282,9 +282,8 @@ async def test_a_process_that_died_in_its_turn(graph_url: str, monkeypatch: pyte
     other = await opened(graph_url)
     assert await other.watermark() == 0
     assert await other.entities(await now(other), [id_of("a")]) == [None]
-    done = await other.record(graph("a>b>c"), by="the living", returning=True)
-    assert {each.recorded_by for each in done.entities} == {each.recorded_by for each in done.associations}
-    assert done.entities[0].recorded_by == "the living"
+    done = await other.record(graph("a>b>c"), by="the living", returning=EVERYTHING)
+    assert {each and each.recorded_by for each in (*done.entities, *done.associations)} == {"the living"}
     assert all(done.entities_are_new)
     assert await reached(other) == 2
     # The dead was only frozen, and goes on: it finds its turn gone.
