@@ -32,7 +32,8 @@ class Boundary(StrEnum):
     MASK = "MASK"
 
 
-_STRICTEST: Final = tuple(Boundary)
+_STRICTEST: Final = (*Boundary, Boundary.CUT)
+"""In the order that decides; the last is for what no group sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Scope:
     members_at: int = 0
     key: bytes = field(init=False, repr=False)
     _sights: dict[tuple[frozenset[str], str], Sight] = field(init=False, repr=False, default_factory=dict)
+    _parts: dict[tuple[str, str], "_Part"] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         told = repr((self.everything, [_form(self.rules[group]) for group in sorted(self.rules)], self.members_at))
@@ -147,33 +149,66 @@ class Scope:
         return found
 
     def _sight(self, groups: frozenset[str], kind: str) -> Sight:
-        rules = [self.rules.get(group, GroupRule(group)) for group in groups]
-        forbidden = frozenset[Permission]().union(*(rule.forbidden for rule in rules))
-
-        def grants(permission: Permission, some: Iterable[GroupRule] = rules) -> list[Grant]:
-            if permission in forbidden:
-                return []
-            return [grant for rule in some for grant in rule.grants if grant.allows(permission, kind)]
-
-        if not grants(Permission.READ):
-            set_here = [rule.boundary for rule in rules if rule.boundary is not None]
-            withholding = [r for r in rules if Permission.READ in r.forbidden or not grants(Permission.READ, [r])]
+        parts = [self._part(group, kind) for group in groups]
+        if any(part.forbids_read for part in parts) or not any(part.reads for part in parts):
+            withholding = [part for part in parts if part.forbids_read or not part.reads]
             return Sight(
-                boundary=min(set_here, key=_STRICTEST.index, default=Boundary.CUT),
-                tells_withheld=bool(withholding) and all(rule.tells_withheld for rule in withholding),
+                boundary=_STRICTEST[min(part.boundary for part in parts)] if parts else Boundary.CUT,
+                tells_withheld=bool(withholding) and all(part.tells_withheld for part in withholding),
             )
-        shown = [grant.redacted for grant in grants(Permission.READ_PROPERTIES)]
-        crossing = grants(Permission.TRAVERSE)
+        shown = [] if any(part.forbids_properties for part in parts) else [r for part in parts for r in part.redacted]
+        crosses = not any(part.forbids_crossing for part in parts)
         return Sight(
             True,
             frozenset.intersection(*shown) if shown else None,
-            _limit(crossing, "ASCENDANTS"),
-            _limit(crossing, "DESCENDANTS"),
+            max(part.ascendants for part in parts) if crosses else 0,
+            max(part.descendants for part in parts) if crosses else 0,
         )
+
+    def _part(self, group: str, kind: str) -> "_Part":
+        found = self._parts.get((group, kind))
+        if found is None:
+            found = self._parts[group, kind] = _Part.of(self.rules.get(group) or GroupRule(group), kind)
+        return found
 
     def masked_id(self, id: str) -> str:
         """The id under which the caller is shown an entity that is masked."""
         return urlsafe_b64encode(new(self.mask_key, id.encode(), "sha256").digest()[:16]).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one group adds to the sight of entities of a kind. `boundary` is by its place among the strictest."""
+
+    reads: bool
+    forbids_read: bool
+    redacted: tuple[frozenset[str], ...]
+    forbids_properties: bool
+    ascendants: int
+    descendants: int
+    forbids_crossing: bool
+    boundary: int
+    tells_withheld: bool
+
+    @classmethod
+    def of(cls, rule: GroupRule, kind: str) -> "_Part":
+        def grants(permission: Permission) -> list[Grant]:
+            return [grant for grant in rule.grants if grant.allows(permission, kind)]
+
+        crossing = grants(Permission.TRAVERSE)
+        # What is not set decides nothing where something is; where nothing is set, it is cut.
+        boundary = len(_STRICTEST) - 1 if rule.boundary is None else _STRICTEST.index(rule.boundary)
+        return cls(
+            bool(grants(Permission.READ)),
+            Permission.READ in rule.forbidden,
+            tuple(grant.redacted for grant in grants(Permission.READ_PROPERTIES)),
+            Permission.READ_PROPERTIES in rule.forbidden,
+            _limit(crossing, "ASCENDANTS"),
+            _limit(crossing, "DESCENDANTS"),
+            Permission.TRAVERSE in rule.forbidden,
+            boundary,
+            rule.tells_withheld,
+        )
 
 
 def _limit(grants: Iterable[Grant], direction: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import apsw
 
+from lineal.graphstore.codes import KIND_BITS, KIND_MASK
 from lineal.graphstore.embedded.migrations import APPLICATION_ID, MIGRATIONS
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
@@ -18,7 +19,26 @@ CHECKPOINT_PAGES: Final = 10_000
 """So many pages of 4 KiB wait in the log before they go into the database, most of them once instead of many times."""
 
 
-def connect(path: str) -> apsw.Connection:
+class Connection(apsw.Connection):
+    """A connection whose statements may ask `sees(key)`: whether an entity is readable.
+
+    As the scope says whose tables it was given last: so the engine decides before it counts, sorts or reads.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._table, self._numbers = b"", memoryview(b"")
+        self.create_scalar_function("sees", self._sees, 1)
+
+    def see_through(self, table: bytes, numbers: "memoryview[int]") -> None:
+        """Take a byte for each set of groups and code of a kind, and by each entity's place the number of its set."""
+        self._table, self._numbers = table, numbers
+
+    def _sees(self, key: Any) -> int:
+        return self._table[self._numbers[key >> KIND_BITS] << KIND_BITS | key & KIND_MASK]
+
+
+def connect(path: str) -> Connection:
     """One connection with the settings that durability rests on, each read back.
 
     Raises StoreUnusable where SQLite is too old or the file is not a Lineal store of a version this code knows, and
@@ -30,7 +50,7 @@ def connect(path: str) -> apsw.Connection:
             f"SQLite {apsw.sqlite_lib_version()} can corrupt a database that several connections use: "
             "install apsw 3.51.3 or later"
         )
-    connection = apsw.Connection(path)
+    connection = Connection(path)
     try:
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         _refuse_foreign(connection, path)

@@ -74,8 +74,6 @@ class Database:
             try:
                 connection.execute("SELECT count(*) FROM secret").fetchall()
                 yield connection
-                # Nothing was written, but for what the connection keeps for itself in temporary tables.
-                connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -9,13 +9,15 @@ import apsw
 from lineal.graphstore.codes import KIND_CODES, KIND_MASK
 from lineal.graphstore.content import packed
 from lineal.graphstore.embedded.conditions import Parameter, entity_condition
-from lineal.graphstore.embedded.lens import Lens
+from lineal.graphstore.embedded.connections import Connection
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.filters import matches_entity
 from lineal.graphstore.queries import EntityOrder, Find, PropertyKeys
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.reaching import kinds
 
+MOST_NAMED = 50
+"""So many accounts, or fewer, are named in a statement."""
 _VERIFIED_AT_ONCE = 1000
 _ORDERS = {EntityOrder.URN: "e.urn", EntityOrder.NEWEST: "e.occurred_at DESC, e.urn"}
 _FROM = "FROM entity e LEFT JOIN entity_content c ON c.key = e.key"
@@ -77,39 +79,21 @@ def _verified(reading: Reading, keys: Sequence[int], question: Find) -> set[int]
 
 
 def seen(reading: Reading) -> str:
-    """The condition that `entity e` is readable under the reading's scope: `true` where every entity is.
-
-    What the scope shows stands in a temporary table of the connection, by account and compartment, as a bit for each
-    kind, so that the engine decides before it counts, sorts or reads.
-    """
+    """The condition that `entity e` is readable under the reading's scope: `true` where every entity is."""
     lens = reading.lens
     if lens is None:
         return "true"
-    _tell(reading.connection, lens)
-    home = f"s.account = e.account AND s.compartment = {_COMPARTMENT}"
-    accounts = "e.account IN (SELECT account FROM temp.seen)"
-    return f"({accounts} AND ifnull((SELECT s.kinds FROM temp.seen s WHERE {home}), 0) >> e.kind & 1)"
+    assert isinstance(reading.connection, Connection)
+    reading.connection.see_through(lens.table, lens.places.numbers.data)
+    accounts = lens.accounts
+    if len(accounts) > MOST_NAMED or 2 * len(accounts) > len(lens.places.homes):
+        return "sees(e.key)"
+    # Where few accounts show, their entities are found by the index and the others not looked at.
+    among = ", ".join(apsw.format_sql_value(account) for account in sorted(accounts))
+    return f"(e.account IN ({among}) AND sees(e.key))"
 
 
 _COMPARTMENT = "ifnull((SELECT p.compartment FROM placement p WHERE p.entity = e.key), 0)"
-
-
-def _tell(connection: apsw.Connection, lens: Lens) -> None:
-    homes = dict(lens.places.homes)
-    told = lens.scope.key + len(homes).to_bytes(8)
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS told (state BLOB)")
-    connection.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS seen "
-        "(account TEXT, compartment INTEGER, kinds INTEGER, PRIMARY KEY (account, compartment)) WITHOUT ROWID"
-    )
-    if connection.execute("SELECT state FROM temp.told").get == told:
-        return
-    kinds = lens.kinds_of_sets()
-    rows = [(*home, kinds[number]) for home, number in homes.items() if kinds[number]]
-    connection.execute("DELETE FROM temp.seen")
-    connection.executemany("INSERT INTO temp.seen VALUES (?, ?, ?)", rows)
-    connection.execute("DELETE FROM temp.told")
-    connection.execute("INSERT INTO temp.told VALUES (?)", (told,))
 
 
 def within_group(reading: Reading) -> str:

@@ -41,6 +41,9 @@ class Lens:
         self._known = 0
         self._states = np.zeros((0, _KINDS), np.uint8)
         self._limits = {way: np.zeros((0, _KINDS), np.int32) for way in _WAYS}
+        self._by_kind = {
+            group for group, rule in scope.rules.items() if any(grant.kinds is not None for grant in rule.grants)
+        }
         self._lock = Lock()
 
     def follow(self) -> None:
@@ -61,18 +64,22 @@ class Lens:
             self._known += len(sets)
 
     def _sights(self, groups: frozenset[str]) -> list[tuple[slice | int, Sight]]:
-        rules = [self.scope.rules[group] for group in groups if group in self.scope.rules]
-        if all(grant.kinds is None for rule in rules for grant in rule.grants):
+        if self._by_kind.isdisjoint(groups):
             return [(slice(None), self.scope.sight(groups, "")), (RESTRICTED, Sight())]
         of_kinds = [(code, self.scope.sight(groups, kind)) for code, kind in KINDS.items() if code != RESTRICTED]
         return [(slice(None), Sight()), *of_kinds]
 
-    def kinds_of_sets(self) -> list[int]:
-        """For each set of groups the kinds of which entities are readable, a bit for each code."""
-        bits = np.int64(1) << np.arange(_KINDS - 1, dtype=np.int64)
-        readable = self._states[:, : _KINDS - 1] == _READABLE
-        found: list[int] = (readable * bits).sum(axis=1).tolist()
-        return found
+    @property
+    def table(self) -> bytes:
+        """For each set of groups and code of a kind, whether such entities are readable: a byte of 1, else of 0."""
+        table: bytes = (self._states == _READABLE).tobytes()
+        return table
+
+    @property
+    def accounts(self) -> set[str]:
+        """The accounts that have readable entities."""
+        sets = (self._states == _READABLE).any(axis=1)
+        return {account for (account, _), number in self.places.homes.copy().items() if sets[number]}
 
     def _at(self, keys: Keys) -> tuple[NDArray[np.int32], Keys]:
         return self.places.numbers[keys >> KIND_BITS], keys & KIND_MASK
