@@ -34,7 +34,8 @@ class Connection(apsw.Connection):
         """Take a byte for each set of groups and code of a kind, and by each entity's place the number of its set."""
         self._table, self._numbers = table, numbers
 
-    def _sees(self, key: Any) -> int:
+    def _sees(self, *keys: Any) -> int:
+        (key,) = keys
         return self._table[self._numbers[key >> KIND_BITS] << KIND_BITS | key & KIND_MASK]
 
 
