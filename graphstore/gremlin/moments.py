@@ -85,7 +85,7 @@ class Head:
     def unpacked(cls, text: str) -> "Head":
         """What `packed` made a text of."""
         me, newest, void, *rest, kept = orjson.loads(text)
-        return cls(me, newest, tuple(void), *rest, Kept(*kept))
+        return replace(cls(me, newest, tuple(void), *rest), kept=Kept(*kept))
 
 
 def plan_vertex(stamp: int) -> long:
