@@ -203,9 +203,9 @@ class Store(ABC):
     async def watermark(self) -> int:
         """The `recorded_at` of the newest visible batch; 0 where nothing was ever recorded. One round trip."""
 
+    @abstractmethod
     async def newest(self) -> Newest:
         """The watermark and the access epoch. One round trip."""
-        raise NotImplementedError
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -289,10 +289,11 @@ class Store(ABC):
 
     # -- access: read without a scope, by what decides on access and nothing else ------------------------------------
 
+    @abstractmethod
     async def access_since(self, epoch: int) -> AccessNews:
         """What changed of access after an epoch; all there is for 0, which is the epoch of a fresh store."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
         """Change access as was decided on the state of an epoch: all of it, or nothing. Gives the new epoch, one more.
 
@@ -301,33 +302,32 @@ class Store(ABC):
         does not stand, and one that joins or leaves its account's default group. A change of nothing but the audit log
         moves no epoch. Raises OutcomeUnknown where it may be there or not: the epoch tells, then.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
         """Which groups each of some entities is in, its account's default group among them; None where none stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Append entries to the audit log, in their order: all or none.
 
         The log is numbered from 1, without gaps, and the time of each record is later than of the one before.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def audit_log(self, question: AuditQuestion) -> AuditPage:
         """A page of the audit log, the newest first.
 
         Raises LimitExceeded where more than 100,000 records of the time asked for would have to be looked through.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def key_used(self, id: str, at: int) -> None:
         """Note when an API key was last used; an earlier time than noted changes nothing. No epoch moves."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
         """When each of some API keys was last used, of those that were."""
-        raise NotImplementedError
 
     # -- the engine --------------------------------------------------------------------------------------------------
 

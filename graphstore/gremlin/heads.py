@@ -4,7 +4,8 @@ No engine behind Gremlin gives both isolation and a compare-and-set, so writers 
 algorithm (CACM 17:8, 1974): it needs no more than that each process can read what the others wrote down about
 themselves. A batch is written under a turn, all of it stamped with one `recorded_at`, later than all before; then its
 process puts the stamp down as its `newest`, and with this one write the batch is visible, whole. Readers take the
-largest `newest`, and the void stamps put down with it: nothing is ever added at or below it.
+largest `newest`, and the void stamps put down with it: nothing is ever added at or below it. So it is with what is kept
+about access: heads say how far it goes.
 
 A process that dies in its turn leaves records with a stamp that nobody put down as newest; it had put it down as
 `open`. Others see that its head has not changed for `LEASE_SECONDS`, take its place, and put the stamp down as void:
@@ -31,7 +32,7 @@ from gremlin_python.statics import long
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin.keys import vertex_of
 from lineal.graphstore.gremlin.living import is_gone, this_process
-from lineal.graphstore.gremlin.moments import ROOT, Head, Moment, moment_of, plan_vertex
+from lineal.graphstore.gremlin.moments import ROOT, Head, Kept, Moment, moment_of, plan_vertex
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.judging import now
 
@@ -113,7 +114,8 @@ class Heads:
         heads = [Head.unpacked(text) for text in found if isinstance(text, str) and text]
         moment = moment_of(heads)
         if moment.newest >= self.moment.newest:
-            self.moment = self._with_own_void(moment)
+            moment = self._with_own_void(moment)
+        self.moment = self.moment.later(moment)
         return heads
 
     def _with_own_void(self, moment: Moment) -> Moment:
@@ -162,31 +164,42 @@ class Heads:
             raise Fenced(_FENCED)
         return g.V(vertex_of(self._mine.me)).has("recorded_at", long(stamp))
 
-    async def commit(self, stamp: int, has_same_as: bool) -> None:
-        """Make the batch of a stamp visible.
+    async def commit(self, stamp: int, has_same_as: bool, kept: Kept | None = None) -> None:
+        """Make the batch of a stamp visible, and with it how far what is kept about access goes now.
 
         Raises OutcomeUnknown where it cannot be told whether it is, and Fenced where it surely is not.
         """
         async with self._state:
-            mine, since, sent = self._mine, self._changed_at, _clock()
-            if mine is None or mine.open != stamp or self._is_late():
-                raise Fenced(_FENCED)
             same_as = self.moment.has_same_as or has_same_as
             dropped = set(self._forgotten)
             void = tuple(each for each in self.moment.void if each not in dropped)
-            try:
-                await self._put(newest=stamp, open=0, has_same_as=same_as, void=void)
-            except Unavailable as error:
-                # No answer, or a late one: see whether it was done in time.
-                with contextlib.suppress(Unavailable):
-                    found = next((head for head in await self.read() if head.me == mine.me), None)
-                    if found is not None and found.newest == stamp and _clock() - since < LEASE_SECONDS * _OWN_SHARE:
-                        self._mine, self._changed_at = found, sent
-                if self._mine is None:
-                    raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
+            known = self.moment.kept if kept is None else kept
+            await self._close(stamp, newest=stamp, has_same_as=same_as, void=void, kept=known)
             if self.moment.newest <= stamp:
-                self.moment = Moment(stamp, void, same_as)
+                self.moment = Moment(stamp, void, same_as, self.moment.kept.later(known))
             self._forgotten -= dropped  # and not what was swept meanwhile
+
+    async def keep(self, stamp: int, kept: Kept) -> None:
+        """Make visible what was written under a stamp about access, where there is no batch. Raises as `commit`."""
+        async with self._state:
+            await self._close(stamp, kept=kept)
+            self.moment = replace(self.moment, kept=self.moment.kept.later(kept))
+
+    async def _close(self, stamp: int, **changes: Any) -> None:
+        """Write this process's head with its stamp no more open, and not void."""
+        mine, since, sent = self._mine, self._changed_at, _clock()
+        if mine is None or mine.open != stamp or self._is_late():
+            raise Fenced(_FENCED)
+        closed = replace(mine, beat=mine.beat + 1, open=0, **changes)
+        try:
+            await self._put(done=stamp, open=0, **changes)
+        except Unavailable as error:
+            # No answer, or a late one: see whether it was done in time.
+            with contextlib.suppress(Unavailable):
+                if closed in await self.read() and _clock() - since < LEASE_SECONDS * _OWN_SHARE:
+                    self._mine, self._changed_at = closed, sent
+            if self._mine is None:
+                raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
 
     def forget(self, stamp: int) -> None:
         """Drop a void stamp with the next commit: nothing bears it any more, and nothing will."""
@@ -206,8 +219,8 @@ class Heads:
             self._mine_before.add(self._mine.me)
         self._mine, self._holds_turn = None, False
 
-    async def _put(self, plan: str | None = None, **changes: Any) -> None:
-        """Write this process's head, if it stands as it was written last. A stamp left open becomes void.
+    async def _put(self, plan: str | None = None, done: int = 0, **changes: Any) -> None:
+        """Write this process's head, if it stands as it was written last. A stamp left open, but `done`, becomes void.
 
         Raises Fenced where it does not stand so, or others may have thought this process dead before it was written.
         """
@@ -215,7 +228,7 @@ class Heads:
         if mine is None or self._is_late():
             self._disown()
             raise Fenced(_FENCED)
-        left_open = mine.open if mine.open not in (0, changes.get("open", mine.open), changes.get("newest")) else 0
+        left_open = mine.open if mine.open not in (0, changes.get("open", mine.open), done) else 0
         if left_open:
             await self._keep_plan(left_open, self._plan)
             changes["void"] = tuple(sorted({*changes.get("void", mine.void), left_open}))
@@ -259,7 +272,8 @@ class Heads:
 
     async def _make(self) -> None:
         moment = self.moment
-        mine = Head(secrets.randbits(53), moment.newest, moment.void, moment.has_same_as, process=this_process())
+        me = secrets.randbits(53)
+        mine = Head(me, moment.newest, moment.void, moment.has_same_as, process=this_process(), kept=moment.kept)
         vertex = vertex_of(mine.me)
         start = (
             g.inject({T.id: vertex})
@@ -357,7 +371,7 @@ class Heads:
             moment = self.moment
             void = tuple(sorted({*moment.void, *left_open}))
             async with self._state:
-                await self._put(newest=moment.newest, void=void, has_same_as=moment.has_same_as)
+                await self._put(newest=moment.newest, void=void, has_same_as=moment.has_same_as, kept=moment.kept)
             self.moment = replace(moment, void=void)
             await self._server.ask(g.V([vertex_of(head.me) for head in dead]).drop())
             await self._server.ask(g.V(ROOT).out_e("HEAD").where(__.in_v().has_not("state")).drop())

@@ -1,7 +1,8 @@
 """What is visible of a graph at a moment, and what each process writes down about itself that tells it."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
+from functools import reduce
 from typing import Final
 
 import orjson
@@ -15,16 +16,39 @@ ROOT: Final = vertex_of_note("root")
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How far what is kept about access goes: its epoch, that of the newest members, how many audit records there are.
+
+    Each of them only ever grows.
+    """
+
+    epoch: int = 0
+    members_at: int = 0
+    audited: int = 0
+
+    def later(self, other: "Kept") -> "Kept":
+        """What is known of two, of which either may be the older."""
+        return Kept(
+            max(self.epoch, other.epoch), max(self.members_at, other.members_at), max(self.audited, other.audited)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """What is visible: stamps up to `newest`, but for the void. `has_same_as`: some SAME_AS may be among it."""
 
     newest: int = 0
     void: tuple[int, ...] = ()
     has_same_as: bool = False
+    kept: Kept = Kept()
 
     def shows(self, stamp: int) -> bool:
         """Whether what bears the stamp is visible."""
         return stamp <= self.newest and stamp not in self.void
+
+    def later(self, other: "Moment") -> "Moment":
+        """What is known of two, of which either may be the older; of two with one newest stamp, the other."""
+        return replace(other if other.newest >= self.newest else self, kept=self.kept.later(other.kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +70,7 @@ class Head:
     is_closed: bool = False
     process: str = ""
     """Its process, as `living` names it; "" where it has no name."""
+    kept: Kept = Kept()
 
     @property
     def is_queueing(self) -> bool:
@@ -59,8 +84,8 @@ class Head:
     @classmethod
     def unpacked(cls, text: str) -> "Head":
         """What `packed` made a text of."""
-        me, newest, void, *rest = orjson.loads(text)
-        return cls(me, newest, tuple(void), *rest)
+        me, newest, void, *rest, kept = orjson.loads(text)
+        return replace(cls(me, newest, tuple(void), *rest), kept=Kept(*kept))
 
 
 def plan_vertex(stamp: int) -> long:
@@ -77,4 +102,5 @@ def moment_of(heads: Iterable[Head]) -> Moment:
     heads = list(heads)
     newest = max((head.newest for head in heads), default=0)
     void = {stamp for head in heads for stamp in head.void if stamp > newest or head.newest == newest}
-    return Moment(newest, tuple(sorted(void)), any(head.has_same_as for head in heads))
+    kept = reduce(Kept.later, (head.kept for head in heads), Kept())
+    return Moment(newest, tuple(sorted(void)), any(head.has_same_as for head in heads), kept)

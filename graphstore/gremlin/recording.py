@@ -2,19 +2,21 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Cardinality, Merge, P, T
 from gremlin_python.statics import long
 
+from lineal.auth.ledger import AuditEntry
 from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity
 from lineal.graphstore.codes import KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey
 from lineal.graphstore.content import packed_properties
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.gremlin import terms
+from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.conditions import FOLDED
 from lineal.graphstore.gremlin.finding import PROPERTY_KEY
 from lineal.graphstore.gremlin.heads import Heads
@@ -102,30 +104,33 @@ class Parts(NamedTuple):
 class Recording:
     """Writes batches, each in a turn of its own or of one just before."""
 
-    def __init__(self, server: Server, heads: Heads, urns: Urns) -> None:
+    def __init__(self, server: Server, heads: Heads, urns: Urns, log: AuditLog) -> None:
         self._server, self._heads, self._urns = server, heads, urns
+        self._log = log
         self._sweeper = Sweeper(server, heads)
         heads.on_void = self._sweeper.start
         self._property_keys: dict[tuple[str, int], int] = {}
         """From when on each key of a kind is written down; by this process, so that some are written down twice."""
 
-    async def run(self, batch: Batch, urns: list[str], by: str, idempotency: Idempotency | None) -> Outcome:
+    async def run(
+        self, batch: Batch, urns: list[str], by: str, idempotency: Idempotency | None, audit: Sequence[AuditEntry]
+    ) -> Outcome:
         """The verb of the contract, for a batch that has been checked; tells what was new."""
         async with self._heads.turn() as stamp:
             moment = self._heads.moment
             known, judging = await asyncio.to_thread(self._judged, batch, urns, by, idempotency, moment, stamp)
-            if known is not None:
-                return known
-            outcome = judging.outcome
-            if outcome.recorded_at is None:
-                if idempotency is not None:
-                    kept = self._kept(by, idempotency, outcome, moment.newest)
-                    self._refuse_unless(await self._server.ask(_vertex_steps(g.inject(0), [kept])) == [1])
+            outcome = judging.outcome if known is None else known
+            if known is not None or outcome.recorded_at is None:
+                if known is None and idempotency is not None:
+                    noted = self._kept(by, idempotency, outcome, moment.newest)
+                    self._refuse_unless(await self._server.ask(_vertex_steps(g.inject(0), [noted])) == [1])
+                await self._log.append_in(stamp, audit)
                 return outcome
             parts = await asyncio.to_thread(self._parts, judging, stamp, by, idempotency)
             await self._heads.begin(stamp, parts.plan)
             await self._write(stamp, parts)
-            await self._heads.commit(stamp, any(key[1] == SAME_AS for key in judging.associations))
+            kept = await self._log.write(stamp, moment.kept, audit)
+            await self._heads.commit(stamp, any(key[1] == SAME_AS for key in judging.associations), kept)
             for name, code, occurred_at in sorted(judging.property_keys, reverse=True):
                 self._property_keys[name, code] = min(occurred_at, self._property_keys.get((name, code), occurred_at))
             return outcome

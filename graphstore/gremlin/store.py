@@ -11,13 +11,16 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from gremlin_python.process.traversal import Merge, T
 
-from lineal.auth.ledger import AuditEntry
+from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import StoreUnusable, Unavailable
+from lineal.graphstore.gremlin.access import Access
+from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages, property_keys
 from lineal.graphstore.gremlin.heads import Heads
+from lineal.graphstore.gremlin.key_uses import key_used, keys_used
 from lineal.graphstore.gremlin.keys import vertex_of_note
 from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.reading import Reading
@@ -27,7 +30,7 @@ from lineal.graphstore.gremlin.setup import keeps_nothing, name_of_graph, set_up
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.queries import Find, PropertyKeys
 from lineal.graphstore.records import AsOf, View
-from lineal.graphstore.store import Durability, EntityPage
+from lineal.graphstore.store import Durability, EntityPage, Newest, Placed
 from lineal.graphstore.walking.cache import WalkCache
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
@@ -60,7 +63,9 @@ class GremlinStore(WalkingStore[Reading]):
         self._walks = WalkCache()
         self._heads = Heads(self._server)
         self._urns = Urns()
-        self._recording = Recording(self._server, self._heads, self._urns)
+        self._log = AuditLog(self._server, self._heads)
+        self._access = Access(self._server, self._heads, self._log)
+        self._recording = Recording(self._server, self._heads, self._urns, self._log)
 
     @classmethod
     async def opened(cls, address: Address, seconds: float = REQUEST_SECONDS) -> Self:
@@ -87,10 +92,10 @@ class GremlinStore(WalkingStore[Reading]):
     ) -> Recorded:
         urns = checked_urns(batch)
         self._refuse_if_closed()
-        if not (batch.entities or batch.associations or batch.revisions):
+        if not (batch.entities or batch.associations or batch.revisions or audit):
             return Recorded(None, (), (), ())
         await self._look_at_graph()
-        outcome = await self._whole(self._recording.run(batch, urns, by, idempotency))
+        outcome = await self._whole(self._recording.run(batch, urns, by, idempotency, audit))
         if returning is None:
             return recorded(None, batch, urns, outcome)
         view = View(returning, AsOf(self._heads.moment.newest))
@@ -101,6 +106,10 @@ class GremlinStore(WalkingStore[Reading]):
         await self._look_at_graph()
         await self._heads.read()
         return self._heads.moment.newest
+
+    async def newest(self) -> Newest:
+        recorded_at = await self.watermark()
+        return Newest(recorded_at, self._heads.moment.kept.epoch)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
         return await self._each(questions, find_pages)
@@ -118,6 +127,34 @@ class GremlinStore(WalkingStore[Reading]):
                 some = keys[start : start + _EXPORTED_AT_ONCE]
                 for each in await self._read_view(view, lambda reading, part=part, some=some: part(reading, some)):  # type: ignore[misc]
                     yield each
+
+    async def access_since(self, epoch: int) -> AccessNews:
+        return await self._told(self._access.since(epoch))
+
+    async def change_access(self, change: AccessChange, *, epoch: int) -> int:
+        self._refuse_if_closed()
+        await self._look_at_graph()
+        return await self._whole(self._access.change(change, epoch))
+
+    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
+        return await self._told(self._access.placed(ids)) if ids else []
+
+    async def audit(self, entries: Sequence[AuditEntry]) -> None:
+        if entries:
+            self._refuse_if_closed()
+            await self._look_at_graph()
+            await self._whole(self._log.append(entries))
+
+    async def audit_log(self, question: AuditQuestion) -> AuditPage:
+        return await self._told(self._log.page(question))
+
+    async def key_used(self, id: str, at: int) -> None:
+        self._refuse_if_closed()
+        await self._look_at_graph()
+        await self._whole(key_used(self._server, id, at))
+
+    async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
+        return await self._told(keys_used(self._server, ids)) if ids else {}
 
     async def ready(self) -> None:
         self._refuse_if_closed()
@@ -153,6 +190,15 @@ class GremlinStore(WalkingStore[Reading]):
         await self._heads.close()
         await self._server.transport.close()
         await asyncio.to_thread(self._readers.shutdown)
+
+    async def _told(self, telling: Coroutine[Any, Any, Result]) -> Result:
+        """What a read tells that goes without a scope."""
+        if self._closed:
+            telling.close()
+        self._refuse_if_closed()
+        answer = await telling
+        await self._look_at_graph()
+        return answer
 
     async def _read(self, work: Callable[[Callable[[View], Reading]], Result]) -> Result:
         self._refuse_if_closed()

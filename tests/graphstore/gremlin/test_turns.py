@@ -429,10 +429,10 @@ async def test_a_commit_answered_late_is_not_acknowledged(opened: OpenStore, mon
         sleep(heads.LEASE_SECONDS)
         return found
 
-    async def committed(stamp: int, has_same_as: bool) -> None:
+    async def committed(*given: Any) -> None:
         with monkeypatch.context() as patched:
             patched.setattr(store._server, "ask", late)
-            await commit(stamp, has_same_as)
+            await commit(*given)
 
     monkeypatch.setattr(store._heads, "commit", committed)
     with pytest.raises(OutcomeUnknown):
