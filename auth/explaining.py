@@ -60,7 +60,7 @@ def _explained(
         reasons.append(f"No policy of group {name} speaks of it.")
     for share in access.directory.shares_for(access.principal.account):
         if group.id in share.groups and permission in share.actions and share.includes(access.principal):
-            reasons.append(f"Share {share.name} ({share.id}) {_said(access, share, kind, now)}.")
+            reasons.append(f"Share {share.name} ({share.id}) {_said(access, permission, share, kind, now)}.")
     return GroupExplanation(
         group.id,
         verdict.is_allowed or bool(shares),
@@ -71,7 +71,7 @@ def _explained(
     )
 
 
-def _said(access: Access, share: ResourceShare, kind: str | None, now: int) -> str:
+def _said(access: Access, permission: Permission, share: ResourceShare, kind: str | None, now: int) -> str:
     """What a share says that is for the principal and for what is asked, as a sentence's end."""
     invitation = access.directory.invitation(share.id, access.principal.account)
     if share.revoked_at is not None:
@@ -83,6 +83,10 @@ def _said(access: Access, share: ResourceShare, kind: str | None, now: int) -> s
         return f"would permit it, but its invitation to account {access.principal.account} is {state}"
     if share.kinds is not None and kind not in share.kinds:
         return f"permits it on {', '.join(sorted(share.kinds))} only"
-    limits = [f"of {share.direction} only"] if share.direction else []
+    if permission is Permission.READ_PROPERTIES and share.redacted:
+        return f"permits it, but for the keys {', '.join(sorted(share.redacted))}"
+    if permission is not Permission.TRAVERSE:
+        return "permits it"
+    limits = [f"among {share.direction} only"] if share.direction else []
     limits += [f"nearer than {share.depth} associations from where a query starts"] if share.depth else []
-    return "permits it" + (f", to cross it {' and '.join(limits)}" if limits else "")
+    return " ".join(["permits it", " and ".join(limits)]).strip()
