@@ -1,0 +1,297 @@
+"""What a principal may do: the union of policies and shares, where forbidding wins."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ledgers import HOUR, NOON, READING, Scene, admin, person
+
+from lineal.auth.decisions import Decision
+from lineal.auth.operations.groups import GroupChange, change_group, create_group
+from lineal.auth.operations.invitations import accept_invitation, reject_invitation
+from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
+from lineal.auth.permissions import Permission
+from lineal.auth.principals import LOCAL
+from lineal.auth.records import SHAREABLE, ShareTarget
+from lineal.auth.scopes import EVERYTHING, UNLIMITED, Boundary, Scope, Sight, default_group
+
+A, B = default_group("a"), default_group("b")
+SEEN = Sight(True, frozenset(), UNLIMITED, UNLIMITED)
+
+
+def permit(who: str, *permissions: Permission) -> str:
+    actions = ", ".join(f'Lineal::Action::"{each.cedar}"' for each in permissions)
+    return f"permit ({who}, action in [{actions}], resource);"
+
+
+def forbid(who: str, *permissions: Permission) -> str:
+    return permit(who, *permissions).replace("permit", '@id("no") forbid', 1)
+
+
+IN_B = 'principal in Lineal::Account::"b"'
+
+
+async def test_members_see_their_account_and_nobody_else_does() -> None:
+    scene = await Scene().of("a", "b")
+    assert await scene.sight(person("a"), "a") == SEEN
+    assert await scene.sight(person("b"), "a") == Sight()
+    assert await scene.sight(person("a"), "b") == Sight()
+
+
+async def test_who_is_of_no_registered_account_sees_nothing_of_its_own() -> None:
+    scene = await Scene().of("a")
+    stranger = person("stranger", "sam", "admin")
+    assert await scene.sight(stranger, "stranger") == Sight()
+    access = await scene.access(stranger)
+    assert not any(access.at_home(permission).is_allowed for permission in Permission)
+    assert not access.scope.rules
+
+
+async def test_the_local_administrator_may_do_everything() -> None:
+    access = await (await Scene().of("a")).access(LOCAL)
+    assert access.scope is EVERYTHING
+    assert access.decide(Permission.DELETE, [A]) == Decision(True)
+    assert access.permissions(A) == frozenset(Permission)
+    assert access.is_operator
+
+
+async def test_what_any_group_permits_is_permitted_and_what_any_forbids_is_not() -> None:
+    scene = await Scene().of("a", "b")
+    one = (await scene.do(admin("a"), create_group("one"))).id
+    two = (await scene.do(admin("a"), create_group("two"))).id
+    await scene.policy("a", permit(IN_B, Permission.READ), one)
+    await scene.policy("a", permit(IN_B, Permission.READ_PROPERTIES, Permission.TRAVERSE), two)
+    assert await scene.sight(person("b"), "a", one) == Sight(True, None)
+    assert await scene.sight(person("b"), "a", two) == Sight()
+    assert await scene.sight(person("b"), "a", one, two) == SEEN
+
+    access = await scene.access(person("b"))
+    assert access.decide(Permission.READ, [A, one, two]) == Decision(True, False, (f"{one}/policy0",))
+    assert access.decide(Permission.READ, [A]) == Decision(False)
+    assert access.decide(Permission.READ, ["unknown"]) == Decision(False)
+
+    await scene.policy("a", forbid(IN_B, Permission.READ), two)
+    assert await scene.sight(person("b"), "a", one, two) == Sight()
+    assert await scene.sight(person("b"), "a", one) == Sight(True, None)
+    access = await scene.access(person("b"))
+    assert access.decide(Permission.READ, [A, one, two]) == Decision(False, True, (f"{two}/no",))
+
+
+async def test_a_policy_that_forbids_wins_over_a_share() -> None:
+    scene = await Scene().of("a", "b")
+    await scene.share("a", ShareTarget("b"))
+    assert await scene.sight(person("b"), "a") == SEEN
+    await scene.policy("a", forbid('principal == Lineal::Principal::"b/pat"', Permission.READ_PROPERTIES))
+    assert await scene.sight(person("b"), "a") == replace(SEEN, hidden_keys=None)
+    assert await scene.sight(person("b", "quinn"), "a") == SEEN
+
+
+@pytest.mark.parametrize(
+    ("terms", "kind", "seen"),
+    [
+        ({}, "DATASET", SEEN),
+        ({"actions": frozenset({Permission.READ})}, "DATASET", Sight(True, None)),
+        ({"actions": frozenset({Permission.READ, Permission.TRAVERSE})}, "DATASET", replace(SEEN, hidden_keys=None)),
+        ({"actions": frozenset({Permission.TRAVERSE})}, "DATASET", Sight()),
+        ({"kinds": frozenset({"DATASET", "MODEL"})}, "MODEL", SEEN),
+        ({"kinds": frozenset({"DATASET", "MODEL"})}, "IMAGE", Sight()),
+        ({"direction": "ASCENDANTS"}, "DATASET", replace(SEEN, descendants=0)),
+        ({"direction": "DESCENDANTS", "depth": 3}, "DATASET", replace(SEEN, ascendants=0, descendants=3)),
+        ({"depth": 1}, "DATASET", replace(SEEN, ascendants=1, descendants=1)),
+        ({"redacted": frozenset({"salary"})}, "DATASET", replace(SEEN, hidden_keys=frozenset({"salary"}))),
+    ],
+)
+async def test_a_share_gives_what_it_says(terms: dict[str, Any], kind: str, seen: Sight) -> None:
+    scene = await Scene().of("a", "b")
+    await scene.share("a", ShareTarget("b"), **terms)
+    assert await scene.sight(person("b"), "a", kind=kind) == seen
+
+
+async def test_several_shares_give_what_any_gives() -> None:
+    scene = await Scene().of("a", "b")
+    await scene.share("a", ShareTarget("b"), direction="ASCENDANTS", depth=2, redacted=frozenset({"x", "y"}))
+    await scene.share("a", ShareTarget("b"), direction="DESCENDANTS", redacted=frozenset({"y", "z"}))
+    assert await scene.sight(person("b"), "a") == Sight(True, frozenset({"y"}), 2, UNLIMITED)
+
+
+@pytest.mark.parametrize(
+    ("target", "included", "left_out"),
+    [
+        (ShareTarget("b"), [person("b"), person("b", "quinn", "x")], [person("c"), person("a/b")]),
+        (
+            ShareTarget("b", role="eng"),
+            [person("b", "pat", "eng"), person("b", "quinn", "eng", "x")],
+            [person("b"), person("b", "eng"), person("c", "pat", "eng"), person("b", "pat", "ENG")],
+        ),
+        (
+            ShareTarget("b", name="pat"),
+            [person("b"), person("b", "pat", "x")],
+            [person("b", "quinn", "pat"), person("c"), person("b", "Pat")],
+        ),
+    ],
+)
+async def test_a_share_is_for_its_targets_alone(target: ShareTarget, included: list[Any], left_out: list[Any]) -> None:
+    scene = await Scene().of("a", "b", "c")
+    await scene.share("a", target)
+    assert [(await scene.sight(who, "a")).is_readable for who in included] == [True] * len(included)
+    assert [(await scene.sight(who, "a")).is_readable for who in left_out] == [False] * len(left_out)
+
+
+async def test_only_an_accepted_share_gives_anything_until_it_is_given_up_revoked_or_expired() -> None:
+    scene = await Scene().of("a", "b", "c")
+
+    async def seen() -> list[bool]:
+        return [(await scene.sight(person(account), "a")).is_readable for account in "bc"]
+
+    share = await scene.share("a", ShareTarget("b"), ShareTarget("c"), accepted=False, expires_at=NOON + HOUR)
+    assert await seen() == [False, False]
+    await scene.do(admin("b"), accept_invitation(f"{share.id}/b"))
+    assert await seen() == [True, False]
+    await scene.do(admin("c"), reject_invitation(f"{share.id}/c"))
+    assert await seen() == [True, False]
+    scene.now = NOON + HOUR - 1
+    assert await seen() == [True, False]
+    scene.now = NOON + HOUR
+    assert await seen() == [False, False]
+
+    other = await scene.share("a", ShareTarget("b"))
+    assert await seen() == [True, False]
+    await scene.do(admin("a"), revoke_share(other.id))
+    assert await seen() == [False, False]
+
+
+async def test_access_is_worked_out_once_until_the_next_share_expires() -> None:
+    scene = await Scene().of("a", "b")
+    await scene.share("a", ShareTarget("b"), expires_at=NOON + HOUR)
+    directory = await scene.authority.newest()
+    kept = directory.access(person("b"), NOON)
+    assert directory.access(person("b"), NOON + HOUR - 1) is kept
+    assert directory.access(person("b", "quinn"), NOON) is not kept
+    later = directory.access(person("b"), NOON + HOUR)
+    assert later is not kept
+    assert directory.access(person("b"), NOON + 9 * HOUR) is later
+    assert kept.scope != later.scope
+
+
+async def test_a_limited_key_does_no_more_than_its_limits() -> None:
+    scene = await Scene().of("a", "b")
+    await scene.share("a", ShareTarget("b"))
+    limited = person("b", "ada", "admin", limited_to=frozenset({Permission.READ, Permission.RECORD}))
+    assert await scene.sight(limited, "b") == Sight(True, None)
+    assert await scene.sight(limited, "a") == Sight(True, None)
+    access = await scene.access(limited)
+    assert access.permissions(B) == {Permission.READ, Permission.RECORD}
+    assert access.permissions(A) == {Permission.READ}
+    # What forbids is not limited.
+    await scene.policy("b", forbid(IN_B, Permission.READ))
+    assert await scene.sight(limited, "b") == Sight()
+
+
+async def test_decisions_by_shares_name_them_and_heed_kinds() -> None:
+    scene = await Scene().of("a", "b")
+    share = await scene.share("a", ShareTarget("b"), actions=SHAREABLE, kinds=frozenset({"MODEL"}))
+    access = await scene.access(person("b"))
+    allowed = Decision(True, False, (f"share/{share.id}",))
+    assert access.decide(Permission.ASSOCIATE, [A], "MODEL") == allowed
+    assert access.decide(Permission.ASSOCIATE, [A], "IMAGE") == Decision(False)
+    assert access.decide(Permission.ASSOCIATE, [A]) == Decision(False)
+    assert access.decide(Permission.RECORD, [A], "MODEL") == Decision(False)
+    assert access.permissions(A) == SHAREABLE
+
+
+async def test_a_group_is_governed_by_its_policy_and_its_accounts_default_groups() -> None:
+    scene = await Scene().of("a", "b")
+    group = (await scene.do(admin("a"), create_group("one"))).id
+    assert (await scene.access(admin("a"))).on_group(Permission.SHARE, group).is_allowed
+    assert not (await scene.access(person("a"))).on_group(Permission.SHARE, group).is_allowed
+    await scene.policy("a", forbid("principal", Permission.SHARE), group)
+    assert (await scene.access(admin("a"))).on_group(Permission.SHARE, group).is_forbidden
+    assert not (await scene.access(admin("a"))).decide(Permission.SHARE, [A]).is_forbidden
+
+
+async def test_a_group_is_known_to_its_account_and_to_whom_it_gives_or_offers_something() -> None:
+    scene = await Scene().of("a", "b", "c")
+
+    async def known(group: str = A) -> list[bool]:
+        people = (person("a"), person("b"), admin("b"), person("b", "quinn", "eng"), person("c"))
+        return [(await scene.access(who)).sees_group(group) for who in people]
+
+    assert await known() == [True, False, False, False, False]
+    share = await scene.share("a", ShareTarget("b", role="eng"), accepted=False)
+    # Whoever may decide on the invitation knows of it too.
+    assert await known() == [True, False, True, True, False]
+    await scene.do(admin("b"), reject_invitation(f"{share.id}/b"))
+    assert await known() == [True, False, False, False, False]
+    await scene.policy("a", permit('principal in Lineal::Account::"c"', Permission.READ_AUDIT))
+    assert await known() == [True, False, False, False, True]
+    assert await known("unknown") == [False] * 5
+
+
+async def test_boundaries_and_what_may_be_told_reach_the_scope_of_everyone() -> None:
+    scene = await Scene().of("a", "b")
+    assert not (await scene.access(person("b"))).scope.meets_hidden
+    await scene.do(admin("a"), change_group(A, GroupChange(boundary=Boundary.BRIDGE, tells_withheld=True)))
+    assert await scene.sight(person("b"), "a") == Sight(boundary=Boundary.BRIDGE, tells_withheld=True)
+    assert await scene.sight(person("a"), "a") == SEEN
+
+
+async def test_masked_ids_differ_by_principal_and_only_masks_make_scopes_differ() -> None:
+    scene = await Scene().of("a", "b")
+    pat, quinn = person("b", "pat"), person("b", "quinn")
+
+    async def scopes() -> list[Scope]:
+        return [(await scene.access(who)).scope for who in (pat, quinn, person("b", "pat", "x"))]
+
+    one, other, again = await scopes()
+    assert one == other == again
+    assert one.mask_key == b""
+    await scene.do(admin("a"), change_group(A, GroupChange(boundary=Boundary.MASK)))
+    one, other, again = await scopes()
+    assert one.masked_id("x") != other.masked_id("x")
+    assert one == again != other
+
+
+async def test_a_change_of_members_makes_scopes_new_and_another_change_need_not() -> None:
+    scene = await Scene().of("a", "b")
+    group = (await scene.do(admin("a"), create_group("one"))).id
+    before = (await scene.access(person("b"))).scope
+    await scene.policy("a", "", group)
+    assert (await scene.access(person("b"))).scope == before
+    await scene.do(admin("a"), change_group(group, GroupChange(adds=["e"], owners={"e": "a"})))
+    assert (await scene.access(person("b"))).scope != before
+
+
+PERMISSIONS = st.frozensets(st.sampled_from(sorted(READING)), max_size=3)
+
+
+@given(st.lists(st.tuples(PERMISSIONS, PERMISSIONS), min_size=1, max_size=3), PERMISSIONS, st.booleans())
+async def test_scopes_and_decisions_say_the_same(
+    policies: list[tuple[frozenset[Permission], frozenset[Permission]]], shared: frozenset[Permission], is_late: bool
+) -> None:
+    """Of groups with policies that permit and forbid, one of them shared: the union, less what any forbids."""
+    scene = await Scene().of("a", "b")
+    groups = [A]
+    for place, _ in enumerate(policies[1:]):
+        groups.append((await scene.do(admin("a"), create_group(f"group {place}"))).id)
+    for group, (permitted, forbidden) in zip(groups, policies, strict=True):
+        text = permit(IN_B, *permitted) if permitted else ""
+        await scene.policy("a", text + (forbid(IN_B, *forbidden) if forbidden else ""), group)
+    if shared:
+        terms = ShareTerms("a share", (groups[-1],), (ShareTarget("b"),), shared, expires_at=NOON + HOUR)
+        share = await scene.do(LOCAL, create_share(terms))
+        await scene.do(admin("b"), accept_invitation(f"{share.id}/b"))
+    granted = frozenset() if is_late else shared
+    scene.now += HOUR if is_late else 0
+
+    expected = frozenset().union(granted, *(each for each, _ in policies)) - frozenset().union(
+        *(each for _, each in policies)
+    )
+    access = await scene.access(person("b"))
+    assert {p for p in READING if access.decide(p, groups, "DATASET").is_allowed} == expected
+    sight = access.scope.sight(frozenset(groups), "DATASET")
+    assert sight.is_readable == (Permission.READ in expected)
+    if sight.is_readable:
+        assert (sight.hidden_keys == frozenset()) == (Permission.READ_PROPERTIES in expected)
+        assert (sight.ascendants == sight.descendants == UNLIMITED) == (Permission.TRAVERSE in expected)

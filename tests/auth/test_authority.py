@@ -1,0 +1,143 @@
+"""The authority: news asked for once, decisions never written on an old state, and all of it told to the log."""
+
+from asyncio import gather
+
+import pytest
+from ledgers import NOON, READING, MemoryLedger, Scene, admin, person
+
+from lineal.auth.access import Access
+from lineal.auth.authority import Authority
+from lineal.auth.directory import Directory
+from lineal.auth.ledger import AccessChange, AccessMoved, AuditEntry
+from lineal.auth.operations.accounts import create_account
+from lineal.auth.operations.group_policies import set_policy
+from lineal.auth.operations.groups import create_group
+from lineal.auth.operations.invitations import accept_invitation
+from lineal.auth.planning import Planned, RefusalCode, Refused
+from lineal.auth.principals import LOCAL
+from lineal.auth.records import ShareTarget
+from lineal.auth.scopes import default_group
+
+A = default_group("a")
+
+
+async def test_the_ledger_is_asked_only_where_what_is_known_is_older() -> None:
+    scene = await Scene().of("a")
+    other = Authority(scene.ledger)
+    scene.ledger.asked = 0
+    one, *more = await gather(*(other.at(1) for _ in range(20)))
+    assert scene.ledger.asked == 1
+    assert all(each is one for each in more)
+    assert (await other.at(0)) is one
+    assert (await other.at(1)) is one
+    assert scene.ledger.asked == 1
+
+    await scene.do(admin("a"), create_group("one"))
+    assert (await other.at(1)) is one
+    assert len((await other.at(2)).groups) == 2
+    assert scene.ledger.asked == 4  # twice by the one that changed
+
+
+async def test_what_a_change_left_is_known_at_once() -> None:
+    scene = await Scene().of("a")
+    group = await scene.do(admin("a"), create_group("one"))
+    directory = await scene.authority.at(scene.ledger.epoch)
+    assert directory.groups[group.id] == group
+    assert directory.epoch == scene.ledger.epoch == 2
+
+
+async def test_changes_of_several_servers_are_all_made() -> None:
+    scene = await Scene().of("a")
+    servers = [Authority(scene.ledger, lambda: NOON) for _ in range(4)]
+    await gather(*(server.change(admin("a"), create_group(str(n))) for n, server in enumerate(servers)))
+    directory = await scene.authority.newest()
+    assert [group.name for group in directory.groups_of("a")] == ["default", "0", "1", "2", "3"]
+    assert scene.ledger.epoch == 5
+
+
+async def test_a_decision_on_an_old_state_is_taken_again() -> None:
+    class Racing(MemoryLedger):
+        """Another server changes the policy between a decision and its writing, once."""
+
+        rival: Authority | None = None
+
+        async def change_access(self, change: AccessChange, *, epoch: int) -> int:
+            rival, self.rival = self.rival, None
+            if rival:
+                await rival.change(LOCAL, set_policy(A, ""))
+            return await super().change_access(change, epoch=epoch)
+
+    ledger = Racing()
+    authority = Authority(ledger, lambda: NOON)
+    await authority.change(LOCAL, create_account("a"))
+    ledger.rival = Authority(ledger, lambda: NOON)
+    with pytest.raises(Refused) as refused:
+        await authority.change(admin("a"), create_group("one"))
+    assert refused.value.code is RefusalCode.FORBIDDEN
+    assert [(each.action, each.is_allowed) for each in ledger.log] == [
+        ("accountCreate", True),
+        ("lineageGroupPolicySet", True),
+        ("lineageGroupCreate", False),
+    ]
+
+
+async def test_endless_races_end_with_a_sentence() -> None:
+    class Moving(MemoryLedger):
+        async def change_access(self, change: AccessChange, *, epoch: int) -> int:
+            raise AccessMoved
+
+    with pytest.raises(Refused) as refused:
+        await Authority(Moving()).change(LOCAL, create_account("a"))
+    assert refused.value.code is RefusalCode.CONFLICT
+    assert refused.value.message == "Others keep changing access at the same time: send this again."
+
+
+async def test_what_is_allowed_is_logged_with_the_change() -> None:
+    scene = await Scene().of("a")
+    group = await scene.do(admin("a"), create_group("one"))
+    assert scene.ledger.log[-1] == AuditEntry(
+        ("a",), "a/ada", "lineageGroupCreate", "GROUP", group.id, True, (f"{A}/admins",), "request-1"
+    )
+
+
+async def test_what_is_refused_for_want_of_permission_is_logged_by_itself() -> None:
+    scene = await Scene().of("a", "b")
+    epoch = scene.ledger.epoch
+    for who, code, told in (
+        (person("a"), RefusalCode.FORBIDDEN, ("a",)),
+        (admin("b"), RefusalCode.NOT_FOUND, ("b", "a")),
+    ):
+        with pytest.raises(Refused) as refused:
+            await scene.do(who, set_policy(A, ""))
+        assert refused.value.code is code
+        assert scene.ledger.log[-1] == AuditEntry(
+            told, who.shown, "lineageGroupPolicySet", "GROUP", A, False, (), "request-1"
+        )
+    assert scene.ledger.epoch == epoch
+
+
+async def test_what_is_wrong_by_itself_is_not_logged() -> None:
+    scene = await Scene().of("a")
+    logged = len(scene.ledger.log)
+    with pytest.raises(Refused):
+        await scene.do(admin("a"), create_group(""))
+    assert len(scene.ledger.log) == logged
+
+
+async def test_a_plan_that_changes_nothing_is_not_sent() -> None:
+    scene = await Scene().of("a")
+    logged = len(scene.ledger.log)
+
+    def look(directory: Directory, access: Access, now: int) -> Planned[int]:
+        return Planned(AccessChange(), len(directory.accounts))
+
+    assert await scene.do(person("a"), look) == 1
+    assert len(scene.ledger.log) == logged
+
+
+async def test_the_owner_reads_of_what_became_of_its_share() -> None:
+    scene = await Scene().of("a", "b")
+    share = await scene.share("a", ShareTarget("b"), accepted=False, actions=READING)
+    await scene.do(admin("b"), accept_invitation(f"{share.id}/b"))
+    assert scene.ledger.log[-1].accounts == ("b", "a")
+    assert (scene.ledger.log[-1].resource_kind, scene.ledger.log[-1].resource) == ("INVITATION", f"{share.id}/b")

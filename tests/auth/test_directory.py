@@ -1,0 +1,192 @@
+"""The directory: what is kept, read back, and the same however its news came."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ledgers import HOUR, NOON, person
+
+from lineal.auth import documents
+from lineal.auth.directory import Directory, Secrets
+from lineal.auth.documents import Record, document
+from lineal.auth.ledger import AccessNews, Document
+from lineal.auth.permissions import Permission
+from lineal.auth.records import (
+    Account,
+    ApiKey,
+    Invitation,
+    InvitationState,
+    LineageGroup,
+    ResourceShare,
+    ShareTarget,
+)
+from lineal.auth.scopes import Boundary, default_group
+
+SECRETS = Secrets(b"k" * 32, b"r" * 32)
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+few = st.sampled_from(["a", "b", "a/b", "ä"])
+times = st.integers(0, 2**62)
+maybe_times = st.none() | times
+permissions = st.frozensets(st.sampled_from(Permission))
+
+accounts = st.builds(Account, few, st.booleans(), times, names)
+groups = st.builds(
+    LineageGroup,
+    few.map(default_group) | few,
+    few,
+    names,
+    st.booleans(),
+    names,
+    st.none() | st.sampled_from(Boundary),
+    st.booleans(),
+    times,
+    names,
+)
+targets = st.builds(ShareTarget, few, st.none() | names, st.none() | names)
+shares = st.builds(
+    ResourceShare,
+    id=few,
+    account=few,
+    name=names,
+    groups=st.lists(names, min_size=1, max_size=3).map(tuple),
+    targets=st.lists(targets, min_size=1, max_size=3).map(tuple),
+    actions=permissions,
+    kinds=st.none() | st.frozensets(names, max_size=3),
+    direction=st.none() | st.sampled_from(["ASCENDANTS", "DESCENDANTS"]),
+    depth=st.none() | st.integers(1, 9),
+    redacted=st.frozensets(names, max_size=3),
+    expires_at=maybe_times,
+    created_at=times,
+    created_by=names,
+    revoked_at=maybe_times,
+    revoked_by=st.none() | names,
+)
+invitations = st.builds(Invitation, few, few, st.sampled_from(InvitationState), maybe_times, st.none() | names)
+keys = st.builds(
+    ApiKey,
+    few,
+    few,
+    names,
+    st.frozensets(names, max_size=3),
+    st.none() | permissions,
+    names,
+    maybe_times,
+    times,
+    names,
+    maybe_times,
+    st.none() | names,
+)
+records: st.SearchStrategy[Record] = st.one_of(accounts, groups, shares, invitations, keys)
+READERS = {
+    Account: documents.account,
+    LineageGroup: documents.group,
+    ResourceShare: documents.share,
+    Invitation: documents.invitation,
+    ApiKey: documents.key,
+}
+
+
+@given(records)
+def test_a_record_is_read_back_as_it_was(record: Record) -> None:
+    kept = document(record)
+    assert kept.content is not None
+    again = READERS[type(record)](kept.content)
+    assert again == record
+    assert type(again) is type(record)
+    assert document(again) == kept
+
+
+def test_documents_are_json_with_keys_in_order() -> None:
+    group = LineageGroup("g", "a", "one", False, "", Boundary.MASK, True, NOON, "a/ada")
+    assert document(group) == Document(
+        "GROUP",
+        "g",
+        '{"account":"a","boundary":"MASK","created_at":1800000000000000,"created_by":"a/ada","id":"g",'
+        '"is_default":false,"name":"one","policy":"","tells_withheld":true}',
+    )
+    key = ApiKey(
+        "k", "a", "ci", frozenset({"z", "b"}), frozenset({Permission.TRAVERSE, Permission.READ}), "", None, 0, "x"
+    )
+    assert '"permissions":["READ","TRAVERSE"]' in str(document(key).content)
+    assert '"roles":["b","z"]' in str(document(key).content)
+
+
+def newest(changes: Iterable[Document]) -> tuple[Document, ...]:
+    return tuple({(each.part, each.id): each for each in changes}.values())
+
+
+removed = st.builds(lambda record: Document(document(record).part, document(record).id, None), records)
+
+
+@given(st.lists(st.lists(records.map(document) | removed, max_size=4), max_size=6), st.data())
+def test_a_directory_by_news_is_one_built_at_once(changes: list[list[Document]], data: st.DataObject) -> None:
+    everything = [each for change in changes for each in change]
+    at_once = Directory(SECRETS).with_news(AccessNews(len(changes), 0, newest(everything)))
+    by_news, seen = Directory(SECRETS), 0
+    while seen < len(changes):
+        until = data.draw(st.integers(seen + 1, len(changes)))
+        news = newest(each for change in changes[seen:until] for each in change)
+        by_news, seen = by_news.with_news(AccessNews(until, 0, news)), until
+    for name in ("epoch", "members_at", "accounts", "groups", "shares", "invitations", "keys"):
+        assert getattr(by_news, name) == getattr(at_once, name)
+    for account in ("a", "b", "a/b", "ä"):
+        assert sorted(share.id for share in by_news.shares_for(account)) == sorted(
+            share.id for share in at_once.shares_for(account)
+        )
+
+
+def test_an_older_directory_stays_as_it_was() -> None:
+    before = Directory(SECRETS)
+    kept = before.access(person("a"), NOON)
+    after = before.with_news(AccessNews(1, 1, (document(Account("a", False, NOON, "local/local")),)))
+    assert (before.epoch, dict(before.accounts)) == (0, {})
+    assert (after.epoch, after.members_at, list(after.accounts)) == (1, 1, ["a"])
+    assert after.access(person("a"), NOON) is not kept
+    assert before.access(person("a"), NOON) is kept
+    with pytest.raises(TypeError):
+        after.accounts["b"] = after.accounts["a"]  # type: ignore[index]
+
+
+def test_what_is_kept_of_principals_is_bounded() -> None:
+    directory = Directory(SECRETS)
+    first = directory.access(person("a", "0"), NOON)
+    for number in range(1, 300):
+        directory.access(person("a", str(number)), NOON)
+    assert directory.access(person("a", "0"), NOON) is not first
+    assert directory.access(person("a", "299"), NOON) is directory.access(person("a", "299"), NOON)
+
+
+def test_groups_of_an_account_come_with_the_default_one_first() -> None:
+    made = [
+        LineageGroup(name, "a", name, name == "default", "", None, False, NOON, "x") for name in ("z", "default", "b")
+    ]
+    directory = Directory(SECRETS).with_news(AccessNews(1, 0, tuple(map(document, made))))
+    assert [group.name for group in directory.groups_of("a")] == ["default", "b", "z"]
+    assert directory.groups_of("b") == []
+
+
+@pytest.mark.parametrize(
+    ("state", "expires_at", "then"),
+    [
+        ("PENDING", None, "PENDING"),
+        ("PENDING", NOON + 1, "PENDING"),
+        ("PENDING", NOON, "EXPIRED"),
+        ("ACCEPTED", NOON, "EXPIRED"),
+        ("REJECTED", NOON, "REJECTED"),
+    ],
+)
+def test_an_invitation_expires_with_its_share(state: str, expires_at: int | None, then: str) -> None:
+    share = ResourceShare(
+        "s", "a", "s", ("g",), (ShareTarget("b"),), frozenset(), None, None, None, frozenset(), expires_at, 0, "x"
+    )
+    assert Invitation("s", "b", InvitationState(state)).state_at(share, NOON) == then
+
+
+def test_a_key_is_usable_until_it_expires_or_is_revoked() -> None:
+    key = ApiKey("k", "a", "ci", frozenset({"eng"}), frozenset({Permission.READ}), "", NOON + HOUR, NOON, "x")
+    assert key.is_usable(NOON + HOUR - 1)
+    assert not key.is_usable(NOON + HOUR)
+    assert key.principal == person("a", "ci", "eng", limited_to=frozenset({Permission.READ}))
+    revoked = ApiKey("k", "a", "ci", frozenset(), None, "", None, NOON, "x", NOON, "x")
+    assert not revoked.is_usable(NOON)

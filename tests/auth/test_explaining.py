@@ -1,0 +1,138 @@
+"""Why something may, or may not, be done, in sentences."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from ledgers import HOUR, NOON, READING, Scene, admin, person
+
+from lineal.auth.decisions import Explanation
+from lineal.auth.explaining import explain
+from lineal.auth.operations.groups import create_group
+from lineal.auth.operations.invitations import reject_invitation
+from lineal.auth.operations.shares import revoke_share
+from lineal.auth.permissions import Permission
+from lineal.auth.principals import LOCAL, Principal
+from lineal.auth.records import ShareTarget
+from lineal.auth.scopes import default_group
+
+A = default_group("a")
+
+
+async def why(
+    scene: Scene, who: Principal, permission: Permission = Permission.READ, *groups: str, kind: str = "DATASET"
+) -> Explanation:
+    return explain(await scene.authority.newest(), who, permission, groups or (A,), kind, scene.now)
+
+
+def sentences(explanation: Explanation) -> list[str]:
+    return [*explanation.reasons, *(reason for group in explanation.groups for reason in group.reasons)]
+
+
+async def test_by_policy() -> None:
+    scene = await Scene().of("a", "b")
+    told = await why(scene, person("a"))
+    assert told.is_allowed
+    assert sentences(told) == [
+        "a/pat may lineage:Read: one policy or share that permits it is enough, and none forbids it.",
+        "Policy members of group default of account a permits it.",
+    ]
+    (group,) = told.groups
+    assert (group.group, group.is_allowed, group.is_forbidden, group.policies) == (A, True, False, ("members",))
+
+    told = await why(scene, person("b"))
+    assert not told.is_allowed
+    assert sentences(told) == [
+        "No policy and no share permits b/pat lineage:Read, and what nothing permits may not be done.",
+        "No policy of group default of account a speaks of it.",
+    ]
+
+
+async def test_by_a_policy_that_forbids() -> None:
+    scene = await Scene().of("a")
+    gold = (await scene.do(admin("a"), create_group("gold"))).id
+    await scene.policy("a", '@id("closed") forbid (principal, action, resource);', gold)
+    told = await why(scene, person("a"), Permission.READ, A, gold, "unknown")
+    assert not told.is_allowed
+    assert sorted(sentences(told)) == [
+        "Policy closed of group gold of account a forbids it.",
+        "Policy members of group default of account a permits it.",
+        "lineage:Read is forbidden: a policy that forbids wins over all that permit.",
+    ]
+    await scene.policy("a", "forbid (principal, action, resource) when { 9223372036854775807 + 1 > 0 };", gold)
+    assert "The policy of group gold of account a cannot be evaluated, and so forbids it." in sentences(
+        await why(scene, person("a"), Permission.READ, gold)
+    )
+
+
+async def test_by_shares_and_by_those_that_do_not() -> None:
+    scene = await Scene().of("a", "b")
+
+    async def shared(name: str, **terms: Any) -> str:
+        return (await scene.share("a", ShareTarget("b"), name=name, **terms)).id
+
+    whole = await shared("whole")
+    part = await shared("part", kinds=frozenset({"MODEL", "IMAGE"}))
+    up = await shared("up", direction="ASCENDANTS", depth=3)
+    hiding = await shared("hiding", actions=READING - {Permission.TRAVERSE}, redacted=frozenset({"y", "x"}))
+    over = await shared("over", expires_at=NOON + HOUR)
+    waiting = await shared("waiting", accepted=False)
+    refused = await shared("refused", accepted=False)
+    await scene.do(admin("b"), reject_invitation(f"{refused}/b"))
+    ended = await shared("ended")
+    await scene.do(admin("a"), revoke_share(ended))
+    await shared("of other things", actions=frozenset({Permission.APPROVE}))
+    scene.now += HOUR
+
+    told = await why(scene, person("b"), Permission.TRAVERSE)
+    assert told.is_allowed
+    assert set(told.groups[0].shares) == {whole, up}
+    assert set(told.groups[0].reasons) == {
+        "No policy of group default of account a speaks of it.",
+        f"Share whole ({whole}) permits it.",
+        f"Share part ({part}) permits it on IMAGE, MODEL only.",
+        f"Share up ({up}) permits it among ASCENDANTS only and nearer than 3 associations from where a query starts.",
+        f"Share over ({over}) would permit it, but has expired.",
+        f"Share waiting ({waiting}) would permit it, but its invitation to account b is PENDING.",
+        f"Share refused ({refused}) would permit it, but its invitation to account b is REJECTED.",
+        f"Share ended ({ended}) would permit it, but was revoked.",
+    }
+    assert f"Share part ({part}) permits it." in sentences(await why(scene, person("b"), kind="MODEL"))
+    assert f"Share up ({up}) permits it." in sentences(await why(scene, person("b")))
+    assert f"Share hiding ({hiding}) permits it, but for the keys x, y." in sentences(
+        await why(scene, person("b"), Permission.READ_PROPERTIES)
+    )
+
+
+async def test_of_a_limited_key_and_of_the_local_administrator() -> None:
+    scene = await Scene().of("a")
+    limited = person("a", "ci", "admin", limited_to=READING)
+    told = await why(scene, limited, Permission.DELETE)
+    assert not told.is_allowed
+    assert told.reasons == (
+        "The key of a/ci is limited to lineage:Read, lineage:ReadProperties, lineage:Traverse; lineage:Delete is not "
+        "among them.",
+    )
+    told = await why(scene, LOCAL, Permission.DELETE)
+    assert told.is_allowed
+    assert told.reasons == ("local/local is the administrator of this machine, and may do everything.",)
+
+
+@given(st.sampled_from(Permission), st.sampled_from(["DATASET", "MODEL"]), st.booleans(), st.booleans(), st.booleans())
+async def test_an_explanation_says_what_is_decided(
+    permission: Permission, kind: str, is_forbidden: bool, is_shared: bool, is_limited: bool
+) -> None:
+    scene = await Scene().of("a", "b")
+    if is_shared:
+        await scene.share("a", ShareTarget("b"), kinds=frozenset({"MODEL"}))
+    if is_forbidden:
+        await scene.policy("a", 'forbid (principal, action == Lineal::Action::"Read", resource);')
+    who = person("b", limited_to=frozenset({Permission.TRAVERSE}) if is_limited else None)
+    decision = (await scene.access(who)).decide(permission, [A], kind)
+    told = await why(scene, who, permission, kind=kind)
+    assert told.is_allowed == decision.is_allowed
+    assert any(group.is_forbidden for group in told.groups) == decision.is_forbidden
+    if decision.is_allowed:
+        named = [f"share/{share}" for group in told.groups for share in group.shares]
+        named += [f"{group.group}/{policy}" for group in told.groups for policy in group.policies]
+        assert sorted(named) == sorted(decision.policies)
