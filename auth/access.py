@@ -1,0 +1,198 @@
+"""What one principal may do: its scope, and the decisions on it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from hmac import new
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from lineal.auth.decisions import Decision
+from lineal.auth.permissions import Permission
+from lineal.auth.policies import Verdict
+from lineal.auth.principals import Principal
+from lineal.auth.records import Invitation, InvitationState, LineageGroup, ResourceShare
+from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
+
+if TYPE_CHECKING:
+    from lineal.auth.directory import Directory
+
+_IN_SCOPES: Final = (Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
+"""The permissions that reads ask scopes about; the others are asked of `Access.decide`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Access:
+    """What a principal may do, by the directory of an epoch, from a time until the next share expires."""
+
+    principal: Principal
+    directory: "Directory"
+    now: int
+
+    @cached_property
+    def shares(self) -> tuple[ResourceShare, ...]:
+        """The shares that allow the principal something: accepted by its account, neither revoked nor expired."""
+        return tuple(share for share in self.offered if self._is_accepted(share))
+
+    @cached_property
+    def offered(self) -> tuple[ResourceShare, ...]:
+        """The shares the principal is among the targets of, accepted or not, neither revoked nor expired."""
+        offered = self.directory.shares_for(self.principal.account)
+        return tuple(share for share in offered if share.is_live(self.now) and share.includes(self.principal))
+
+    def _is_accepted(self, share: ResourceShare) -> bool:
+        invitation = self.directory.invitation(share.id, self.principal.account)
+        return invitation is not None and invitation.state is InvitationState.ACCEPTED
+
+    @cached_property
+    def ends_at(self) -> int | None:
+        """When the next of its shares expires, and this is no longer right; None where none will."""
+        return min((share.expires_at for share in self.offered if share.expires_at is not None), default=None)
+
+    @cached_property
+    def _shares_of(self) -> dict[str, list[ResourceShare]]:
+        shares: dict[str, list[ResourceShare]] = {}
+        for share in self.shares:
+            for group in share.groups:
+                shares.setdefault(group, []).append(share)
+        return shares
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What the principal may read and cross, for every read verb of a store."""
+        if self.principal.is_local:
+            return EVERYTHING
+        rules = [rule for group in self.directory.groups.values() if (rule := self._rule(group))]
+        is_masking = any(rule.boundary is Boundary.MASK for rule in rules)
+        return Scope.of(rules, self._mask_key() if is_masking else b"", self.directory.members_at)
+
+    def _rule(self, group: LineageGroup) -> GroupRule | None:
+        verdicts = {permission: self._verdict(permission, group) for permission in _IN_SCOPES}
+        permitted = frozenset(p for p, verdict in verdicts.items() if verdict.is_allowed and self.principal.may_hold(p))
+        by_policy = [Grant(permitted)] if permitted else []
+        by_shares = [share.grant(self.principal) for share in self._shares_of.get(group.id, ())]
+        forbidden = frozenset(permission for permission, verdict in verdicts.items() if verdict.is_forbidden)
+        grants = (*by_policy, *(grant for grant in by_shares if grant.permissions))
+        if not (grants or forbidden or group.boundary or group.tells_withheld):
+            return None
+        return GroupRule(group.id, grants, forbidden, group.boundary, group.tells_withheld)
+
+    def _mask_key(self) -> bytes:
+        """Differs for each principal, so that two cannot compare what they were shown as restricted."""
+        who = orjson.dumps([self.principal.account, self.principal.name])
+        return new(self.directory.secrets.restricted, who, "sha256").digest()
+
+    def _verdict(self, permission: Permission, group: LineageGroup) -> Verdict:
+        return self.directory.policies.decide(self.principal, permission, group)
+
+    def decide(self, permission: Permission, groups: Iterable[str], kind: str | None = None) -> Decision:
+        """Whether the principal may do something on an entity that is in these groups, its default group among them.
+
+        Any group may allow it, by its policy or by a share of it; a policy of any that forbids it wins. `kind` None
+        asks about entities of every kind: a share that is limited to some kinds does not allow that. Groups that are
+        not known allow nothing.
+        """
+        return self._decide(permission, groups, lambda share: share.kinds is None or kind in share.kinds)
+
+    def on_group(self, permission: Permission, group: str) -> Decision:
+        """Whether the principal may do something on a group itself: by its policy, or its account's default group's."""
+        return self.decide(permission, self._with_default(group))
+
+    def at_home(self, permission: Permission) -> Decision:
+        """Whether the principal may do something on the default group of its own account."""
+        return self.decide(permission, [default_group(self.principal.account)])
+
+    def permissions(self, group: str) -> frozenset[Permission]:
+        """What the principal may do on a group, or on some of its entities: of these kinds, or so far."""
+        groups = self._with_default(group)
+        return frozenset(p for p in Permission if self._decide(p, groups, lambda share: True).is_allowed)
+
+    def sees_group(self, group: str) -> bool:
+        """Whether the principal may know of a group: it is its own account's, allows it something, or is offered."""
+        found = self.directory.groups.get(group)
+        if found is None:
+            return False
+        if self.principal.is_local or found.account == self.principal.account:
+            return True
+        return any(group in share.groups for share in self.offered) or any(
+            self.decide(permission, [group]).is_allowed for permission in Permission
+        )
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the principal administers an operator account: it may register accounts and make keys for any."""
+        home = self.directory.accounts.get(self.principal.account)
+        return self.principal.is_local or (
+            home is not None and home.is_operator and self.at_home(Permission.ADMINISTER).is_allowed
+        )
+
+    def over_keys(self, account: str) -> Decision:
+        """Whether the principal may see, make and revoke the keys of an account: its own, or any if it is operator."""
+        decision = self.at_home(Permission.ADMINISTER)
+        return decision if account == self.principal.account or self.is_operator else Decision(False)
+
+    def sees_account(self, account: str) -> bool:
+        """Whether the principal may know that an account is registered."""
+        is_known = self.is_operator or account == self.principal.account
+        return account in self.directory.accounts and (is_known or self.sees_group(default_group(account)))
+
+    def over_share(self, share: ResourceShare) -> Decision:
+        """Whether the principal may see a share as its owner does, and revoke it: it may share one of its groups."""
+        decisions = [self.on_group(Permission.SHARE, group) for group in share.groups]
+        return next((decision for decision in decisions if decision.is_allowed), decisions[0])
+
+    def sees_share(self, share: ResourceShare) -> bool:
+        """Whether the principal may know of a share: as its owner does, or by an invitation it receives."""
+        received = (self.directory.invitation(share.id, account) for account in share.accounts)
+        return self.over_share(share).is_allowed or any(
+            invitation is not None and self.sees_invitation(invitation) for invitation in received
+        )
+
+    def over_invitation(self, invitation: Invitation) -> Decision:
+        """Whether the principal may accept or reject an invitation.
+
+        Those may who may share in the receiving account, and a single principal who is all that the share is for there.
+        """
+        share = self.directory.shares[invitation.share]
+        decision = self.decide(Permission.SHARE, [default_group(invitation.account)])
+        only = [target for target in share.targets if target.account == invitation.account]
+        is_own = len(only) == 1 and only[0].name is not None and only[0].includes(self.principal)
+        if is_own and not decision.is_forbidden and self.principal.may_hold(Permission.SHARE):
+            return Decision(True, False, decision.policies or (f"share/{share.id}",))
+        return decision
+
+    def sees_invitation(self, invitation: Invitation) -> bool:
+        """Whether the principal receives an invitation: it may decide it, or the share is for it, and not revoked."""
+        share = self.directory.shares[invitation.share]
+        is_for_it = invitation.account == self.principal.account and share.includes(self.principal)
+        return share.revoked_at is None and (is_for_it or self.over_invitation(invitation).is_allowed)
+
+    def _with_default(self, group: str) -> tuple[str, ...]:
+        found = self.directory.groups.get(group)
+        return () if found is None else tuple({group, default_group(found.account)})
+
+    def _decide(
+        self, permission: Permission, groups: Iterable[str], counts: Callable[[ResourceShare], bool]
+    ) -> Decision:
+        if self.principal.is_local:
+            return Decision(True)
+        known = [self.directory.groups[group] for group in sorted(set(groups)) if group in self.directory.groups]
+        verdicts = {group.id: self._verdict(permission, group) for group in known}
+        forbidding = _named((id, verdict) for id, verdict in verdicts.items() if verdict.is_forbidden)
+        if any(verdict.is_forbidden for verdict in verdicts.values()):
+            return Decision(False, True, forbidding)
+        if not self.principal.may_hold(permission):
+            return Decision(False)
+        shares = {
+            f"share/{share.id}": None
+            for id in verdicts
+            for share in self._shares_of.get(id, ())
+            if permission in share.actions and counts(share)
+        }
+        permitting = _named((id, verdict) for id, verdict in verdicts.items() if verdict.is_allowed)
+        return Decision(bool(permitting or shares), False, (*permitting, *shares))
+
+
+def _named(verdicts: Iterable[tuple[str, Verdict]]) -> tuple[str, ...]:
+    return tuple(f"{group}/{policy}" for group, verdict in verdicts for policy in verdict.policies)

@@ -1,0 +1,34 @@
+"""Registering accounts."""
+
+from lineal.auth.access import Access
+from lineal.auth.cedar import default_policy
+from lineal.auth.decisions import Decision
+from lineal.auth.directory import Directory
+from lineal.auth.documents import document
+from lineal.auth.ledger import AccessChange
+from lineal.auth.permissions import Permission
+from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_name
+from lineal.auth.records import Account, LineageGroup
+
+
+def create_account(name: str, *, is_operator: bool = False) -> Operation[Account]:
+    """Register an account, with the default group that holds all its entities, and the policy that group begins with.
+
+    For administrators of operator accounts. Refused with INVALID_VALUE, FORBIDDEN, or CONFLICT where the name is taken.
+    """
+
+    def plan(directory: Directory, access: Access, now: int) -> Planned[Account]:
+        asked = Asked(access, "accountCreate", "ACCOUNT", name)
+        decision = access.at_home(Permission.ADMINISTER) if access.is_operator else Decision(False)
+        allowed = asked.demand(
+            decision, "Only administrators of an operator account register accounts: ask one of them."
+        )
+        checked_name(name, "The account's name", "name")
+        if name in directory.accounts:
+            raise Refused(RefusalCode.CONFLICT, f"Account {name} is registered already.", ("name",))
+        by = access.principal.shown
+        account = Account(name, is_operator, now, by)
+        group = LineageGroup(account.default_group, name, "default", True, default_policy(name), None, False, now, by)
+        return Planned(AccessChange((document(account), document(group)), audit=(allowed,)), account)
+
+    return plan

@@ -1,0 +1,127 @@
+"""Making lineage groups, and changing what is in them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from lineal.auth.access import Access
+from lineal.auth.directory import Directory
+from lineal.auth.documents import document
+from lineal.auth.ledger import AccessChange, AuditEntry, Membership
+from lineal.auth.permissions import Permission
+from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name, new_id
+from lineal.auth.records import LineageGroup
+from lineal.auth.scopes import Boundary, default_group
+
+MAX_ENTITIES: Final = 1_000
+"""The most entities that join, or leave, a group at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """What of a group changes; None leaves it. `adds` and `removes` are entity ids.
+
+    `owners` says of which account each of these is that stands and that the caller may read.
+    """
+
+    name: str | None = None
+    boundary: Boundary | None = None
+    unsets_boundary: bool = False
+    tells_withheld: bool | None = None
+    adds: Sequence[str] = ()
+    removes: Sequence[str] = ()
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+
+def create_group(
+    name: str, *, account: str | None = None, change: GroupChange = GroupChange()
+) -> Operation[LineageGroup]:
+    """Make a group in an account, the caller's by default, with an empty policy, which permits nothing by itself.
+
+    `change` says its boundary, what it tells and its first entities. Needs SHARE on the account's default group.
+    Refused with INVALID_VALUE, TOO_LARGE, NOT_FOUND, FORBIDDEN, or CONFLICT where the account has a group of the name.
+    """
+
+    def plan(directory: Directory, access: Access, now: int) -> Planned[LineageGroup]:
+        owner = access.principal.account if account is None else account
+        id = new_id()
+        asked = Asked(access, "lineageGroupCreate", "ACCOUNT", owner, (owner,))
+        if not access.sees_account(owner):
+            raise asked.missing(f"There is no account {owner}: it must be registered first.", ("account",))
+        allowed = _demand_share(asked, owner)
+        group = LineageGroup(id, owner, name, False, "", None, False, now, access.principal.shown)
+        return _changed(
+            directory, group, replace(change, name=name), replace(allowed, resource_kind="GROUP", resource=id)
+        )
+
+    return plan
+
+
+def change_group(id: str, change: GroupChange) -> Operation[LineageGroup]:
+    """Change a group's name, boundary, what it tells, and its entities.
+
+    Needs SHARE on its account's default group. A default group keeps its name and entities. Refused with
+    INVALID_VALUE, TOO_LARGE, NOT_FOUND, FORBIDDEN or CONFLICT.
+    """
+
+    def plan(directory: Directory, access: Access, now: int) -> Planned[LineageGroup]:
+        group = directory.groups.get(id)
+        asked = Asked(access, "lineageGroupChange", "GROUP", id, () if group is None else (group.account,))
+        if group is None or not access.sees_group(id):
+            raise asked.missing(f"There is no lineage group {id}.", ("id",))
+        return _changed(directory, group, change, _demand_share(asked, group.account))
+
+    return plan
+
+
+def _demand_share(asked: Asked, account: str) -> AuditEntry:
+    decision = asked.access.decide(Permission.SHARE, [default_group(account)])
+    return asked.demand(decision, f"This needs {Permission.SHARE.shown} on the default group of account {account}.")
+
+
+def _changed(
+    directory: Directory, group: LineageGroup, change: GroupChange, allowed: AuditEntry
+) -> Planned[LineageGroup]:
+    if group.is_default and (change.name is not None or change.adds or change.removes):
+        message = "A default group keeps its name and holds all entities of its account for ever: make another group."
+        raise Refused(RefusalCode.INVALID_VALUE, message)
+    if change.name is not None:
+        checked_name(change.name, "The group's name", "name")
+        _check_unused(directory, group, change.name)
+    if change.boundary is not None and change.unsets_boundary:
+        raise Refused(RefusalCode.INVALID_VALUE, "A boundary is either set or unset: leave one out.", ("boundary",))
+    changed = replace(
+        group,
+        name=group.name if change.name is None else change.name,
+        boundary=None if change.unsets_boundary else change.boundary or group.boundary,
+        tells_withheld=group.tells_withheld if change.tells_withheld is None else change.tells_withheld,
+    )
+    documents = () if directory.groups.get(group.id) == changed else (document(changed),)
+    joins = _members(group, change.adds, change.owners, "addEntities")
+    leaves = _members(group, change.removes, change.owners, "removeEntities")
+    both = {member.entity for member in joins} & {member.entity for member in leaves}
+    if both:
+        message = f"Entity {min(both)} cannot both join and leave: name it in one list."
+        raise Refused(RefusalCode.INVALID_VALUE, message, ("removeEntities",))
+    return Planned(AccessChange(documents, joins, leaves, (allowed,)), changed)
+
+
+def _check_unused(directory: Directory, group: LineageGroup, name: str) -> None:
+    if any(other.name == name and other.id != group.id for other in directory.groups_of(group.account)):
+        message = f"Account {group.account} has a group named {name} already: choose another name."
+        raise Refused(RefusalCode.CONFLICT, message, ("name",))
+
+
+def _members(
+    group: LineageGroup, entities: Sequence[str], owners: Mapping[str, str], argument: str
+) -> tuple[Membership, ...]:
+    checked_count(len(entities), MAX_ENTITIES, "entities", argument)
+    for place, entity in enumerate(entities):
+        if entity not in owners:
+            raise Refused(RefusalCode.NOT_FOUND, f"There is no entity {entity}.", (argument, place))
+        if owners[entity] != group.account:
+            message = (
+                f"Entity {entity} is not of account {group.account}: a group holds its own account's entities only."
+            )
+            raise Refused(RefusalCode.INVALID_VALUE, message, (argument, place))
+    return tuple(Membership(group.id, entity) for entity in dict.fromkeys(entities))

@@ -1,0 +1,54 @@
+"""Accepting and rejecting invitations to shares."""
+
+from dataclasses import replace
+
+from lineal.auth.access import Access
+from lineal.auth.directory import Directory
+from lineal.auth.documents import document
+from lineal.auth.ledger import AccessChange
+from lineal.auth.permissions import Permission
+from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused
+from lineal.auth.records import Invitation, InvitationState
+
+
+def accept_invitation(id: str) -> Operation[Invitation]:
+    """Accept an invitation: from the next request on, its share gives what it says.
+
+    Needs SHARE on the receiving account's default group, or to be the single principal that the share is for there.
+    Refused with NOT_FOUND, FORBIDDEN, EXPIRED, or CONFLICT where it was rejected, which is final.
+    """
+    return _decision(id, InvitationState.ACCEPTED, "invitationAccept")
+
+
+def reject_invitation(id: str) -> Operation[Invitation]:
+    """Reject an invitation, for good, or give up what was accepted.
+
+    Needs what accepting needs. Refused with NOT_FOUND, FORBIDDEN or EXPIRED.
+    """
+    return _decision(id, InvitationState.REJECTED, "invitationReject")
+
+
+def _decision(id: str, state: InvitationState, action: str) -> Operation[Invitation]:
+    def plan(directory: Directory, access: Access, now: int) -> Planned[Invitation]:
+        invitation = directory.invitations.get(id)
+        share = None if invitation is None else directory.shares[invitation.share]
+        # The owner of the share learns what became of it, as far as the caller may know of the share at all.
+        sees = invitation is not None and access.sees_invitation(invitation)
+        accounts = (invitation.account, *((share.account,) if sees and share else ())) if invitation else ()
+        asked = Asked(access, action, "INVITATION", id, accounts)
+        if invitation is None or share is None or not sees:
+            raise asked.missing(f"There is no invitation {id}.", ("id",))
+        allowed = asked.demand(
+            access.over_invitation(invitation),
+            f"This needs {Permission.SHARE.shown} on the default group of account {invitation.account}.",
+        )
+        if invitation.state is state:
+            return Planned(AccessChange(audit=(allowed,)), invitation)
+        if invitation.state_at(share, now) is InvitationState.EXPIRED:
+            raise Refused(RefusalCode.EXPIRED, "The share has expired: ask its owner for another.", ("id",))
+        if invitation.state is InvitationState.REJECTED:
+            raise Refused(RefusalCode.CONFLICT, "It was rejected, for good: ask the owner for another share.", ("id",))
+        decided = replace(invitation, state=state, decided_at=now, decided_by=access.principal.shown)
+        return Planned(AccessChange((document(decided),), audit=(allowed,)), decided)
+
+    return plan
