@@ -1,6 +1,6 @@
 """What one principal may do: its scope, and the decisions on it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hmac import new
@@ -93,7 +93,12 @@ class Access:
         asks about entities of every kind: a share that is limited to some kinds does not allow that. Groups that are
         not known allow nothing.
         """
-        return self._decide(permission, groups, lambda share: share.kinds is None or kind in share.kinds)
+        return self._decide(permission, groups, lambda share: share.speaks_of(kind))
+
+    def allowing(self, permission: Permission, group: str, kind: str | None) -> tuple[ResourceShare, ...]:
+        """The shares of a group that allow something on its entities of a kind, whatever a policy forbids."""
+        shares = self._shares_of.get(group, ())
+        return tuple(share for share in shares if permission in share.actions and share.speaks_of(kind))
 
     def on_group(self, permission: Permission, group: str) -> Decision:
         """Whether the principal may do something on a group itself: by its policy, or its account's default group's."""
@@ -105,7 +110,9 @@ class Access:
 
     def permissions(self, group: str) -> frozenset[Permission]:
         """What the principal may do on a group, or on some of its entities: of these kinds, or so far."""
-        groups = self._with_default(group)
+        return self._permissions(self._with_default(group))
+
+    def _permissions(self, groups: Iterable[str]) -> frozenset[Permission]:
         return frozenset(p for p in Permission if self._decide(p, groups, lambda share: True).is_allowed)
 
     def sees_group(self, group: str) -> bool:
@@ -115,9 +122,16 @@ class Access:
             return False
         if self.principal.is_local or found.account == self.principal.account:
             return True
-        return any(group in share.groups for share in self.offered) or any(
-            self.decide(permission, [group]).is_allowed for permission in Permission
-        )
+        return any(group in share.groups for share in self._received) or bool(self._permissions([group]))
+
+    @property
+    def _received(self) -> Iterator[ResourceShare]:
+        """The shares by whose invitations, not rejected, the principal knows of their groups."""
+        for share in self.directory.shares_for(self.principal.account):
+            invitation = self.directory.invitation(share.id, self.principal.account)
+            if invitation is not None and share.is_live(self.now) and self.sees_invitation(invitation):
+                if invitation.state is not InvitationState.REJECTED:
+                    yield share
 
     @property
     def is_operator(self) -> bool:
@@ -184,12 +198,12 @@ class Access:
             return Decision(False, True, forbidding)
         if not self.principal.may_hold(permission):
             return Decision(False)
-        shares = {
-            f"share/{share.id}": None
+        shares = dict.fromkeys(
+            f"share/{share.id}"
             for id in verdicts
             for share in self._shares_of.get(id, ())
             if permission in share.actions and counts(share)
-        }
+        )
         permitting = _named((id, verdict) for id, verdict in verdicts.items() if verdict.is_allowed)
         return Decision(bool(permitting or shares), False, (*permitting, *shares))
 

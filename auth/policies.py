@@ -1,6 +1,5 @@
 """The policies of groups, parsed once and asked often."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -22,7 +21,7 @@ class Verdict:
     """What a group's policy says: whether it permits, or forbids, and the names of the policies that decided it.
 
     A policy is named by its `@id`, else `policy0`, `policy1` and so on by its place. Neither permitted nor forbidden is
-    what no policy speaks of. A policy that fails to evaluate forbids.
+    what no policy speaks of. Where a policy cannot be parsed or evaluated, all is forbidden.
     """
 
     is_allowed: bool = False
@@ -56,10 +55,14 @@ class GroupPolicies:
             "resource": uid("Group", group),
             "context": {},
         }
-        answer = is_authorized(request, self._parsed(policy), self._entities(principal, group, account))
+        try:
+            parsed = self._parsed(policy)
+        except ValueError:
+            return Verdict(is_forbidden=True)
+        answer = is_authorized(request, parsed, self._entities(principal, group, account))
         found = answer.diagnostics
         names = found.id_annotations_by_reason
-        policies = _ordered(names.get(reason) or reason for reason in found.reasons)
+        policies = tuple(sorted(names.get(reason) or reason for reason in found.reasons))
         if found.errors:
             return Verdict(is_forbidden=True, policies=policies)
         is_allowed = answer.decision is Decision.Allow
@@ -68,7 +71,3 @@ class GroupPolicies:
 
 def _entities(principal: Principal, group: str, account: str) -> Entities:
     return Entities.from_json_str(entities(principal, group, account))
-
-
-def _ordered(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(names))

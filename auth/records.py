@@ -108,6 +108,10 @@ class ResourceShare:
         """Whether a principal is among those it is for."""
         return any(target.includes(principal) for target in self.targets)
 
+    def speaks_of(self, kind: str | None) -> bool:
+        """Whether it is about entities of a kind; None: of all kinds alike."""
+        return self.kinds is None or kind in self.kinds
+
     def grant(self, principal: Principal) -> Grant:
         """What it allows a principal it is for, once accepted."""
         return Grant(
