@@ -129,9 +129,10 @@ class Access:
         """The shares by whose invitations, not rejected, the principal knows of their groups."""
         for share in self.directory.shares_for(self.principal.account):
             invitation = self.directory.invitation(share.id, self.principal.account)
-            if invitation is not None and share.is_live(self.now) and self.sees_invitation(invitation):
-                if invitation.state is not InvitationState.REJECTED:
-                    yield share
+            if invitation is None or invitation.state is InvitationState.REJECTED:
+                continue
+            if share.is_live(self.now) and self.sees_invitation(invitation):
+                yield share
 
     @property
     def is_operator(self) -> bool:
