@@ -15,7 +15,6 @@ from lineal.auth.principals import Principal
 from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, ResourceShare
 
 _ACCESSES_KEPT: Final = 256
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _READERS: Final = {
     Part.ACCOUNT: ("accounts", documents.account),
     Part.GROUP: ("groups", documents.group),
@@ -23,6 +22,10 @@ _READERS: Final = {
     Part.INVITATION: ("invitations", documents.invitation),
     Part.KEY: ("keys", documents.key),
 }
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,11 @@ class Directory:
     policies: GroupPolicies = field(default_factory=GroupPolicies)
     epoch: int = 0
     members_at: int = 0
-    accounts: Mapping[str, Account] = _NOTHING
-    groups: Mapping[str, LineageGroup] = _NOTHING
-    shares: Mapping[str, ResourceShare] = _NOTHING
-    invitations: Mapping[str, Invitation] = _NOTHING
-    keys: Mapping[str, ApiKey] = _NOTHING
+    accounts: Mapping[str, Account] = field(default_factory=_nothing)
+    groups: Mapping[str, LineageGroup] = field(default_factory=_nothing)
+    shares: Mapping[str, ResourceShare] = field(default_factory=_nothing)
+    invitations: Mapping[str, Invitation] = field(default_factory=_nothing)
+    keys: Mapping[str, ApiKey] = field(default_factory=_nothing)
     _accesses: dict[Principal, Access] = field(init=False, repr=False, default_factory=dict)
 
     def with_news(self, news: AccessNews) -> "Directory":

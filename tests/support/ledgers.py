@@ -1,0 +1,107 @@
+"""A ledger in memory, and a scene of accounts, people and shares on it."""
+
+from asyncio import sleep
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import TypeVar
+
+from lineal.auth.access import Access
+from lineal.auth.authority import Authority
+from lineal.auth.ledger import AccessChange, AccessMoved, AccessNews, AuditEntry, Document, Membership
+from lineal.auth.operations.accounts import create_account
+from lineal.auth.operations.group_policies import set_policy
+from lineal.auth.operations.invitations import accept_invitation
+from lineal.auth.operations.shares import ShareTerms, create_share
+from lineal.auth.permissions import Permission
+from lineal.auth.planning import Operation
+from lineal.auth.principals import LOCAL, Principal
+from lineal.auth.records import ResourceShare, ShareTarget
+from lineal.auth.scopes import Sight, default_group
+
+Result = TypeVar("Result")
+
+NOON = 1_800_000_000_000_000
+HOUR = 3_600_000_000
+READING = frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE})
+
+
+class MemoryLedger:
+    """What `auth.ledger.Ledger` says, kept in this process. `asked` counts the times it was asked what is new."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.members_at = 0
+        self.documents: dict[tuple[str, str], tuple[int, Document]] = {}
+        self.members: set[Membership] = set()
+        self.log: list[AuditEntry] = []
+        self.asked = 0
+
+    async def access_since(self, epoch: int) -> AccessNews:
+        self.asked += 1
+        await sleep(0)
+        changed = tuple(document for at, document in self.documents.values() if at > epoch)
+        return AccessNews(self.epoch, self.members_at, changed)
+
+    async def change_access(self, change: AccessChange, *, epoch: int) -> int:
+        await sleep(0)
+        if epoch != self.epoch:
+            raise AccessMoved
+        self.log += change.audit
+        if change.documents or change.joins or change.leaves:
+            self.epoch += 1
+            self.documents |= {(each.part, each.id): (self.epoch, each) for each in change.documents}
+        if change.joins or change.leaves:
+            self.members_at = self.epoch
+            self.members = (self.members | set(change.joins)) - set(change.leaves)
+        return self.epoch
+
+    async def audit(self, entries: Sequence[AuditEntry]) -> None:
+        self.log += entries
+
+    async def secret(self, name: str) -> bytes:
+        return sha256(name.encode()).digest()
+
+
+def person(account: str, name: str = "pat", *roles: str, limited_to: frozenset[Permission] | None = None) -> Principal:
+    return Principal(account, name, frozenset(roles), limited_to)
+
+
+def admin(account: str) -> Principal:
+    return person(account, "ada", "admin")
+
+
+class Scene:
+    """Accounts on a ledger, at a time that moves only when told."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.ledger = MemoryLedger()
+        self.authority = Authority(self.ledger, lambda: self.now)
+
+    async def of(self, *accounts: str) -> "Scene":
+        for account in accounts:
+            await self.authority.change(LOCAL, create_account(account))
+        return self
+
+    async def do(self, who: Principal, operation: Operation[Result]) -> Result:
+        return await self.authority.change(who, operation, "request-1")
+
+    async def access(self, who: Principal) -> Access:
+        return (await self.authority.newest()).access(who, self.now)
+
+    async def sight(self, who: Principal, account: str, *groups: str, kind: str = "DATASET") -> Sight:
+        """What someone sees of an entity of an account, which is in some more groups."""
+        return (await self.access(who)).scope.sight(frozenset({default_group(account), *groups}), kind)
+
+    async def policy(self, account: str, text: str, group: str | None = None) -> None:
+        """Sets a policy, of the account's default group unless told, as the account's administrator."""
+        await self.do(LOCAL, set_policy(group or default_group(account), text))
+
+    async def share(self, account: str, *targets: ShareTarget, accepted: bool = True, **terms: object) -> ResourceShare:
+        """Shares an account's default group, unless told, for reading; accepted by each receiving account."""
+        given = ShareTerms("a share", (default_group(account),), targets, READING)
+        share = await self.do(admin(account), create_share(replace(given, **terms)))  # type: ignore[arg-type]
+        for receiver in share.accounts if accepted else ():
+            await self.do(admin(receiver), accept_invitation(f"{share.id}/{receiver}"))
+        return share
