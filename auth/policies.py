@@ -21,7 +21,8 @@ class Verdict:
     """What a group's policy says: whether it permits, or forbids, and the names of the policies that decided it.
 
     A policy is named by its `@id`, else `policy0`, `policy1` and so on by its place. Neither permitted nor forbidden is
-    what no policy speaks of. Where a policy cannot be parsed or evaluated, all is forbidden.
+    what no policy speaks of. Where one cannot be parsed or evaluated, all is forbidden, by
+    none by name.
     """
 
     is_allowed: bool = False
@@ -61,10 +62,10 @@ class GroupPolicies:
             return Verdict(is_forbidden=True)
         answer = is_authorized(request, parsed, self._entities(principal, group, account))
         found = answer.diagnostics
+        if found.errors:
+            return Verdict(is_forbidden=True)
         names = found.id_annotations_by_reason
         policies = tuple(sorted(names.get(reason) or reason for reason in found.reasons))
-        if found.errors:
-            return Verdict(is_forbidden=True, policies=policies)
         is_allowed = answer.decision is Decision.Allow
         return Verdict(is_allowed, not is_allowed and bool(policies), policies)
 
