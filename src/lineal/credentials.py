@@ -46,7 +46,7 @@ class Caller:
     @property
     def is_operator(self) -> bool:
         """Whether it is of an account that runs the server."""
-        account = self.directory and self.directory.accounts.get(self.principal.account)
+        account = None if self.directory is None else self.directory.accounts.get(self.principal.account)
         return self.principal.is_local or (account is not None and account.is_operator)
 
     @property
