@@ -145,5 +145,5 @@ def _nobody(settings: Settings) -> str:
     return (
         "nobody could be let in: the store holds no usable API key, and no issuer of tokens is set. Make an account "
         f"and a key: `lineal account create ACCOUNT --operator --store {settings.store}`, then "
-        f"`lineal key create ACCOUNT/NAME --role admin --store {settings.store}`; or {others}"
+        f"`lineal key create ACCOUNT NAME --role admin --store {settings.store}`; or {others}"
     )
