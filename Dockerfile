@@ -12,7 +12,9 @@ COPY auth auth
 COPY capture capture
 COPY web web
 RUN pip install --no-deps .
-RUN useradd --system --no-create-home lineal
+RUN useradd --system --no-create-home lineal && install --directory --owner lineal /var/lib/lineal
+ENV LINEAL_HOST=0.0.0.0 LINEAL_STORE=sqlite:////var/lib/lineal/lineal.db
+VOLUME /var/lib/lineal
 USER lineal
 EXPOSE 8000
-CMD ["lineal", "serve", "--host", "0.0.0.0"]
+CMD ["lineal", "serve"]

@@ -11,7 +11,6 @@ import yaml
 from engines import GRAPH_SERVERS, Engine
 
 from lineal.app import refuse_openness
-from lineal.cli import serve
 from lineal.config import load_settings
 from lineal.graphstore.gremlin.server import Server
 from lineal.graphstore.gremlin.servers.templates import filled
@@ -45,14 +44,30 @@ def test_services_wait_until_those_they_need_are_well(compose: dict[str, Any]) -
         assert services[name]["depends_on"] == {other: {"condition": "service_healthy"} for other in others}
 
 
-def test_lineal_starts_as_it_is_told_and_reaches_janusgraph(compose: dict[str, Any]) -> None:
-    program, name, *flags = compose["services"]["lineal"]["command"]
-    assert (program, name) == ("lineal", "serve")
-    settings = load_settings(serve.make_context(name, flags).params, {})
+def test_lineal_starts_with_access_control_and_reaches_janusgraph(compose: dict[str, Any]) -> None:
+    lineal = compose["services"]["lineal"]
+    settings = load_settings({}, {**image_environment(), **lineal["environment"]})
     refuse_openness(settings)
-    assert settings.store == "gremlin://127.0.0.1:8182"
-    assert compose["services"]["lineal"]["network_mode"] == "host"
-    assert compose["services"]["janusgraph"]["ports"] == ["127.0.0.1:8182:8182"]
+    assert (settings.store, settings.host, settings.dev) == ("gremlin://janusgraph:8182", "0.0.0.0", False)
+    assert lineal["ports"] == [f"127.0.0.1:{settings.port}:{settings.port}"]
+    assert not {"command", "network_mode"} & lineal.keys()
+    assert "ports" not in compose["services"]["janusgraph"]
+
+
+def image_environment() -> dict[str, str]:
+    """The settings that the image brings along."""
+    (line,) = [line for line in Path("Dockerfile").read_text().splitlines() if line.startswith("ENV LINEAL_")]
+    return dict(word.split("=", 1) for word in line.split()[1:])
+
+
+def test_the_image_keeps_its_store_in_a_volume_it_can_write() -> None:
+    lines = Path("Dockerfile").read_text().splitlines()
+    assert image_environment()["LINEAL_STORE"] == "sqlite:////var/lib/lineal/lineal.db"
+    assert {"VOLUME /var/lib/lineal", "USER lineal", 'CMD ["lineal", "serve"]'} <= set(lines)
+    (made,) = [
+        place for place, line in enumerate(lines) if "install --directory --owner lineal /var/lib/lineal" in line
+    ]
+    assert made < lines.index("VOLUME /var/lib/lineal")
 
 
 def test_volumes_are_declared_and_mounted_files_are_the_servers(compose: dict[str, Any]) -> None:

@@ -22,7 +22,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lineal.auth.authority import Authority
+from lineal.authentication import Authentication
 from lineal.config import ConfigError, Settings
+from lineal.credentials import Caller, opened_credentials
 from lineal.documents import Documents
 from lineal.graphql_endpoint import GRAPH, graphql
 from lineal.graphstore.errors import StoreError, Unavailable
@@ -31,7 +34,6 @@ from lineal.graphstore.queries import Limits
 from lineal.logs import configure
 from lineal.metrics import Metrics
 from lineal.openlineage_endpoint import openlineage
-from lineal.resolvers.context import Viewer
 from lineal.schema import sdl
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor
@@ -45,7 +47,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
     """The ASGI application of some settings. It opens the store when it starts, then calls `ready`, and closes it last.
 
-    Raises ConfigError where the settings would let anyone in.
+    Raises ConfigError where the settings would let anyone in, and, when it starts, where they let nobody in.
     """
     refuse_openness(settings)
 
@@ -60,8 +62,15 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
             metrics.watch(store)
             app.state.store = store
             app.state.cursor_key = await store.secret("cursors")
+            app.state.authority = Authority(store)
+            try:
+                app.state.credentials = await opened_credentials(settings, store, app.state.authority)
+            except (ConfigError, StoreError) as error:
+                app.state.refused = error
+                raise
             ready()
             yield
+            await app.state.credentials.close()
         finally:
             await store.close()
 
@@ -75,6 +84,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         methods, headers = ["GET", "POST"], ["Content-Type", "Authorization", "X-Request-Id"]
         cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=headers)
         middleware.append(cors)
+    middleware.append(Middleware(Authentication, is_dev=settings.dev))
     routes = [
         Route("/graphql", graphql, methods=["GET", "POST"]),
         Route("/schema.graphql", schema_text),
@@ -87,7 +97,6 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
     app.state.settings = settings
     app.state.metrics = metrics
-    app.state.viewer = Viewer("local", "local")
     app.state.limits = Limits(settings.visit_limit, settings.deadline_seconds)
     app.state.document_limits = DocumentLimits(values=settings.max_values)
     app.state.documents = Documents(GRAPH, app.state.document_limits)
@@ -97,12 +106,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
 
 def refuse_openness(settings: Settings) -> None:
     """Raise ConfigError unless only this machine can reach a server that lets everyone in."""
-    if not settings.dev:
-        raise ConfigError(
-            "Lineal has no access control yet, so it serves this machine only, to whoever asks: "
-            "start it with --dev if that is what you want"
-        )
-    if settings.host not in LOOPBACK:
+    if settings.dev and settings.host not in LOOPBACK:
         raise ConfigError(
             f"--dev lets everyone in as administrator, so it listens on loopback only, not on {settings.host}: "
             "use --host 127.0.0.1"
@@ -129,7 +133,11 @@ async def readyz(request: Request) -> Response:
 
 
 async def exposed(request: Request) -> Response:
-    """`/metrics`: for Prometheus."""
+    """`/metrics`: for Prometheus, as a principal of an operator account; they tell of all accounts together."""
+    caller: Caller = request.state.caller
+    if not caller.is_operator:
+        message = "Metrics tell of all accounts: ask with a key of an operator account."
+        return JSONResponse({"problems": [message]}, 403)
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -160,6 +168,7 @@ class Bookkeeping:
                 ]
             await send(message)
 
+        scope.setdefault("state", {})["request_id"] = request_id
         self._metrics.under_way.inc()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from lineal import __version__
+from lineal.auth.permissions import Permission
 from lineal.commands.asking import Asker, asker, show_lineage
 from lineal.commands.checkup import checkup
 from lineal.commands.exporting import export_store
@@ -139,6 +140,94 @@ def schema() -> None:
 def doctor(config: Path | None, store: str | None) -> None:
     """Check the configuration and the store, and say what to do."""
     _run(checkup(config, store))
+
+
+@main.group()
+def account() -> None:
+    """The accounts of a store: each has its entities, groups, policies and keys."""
+
+
+place_options = (
+    click.option("--store", metavar="URL", help="The store.  [default: sqlite:///lineal.db]"),
+    config_option,
+)
+
+
+def _placed(command: F) -> F:
+    """A command on a store, which the settings name; `settings` is its first argument."""
+
+    @wraps(command)
+    def run(store: str | None, config: Path | None, **named: Any) -> None:
+        _run(command(load_settings({"store": store}, config=config), **named))
+
+    for option in place_options:
+        run = option(run)
+    return _plainly(run)  # type: ignore[return-value]
+
+
+@account.command("create")
+@click.argument("name")
+@click.option("--operator", "is_operator", is_flag=True, help="Its administrators may create accounts, and any keys.")
+@_placed
+def account_create(settings: Settings, name: str, is_operator: bool) -> Coroutine[Any, Any, int]:
+    """Register an account, with its default lineage group."""
+    from lineal.commands.access import make_account
+
+    return make_account(settings, name, is_operator)
+
+
+@account.command("list")
+@_placed
+def account_list(settings: Settings) -> Coroutine[Any, Any, int]:
+    """List the accounts."""
+    from lineal.commands.access import show_accounts
+
+    return show_accounts(settings)
+
+
+@main.group()
+def key() -> None:
+    """API keys, with which programs and people ask a server."""
+
+
+@key.command("create")
+@click.argument("account")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, help="A role of its principal; may be given several times.")
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    type=click.Choice(list(Permission), case_sensitive=False),
+    help="Limit it to this permission; may be given several times.",
+)
+@click.option("--expires", metavar="WHEN", help="A date or an RFC 3339 time; by default it does not expire.")
+@_placed
+def key_create(settings: Settings, **asked: Any) -> Coroutine[Any, Any, int]:
+    """Make a key for a principal of an account, and show it once."""
+    from lineal.commands.access import make_key
+
+    return make_key(settings, **asked)
+
+
+@key.command("list")
+@click.option("--account", help="Only the keys of this account.")
+@_placed
+def key_list(settings: Settings, account: str | None) -> Coroutine[Any, Any, int]:
+    """List the keys: whose they are, and what has become of them."""
+    from lineal.commands.access import show_keys
+
+    return show_keys(settings, account)
+
+
+@key.command("revoke")
+@click.argument("id")
+@_placed
+def key_revoke(settings: Settings, id: str) -> Coroutine[Any, Any, int]:
+    """Make a key useless, at once."""
+    from lineal.commands.access import end_key
+
+    return end_key(settings, id)
 
 
 @main.group()

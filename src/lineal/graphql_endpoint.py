@@ -11,6 +11,7 @@ from graphql import ExecutionResult, OperationDefinitionNode, OperationType, exe
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from lineal.credentials import Caller
 from lineal.documents import Document, Documents, Unreadable
 from lineal.requests import BodyRefused, json_body, parsed_json
 from lineal.resolvers.context import Context
@@ -35,7 +36,7 @@ class Refused(Exception):
         self.status, self.code, self.headers = status, code, headers
 
 
-def _media_type(accept: str) -> str | None:
+def media_type(accept: str) -> str | None:
     """The media type to answer in; None where the client takes neither."""
     best: tuple[float, int, str] | None = None
     ranges = [part.strip() for part in accept.split(",") if part.strip()] or ["*/*"]
@@ -57,16 +58,17 @@ def _media_type(accept: str) -> str | None:
     return best[2] if best else None
 
 
-def _wants_page(request: Request) -> bool:
+def wants_page(request: Request) -> bool:
+    """Whether a request is a browser's for GraphiQL's page."""
     accept = request.headers.get("accept", "")
     return request.method == "GET" and "query" not in request.query_params and "text/html" in accept
 
 
 async def graphql(request: Request) -> Response:
     """`/graphql`: GraphiQL for a browser, GraphQL for everything else."""
-    if _wants_page(request):
+    if wants_page(request):
         return HTMLResponse(graphiql_page(), headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
-    media = _media_type(request.headers.get("accept", ""))
+    media = media_type(request.headers.get("accept", ""))
     metrics = request.app.state.metrics
     operation, outcome = "unknown", "refused"
     try:
@@ -75,13 +77,13 @@ async def graphql(request: Request) -> Response:
         text, variables, name = await _parameters(request)
         operation, result = await _run(request, text, variables, name)
         outcome = "errors" if result.get("errors") else "ok"
-        return _answer(200, result, media)
+        return answer(200, result, media)
     except Refused as refused:
         error = refusal(str(refused), refused.code)
-        return _answer(refused.status, {"errors": [error]}, media or RESPONSE_JSON, refused.headers)
+        return answer(refused.status, {"errors": [error]}, media or RESPONSE_JSON, refused.headers)
     except Errors as found:
         status = found.status if media == RESPONSE_JSON else 200
-        return _answer(status, found.body, media or RESPONSE_JSON)
+        return answer(status, found.body, media or RESPONSE_JSON)
     finally:
         metrics.requests.labels(operation, outcome).inc()
 
@@ -94,7 +96,8 @@ class Errors(Exception):
         self.status, self.body = status, body
 
 
-def _answer(status: int, body: Any, media: str, headers: Mapping[str, str] | None = None) -> Response:
+def answer(status: int, body: Any, media: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in JSON of a media type."""
     content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
     return Response(content, status, {**(headers or {}), "Content-Type": f"{media}; charset=utf-8"})
 
@@ -190,7 +193,8 @@ async def _executed(
     request: Request, document: Any, variables: dict[str, Any], name: str | None, writes: bool
 ) -> ExecutionResult:
     state = request.app.state
-    context = Context(state.store, state.viewer, state.cursor_key, state.limits)
+    caller: Caller = request.state.caller
+    context = Context(state.store, caller.viewer, state.cursor_key, state.limits)
 
     async def run() -> ExecutionResult:
         result = execute(

@@ -44,11 +44,14 @@ class Server:
 
 
 @contextmanager
-def serving(store: str, folder: Path, *flags: str, prefix: tuple[str, ...] = ()) -> Iterator[Server]:
-    """A server on a free port of loopback, ended with the block."""
+def serving(
+    store: str, folder: Path, *flags: str, prefix: tuple[str, ...] = (), token: str | None = None
+) -> Iterator[Server]:
+    """A server on a free port of loopback, ended with the block: with `--dev`, or asked with a token or key, or ""."""
     log = folder / "server.log"
     with log.open("ab") as errors:
-        command = [*prefix, sys.executable, "-m", "lineal", "serve", "--dev", "--store", store, "--port", "0", *flags]
+        mode = ["--dev"] if token is None else []
+        command = [*prefix, sys.executable, "-m", "lineal", "serve", *mode, "--store", store, "--port", "0", *flags]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     try:
@@ -56,6 +59,8 @@ def serving(store: str, folder: Path, *flags: str, prefix: tuple[str, ...] = ())
         found = READY.search(line)
         assert found, f"the server did not start: {line!r} {log.read_text()[-2000:]}"
         server = Server(process, found[1], log)
+        if token:
+            server.client.headers["Authorization"] = f"Bearer {token}"
         yield server
         server.stop()
     finally:

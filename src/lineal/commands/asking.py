@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from lineal.commands.ingesting import DEFAULT_SERVER
+from lineal.commands.servers import check_admitted, server_client
 from lineal.commands.sinks import no_server
 from lineal.commands.stores import open_configured
 from lineal.graphstore.errors import StoreError, Unavailable
@@ -46,6 +46,7 @@ class _Server:
             answer = await self._client.post("/graphql", json={"query": document, "variables": variables})
         except httpx.TransportError as error:
             raise no_server(self._client, error) from error
+        check_admitted(answer)
         return _data(answer.json())
 
 
@@ -69,7 +70,7 @@ def _data(answer: dict[str, Any]) -> dict[str, Any]:
 async def asker(url: str | None, store: str | None) -> AsyncIterator[Asker]:
     """Whom to ask: a store opened here, or a server."""
     if store is None:
-        async with httpx.AsyncClient(base_url=url or DEFAULT_SERVER, timeout=120) as client:
+        async with server_client(url) as client:
             yield _Server(client)
         return
     async with await open_configured(store) as opened:

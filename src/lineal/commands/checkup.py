@@ -15,6 +15,7 @@ from lineal.config import ConfigError, Settings, load_settings
 from lineal.graphstore.embedded.connections import OLDEST_SQLITE
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.opening import open_store
+from lineal.oidc import token_rules
 
 LITTLE_ROOM = 1024**3
 
@@ -31,6 +32,7 @@ async def checkup(config: Path | None, store: str | None) -> int:
     say(True, f"Lineal {__version__}, Python {platform.python_version()}")
     try:
         settings = load_settings({"store": store}, config=config)
+        token_rules(settings)
         say(True, "the configuration can be read")
     except ConfigError as error:
         say(False, str(error))

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from lineal.capture.files import Line, read_lines, size_of
 from lineal.capture.openlineage import InvalidEvent, mapped, validated
+from lineal.commands.servers import server_client
 from lineal.commands.sinks import MOST_EMBEDDED, MOST_GREMLIN, Outcome, ServerSink, Sink, StoreSink
 from lineal.commands.stores import open_configured
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused
 
-DEFAULT_SERVER = "http://127.0.0.1:8000"
 SHOWN = 50
 """How many bad lines are shown; all are counted."""
 
@@ -81,7 +80,7 @@ async def _sink(url: str | None, store: str | None, account: str) -> AsyncIterat
             most = MOST_GREMLIN if store.startswith(("gremlin://", "gremlins://")) else MOST_EMBEDDED
             yield StoreSink(opened, account, most)
     else:
-        async with httpx.AsyncClient(base_url=url or DEFAULT_SERVER, timeout=120) as client:
+        async with server_client(url) as client:
             yield ServerSink(client)
 
 

@@ -11,6 +11,7 @@ import orjson
 
 from lineal.capture.native import Part
 from lineal.capture.openlineage import InvalidEvent, receive
+from lineal.commands.servers import check_admitted
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.kinds import PropertyType
@@ -152,6 +153,7 @@ class ServerSink:
         for left in range(_TRIES - 1, -1, -1):
             try:
                 answer = await self._client.post(path, content=orjson.dumps(body), headers=headers)
+                check_admitted(answer)
                 if answer.status_code != 503:
                     return answer
                 if not left:

@@ -1,0 +1,166 @@
+"""Bearer tokens: signed JWTs of one issuer, judged by RFC 8725's advice, and the principal each speaks for.
+
+A token is read strictly: three parts, JSON without repeated names, numbers where times belong, nothing critical that is
+not understood. What its header says chooses neither the algorithm, which is pinned, nor where the key comes from, which
+is the issuer's key set: `jwk`, `jku`, `x5c` and `x5u` are not looked at. The reasons for a refusal hold nothing of the
+token, so that they can be logged.
+"""
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import jwt
+from jwt import exceptions
+
+from lineal.auth.keysets import KeySet, without_repeats
+from lineal.auth.names import name_problem
+from lineal.auth.principals import Principal
+
+MAX_TOKEN_BYTES: Final = 16 * 1024
+"""The largest token that is read."""
+ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""The algorithms that can be pinned: each verifies with a public key."""
+
+_BEYOND_TIME: Final = 2**53
+"""Seconds: what is not less, infinity too, is no time."""
+_PARTS: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_TYPES: Final = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (exceptions.ExpiredSignatureError, "the token has expired"),
+    (exceptions.ImmatureSignatureError, "the token is not yet valid"),
+    (exceptions.InvalidAudienceError, "the token is for another audience"),
+    (exceptions.InvalidIssuerError, "the token is of another issuer"),
+    (exceptions.MissingRequiredClaimError, "the token lacks exp, iss, aud or sub"),
+    (exceptions.InvalidSignatureError, "the token's signature is wrong"),
+    (exceptions.InvalidAlgorithmError, "the token's algorithm is not accepted"),
+)
+
+
+class TokenRefused(Exception):
+    """A token that speaks for nobody; the message says why, and holds nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What tokens must say. `leeway` is in seconds: how far the issuer's clock may be from this one."""
+
+    issuer: str
+    audience: str
+    algorithms: tuple[str, ...]
+    account_claim: str = "account"
+    roles_claim: str = "roles"
+    leeway: int = 30
+
+
+class Tokens:
+    """Who the tokens of an issuer speak for."""
+
+    def __init__(self, rules: TokenRules, keys: KeySet) -> None:
+        self._rules, self._keys, self._reader = rules, keys, _StrictReader()
+
+    async def principal(self, token: str) -> Principal:
+        """The principal of a token. Raises TokenRefused, or KeysUnavailable where no keys to judge it by can be had."""
+        rules = self._rules
+        header = _header(token)
+        algorithm, id = header.get("alg"), header.get("kid")
+        if algorithm not in rules.algorithms:
+            raise TokenRefused("the token's algorithm is not accepted")
+        key = await self._keys.key(id, algorithm)
+        if key is None:
+            raise TokenRefused("the token names no key of the issuer" if id is None else "the token's key is unknown")
+        try:
+            claims = self._reader.decode(
+                token,
+                key,
+                algorithms=list(rules.algorithms),
+                audience=rules.audience,
+                issuer=rules.issuer,
+                leeway=rules.leeway,
+                options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
+            )
+        except exceptions.PyJWTError as error:
+            reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), "the token is malformed")
+            raise TokenRefused(reason) from None
+        return Principal(
+            account=_name(_claim(claims, rules.account_claim), rules.account_claim),
+            name=_name(claims["sub"], "sub"),
+            roles=_roles(_claim(claims, rules.roles_claim), rules.roles_claim),
+        )
+
+
+class _StrictReader(jwt.PyJWT):
+    """Reads claims as JSON without repeated names or numbers that are none; times must be numbers."""
+
+    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
+        claims = _object(decoded["payload"])
+        for name in ("exp", "nbf", "iat"):
+            time = claims.get(name, 0)
+            if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) < _BEYOND_TIME:
+                raise exceptions.DecodeError(f"{name} is no time")
+        return claims
+
+
+def _header(token: str) -> dict[str, Any]:
+    if len(token) > MAX_TOKEN_BYTES:
+        raise TokenRefused(f"the token is larger than {MAX_TOKEN_BYTES} bytes")
+    parts = _PARTS.fullmatch(token)
+    try:
+        if parts is None:
+            raise ValueError
+        header = _object(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, exceptions.DecodeError):
+        raise TokenRefused("the token is malformed") from None
+    if "crit" in header or "b64" in header:
+        raise TokenRefused("the token demands an extension that is not understood")
+    kind = header.get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise TokenRefused("the token is of another type")
+    if not isinstance(header.get("kid", ""), str):
+        raise TokenRefused("the token is malformed")
+    return header
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    """A JSON object. Raises DecodeError."""
+    try:
+        value = json.loads(text.decode(), object_pairs_hook=without_repeats, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise exceptions.DecodeError("not JSON, or a name is given twice") from None
+    if not isinstance(value, dict):
+        raise exceptions.DecodeError("no JSON object")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> Any:
+    """A claim by its name, or else, where the name has dots, by its path: `realm_access.roles`. None if not there."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for step in name.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    return found
+
+
+def _name(value: Any, claim: str) -> str:
+    if not isinstance(value, str):
+        raise TokenRefused(f"the claim {claim} is no text")
+    if problem := name_problem(value):
+        raise TokenRefused(f"the claim {claim} {problem.partition(':')[0]}")
+    return value
+
+
+def _roles(value: Any, claim: str) -> frozenset[str]:
+    """The roles of a list of texts; none where there is no claim. One text is refused: it might be one role or many."""
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list):
+        raise TokenRefused(f"the claim {claim} is no list of texts")
+    return frozenset(_name(role, claim) for role in value)

@@ -1,0 +1,101 @@
+"""Who is asking, settled before anything else runs: a principal for each request, or 401.
+
+All is closed but what `is_open` names; a route that is added is closed. A request brings one `Authorization: Bearer`
+header, with a token of the issuer or an API key. Why it is refused is in the log, which holds neither; the answer is
+the same whatever the reason.
+"""
+
+import re
+from typing import Final
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lineal.auth.keysets import KeysUnavailable
+from lineal.auth.principals import LOCAL
+from lineal.credentials import Caller, Credentials, CredentialsRefused
+from lineal.graphql_endpoint import RESPONSE_JSON, answer, media_type, wants_page
+from lineal.graphstore.errors import Unavailable
+from lineal.schema.errors import UNAUTHENTICATED, UNAVAILABLE, refusal
+
+log = structlog.get_logger()
+
+OPEN: Final = ("/healthz", "/readyz", "/schema.graphql")
+OPEN_UNDER: Final = "/static/graphiql/"
+
+_BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+_MISSING: Final = "This server must know who asks: send `Authorization: Bearer` with a token or an API key."
+_REFUSED: Final = (
+    "The token or API key is not accepted: get a new one. The server's log says why, beside this answer's X-Request-Id."
+)
+
+
+def is_open(request: Request) -> bool:
+    """Whether a request needs no principal: what says that the server runs, the schema, and GraphiQL's page."""
+    path = request.scope["path"]
+    if path == "/graphql":
+        return wants_page(request)
+    return path in OPEN or path.startswith(OPEN_UNDER)
+
+
+class Authentication:
+    """Puts a `Caller` into the state of every request that is not open, as `caller`.
+
+    `is_dev`: everyone is the local administrator, whatever they bring along.
+    """
+
+    def __init__(self, app: ASGIApp, is_dev: bool) -> None:
+        self._app, self._is_dev = app, is_dev
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_open(request := Request(scope)):
+            await self._app(scope, receive, send)
+            return
+        try:
+            request.state.caller = await self._caller(request)
+        except CredentialsRefused as refused:
+            key = {} if refused.key is None else {"key": refused.key}
+            log.warning("unauthenticated", path=scope["path"], reason=refused.reason, **key)
+            await _unauthenticated(request)(scope, receive, send)
+        except (KeysUnavailable, Unavailable) as error:
+            log.warning("cannot authenticate", path=scope["path"], reason=str(error))
+            message = "Who asks cannot be found out now: send this again a little later."
+            await _answer(request, 503, message, UNAVAILABLE)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _caller(self, request: Request) -> Caller:
+        if self._is_dev:
+            return Caller(LOCAL)
+        credentials: Credentials = request.app.state.credentials
+        return await credentials.caller(_presented(request))
+
+
+def _presented(request: Request) -> str:
+    """The token or key that a request brings along."""
+    given = request.headers.getlist("authorization")
+    if not given:
+        raise CredentialsRefused("there is no Authorization header")
+    if len(given) > 1:
+        raise CredentialsRefused("there are several Authorization headers")
+    found = _BEARER.fullmatch(given[0])
+    if not found:
+        raise CredentialsRefused("the Authorization header is not `Bearer` and a token or key")
+    return found[1]
+
+
+def _unauthenticated(request: Request) -> Response:
+    if "authorization" not in request.headers:
+        return _answer(request, 401, _MISSING, UNAUTHENTICATED, **{"WWW-Authenticate": 'Bearer realm="lineal"'})
+    challenge = 'Bearer realm="lineal", error="invalid_token"'
+    return _answer(request, 401, _REFUSED, UNAUTHENTICATED, **{"WWW-Authenticate": challenge})
+
+
+def _answer(request: Request, status: int, message: str, code: str, **headers: str) -> Response:
+    """The refusal of a request, as its route tells errors."""
+    if request.scope["path"] != "/graphql":
+        return JSONResponse({"problems": [message]}, status, headers)
+    media = media_type(request.headers.get("accept", "")) or RESPONSE_JSON
+    return answer(status, {"errors": [refusal(message, code)]}, media, headers)
