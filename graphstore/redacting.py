@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lineal.auth.scopes import Sight
+from lineal.graphstore.digests import revision_set_form
 from lineal.graphstore.kinds import AssociationType
 from lineal.graphstore.records import RESTRICTED_URN, Association, Entity, Revision, View
+from lineal.graphstore.standing import as_new_revision
 from lineal.graphstore.urns import association_id
-from lineal.graphstore.values import Property
+from lineal.graphstore.values import Property, canonical_bytes
 
 
 def redacted_entity(entity: Entity, sight: Sight) -> Entity:
@@ -24,18 +26,22 @@ def redacted_entity(entity: Entity, sight: Sight) -> Entity:
 def redacted_revisions(revisions: Iterable[Revision], sight: Sight) -> list[Revision]:
     """All revisions of an entity, of whatever moment, as a sight shows them.
 
-    One that nothing is left of is left out, and `sequence` counts those that stay.
+    One that nothing is left of is left out, so is one that is left equal to an earlier one, as a revision is that is
+    recorded again; `sequence` counts those that stay.
     """
     if not sight.is_redacted:
         return list(revisions)
     shown: list[Revision] = []
+    told: set[tuple[int, int, bytes]] = set()
     for revision in sorted(revisions, key=lambda revision: revision.sequence):
         properties = _shown(revision.properties, sight)
         removed = tuple(key for key in revision.removed if not sight.hides(key))
-        rest = (revision.status, revision.tags, revision.description, revision.superseded_by)
-        if properties or removed or any(each is not None for each in rest):
-            number = len(shown) + 1
-            shown.append(replace(revision, sequence=number, properties=properties, removed=removed, digest=None))
+        left = replace(revision, sequence=len(shown) + 1, properties=properties, removed=removed, digest=None)
+        sets = revision_set_form(as_new_revision(left, ""))
+        change = (revision.occurred_at, revision.rank, canonical_bytes({"set": sets, "removed": sorted(removed)}))
+        if (sets or removed) and change not in told:
+            told.add(change)
+            shown.append(left)
     return shown
 
 

@@ -36,7 +36,8 @@ class Connection(apsw.Connection):
 
     def _sees(self, *keys: Any) -> int:
         (key,) = keys
-        return self._table[self._numbers[key >> KIND_BITS] << KIND_BITS | key & KIND_MASK]
+        place: int = self._numbers[key >> KIND_BITS] << KIND_BITS | key & KIND_MASK
+        return self._table[place]
 
 
 def connect(path: str) -> Connection:

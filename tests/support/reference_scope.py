@@ -117,7 +117,9 @@ def revisions_shown(revisions: list[Revision], eye: Eye) -> list[Revision]:
             sequence=len(shown) + 1,
         )
         nothing = (left.status, left.tags, left.description, left.superseded_by) == (None, None, None, None)
-        if left.properties or left.removed or not nothing:
+        again = [replace(each, sequence=0, recorded_at=0, recorded_by="") for each in shown]
+        said_before = replace(left, sequence=0, recorded_at=0, recorded_by="") in again
+        if (left.properties or left.removed or not nothing) and not said_before:
             shown.append(left)
     return shown
 
