@@ -68,7 +68,8 @@ class Access:
         return Scope.of(rules, self._mask_key() if is_masking else b"", self.directory.members_at)
 
     def _rule(self, group: LineageGroup) -> GroupRule | None:
-        verdicts = {permission: self._verdict(permission, group) for permission in _IN_SCOPES}
+        said = self.directory.policies.decide_each(self.principal, _IN_SCOPES, group)
+        verdicts = dict(zip(_IN_SCOPES, said, strict=True))
         permitted = frozenset(p for p, verdict in verdicts.items() if verdict.is_allowed and self.principal.may_hold(p))
         by_policy = [Grant(permitted)] if permitted else []
         by_shares = [share.grant(self.principal) for share in self._shares_of.get(group.id, ())]

@@ -5,9 +5,9 @@ the `Lineal::Group`, in its account. Nothing has attributes and the context is e
 which by their names alone.
 """
 
-import json
 from typing import Final
 
+import orjson
 from cedarpy import Schema
 
 from lineal.auth.names import within
@@ -49,7 +49,7 @@ def entities(principal: Principal, group: str, account: str) -> str:
         _entity(home),
         _entity(uid("Group", group), [owner]),
     ]
-    return json.dumps(known if owner == home else [*known, _entity(owner)])
+    return orjson.dumps(known if owner == home else [*known, _entity(owner)]).decode()
 
 
 def _entity(name: dict[str, str], parents: list[dict[str, str]] | None = None) -> dict[str, object]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from cedarpy import Decision, Entities, PolicySet, is_authorized
+from cedarpy import AuthzResult, Entities, PolicySet, is_authorized_batch
 
 from lineal.auth.cedar import entities, uid
 from lineal.auth.permissions import Permission
@@ -30,44 +30,64 @@ class Verdict:
     policies: tuple[str, ...] = ()
 
 
+_SILENT: Final = Verdict()
+_BROKEN: Final = Verdict(is_forbidden=True)
+
+
 class GroupPolicies:
     """Answers of policies, kept: a policy's text, once parsed, and what it said of whom."""
 
     def __init__(self) -> None:
         self._parsed = lru_cache(_TEXTS_KEPT)(PolicySet.from_str)
         self._entities = lru_cache(_ENTITIES_KEPT)(_entities)
-        self._verdict = lru_cache(_VERDICTS_KEPT)(self._ask)
+        self._verdicts = lru_cache(_VERDICTS_KEPT)(self._ask)
 
     def decide(self, principal: Principal, permission: Permission, group: LineageGroup) -> Verdict:
         """What a group's policy says of someone doing something on the group, whatever a key limits it to.
 
         Asked of this group alone, so that the policy can speak for no other.
         """
+        return self.decide_each(principal, (permission,), group)[0]
+
+    def decide_each(
+        self, principal: Principal, permissions: tuple[Permission, ...], group: LineageGroup
+    ) -> tuple[Verdict, ...]:
+        """What a group's policy says of each of some permissions, in their order."""
         if not group.policy:
-            return Verdict()
+            return (_SILENT,) * len(permissions)
         # What a key is limited to is not policy's affair, and would keep the same answer many times.
         who = Principal(principal.account, principal.name, principal.roles)
-        return self._verdict(who, permission, group.policy, group.id, group.account)
+        return self._verdicts(who, permissions, group.policy, group.id, group.account)
 
-    def _ask(self, principal: Principal, permission: Permission, policy: str, group: str, account: str) -> Verdict:
-        request = {
-            "principal": uid("Principal", principal.shown),
-            "action": uid("Action", permission.cedar),
-            "resource": uid("Group", group),
-            "context": {},
-        }
+    def _ask(
+        self, principal: Principal, permissions: tuple[Permission, ...], policy: str, group: str, account: str
+    ) -> tuple[Verdict, ...]:
+        requests = [
+            {
+                "principal": uid("Principal", principal.shown),
+                "action": uid("Action", permission.cedar),
+                "resource": uid("Group", group),
+                "context": "{}",
+            }
+            for permission in permissions
+        ]
         try:
             parsed = self._parsed(policy)
         except ValueError:
-            return Verdict(is_forbidden=True)
-        answer = is_authorized(request, parsed, self._entities(principal, group, account))
-        found = answer.diagnostics
-        if found.errors:
-            return Verdict(is_forbidden=True)
-        names = found.id_annotations_by_reason
-        policies = tuple(sorted(names.get(reason) or reason for reason in found.reasons))
-        is_allowed = answer.decision is Decision.Allow
-        return Verdict(is_allowed, not is_allowed and bool(policies), policies)
+            return (_BROKEN,) * len(permissions)
+        answers = is_authorized_batch(requests, parsed, self._entities(principal, group, account))
+        return tuple(map(_verdict, answers))
+
+
+def _verdict(answer: AuthzResult) -> Verdict:
+    found = answer.diagnostics
+    if found.errors:
+        return _BROKEN
+    names = found.id_annotations_by_reason
+    policies = tuple(sorted(names.get(reason) or reason for reason in found.reasons))
+    if not policies:
+        return _SILENT
+    return Verdict(answer.allowed, not answer.allowed, policies)
 
 
 def _entities(principal: Principal, group: str, account: str) -> Entities:

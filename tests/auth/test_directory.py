@@ -1,8 +1,11 @@
 """The directory: what is kept, read back, and the same however its news came."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from cedarpy import AuthzResult, is_authorized_batch
 from hypothesis import given
 from hypothesis import strategies as st
 from ledgers import HOUR, NOON, person
@@ -23,6 +26,7 @@ from lineal.auth.records import (
 )
 from lineal.auth.scopes import Boundary, default_group
 
+ANYONE = "permit (principal, action, resource);"
 SECRETS = Secrets(b"k" * 32, b"r" * 32)
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 few = st.sampled_from(["a", "b", "a/b", "ä"])
@@ -190,3 +194,25 @@ def test_a_key_is_usable_until_it_expires_or_is_revoked() -> None:
     assert key.principal == person("a", "ci", "eng", limited_to=frozenset({Permission.READ}))
     revoked = ApiKey("k", "a", "ci", frozenset(), None, "", None, NOON, "x", NOON, "x")
     assert not revoked.is_usable(NOON)
+
+
+def test_policies_are_asked_once_for_each_group_and_principal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often access is asked for, and whatever else changes in between."""
+    asked: list[int] = []
+
+    def counting(requests: list[dict[str, Any]], *args: Any) -> list[AuthzResult]:
+        asked.append(len(requests))
+        return is_authorized_batch(requests, *args)
+
+    monkeypatch.setattr("lineal.auth.policies.is_authorized_batch", counting)
+    groups = [LineageGroup(f"g{n}", "a", "", False, f"//{n}\n" + ANYONE, None, False, NOON, "x") for n in range(1_000)]
+    directory = Directory(SECRETS).with_news(AccessNews(1, 0, tuple(map(document, groups))))
+    assert len(directory.access(person("a"), NOON).scope.rules) == 1_000
+    assert asked == [3] * 1_000
+    changed = document(replace(groups[7], policy=""))
+    later = directory.with_news(AccessNews(2, 0, (changed, document(Account("b", False, NOON, "x")))))
+    assert len(later.access(person("a"), NOON).scope.rules) == 999
+    assert len(asked) == 1_000
+    limited = person("a", limited_to=frozenset({Permission.READ}))
+    assert len(later.access(limited, NOON).scope.rules) == 999
+    assert len(asked) == 1_000
