@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from lineal.auth.access import Access
 from lineal.auth.decisions import Explanation, GroupExplanation
 from lineal.auth.directory import Directory
+from lineal.auth.names import told
 from lineal.auth.permissions import Permission
 from lineal.auth.policies import Verdict
 from lineal.auth.principals import Principal
@@ -26,12 +27,12 @@ def explain(
     access = directory.access(principal, now)
     known = [directory.groups[group] for group in sorted(set(groups)) if group in directory.groups]
     decision = access.decide(permission, [group.id for group in known], kind)
-    told = tuple(_explained(access, permission, group, kind, now) for group in known)
-    return Explanation(decision.is_allowed, told, tuple(_reasons(principal, permission, told)))
+    said = tuple(_explained(access, permission, group, kind, now) for group in known)
+    return Explanation(decision.is_allowed, said, tuple(_reasons(principal, permission, said)))
 
 
 def _reasons(principal: Principal, permission: Permission, groups: tuple[GroupExplanation, ...]) -> Iterator[str]:
-    who, what = principal.shown, permission.shown
+    who, what = told(principal.shown), permission.shown
     if principal.is_local:
         yield f"{who} is the administrator of this machine, and may do everything."
         return
@@ -80,7 +81,7 @@ def _said(access: Access, permission: Permission, share: ResourceShare, kind: st
         return "would permit it, but has expired"
     if invitation is None or invitation.state is not InvitationState.ACCEPTED:
         state = InvitationState.PENDING if invitation is None else invitation.state
-        return f"would permit it, but its invitation to account {access.principal.account} is {state}"
+        return f"would permit it, but its invitation to account {told(access.principal.account)} is {state}"
     if share.kinds is not None and kind not in share.kinds:
         return f"permits it on {', '.join(sorted(share.kinds))} only"
     if permission is Permission.READ_PROPERTIES and share.redacted:

@@ -20,6 +20,14 @@ def name_problem(text: str) -> str | None:
     return "holds U+0000, which is refused: remove it" if "\x00" in text else None
 
 
+def told(text: str) -> str:
+    """What a caller gave, fit to be told back and logged: the first 600 characters, all of them text.
+
+    Longer than whatever is there, and so cut of nothing that is.
+    """
+    return text[:600].encode("utf-8", "replace").decode()
+
+
 def within(account: str, name: str) -> str:
     """A role or a principal of an account in one text, `account/name`, which no other pair gives.
 

@@ -11,7 +11,7 @@ from lineal.auth.access import Access
 from lineal.auth.decisions import Decision
 from lineal.auth.directory import Directory
 from lineal.auth.ledger import AccessChange, AuditEntry
-from lineal.auth.names import name_problem
+from lineal.auth.names import name_problem, told
 
 Result = TypeVar("Result")
 
@@ -80,7 +80,7 @@ class Asked:
             self.access.principal.shown,
             self.action,
             self.resource_kind,
-            self.resource,
+            told(self.resource),
             decision.is_allowed,
             decision.policies,
         )

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from cedarpy import AuthzResult, Entities, PolicySet, is_authorized_batch
+from orjson import JSONEncodeError
 
 from lineal.auth.cedar import entities, uid
 from lineal.auth.permissions import Permission
@@ -21,8 +22,8 @@ class Verdict:
     """What a group's policy says: whether it permits, or forbids, and the names of the policies that decided it.
 
     A policy is named by its `@id`, else `policy0`, `policy1` and so on by its place. Neither permitted nor forbidden is
-    what no policy speaks of. Where one cannot be parsed or evaluated, all is forbidden, by
-    none by name.
+    what no policy speaks of. Where one cannot be parsed or evaluated, or the principal's name is no text, all is
+    forbidden, by none by name.
     """
 
     is_allowed: bool = False
@@ -72,10 +73,10 @@ class GroupPolicies:
             for permission in permissions
         ]
         try:
-            parsed = self._parsed(policy)
-        except ValueError:
+            parsed, known = self._parsed(policy), self._entities(principal, group, account)
+        except (ValueError, JSONEncodeError):
             return (_BROKEN,) * len(permissions)
-        answers = is_authorized_batch(requests, parsed, self._entities(principal, group, account))
+        answers = is_authorized_batch(requests, parsed, known)
         return tuple(map(_verdict, answers))
 
 

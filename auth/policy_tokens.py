@@ -15,7 +15,7 @@ MAX_OPERATORS: Final = 100
 
 _TOKEN: Final = re.compile(
     r"""
-    (?P<nothing> \s+ | //[^\n\r]* )
+    (?P<nothing> [^\S\x1c-\x1f]+ | //[^\n\r]* )  # what Python calls space and Unicode does not, is not
     | (?P<text> "(?:\\.|[^"\\])*" )
     | (?P<word> [A-Za-z_0-9]+ )
     | (?P<mark> :: | == | != | <= | >= | && | \|\| | . )

@@ -8,6 +8,7 @@ from lineal.auth.directory import Directory
 from lineal.auth.documents import document
 from lineal.auth.keys import key_hash, new_key
 from lineal.auth.ledger import AccessChange
+from lineal.auth.names import told
 from lineal.auth.permissions import Permission
 from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name
 from lineal.auth.records import ApiKey
@@ -40,9 +41,9 @@ def create_key(
 
     def plan(directory: Directory, access: Access, now: int) -> Planned[NewKey]:
         owner = access.principal.account if account is None else account
-        asked = Asked(access, "apiKeyCreate", "ACCOUNT", owner, (owner,))
+        asked = Asked(access, "apiKeyCreate", "ACCOUNT", owner, (owner,) if owner in directory.accounts else ())
         if not access.sees_account(owner):
-            raise asked.missing(f"There is no account {owner}: it must be registered first.", ("account",))
+            raise asked.missing(f"There is no account {told(owner)}: it must be registered first.", ("account",))
         allowed = asked.demand(
             access.over_keys(owner),
             f"Making keys for account {owner} needs {Permission.ADMINISTER.shown} on its default group, as one of its "
@@ -90,7 +91,7 @@ def revoke_key(id: str) -> Operation[ApiKey]:
         asked = Asked(access, "apiKeyRevoke", "KEY", id, () if key is None else (key.account,))
         decision = None if key is None else access.over_keys(key.account)
         if key is None or decision is None or not decision.is_allowed:
-            raise asked.missing(f"There is no API key {id} that you may revoke.", ("id",))
+            raise asked.missing(f"There is no API key {told(id)} that you may revoke.", ("id",))
         if key.revoked_at is not None:
             return Planned(AccessChange(audit=(asked.entry(decision),)), key)
         revoked = replace(key, revoked_at=now, revoked_by=access.principal.shown)

@@ -6,6 +6,7 @@ from lineal.auth.access import Access
 from lineal.auth.directory import Directory
 from lineal.auth.documents import document
 from lineal.auth.ledger import AccessChange
+from lineal.auth.names import told
 from lineal.auth.permissions import Permission
 from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused
 from lineal.auth.policy_texts import PolicyProblem, policy_problems
@@ -33,7 +34,7 @@ def set_policy(id: str, policy: str, *, is_dry_run: bool = False) -> Operation[L
         group = directory.groups.get(id)
         asked = Asked(access, "lineageGroupPolicySet", "GROUP", id, () if group is None else (group.account,))
         if group is None or not access.sees_group(id):
-            raise asked.missing(f"There is no lineage group {id}.", ("id",))
+            raise asked.missing(f"There is no lineage group {told(id)}.", ("id",))
         allowed = asked.demand(
             access.decide(Permission.ADMINISTER, [default_group(group.account)]),
             f"This needs {Permission.ADMINISTER.shown} on the default group of account {group.account}.",

@@ -8,6 +8,7 @@ from lineal.auth.access import Access
 from lineal.auth.directory import Directory
 from lineal.auth.documents import document
 from lineal.auth.ledger import AccessChange, AuditEntry, Membership
+from lineal.auth.names import told
 from lineal.auth.permissions import Permission
 from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name, new_id
 from lineal.auth.records import LineageGroup
@@ -45,9 +46,9 @@ def create_group(
     def plan(directory: Directory, access: Access, now: int) -> Planned[LineageGroup]:
         owner = access.principal.account if account is None else account
         id = new_id()
-        asked = Asked(access, "lineageGroupCreate", "ACCOUNT", owner, (owner,))
+        asked = Asked(access, "lineageGroupCreate", "ACCOUNT", owner, (owner,) if owner in directory.accounts else ())
         if not access.sees_account(owner):
-            raise asked.missing(f"There is no account {owner}: it must be registered first.", ("account",))
+            raise asked.missing(f"There is no account {told(owner)}: it must be registered first.", ("account",))
         allowed = _demand_share(asked, owner)
         group = LineageGroup(id, owner, name, False, "", None, False, now, access.principal.shown)
         return _changed(
@@ -68,7 +69,7 @@ def change_group(id: str, change: GroupChange) -> Operation[LineageGroup]:
         group = directory.groups.get(id)
         asked = Asked(access, "lineageGroupChange", "GROUP", id, () if group is None else (group.account,))
         if group is None or not access.sees_group(id):
-            raise asked.missing(f"There is no lineage group {id}.", ("id",))
+            raise asked.missing(f"There is no lineage group {told(id)}.", ("id",))
         return _changed(directory, group, change, _demand_share(asked, group.account))
 
     return plan
@@ -118,7 +119,7 @@ def _members(
     checked_count(len(entities), MAX_ENTITIES, "entities", argument)
     for place, entity in enumerate(entities):
         if entity not in owners:
-            raise Refused(RefusalCode.NOT_FOUND, f"There is no entity {entity}.", (argument, place))
+            raise Refused(RefusalCode.NOT_FOUND, f"There is no entity {told(entity)}.", (argument, place))
         if owners[entity] != group.account:
             message = (
                 f"Entity {entity} is not of account {group.account}: a group holds its own account's entities only."

@@ -6,6 +6,7 @@ from lineal.auth.access import Access
 from lineal.auth.directory import Directory
 from lineal.auth.documents import document
 from lineal.auth.ledger import AccessChange
+from lineal.auth.names import told
 from lineal.auth.permissions import Permission
 from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused
 from lineal.auth.records import Invitation, InvitationState
@@ -37,7 +38,7 @@ def _decision(id: str, state: InvitationState, action: str) -> Operation[Invitat
         accounts = (invitation.account, *((share.account,) if sees and share else ())) if invitation else ()
         asked = Asked(access, action, "INVITATION", id, accounts)
         if invitation is None or share is None or not sees:
-            raise asked.missing(f"There is no invitation {id}.", ("id",))
+            raise asked.missing(f"There is no invitation {told(id)}.", ("id",))
         allowed = asked.demand(
             access.over_invitation(invitation),
             f"This needs {Permission.SHARE.shown} on the default group of account {invitation.account}.",

@@ -8,6 +8,7 @@ from lineal.auth.decisions import Decision
 from lineal.auth.directory import Directory
 from lineal.auth.documents import document
 from lineal.auth.ledger import AccessChange, AuditEntry
+from lineal.auth.names import told
 from lineal.auth.permissions import Permission
 from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name, new_id
 from lineal.auth.records import SHAREABLE, Invitation, LineageGroup, ResourceShare, ShareTarget
@@ -77,7 +78,7 @@ def _shareable(directory: Directory, access: Access, terms: ShareTerms, place: i
     group = directory.groups.get(id)
     asked = Asked(access, _ACTION, "GROUP", id, () if group is None else (group.account,))
     if group is None or not access.sees_group(id):
-        raise asked.missing(f"There is no lineage group {id}.", ("groups", place))
+        raise asked.missing(f"There is no lineage group {told(id)}.", ("groups", place))
     message = f"Sharing group {group.name} needs {Permission.SHARE.shown} on it."
     return group, asked.demand(access.on_group(Permission.SHARE, id), message, ("groups", place))
 
@@ -142,7 +143,7 @@ def revoke_share(id: str) -> Operation[ResourceShare]:
         asked = Asked(access, "resourceShareRevoke", "SHARE", id, () if share is None else (share.account,))
         decision = None if share is None else access.over_share(share)
         if share is None or decision is None or not (decision.is_allowed or access.sees_share(share)):
-            raise asked.missing(f"There is no resource share {id}.", ("id",))
+            raise asked.missing(f"There is no resource share {told(id)}.", ("id",))
         allowed = asked.demand(decision, f"Only account {share.account}, which made this share, revokes it.")
         if share.revoked_at is not None:
             return Planned(AccessChange(audit=(allowed,)), share)

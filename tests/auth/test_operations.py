@@ -478,3 +478,27 @@ async def test_what_was_rejected_stays_so_and_what_expired_is_over() -> None:
     over = ("EXPIRED", "The share has expired: ask its owner for another.", ("id",))
     for operation in (accept_invitation(f"{other.id}/b"), reject_invitation(f"{other.id}/b")):
         assert await refusal(scene, admin("b"), operation) == over
+
+
+# -- whatever is asked for -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("id", ["", "\ud800", "x" * 1_000_000, "\x00", f"{A}/b"])
+async def test_an_id_may_be_anything_and_the_log_bears_it(id: str) -> None:
+    scene = await Scene().of("a")
+    for operation in (
+        revoke_key(id),
+        change_group(id, GroupChange()),
+        set_policy(id, ""),
+        create_group("x", account=id),
+        create_key("x", account=id),
+        create_share(replace(TERMS, groups=(id,))),
+        revoke_share(id),
+        accept_invitation(id),
+    ):
+        code, message, _ = await refusal(scene, admin("a"), operation)
+        assert code == "NOT_FOUND"
+        entry = scene.ledger.log[-1]
+        assert (entry.accounts, entry.is_allowed) == (("a",), False)
+        assert len(entry.resource.encode()) <= 600
+        assert len(message.encode()) <= 700

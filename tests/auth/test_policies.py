@@ -125,3 +125,7 @@ def test_the_default_policy_is_for_its_own_account_alone(account: str, other: st
     assert said(policy, person(account, "pat", role), Permission.ADMINISTER, **its).is_allowed == (role == "admin")
     if other != account:
         assert said(policy, person(other, "pat", role, "admin", f"{account}/admin", mine), **its) == Verdict()
+
+
+def test_whoever_has_no_name_is_forbidden_all() -> None:
+    assert said("permit (principal, action, resource);", person("a", "\ud800")) == Verdict(False, True)

@@ -41,6 +41,7 @@ def test_what_can_be_a_policy(text: str) -> None:
         ),
         (f"{ANYONE}\n\n {when('1 === 2')}", [(3, 50, "Unexpected token `=`.")]),
         (f"{ANYONE}\n é", [(2, 2, "Invalid token.")]),
+        (f"{ANYONE}\n \x1f", [(2, 2, "Invalid token.")]),
         ("permit (principal, action);", [(1, None, "This policy is missing the `resource` variable in the scope.")]),
         (f"{ANYONE}\npermit", [(2, None, "Unexpected end of input: a policy ends with a semicolon.")]),
         (f"{ANYONE}\n" + when('"a'), [(2, 45, "This opens a text that is never closed.")]),
