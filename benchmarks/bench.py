@@ -75,8 +75,8 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 @contextmanager
-def served(store: str) -> Iterator[httpx.Client]:
-    command = [*LINEAL, "serve", "--dev", "--port", "0", "--store", store]
+def served(store: str, *flags: str) -> Iterator[httpx.Client]:
+    command = [*LINEAL, "serve", *flags, "--port", "0", "--store", store]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
@@ -135,7 +135,7 @@ def questions(graph: Graph, folder: Path, peer: str) -> dict[str, list[float]]:
     asking = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert asking.stdin is not None
     assert asking.stdout is not None
-    with served(f"sqlite:///{folder}/lineal.db") as client:
+    with served(f"sqlite:///{folder}/lineal.db", "--dev") as client:
         for round in range(ROUNDS + 1):
             print("ask", file=asking.stdin, flush=True)
             theirs = json.loads(asking.stdout.readline())

@@ -62,7 +62,7 @@ def measured(name: str, file: Path, graph: Graph, start: str) -> dict[str, str]:
     taken: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as place, started(name, Path(place)) as (store, seconds, used):
         found = {"start": f"{seconds:.1f} s" if seconds else ""}
-        with served(store) as client:
+        with served(store, "--dev") as client:
             ingest = [*LINEAL, "ingest", str(file), "--url", str(client.base_url)]
             seconds, _ = timed(partial(subprocess.run, ingest, check=True, capture_output=True))
             found[f"`lineal ingest` of {graph.records:,} records"] = f"{seconds:.1f} s"

@@ -1,0 +1,260 @@
+"""What a principal is answered equals what it is answered of a store that never held what it may not see.
+
+Random histories, groups, policies and shares; a principal of another account; questions through the schema from every
+root, with every argument. The second store is filled by the reference model's export under the principal's scope. All
+of an answer is compared but for times of recording; cursors by what they go on to.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from as_inputs import as_input
+from asking import context_of, data
+from hypothesis import given
+from hypothesis import strategies as st
+from making import EPOCH
+from reference_store import ReferenceStore
+from strategies import KEYS, KINDS, association_filters, batches, entity_filters, walks
+
+from lineal.auth.authority import Authority
+from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.operations.accounts import create_account
+from lineal.auth.operations.group_policies import set_policy
+from lineal.auth.operations.groups import create_group
+from lineal.auth.operations.invitations import accept_invitation
+from lineal.auth.operations.shares import ShareTerms, create_share
+from lineal.auth.permissions import Permission
+from lineal.auth.principals import LOCAL, Principal
+from lineal.auth.records import ShareTarget
+from lineal.auth.scopes import default_group
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.errors import BatchRefused
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.store import Store
+from lineal.graphstore.urns import entity_id
+
+BOB = Principal("b", "bob", frozenset({"analyst"}))
+WHO = [
+    'principal == Lineal::Principal::"b/bob"',
+    'principal in Lineal::Role::"b/analyst"',
+    'principal in Lineal::Account::"b"',
+    'principal in Lineal::Account::"a"',
+    "principal",
+]
+ACTIONS = [
+    'action in [Lineal::Action::"Read", Lineal::Action::"ReadProperties", Lineal::Action::"Traverse"]',
+    'action in [Lineal::Action::"Read", Lineal::Action::"Traverse"]',
+    'action == Lineal::Action::"Read"',
+    'action == Lineal::Action::"Traverse"',
+    'action == Lineal::Action::"ReadProperties"',
+]
+policies = st.lists(
+    st.builds(
+        lambda effect, who, action: f"{effect} ({who}, {action}, resource);",
+        st.sampled_from(["permit", "permit", "permit", "forbid"]),
+        st.sampled_from(WHO),
+        st.sampled_from(ACTIONS),
+    ),
+    max_size=3,
+).map("\n".join)
+
+
+@st.composite
+def terms(draw: st.DrawFn, groups: list[str]) -> ShareTerms:
+    return ShareTerms(
+        "drawn",
+        tuple(draw(st.lists(st.sampled_from(groups), min_size=1, max_size=3, unique=True))),
+        (draw(st.sampled_from([ShareTarget("b"), ShareTarget("b", role="analyst"), ShareTarget("b", name="bob")])),),
+        draw(
+            st.sampled_from(
+                [
+                    frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}),
+                    frozenset({Permission.READ, Permission.TRAVERSE}),
+                    frozenset({Permission.READ}),
+                ]
+            )
+        ),
+        draw(
+            st.none()
+            | st.frozensets(st.sampled_from(KINDS), min_size=1, max_size=3).map(lambda k: frozenset(map(str, k)))
+        ),
+        draw(st.sampled_from([None, None, "ASCENDANTS", "DESCENDANTS"])),
+        draw(st.sampled_from([None, None, 1, 2])),
+        draw(st.frozensets(st.sampled_from(KEYS), max_size=2)),
+        None,
+    )
+
+
+ENTITY = """__typename id urn kind lineageType account name version type description status tags
+  source { uri type ids { type value } } properties { key type value } occurredAt recordedBy digest"""
+EDGE = "id type role occurredAt recordedBy digest properties { key value } source { urn } destination { urn }"
+LINEAGE = f"""totalCount countsByKind {{ kind count }} completeness {{ isComplete reasons visited withheld }}
+  pageInfo {{ hasNextPage endCursor }}
+  edges {{ distance node {{ {ENTITY} }} path {{ {EDGE} }} }}
+  associations(first: 100) {{ totalCount nodes {{ {EDGE} }} }}"""
+NESTED = f"""{ENTITY}
+  history(first: 100) {{ totalCount nodes {{
+    sequence status tags description properties {{ key value }} removed occurredAt digest }} }}
+  versions(first: 100) {{ totalCount nodes {{ urn }} }}
+  lineageGroups {{ id name account boundary tellsWithheld entities(first: 100) {{ totalCount nodes {{ urn }} }} }}
+  associations(first: 100) {{ totalCount nodes {{ {EDGE} source {{ name }} destination {{ account }} }} }}
+  ascendants(depth: 2) {{ totalCount nodes {{ urn descendants(first: 5) {{ totalCount nodes {{ urn }} }} }} }}"""
+
+
+class Asker:
+    """One principal's questions of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def ask(self, query: str, **variables: Any) -> Any:
+        return await data(self.store, query, variables, BOB)
+
+    async def pages(self, field: str, declared: str, given: str, selection: str, **variables: Any) -> list[Any]:
+        """All pages of a connection, without their cursors; each page must go on to the next."""
+        query = f"query ($after: String {declared}) {{ c: {field}(after: $after {given}) {{ {selection} }} }}"
+        found: list[Any] = []
+        after = None
+        for _ in range(60):
+            page = (await self.ask(query, after=after, **variables))["c"]
+            if page is None:
+                return [None]
+            after = page["pageInfo"].pop("endCursor")
+            found.append(page)
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        return found
+
+
+@given(batches(), st.data())
+async def test_answers_are_as_if_what_is_hidden_had_never_been(history: list[Batch], draws: st.DataObject) -> None:
+    async with stores(history, draws) as (whole, seen, ids, urns):
+        asked = await questions(draws, ids)
+        answers = [await answered(Asker(store), asked, ids, urns) for store in (whole, seen)]
+        for name in answers[0]:
+            assert answers[0][name] == answers[1][name], name
+
+
+async def questions(draws: st.DataObject, ids: list[str]) -> dict[str, Any]:
+    draw = draws.draw
+    way = draw(walks)
+    return {
+        "where": as_input(draw(entity_filters)),
+        "starts": draw(st.lists(st.sampled_from(ids), min_size=1, max_size=2)),
+        "excluding": draw(st.just([]) | st.lists(st.sampled_from(ids), max_size=1)),
+        "direction": way["direction"],
+        "combine": way["combine"],
+        "depth": way["depth"] or None,
+        "reached": as_input(draw(st.none() | entity_filters)),
+        "stopAt": as_input(way["stop_at"]),
+        "via": as_input(draw(st.none() | association_filters)),
+        "first": draw(st.sampled_from([1, 2, 100])),
+    }
+
+
+async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: list[str]) -> dict[str, Any]:
+    """Everything asked, by what it is."""
+    found: dict[str, Any] = {}
+    found["nodes"] = await asker.ask(
+        f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Entity {{ {NESTED} }} }} }}", ids=ids
+    )
+    for urn in urns:
+        query = f"query ($u: String!) {{ entity(urn: $u) {{ {ENTITY} }} }}"
+        found[urn] = await asker.ask(query, u=urn)
+    shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {ENTITY} }}"
+    found["entities"] = await asker.pages(
+        "entities", ", $w: EntityFilter", "where: $w, first: 2", shown, w=asked["where"]
+    )
+    found["models"] = await asker.pages("models", "", "first: 2", shown)
+    for kind in (None, "MODEL"):
+        query = 'query ($k: EntityKind) { propertyKeys(startsWith: "", kind: $k) }'
+        found[f"keys of {kind}"] = await asker.ask(query, k=kind)
+    declared = ", $from: [ID!]!, $d: LineageDirection!, $c: Combine, $x: [ID!], $n: Int, $w: EntityFilter"
+    declared += ", $s: EntityFilter, $v: AssociationFilter, $f: Int!"
+    given = (
+        "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v, first: $f"
+    )
+    names = {"from": "starts", "d": "direction", "c": "combine", "x": "excluding", "n": "depth", "w": "reached"}
+    names |= {"s": "stopAt", "v": "via", "f": "first"}
+    found["lineage"] = await asker.pages(
+        "lineage", declared, given, LINEAGE, **{name: asked[of] for name, of in names.items()}
+    )
+    found["groups"] = await asker.ask(
+        "{ lineageGroups(first: 100) { totalCount nodes { id name entities(first: 100) { totalCount nodes { urn } } } } }"
+    )
+    return found
+
+
+@asynccontextmanager
+async def stores(
+    history: list[Batch], draws: st.DataObject
+) -> AsyncIterator[tuple[Store, Store, list[str], list[str]]]:
+    """A store with all of a history, one with what Bob may see of it, and the ids and urns of all there is."""
+    model = ReferenceStore()
+    async with await open_store("memory:") as whole, await open_store("memory:") as seen:
+        for batch in history:
+            for store in (whole, model):
+                try:
+                    await store.record(batch, by="me")
+                except BatchRefused:
+                    pass
+        every = list(model.ledger.entities)
+        urns = sorted(kept.urn for kept in every)
+        placed = {kept.urn: kept.part.account for kept in every}
+        if not urns:
+            yield whole, seen, ["nothing"], []
+            return
+        await administered(whole, draws, placed)
+        documents = (await whole.access_since(0)).documents
+        members = await members_of(whole, urns)
+        for store in (seen, model):
+            await store.change_access(AccessChange(documents), epoch=0)
+        await model.change_access(AccessChange(joins=members), epoch=1)
+        scope = (await context_of(whole, BOB)).access.scope
+        parts = [part async for part in model.export(View(scope, AsOf(model.latest)))]
+        await seen.record(
+            Batch(
+                tuple(part for part in parts if isinstance(part, NewEntity)),
+                tuple(part for part in parts if isinstance(part, NewAssociation)),
+                tuple(part for part in parts if isinstance(part, NewRevision)),
+            ),
+            by="me",
+        )
+        await seen.change_access(AccessChange(joins=members), epoch=1)
+        yield whole, seen, [entity_id(urn) for urn in urns], urns
+
+
+async def administered(store: Store, draws: st.DataObject, placed: dict[str, str]) -> None:
+    """Draw groups, their members and policies, and shares of a's with b."""
+    authority = Authority(store, lambda: EPOCH)
+    for account in ("a", "b"):
+        await authority.change(LOCAL, create_account(account))
+    groups = {"a": [default_group("a")], "b": [default_group("b")]}
+    for account, name in (("a", "one"), ("a", "two"), ("b", "three")):
+        group = await authority.change(LOCAL, create_group(name, account=account))
+        groups[account].append(group.id)
+        mine = [urn for urn, owner in placed.items() if owner == account]
+        joining = draws.draw(st.lists(st.sampled_from(mine), max_size=4, unique=True)) if mine else []
+        joins = tuple(Membership(group.id, entity_id(urn)) for urn in joining)
+        if joins:
+            await store.change_access(AccessChange(joins=joins), epoch=(await store.newest()).epoch)
+    for group_id in [*groups["a"], *groups["b"]]:
+        policy = draws.draw(st.none() | policies)
+        if policy is not None:
+            await authority.change(LOCAL, set_policy(group_id, policy))
+    for share in draws.draw(st.lists(terms(groups["a"]), max_size=2)):
+        made = await authority.change(LOCAL, create_share(share))
+        if draws.draw(st.integers(0, 3)):
+            await authority.change(LOCAL, accept_invitation(f"{made.id}/b"))
+
+
+async def members_of(store: Store, urns: list[str]) -> tuple[Membership, ...]:
+    placed = await store.placed([entity_id(urn) for urn in urns])
+    return tuple(
+        Membership(group, entity_id(each.urn))
+        for each in placed
+        if each is not None
+        for group in sorted(each.groups - {default_group(each.account)})
+    )

@@ -1,0 +1,58 @@
+"""Filters of the store as the GraphQL inputs that ask the same."""
+
+import json
+from typing import Any
+
+from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.queries import AssociationFilter, EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
+from lineal.graphstore.values import format_timestamp
+
+_OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in_", "contains", "starts_with", "exists")
+
+
+def as_input(where: Any) -> Any:
+    """A filter as input; a property filter that asks nothing is none."""
+    match where:
+        case None:
+            return None
+        case TimeFilter():
+            return {name: format_timestamp(at) for name, at in _given(where, ("gt", "gte", "lt", "lte")).items()}
+        case StringFilter():
+            return {
+                **_given(where, ("eq", "ne", "in_", "contains", "starts_with", "exists")),
+                "ignoreCase": where.ignore_case,
+            }
+        case PropertyFilter():
+            given = {name: _value(value) for name, value in _given(where, _OPERATORS).items()}
+            return {"key": where.key, **given} if given else None
+        case EntityFilter() | AssociationFilter():
+            return {name: _nested(value) for name, value in _given(where, where.__slots__).items()}
+    raise AssertionError(where)
+
+
+def _nested(value: Any) -> Any:
+    if isinstance(value, tuple):
+        some = [_nested(each) for each in value]
+        return [each for each in some if each is not None]
+    return str(value) if isinstance(value, str) else as_input(value)
+
+
+def _given(where: Any, names: Any) -> dict[str, Any]:
+    given = {name: getattr(where, name) for name in names if getattr(where, name) is not None}
+    return {
+        _camel(name): list(value) if isinstance(value, tuple) and name == "in_" else value
+        for name, value in given.items()
+    }
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_value(each) for each in value]
+    if isinstance(value, Operand):
+        return json.loads(str(value.value)) if value.type is PropertyType.JSON else value.value
+    return value
