@@ -74,7 +74,7 @@ class Access:
         by_policy = [Grant(permitted)] if permitted else []
         by_shares = [share.grant(self.principal) for share in self._shares_of.get(group.id, ())]
         forbidden = frozenset(permission for permission, verdict in verdicts.items() if verdict.is_forbidden)
-        grants = (*by_policy, *(grant for grant in by_shares if grant.permissions))
+        grants = (*by_policy, *by_shares)
         if not (grants or forbidden or group.boundary or group.tells_withheld):
             return None
         return GroupRule(group.id, grants, forbidden, group.boundary, group.tells_withheld)
