@@ -1,8 +1,8 @@
 """Who is asking, settled before anything else runs: a principal for each request, or 401.
 
-All is closed but what `is_open` names; a route that is added is closed. A request brings one `Authorization: Bearer`
-header, with a token of the issuer or an API key. Why it is refused is in the log, which holds neither; the answer is
-the same whatever the reason.
+All is closed but what `is_open` names; a route that is added is closed, and so are web sockets. A request brings one
+`Authorization: Bearer` header, with a token of the issuer or an API key. Why it is refused is in the log, which holds
+neither; the answer is the same whatever the reason.
 """
 
 import re
@@ -12,6 +12,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from lineal.auth.keysets import KeysUnavailable
 from lineal.auth.principals import LOCAL
@@ -50,6 +51,9 @@ class Authentication:
         self._app, self._is_dev = app, is_dev
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocketClose(1008)(scope, receive, send)
+            return
         if scope["type"] != "http" or is_open(request := Request(scope)):
             await self._app(scope, receive, send)
             return

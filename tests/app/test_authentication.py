@@ -17,6 +17,9 @@ from issuing import AUDIENCE, Issuer, issuing, public_jwk, rsa_key
 from jwt.algorithms import HMACAlgorithm
 from keys import make_account, make_key, revoke_key
 from serving import Server, serving
+from starlette.types import Message, Receive, Scope, Send
+
+from lineal.authentication import Authentication
 
 VIEWER = "{ viewer { principal account } }"
 RECORD = 'mutation { lineageRecord(input: {entities: [{kind: DATASET, name: "anonymous"}]}) { entities { isNew } } }'
@@ -301,3 +304,19 @@ def test_keys_in_a_file_and_keys_turned_off(guarded: Guarded, tmp_path: Path) ->
         )
         assert refused.status_code == 401
         assert "API keys are not taken" in server.log.read_text()
+
+
+async def test_web_sockets_are_closed() -> None:
+    async def open_app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("a web socket reached the application")
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    await Authentication(open_app, is_dev=False)({"type": "websocket", "path": "/graphql"}, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]

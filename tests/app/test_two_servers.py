@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
+from keys import make_account, make_key, revoke_key
 from serving import serving
 
 RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
@@ -74,3 +75,24 @@ def test_racing_writers_of_two_servers_have_one_winner(store: str, tmp_path: Pat
                     assert found["description"] == recorded[0][1]
                     hub = server.ask(READ, urn="lineal:local:DATASET:hub")["entity"]
                     assert hub["descendants"]["totalCount"] == number + 1
+
+
+@pytest.mark.slow
+def test_a_key_is_good_and_then_revoked_on_both_servers_at_the_next_request(store: str, tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    make_account(store, "acme")
+    first = make_key(store, "acme", "first")
+    with serving(store, folders[0], token=first) as one, serving(store, folders[1], token=first) as two:
+
+        def statuses(key: str) -> list[int]:
+            body, headers = {"query": "{ viewer { account } }"}, {"Authorization": f"Bearer {key}"}
+            return [each.client.post("/graphql", json=body, headers=headers).status_code for each in (one, two)]
+
+        for _ in range(3):
+            second = make_key(store, "acme", "second")
+            assert statuses(second) == [200, 200]
+            revoke_key(store, second)
+            assert statuses(second) == [401, 401]
+        assert statuses(first) == [200, 200]

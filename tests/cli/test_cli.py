@@ -164,7 +164,7 @@ def test_settings_come_from_flags_then_environment_then_file(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="LINEAL_PORT is 'x', which is no whole number"):
         load_settings({}, {"LINEAL_PORT": "x"})
     file.write_text("prot = 1\n")
-    with pytest.raises(ConfigError, match="sets prot; the settings are: cors_origins, deadline_seconds"):
+    with pytest.raises(ConfigError, match="sets prot; the settings are: api_keys, cors_origins, deadline_seconds"):
         load_settings({}, {}, file)
     file.write_text("port = = 1\n")
     with pytest.raises(ConfigError, match="is not TOML"):

@@ -1,14 +1,16 @@
 """GraphiQL in a real browser, offline, on the demo's data; and its build from the lock."""
 
 import filecmp
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import page
+from browser import Page, page
 from click.testing import CliRunner
+from keys import make_account, make_key
 from node import NODE, npm_ci
 from serving import Server, serving
 
@@ -44,21 +46,45 @@ def test_a_question_is_asked_and_answered(demo: Server, tmp_path: Path) -> None:
     assert len(EXAMPLES) == 3
     with page(f"{demo.url}/graphql", tmp_path / "profile") as tab:
         tab.until("document.querySelectorAll('[role=tab]').length >= 3")
-        tab.until("!!document.querySelector('.graphiql-execute-button')")
         tab.until("document.body.innerText.includes('CorruptDataset')")
-        # Until the editor has taken its place, the button moves: a click may miss it, as a person's may.
-        answered = "document.querySelector('.graphiql-response').innerText.includes('totalCount')"
-        for _ in range(20):
-            tab.click(".graphiql-execute-button")
-            if tab.soon(answered):
-                break
-        tab.until(answered, 1)
+        answered_when_asked(tab, "totalCount")
         answer = tab.run("document.querySelector('.graphiql-response').innerText")
         tab.screenshot(tmp_path / "graphiql.png")
     assert "serve-0-" in answer
     foreign = [url for url in tab.requests if not url.startswith((demo.url, "data:", "blob:", "about:"))]
     assert foreign == []
     assert [error for error in tab.errors if "favicon" not in error] == []
+
+
+@pytest.mark.browser
+def test_a_key_is_put_among_the_headers(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/lineal.db"
+    make_account(store, "acme")
+    header = json.dumps({"Authorization": f"Bearer {make_key(store, 'acme', 'me', '--role', 'admin')}"})
+    with serving(store, tmp_path, token="") as server, page(f"{server.url}/graphql", tmp_path / "profile") as tab:
+        tab.until("document.body.innerText.includes('CorruptDataset')")
+        tab.until("document.querySelector('.graphiql-response').innerText.includes('UNAUTHENTICATED')")
+        tab.run("[...document.querySelectorAll('button')].find(each => each.innerText === 'Headers').click()")
+        editor = ".graphiql-editor-tool .graphiql-editor:not(.hidden)"
+        tab.until(f"!!document.querySelector('{editor}')?.getBoundingClientRect().height")
+        for _ in range(20):
+            tab.click(editor)
+            if tab.soon(f"document.querySelector('{editor}').contains(document.activeElement)"):
+                break
+        tab.call("Input.insertText", text=header)
+        answered_when_asked(tab, '"data"')
+
+
+def answered_when_asked(tab: Page, text: str) -> None:
+    """Ask, until the answer holds a text."""
+    answered = f"document.querySelector('.graphiql-response').innerText.includes({text!r})"
+    tab.until("!!document.querySelector('.graphiql-execute-button')")
+    # Until the editor has taken its place, the button moves: a click may miss it, as a person's may.
+    for _ in range(20):
+        tab.click(".graphiql-execute-button")
+        if tab.soon(answered):
+            break
+    tab.until(answered, 1)
 
 
 @pytest.mark.slow
