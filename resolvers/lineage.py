@@ -161,7 +161,7 @@ async def _reached(
         question = replace(question, after=position, walk=replace(walk, view=as_of_cursor(walk.view, made)))
     page = await context.loaders.reach.load(question)
     if page is not None and with_ends:
-        await learn_ends(context, question.walk.view, {step for reached in page.items for step in reached.path})
+        await learn_ends(context, question.walk.view, [step for reached in page.items for step in reached.path])
     return None if page is None else Lineage(question, page, made)
 
 
