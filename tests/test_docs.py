@@ -7,10 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import rfc8785
+from graphql import parse, validate
 from serving import serving
 
 from lineal.cli import main
 from lineal.config import Settings
+from lineal.schema import schema
 
 DOCS = Path("docs")
 
@@ -22,6 +24,23 @@ def test_the_tutorial_works_as_it_says(tmp_path: Path) -> None:
     with serving("memory:", tmp_path) as server:
         for query, answer in steps:
             assert {"data": server.ask(query)} == json.loads(answer), query
+
+
+def test_every_question_in_the_guides_can_be_asked() -> None:
+    pages = [page for page in DOCS.rglob("*.md") if page.name != "tutorial.md"]
+    documents = [text for page in pages for text in re.findall(r"```graphql\n(.*?)```", page.read_text(), re.DOTALL)]
+    assert len(documents) >= 9
+    for document in documents:
+        assert not validate(schema._schema, parse(document)), document
+
+
+def test_every_test_that_the_security_page_names_is_there() -> None:
+    text = (DOCS / "explanation" / "security.md").read_text()
+    named = re.findall(r"`(tests/[a-z_/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 30
+    for file, test in named:
+        assert not test or f"def {test}(" in Path(file).read_text(), f"{file}::{test}"
+        assert Path(file).exists(), file
 
 
 def test_digests_can_be_recomputed_from_the_page_alone() -> None:
