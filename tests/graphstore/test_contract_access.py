@@ -244,7 +244,7 @@ def recomputed(record: AuditRecord, previous: str) -> str:
     entry = record.entry
     time = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=record.at)
     form: dict[str, Any] = {
-        "sequence": record.sequence,
+        "sequence": str(record.sequence),
         "at": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "accounts": list(entry.accounts),
         "principal": entry.principal,
