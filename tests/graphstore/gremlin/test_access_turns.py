@@ -14,7 +14,7 @@ from lineal.auth.ledger import AccessChange, AccessMoved, AuditEntry, AuditQuest
 from lineal.auth.scopes import default_group
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
-from lineal.graphstore.gremlin import auditing, heads, sweeping
+from lineal.graphstore.gremlin import access, auditing, heads, sweeping
 from lineal.graphstore.gremlin.keys import number_of_group
 from lineal.graphstore.gremlin.moments import Head, Kept, Moment, moment_of
 from lineal.graphstore.gremlin.server import g
@@ -206,14 +206,24 @@ async def test_a_log_longer_than_is_read_at_once(opened: OpenStore, monkeypatch:
         assert page.items == records[: number + 1]
 
 
-async def test_more_changes_than_are_read_at_once(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lineal.graphstore.gremlin.access._AT_ONCE", 2)
+@pytest.mark.parametrize("summed_up", [2, 3, 4, 256])
+@pytest.mark.parametrize("is_lost", [True, False])
+async def test_more_changes_than_are_read_at_once(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch, summed_up: int, is_lost: bool
+) -> None:
+    """Be what they come to written down or not."""
+    monkeypatch.setattr(access, "_AT_ONCE", 2)
+    monkeypatch.setattr(access, "SUMMED_UP", summed_up)
     store = await opened()
     await begun(store)
     for number in range(5):
         await changed(
             store, AccessChange((Document("group", "same", str(number)), Document("share", str(number), "x")))
         )
+    if is_lost:
+        await store._server.ask(g.V(access._sum_vertex(6 - 6 % summed_up)).drop())
+    sums = g.V([access._sum_vertex(epoch) for epoch in range(1, 7)])
+    assert await store._server.ask(sums.count()) == [6 // summed_up - (is_lost and summed_up < 6)]
     for epoch in range(7):
         news = await store.access_since(epoch)
         assert news.epoch == 6
