@@ -168,7 +168,7 @@ class Heads:
             raise Fenced(_FENCED)
         return g.V(vertex_of(self._mine.me)).has("recorded_at", long(stamp))
 
-    async def commit(self, stamp: int, has_same_as: bool, kept: Kept | None = None) -> None:
+    async def commit(self, stamp: int, has_same_as: bool, kept: Kept) -> None:
         """Make the batch of a stamp visible, and with it how far what is kept about access goes now.
 
         Raises OutcomeUnknown where it cannot be told whether it is, and Fenced where it surely is not.
@@ -177,10 +177,9 @@ class Heads:
             same_as = self.moment.has_same_as or has_same_as
             dropped = set(self._forgotten)
             void = tuple(each for each in self.moment.void if each not in dropped)
-            known = self.moment.kept if kept is None else kept
-            await self._close(stamp, _OUTCOME_UNKNOWN, newest=stamp, has_same_as=same_as, void=void, kept=known)
+            await self._close(stamp, _OUTCOME_UNKNOWN, newest=stamp, has_same_as=same_as, void=void, kept=kept)
             if self.moment.newest <= stamp:
-                self.moment = Moment(stamp, void, same_as, self.moment.kept.later(known))
+                self.moment = Moment(stamp, void, same_as, self.moment.kept.later(kept))
             self._forgotten -= dropped  # and not what was swept meanwhile
 
     async def keep(self, stamp: int, kept: Kept) -> None:
