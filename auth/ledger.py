@@ -77,12 +77,12 @@ class AuditRecord:
 def audit_digest(sequence: int, at: int, entry: AuditEntry, previous: str) -> str:
     """The digest of a record: SHA-256, in hexadecimal, of canonical JSON (RFC 8785).
 
-    It is of an object that holds the record's `sequence`, its `at` in RFC 3339 with six digits of microseconds, all
-    fields of its entry, and `previous`. docs/reference/digests.md shows one.
+    It is of an object that holds the record's `sequence`, in decimal, its `at` in RFC 3339 with six digits of
+    microseconds, all fields of its entry, and `previous`. docs/reference/digests.md shows one.
     """
     time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
     form = {
-        "sequence": sequence,
+        "sequence": str(sequence),
         "at": f"{time:%Y-%m-%dT%H:%M:%S.%f}Z",
         "accounts": entry.accounts,
         "principal": entry.principal,
@@ -94,7 +94,7 @@ def audit_digest(sequence: int, at: int, entry: AuditEntry, previous: str) -> st
         "requestId": entry.request_id,
         "previous": previous,
     }
-    # Of ASCII keys, text, booleans and one small integer this is the canonical form.
+    # Of ASCII keys, text and booleans this is the canonical form.
     canonical = json.dumps(form, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return sha256(canonical.encode()).hexdigest()
 

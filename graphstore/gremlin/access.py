@@ -2,12 +2,14 @@
 
 A change is written down whole, then its members are placed, then the heads tell its epoch, which is when it counts. One
 that was written down and does not count yet is no longer to be stopped: whoever is the next to change access does the
-rest of it first. What is to be known of access is what the changes up to an epoch say, one after the other.
+rest of it first. What is to be known of access is what the changes up to an epoch say, one after the other; what many
+of them come to is written down now and then.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple, replace
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +39,8 @@ from lineal.graphstore.placing import Move, moves
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
 
+SUMMED_UP: Final = 256
+"""After so many changes it is written down what all of them come to."""
 _AT_ONCE: Final = 500
 _TRIES: Final = 20
 _PAUSE_SECONDS: Final = 0.02
@@ -46,6 +50,10 @@ _UNKNOWN: Final = (
     "the graph server failed while access was changed, and what is left to do of it is done with the next change: look "
     "whether it is there, and make it again if not"
 )
+
+
+Documents = dict[tuple[str, str], tuple[Document, int]]
+"""Documents by part and id, each with the epoch of its newest change."""
 
 
 class _Standing(NamedTuple):
@@ -69,15 +77,34 @@ class Access:
         """What changed after an epoch."""
         await self._heads.read()
         kept = self._heads.moment.kept
-        found: dict[tuple[str, str], Document] = {}
-        for some in in_chunks(range(epoch + 1, kept.epoch + 1), _AT_ONCE):
-            texts = await self._server.ask(g.V([_vertex(each) for each in some]).values("value"))
+        found = await self._documents(epoch, kept.epoch)
+        return AccessNews(kept.epoch, kept.members_at, tuple(found[each][0] for each in sorted(found)))
+
+    async def _documents(self, after: int, until: int) -> Documents:
+        """The documents that changed after an epoch, up to another."""
+        found: Documents = {}
+        for epoch in range(until - until % SUMMED_UP, after, -SUMMED_UP):
+            texts = await self._server.ask(g.V(_sum_vertex(epoch)).values("value"))
+            if texts:
+                kept = [(Document(*document), at) for document, at in orjson.loads(texts[0]) if at > after]
+                found = {(document.part, document.id): (document, at) for document, at in kept}
+                after = epoch
+                break
+        for some in in_chunks(range(after + 1, until + 1), _AT_ONCE):
+            texts = await self._server.ask(g.V([_vertex(epoch) for epoch in some]).values("value"))
             changes = dict(map(_unpacked, texts))
             if len(changes) < len(some):
                 raise Unavailable("the graph does not show all that changed of access: ask again")
-            for each in some:
-                found |= {(document.part, document.id): document for document in changes[each].documents}
-        return AccessNews(kept.epoch, kept.members_at, tuple(found[each] for each in sorted(found)))
+            for epoch in some:
+                found |= {(each.part, each.id): (each, epoch) for each in changes[epoch].documents}
+        return found
+
+    async def _sum_up(self, epoch: int) -> None:
+        """Write down what all changes up to an epoch come to, so that who begins need not read them all."""
+        found = await self._documents(0, epoch)
+        vertex, text = _sum_vertex(epoch), packed([(astuple(document), at) for document, at in found.values()])
+        made = {T.id: vertex, T.label: "note", "value": text}
+        await self._server.ask(g.inject({T.id: vertex}).merge_v().option(Merge.on_create, made).count())
 
     async def change(self, change: AccessChange, epoch: int) -> int:
         """Make a change, and give the new epoch. Raises AccessMoved."""
@@ -120,6 +147,10 @@ class Access:
         if change.joins or change.leaves:
             kept = replace(kept, members_at=epoch)
         await self._heads.keep(stamp, await self._log.write(stamp, kept, change.audit))
+        if epoch % SUMMED_UP == 0:
+            # Where it fails, the changes themselves are read.
+            with suppress(Unavailable):
+                await self._sum_up(epoch)
 
     # -- members --
 
@@ -194,6 +225,10 @@ class Access:
 
 def _vertex(epoch: int) -> long:
     return vertex_of_note("access", str(epoch))
+
+
+def _sum_vertex(epoch: int) -> long:
+    return vertex_of_note("access summed up", str(epoch))
 
 
 def _unpacked(text: str) -> tuple[int, AccessChange]:

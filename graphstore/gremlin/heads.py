@@ -68,6 +68,10 @@ _OUTCOME_UNKNOWN: Final = (
     "the graph server did not say whether the batch was committed, so it may or may not be there: send it again, with "
     "the same idempotency key"
 )
+_CHANGE_UNKNOWN: Final = (
+    "the graph server did not say whether the change was written, so it may or may not be there: look, and make it "
+    "again if not"
+)
 
 
 def _clock() -> float:
@@ -164,7 +168,7 @@ class Heads:
             raise Fenced(_FENCED)
         return g.V(vertex_of(self._mine.me)).has("recorded_at", long(stamp))
 
-    async def commit(self, stamp: int, has_same_as: bool, kept: Kept | None = None) -> None:
+    async def commit(self, stamp: int, has_same_as: bool, kept: Kept) -> None:
         """Make the batch of a stamp visible, and with it how far what is kept about access goes now.
 
         Raises OutcomeUnknown where it cannot be told whether it is, and Fenced where it surely is not.
@@ -173,20 +177,22 @@ class Heads:
             same_as = self.moment.has_same_as or has_same_as
             dropped = set(self._forgotten)
             void = tuple(each for each in self.moment.void if each not in dropped)
-            known = self.moment.kept if kept is None else kept
-            await self._close(stamp, newest=stamp, has_same_as=same_as, void=void, kept=known)
+            await self._close(stamp, _OUTCOME_UNKNOWN, newest=stamp, has_same_as=same_as, void=void, kept=kept)
             if self.moment.newest <= stamp:
-                self.moment = Moment(stamp, void, same_as, self.moment.kept.later(known))
+                self.moment = Moment(stamp, void, same_as, self.moment.kept.later(kept))
             self._forgotten -= dropped  # and not what was swept meanwhile
 
     async def keep(self, stamp: int, kept: Kept) -> None:
         """Make visible what was written under a stamp about access, where there is no batch. Raises as `commit`."""
         async with self._state:
-            await self._close(stamp, kept=kept)
+            await self._close(stamp, _CHANGE_UNKNOWN, kept=kept)
             self.moment = replace(self.moment, kept=self.moment.kept.later(kept))
 
-    async def _close(self, stamp: int, **changes: Any) -> None:
-        """Write this process's head with its stamp no more open, and not void."""
+    async def _close(self, stamp: int, unknown: str, **changes: Any) -> None:
+        """Write this process's head with its stamp no more open, and not void.
+
+        Raises OutcomeUnknown, beginning with `unknown`, where it cannot be told whether it stands so.
+        """
         mine, since, sent = self._mine, self._changed_at, _clock()
         if mine is None or mine.open != stamp or self._is_late():
             raise Fenced(_FENCED)
@@ -199,7 +205,7 @@ class Heads:
                 if closed in await self.read() and _clock() - since < LEASE_SECONDS * _OWN_SHARE:
                     self._mine, self._changed_at = closed, sent
             if self._mine is None:
-                raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
+                raise OutcomeUnknown(f"{unknown} ({error})") from error
 
     def forget(self, stamp: int) -> None:
         """Drop a void stamp with the next commit: nothing bears it any more, and nothing will."""

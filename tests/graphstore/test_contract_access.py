@@ -244,7 +244,7 @@ def recomputed(record: AuditRecord, previous: str) -> str:
     entry = record.entry
     time = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=record.at)
     form: dict[str, Any] = {
-        "sequence": record.sequence,
+        "sequence": str(record.sequence),
         "at": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "accounts": list(entry.accounts),
         "principal": entry.principal,
@@ -437,6 +437,7 @@ async def test_everything_is_kept(kept_at: str) -> None:
         assert await store.access_since(0) == AccessNews(2, 2, (Document("group", "1", "x"),))
         assert await groups(store, "a") == [{"g"}]
         await store.audit([ENTRY])
+        assert await store.newest() == state
         assert len(await log(store)) == 3
         assert is_whole(await log(store))
         assert await store.keys_used(["one"]) == {"one": 5}

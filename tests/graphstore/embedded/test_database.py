@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from making import Down, association, distances, entity, graph, id_of, now, reach, urn
 from watched_disk import WatchedDisk
 
+from lineal.auth.ledger import AccessChange, AuditEntry, AuditQuestion, Document, Membership
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.embedded import connections, present
@@ -121,13 +123,86 @@ async def test_an_export_hinders_nobody(url: str, path: Path) -> None:
         [part async for part in other]
 
 
-@pytest.mark.parametrize("table", ["entity", "entity_content", "association", "revision", "revision_content", "batch"])
+async def test_a_change_of_access_that_fails_is_whole_or_not_there(disk: WatchedDisk, store: Store, path: Path) -> None:
+    await store.record(graph("a"), by="me")
+    change = AccessChange(
+        (Document("group", "1", "x"),), (Membership("g", id_of("a")),), audit=(AuditEntry((), "", "", "", "", True),)
+    )
+    bad = replace(change, audit=(*change.audit, AuditEntry((), "\ud800", "", "", "", True)))
+    with pytest.raises(UnicodeEncodeError):
+        await store.change_access(bad, epoch=0)
+    assert await seen(store) == (0, 0, False, 0)
+    disk.fails = lambda suffix: True
+    with pytest.raises(OutcomeUnknown, match="the change may or may not be there: look, and make it again if not"):
+        await store.change_access(change, epoch=0)
+    disk.fails = lambda suffix: False
+    for each in (store, await open_store(f"sqlite:///{path}")):
+        assert await seen(each) in ((0, 0, False, 0), (1, 1, True, 1))
+    while (await store.newest()).epoch < 1:
+        await store.change_access(change, epoch=0)
+    assert await seen(store) == (1, 1, True, 1)
+    await each.close()
+
+
+async def seen(store: Store) -> tuple[int, int, bool, int]:
+    """The epoch, and how much of a change is there."""
+    news = await store.access_since(0)
+    (placed,) = await store.placed([id_of("a")])
+    assert placed is not None
+    log = await store.audit_log(AuditQuestion(None))
+    return news.epoch, len(news.documents), "g" in placed.groups, len(log.items)
+
+
+async def test_a_change_of_access_is_synced_before_it_is_acknowledged(disk: WatchedDisk, store: Store) -> None:
+    for write in (
+        lambda: store.change_access(AccessChange((Document("group", "1", "x"),)), epoch=0),
+        lambda: store.audit([AuditEntry((), "", "", "", "", True)]),
+    ):
+        disk.syncs.clear()
+        await write()
+        assert ".db-wal" in disk.syncs
+
+
+async def test_a_store_from_before_access_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(connections, "MIGRATIONS", MIGRATIONS[:2])
+        old = connect(str(path))
+        connections.migrate(old)
+        old.close()
+    async with await open_store(f"sqlite:///{path}") as store:
+        await store.record(graph("a"), by="me")
+        assert await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0) == 1
+        assert await seen(store) == (1, 0, True, 0)
+
+
+async def test_how_the_database_keeps_who_is_where(store: Store, path: Path) -> None:
+    """Entities in the same groups share one compartment; one that left all of them is in that of none."""
+    await store.record(graph("a", "b", "c", "d"), by="me")
+    member = {(group, name): Membership(group, id_of(name)) for group in "gh" for name in "abcd"}
+    await store.change_access(AccessChange(joins=(member["h", "a"], member["g", "a"], member["g", "b"])), epoch=0)
+    await store.change_access(AccessChange(joins=(member["h", "b"], member["g", "a"], member["g", "c"])), epoch=1)
+    await store.change_access(AccessChange(leaves=(member["g", "c"], member["g", "d"])), epoch=2)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT e.name, c.groups, p.epoch FROM placement p JOIN compartment c ON c.id = p.compartment "
+            "JOIN entity e ON e.key = p.entity ORDER BY e.name"
+        ).fetchall()
+        (count,) = connection.execute("SELECT count(*) FROM compartment WHERE groups = ?", ('["g","h"]',)).fetchone()
+    assert rows == [("a", '["g","h"]', 1), ("b", '["g","h"]', 2), ("c", "[]", 3)]
+    assert count == 1
+
+
+@pytest.mark.parametrize(
+    "table", ["entity", "entity_content", "association", "revision", "revision_content", "batch", "audit"]
+)
 async def test_the_database_itself_refuses_changes(store: Store, path: Path, table: str) -> None:
     revision = NewRevision(urn("a"), tags=("x",), occurred_at=1)
     batch = Batch((entity("a", description="d"), entity("b")), (association("a", "b"),), (revision,))
-    await store.record(batch, by="me")
+    await store.record(batch, by="me", audit=[AuditEntry((), "", "", "", "", True)])
     with closing(sqlite3.connect(path)) as connection:
         for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET recorded_by = 'x'"):
+            if table == "audit":
+                statement = statement.replace("recorded_by", "principal")
             if "content" in table:
                 statement = statement.replace("recorded_by", "description")
             with pytest.raises(sqlite3.IntegrityError, match="nothing recorded is ever changed"):

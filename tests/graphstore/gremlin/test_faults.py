@@ -271,7 +271,7 @@ async def test_a_process_that_died_in_its_turn(graph_url: str, monkeypatch: pyte
     monkeypatch.setattr("lineal.graphstore.gremlin.heads.LEASE_SECONDS", 1.0)
     dead = await opened(graph_url)
 
-    async def never(stamp: int, has_same_as: bool) -> None:
+    async def never(*_: object) -> None:
         raise asyncio.CancelledError
 
     monkeypatch.setattr(dead._heads, "commit", never)
