@@ -1,4 +1,4 @@
-"""What access costs: B1 by a principal in 1,000 groups beside the local administrator, in alternating rounds of one run.
+"""What access costs: B1 by a principal in 1,000 groups beside the local administrator, in alternating rounds.
 
     scripts/bench --access [GRAPH.jsonl]
 

@@ -84,7 +84,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         methods, headers = ["GET", "POST"], ["Content-Type", "Authorization", "X-Request-Id"]
         cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=headers)
         middleware.append(cors)
-    middleware.append(Middleware(Authentication, is_dev=settings.dev))
+    middleware.append(Middleware(Authentication, is_dev=settings.dev, per_minute=settings.requests_per_minute))
     routes = [
         Route("/graphql", graphql, methods=["GET", "POST"]),
         Route("/schema.graphql", schema_text),

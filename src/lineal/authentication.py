@@ -6,6 +6,7 @@ neither; the answer is the same whatever the reason.
 """
 
 import re
+from math import ceil
 from typing import Final
 
 import structlog
@@ -19,7 +20,8 @@ from lineal.auth.principals import LOCAL
 from lineal.credentials import Caller, Credentials, CredentialsRefused
 from lineal.graphql_endpoint import RESPONSE_JSON, answer, media_type, wants_page
 from lineal.graphstore.errors import Unavailable
-from lineal.schema.errors import UNAUTHENTICATED, UNAVAILABLE, refusal
+from lineal.rates import Rates
+from lineal.schema.errors import LIMIT_EXCEEDED, UNAUTHENTICATED, UNAVAILABLE, refusal
 
 log = structlog.get_logger()
 
@@ -28,6 +30,7 @@ OPEN_UNDER: Final = "/static/graphiql/"
 
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 _MISSING: Final = "This server must know who asks: send `Authorization: Bearer` with a token or an API key."
+_TOO_OFTEN: Final = "You have sent too many requests within a minute: wait as long as Retry-After says."
 _REFUSED: Final = (
     "The token or API key is not accepted: get a new one. The server's log says why, beside this answer's X-Request-Id."
 )
@@ -44,11 +47,13 @@ def is_open(request: Request) -> bool:
 class Authentication:
     """Puts a `Caller` into the state of every request that is not open, as `caller`.
 
-    `is_dev`: everyone is the local administrator, whatever they bring along.
+    `is_dev`: everyone is the local administrator, whatever they bring along. `per_minute`: how many requests a
+    principal may send a minute; 0 for any number.
     """
 
-    def __init__(self, app: ASGIApp, is_dev: bool) -> None:
+    def __init__(self, app: ASGIApp, is_dev: bool, per_minute: int) -> None:
         self._app, self._is_dev = app, is_dev
+        self._rates = Rates(per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -68,7 +73,17 @@ class Authentication:
             message = "Who asks cannot be found out now: send this again a little later."
             await _answer(request, 503, message, UNAVAILABLE)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._admit(request, receive, send)
+
+    async def _admit(self, request: Request, receive: Receive, send: Send) -> None:
+        """Let a request in whose principal is known, unless that asks too often."""
+        seconds = 0.0 if self._is_dev else self._rates.wait(request.state.caller.principal.shown)
+        if not seconds:
+            await self._app(request.scope, receive, send)
+            return
+        log.warning("too many requests", principal=request.state.caller.principal.shown)
+        refused = _answer(request, 429, _TOO_OFTEN, LIMIT_EXCEEDED, **{"Retry-After": str(ceil(seconds))})
+        await refused(request.scope, receive, send)
 
     async def _caller(self, request: Request) -> Caller:
         if self._is_dev:

@@ -43,6 +43,9 @@ class Settings:
     request_seconds: float = _setting(60.0, "How long one request may take, if it only reads.")
     max_values: int = _setting(100_000, "How many values the answer to one document may hold, by estimate.")
     max_body_bytes: int = _setting(16 * 1024 * 1024, "The largest request body.")
+    requests_per_minute: int = _setting(
+        6000, "How many requests a principal may send a minute to one server process; 0 for any number."
+    )
     cors_origins: str = _setting("", "Origins whose pages may ask, separated by commas; none by default.")
     shutdown_seconds: int = _setting(30, "How long requests under way may finish in when the server is told to stop.")
     log_level: str = _setting("info", "debug, info, warning or error.")

@@ -6,7 +6,7 @@ of an answer is compared but for times of recording; cursors by what they go on 
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from as_inputs import as_input
@@ -184,7 +184,7 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
         "lineage", declared, given, LINEAGE, **{name: asked[of] for name, of in names.items()}
     )
     found["groups"] = await asker.ask(
-        "{ lineageGroups(first: 100) { totalCount nodes { id name entities(first: 100) { totalCount nodes { urn } } } } }"
+        "{ lineageGroups(first: 100) { totalCount nodes { id name entities(first: 99) { totalCount nodes { urn } } } } }"
     )
     return found
 
@@ -198,10 +198,8 @@ async def stores(
     async with await open_store("memory:") as whole, await open_store("memory:") as seen:
         for batch in history:
             for store in (whole, model):
-                try:
+                with suppress(BatchRefused):
                     await store.record(batch, by="me")
-                except BatchRefused:
-                    pass
         every = list(model.ledger.entities)
         urns = sorted(kept.urn for kept in every)
         placed = {kept.urn: kept.part.account for kept in every}

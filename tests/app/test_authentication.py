@@ -209,6 +209,22 @@ def test_a_key_is_made_and_revoked_while_servers_run(guarded: Guarded, tmp_path:
         assert second.client.post("/graphql", json={"query": VIEWER}).status_code == 401
 
 
+def test_who_asks_too_often_waits(guarded: Guarded, tmp_path: Path) -> None:
+    keys = [make_key(guarded.store, "acme", name) for name in ("hasty", "patient")]
+    with serving(guarded.store, tmp_path, token=keys[0]) as unlimited:
+        assert unlimited.ask(VIEWER)
+    with (
+        configured(tmp_path, requests_per_minute=5) as file,
+        serving(guarded.store, tmp_path, "--config", file, token=keys[0]) as server,
+    ):
+        answers = [server.client.post("/graphql", json={"query": VIEWER}) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        assert answers[5].json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        assert 0 < int(answers[5].headers["Retry-After"]) <= 12
+        other = {"Authorization": f"Bearer {keys[1]}"}
+        assert server.client.post("/graphql", json={"query": VIEWER}, headers=other).status_code == 200
+
+
 def test_a_key_expires(guarded: Guarded) -> None:
     from datetime import UTC, datetime, timedelta
 

@@ -1,0 +1,45 @@
+"""How often one principal may ask."""
+
+import pytest
+
+from lineal import rates
+from lineal.rates import Rates
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_minute_s_requests_at_once_then_evenly() -> None:
+    clock = Clock()
+    some = Rates(60, clock)
+    assert [some.wait("ann") for _ in range(60)] == [0.0] * 60
+    assert some.wait("ann") == 1.0
+    assert some.wait("bob") == 0.0
+    clock.now += 1
+    assert some.wait("ann") == 0.0
+    assert some.wait("ann") == 1.0
+    clock.now += 3600
+    assert [some.wait("ann") for _ in range(61)] == [0.0] * 60 + [1.0]
+
+
+def test_no_limit() -> None:
+    assert not any(Rates(0, Clock()).wait("ann") for _ in range(10_000))
+
+
+def test_the_rested_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "MOST_KNOWN", 3)
+    clock = Clock()
+    some = Rates(60, clock)
+    for _ in range(60):
+        some.wait("busy")
+    clock.now += 10
+    for name in ("a", "b"):
+        some.wait(name)
+    clock.now += 5
+    some.wait("c")
+    assert set(some._full_again) == {"busy", "c"}
