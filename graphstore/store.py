@@ -300,7 +300,8 @@ class Store(ABC):
         Raises AccessMoved where the epoch is not the newest, and then nothing is changed. A document without content is
         removed. An entity that joins a group it is in, or leaves one it is not in, changes nothing; so does one that
         does not stand, and one that joins or leaves its account's default group. A change of nothing but the audit log
-        moves no epoch. Raises OutcomeUnknown where it may be there or not: the epoch tells, then.
+        moves no epoch. Raises OutcomeUnknown where it is not known whether it is there, or comes to be with the next
+        change: read what is new, and decide again.
         """
 
     @abstractmethod

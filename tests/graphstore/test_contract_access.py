@@ -27,7 +27,7 @@ from lineal.auth.ledger import (
     Membership,
     audit_digest,
 )
-from lineal.auth.scopes import default_group
+from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore.batches import Batch, Idempotency, NewEntity
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
 from lineal.graphstore.kinds import EntityKind
@@ -172,8 +172,9 @@ async def test_entities_join_and_leave_groups(store: Store) -> None:
 async def test_what_is_placed(store: Store) -> None:
     batch = Batch((entity("a"), NewEntity("é", EntityKind.MODEL, "m", "v1")))
     await store.record(batch, by="me")
-    made = await store.record(batch, by="me", returning=True)
+    made = await store.record(batch, by="me", returning=EVERYTHING)
     model = made.entities[1]
+    assert model is not None
     change = AccessChange(joins=(Membership("x" * 22, model.id),))
     await changed(store, change)
     (placed,) = await store.placed([model.id])
