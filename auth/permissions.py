@@ -1,5 +1,6 @@
 """What may be done: the actions that policies and shares speak of."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -33,3 +34,8 @@ class Permission(StrEnum):
     def shown(self) -> str:
         """Its name in messages: `lineage:ReadProperties`."""
         return f"lineage:{self.cedar}"
+
+
+def in_order(permissions: Iterable[Permission]) -> list[Permission]:
+    """Permissions in the order they are declared in."""
+    return sorted(permissions, key=list(Permission).index)

@@ -6,15 +6,16 @@ are associated with the run. What only ever holds is recorded bare; facets, stat
 event's time, so that events late, repeated or out of order end in the same lineage.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import jsonschema_rs
 import orjson
 
+from lineal.auth.ledger import AuditEntry
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.facets import folded_facets
 from lineal.capture.ties import without_what_ties_lose
@@ -119,6 +120,10 @@ class Mapped:
         """Note an association."""
         self.associations[source, destination, type] = NewAssociation(source, destination, type, occurred_at=self.at)
 
+    def batch(self) -> Batch:
+        """All of it, in one batch."""
+        return Batch(tuple(self.entities.values()), tuple(self.associations.values()), tuple(_merged(self.revisions)))
+
     def revise(self, urn: str, facets: dict[str, Any] | None, **more: Any) -> None:
         """Note what changes at the event's time, if anything does."""
         said = folded_facets(facets or {})
@@ -215,18 +220,29 @@ def _map_data(found: Mapped, event: dict[str, Any], work: str) -> list[Property]
     return list({property.key: property for property in said}.values())
 
 
-async def receive(store: Store, event: object, *, account: str, by: str) -> Recorded:
+Permitting: TypeAlias = Callable[[Batch], Awaitable[Sequence[AuditEntry]]]
+"""Says whether all of an event may be written, and gives what of that goes into the audit log; else raises."""
+
+
+async def permit_all(batch: Batch) -> Sequence[AuditEntry]:
+    """Of who writes into a store of its own, without a server."""
+    return ()
+
+
+async def receive(store: Store, event: object, *, account: str, by: str, permit: Permitting = permit_all) -> Recorded:
     """Record one event, whole or not at all, however often and in whatever order events come.
 
-    Raises InvalidEvent where the event is wrong and nothing was recorded, and what `Store.record` raises.
+    `permit` is asked of all that the event comes to, whether or not it stands already. Raises InvalidEvent where the
+    event is wrong and nothing was recorded, what `permit` raises, and what `Store.record` raises.
     """
     validated(event)
     assert isinstance(event, dict)
     wanted = mapped(event, account)
+    audit = await permit(wanted.batch())
     for attempt in range(_ATTEMPTS):
         batch = await _what_is_missing(store, wanted)
         try:
-            return await store.record(batch, by=by)
+            return await store.record(batch, by=by, audit=audit)
         except BatchRefused as refused:
             # Another writer recorded the same thing with another event's time since we looked: look again.
             raced = all(problem.code is ProblemCode.IMMUTABLE_CONFLICT for problem in refused.problems)

@@ -1,5 +1,6 @@
 """What a store can answer instead of a result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +29,20 @@ class Problem:
     message: str
     path: tuple[str | int, ...] = ()
     differing: tuple[str, ...] = ()
+
+
+def not_recorded(urn: str) -> str:
+    """The sentence of a NOT_FOUND."""
+    return f"{urn} is not recorded: record it first, or in the same batch."
+
+
+def conflicting(name: str, fields: Sequence[str]) -> str:
+    """The sentence of an IMMUTABLE_CONFLICT, with those of the fields that may be told."""
+    told = ", ".join(fields) or "content that is not told here"
+    return (
+        f"{name} stands with other content, and what is recorded never changes. It differs in: {told}. "
+        "Append a revision, or record a new version."
+    )
 
 
 class StoreError(Exception):

@@ -19,7 +19,7 @@ from lineal.graphstore.digests import (
     revision_form,
     revision_set_form,
 )
-from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import Revision
 from lineal.graphstore.standing import as_new_revision
@@ -230,17 +230,12 @@ class Judging:
     def _key(self, urn: str, *path: str | int) -> int | None:
         stands = self.known.get(urn)
         if stands is None:
-            self._refuse(ProblemCode.NOT_FOUND, f"{urn} is not recorded: record it first, or in the same batch.", *path)
+            self._refuse(ProblemCode.NOT_FOUND, not_recorded(urn), *path)
         return None if stands is None else stands.key
 
     def _conflict(self, name: str, form: dict[str, object], standing: dict[str, object], *path: str | int) -> None:
-        fields = ", ".join(differing_fields(form, standing)) or "content that has been erased"
-        self._refuse(
-            ProblemCode.IMMUTABLE_CONFLICT,
-            f"{name} stands with other content, and what is recorded never changes. It differs in: {fields}. "
-            "Append a revision, or record a new version.",
-            *path,
-        )
+        fields = differing_fields(form, standing)
+        self._problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, conflicting(name, fields), path, fields))
 
     def _refuse(self, code: ProblemCode, message: str, *path: str | int) -> None:
         self._problems.append(Problem(code, message, path))

@@ -1,50 +1,131 @@
 """What a request carries through its resolvers: who asks, of which store, as of when, and its loaders."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from aiodataloader import DataLoader
 
-from lineal.auth.scopes import EVERYTHING
+from lineal.auth.access import Access
+from lineal.auth.authority import Authority, microseconds
+from lineal.auth.directive import NeverChecked, checked
+from lineal.auth.directory import Directory
+from lineal.auth.permissions import Permission
+from lineal.auth.planning import Operation
+from lineal.auth.principals import Principal
 from lineal.graphstore.queries import AssociationsOf, Find, HistoryOf, Limits, Reach, ReachAssociations
 from lineal.graphstore.records import AsOf, Entity, View
-from lineal.graphstore.store import AssociationPage, EntityPage, ReachPage, RevisionPage, Store
+from lineal.graphstore.store import AssociationPage, EntityPage, Newest, Placed, ReachPage, RevisionPage, Store
+from lineal.resolvers.cursors import Cursors, cursors
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
+Changed = TypeVar("Changed")
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who asks: a principal, and the account it acts for."""
-
-    principal: str
-    account: str
+MOST_MISSED: Final = 1000
+"""How many ids that were not to be seen one request notes, to be looked into after it is answered."""
 
 
 @dataclass
 class Context:
-    """One request. `cursor_key` signs cursors; `limits` bound each traversal."""
+    """One request: who asks, what that may do as of `newest`, and of which store.
+
+    `cursor_key` signs cursors; `limits` bound each traversal; `request_id` goes into the audit log.
+    """
 
     store: Store
-    viewer: Viewer
+    authority: Authority
+    directory: Directory
+    access: Access
+    newest: Newest
     cursor_key: bytes
     limits: Limits
+    request_id: str = ""
     known: dict[tuple[View, str], Entity] = field(default_factory=dict)
     """Entities loaded before anyone asked for them, by view and id."""
-    _view: "asyncio.Task[View] | None" = field(default=None, init=False)
+    not_seen: dict[str, None] = field(default_factory=dict)
+    """Ids that were asked for by name and were not to be seen: absent, or denied."""
 
-    async def view(self) -> View:
-        """The view of the request's reads: everything recorded up to now, "now" being read once."""
-        if self._view is None:
-            self._view = asyncio.ensure_future(self._newest())
-        return await asyncio.shield(self._view)
+    @classmethod
+    async def opened(
+        cls,
+        store: Store,
+        authority: Authority,
+        principal: Principal,
+        cursor_key: bytes,
+        limits: Limits,
+        *,
+        newest: Newest | None = None,
+        request_id: str = "",
+    ) -> "Context":
+        """The context of a request by a principal, under the access of the newest moment, which is read unless given.
 
-    async def _newest(self) -> View:
-        return View(EVERYTHING, AsOf(await self.store.watermark()))
+        Raises Unavailable.
+        """
+        moment = await store.newest() if newest is None else newest
+        directory = await authority.at(moment.epoch)
+        access = directory.access(principal, microseconds())
+        return cls(store, authority, directory, access, moment, cursor_key, limits, request_id)
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return self.access.principal
+
+    def at_home(self, permission: Permission) -> bool:
+        """Whether the caller holds a permission on the default group of its own account."""
+        checked(permission)
+        return self.access.at_home(permission).is_allowed
+
+    def on_group(self, permission: Permission, group: str) -> bool:
+        """Whether the caller holds a permission on a group."""
+        checked(permission)
+        return self.access.on_group(permission, group).is_allowed
+
+    def view(self) -> View:
+        """The view of the request's reads: what the caller may see of everything recorded up to now."""
+        checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
+        return View(self.access.scope, AsOf(self.newest.recorded_at))
+
+    def nested(self, view: View) -> View:
+        """The view of a record, for what is read of it: under the caller's scope, like all that it was given."""
+        if view.scope is not self.access.scope and view.scope != self.access.scope:
+            raise NeverChecked("a record was read under a scope that is not the caller's")
+        checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
+        return view
+
+    async def change(self, permission: Permission, operation: Operation[Changed]) -> Changed:
+        """Change access, by an operation that asks for a permission; what follows in this request is under the new one.
+
+        Raises auth's Refused, and what `Ledger.change_access` raises but AccessMoved.
+        """
+        checked(permission)
+        done = await self.authority.change(self.principal, operation, self.request_id)
+        self.directory = await self.authority.at(self.directory.epoch)
+        self.access = self.directory.access(self.principal, microseconds())
+        self.__dict__.pop("loaders", None)
+        return done
+
+    def cursors(self, field: str, view: View, *arguments: object) -> Cursors:
+        """The cursors of a field's question, put by the caller."""
+        return self._cursors(field, view.as_of, arguments)
+
+    def list_cursors(self, field: str, *arguments: object) -> Cursors:
+        """The cursors of a field's question about access, which is always today's."""
+        return self._cursors(field, AsOf(self.newest.recorded_at), arguments)
+
+    def _cursors(self, field: str, as_of: AsOf, arguments: tuple[object, ...]) -> Cursors:
+        asker = (self.principal.account, self.principal.name)
+        return cursors(self.cursor_key, asker, field, as_of, *arguments)
+
+    def missed(self, ids: Iterable[str]) -> None:
+        """Note ids asked for by name that were not to be seen; which were denied is found out after the answer."""
+        if not self.access.scope.everything:
+            for id in ids:
+                if len(self.not_seen) < MOST_MISSED:
+                    self.not_seen[id] = None
 
     @cached_property
     def loaders(self) -> "Loaders":
@@ -64,6 +145,8 @@ class Loaders:
         self.reach: DataLoader[Reach, ReachPage | None] = DataLoader(store.reach)
         self.associations: DataLoader[AssociationsOf, AssociationPage] = DataLoader(store.associations)
         self.among: DataLoader[ReachAssociations, AssociationPage | None] = DataLoader(store.reach_associations)
+        self.placed: DataLoader[str, Placed | None] = DataLoader(store.placed)
+        self.key_used: DataLoader[str, int | None] = DataLoader(self._keys_used)
 
     async def _entities(self, keys: Sequence[tuple[View, str]]) -> list[Entity | None]:
         by_view: dict[View, list[str]] = {}
@@ -85,3 +168,7 @@ class Loaders:
             for view, ids in wanted.items()
         }
         return [{id: found[view][id] for id in ids if id in found[view]} for view, ids in keys]
+
+    async def _keys_used(self, ids: Sequence[str]) -> list[int | None]:
+        found = await self._store.keys_used(ids)
+        return [found.get(id) for id in ids]

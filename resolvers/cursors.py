@@ -1,26 +1,49 @@
-"""Cursors: a place in an answer, the moment the answer is of, and a seal that only the server can make.
+"""Cursors: a place in an answer and the moment the answer is of, sealed so that only the server can make or read them.
 
-A cursor is base64url of its payload and the first 16 bytes of an HMAC-SHA256 over it. The payload holds the watermark
-of the first page, a hash of the question (what is asked, of what, with which arguments but first and after), and a
-place in the answer's order. Whatever is wrong with one, the answer is the same sentence.
+A cursor is base64url of AES-SIV (RFC 5297) of the watermark of the first page and a place in the answer's order, bound
+to a hash of the question: who asks what, of what, with which arguments but first and after. It is encrypted because a
+watermark tells when somebody last recorded something, whoever that was. The same place in the same answer always has
+the same cursor. Whatever is wrong with one, the answer is the same sentence.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
-from hmac import compare_digest, new
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from lineal.graphstore.kinds import AssociationType
 from lineal.graphstore.queries import AssociationPosition, EntityPosition, ReachPosition, RevisionPosition
 from lineal.graphstore.records import AsOf, View
 from lineal.resolvers.errors import BadInput
 
-Position = TypeVar("Position", EntityPosition, ReachPosition, AssociationPosition, RevisionPosition)
 
-_SEAL_BYTES: Final = 16
+@dataclass(frozen=True, slots=True)
+class NamedPosition:
+    """A place in the order (name, id)."""
+
+    name: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """A place in the audit log, the newest first: after the record of this time."""
+
+    at: int
+
+
+AnyPosition: TypeAlias = (
+    EntityPosition | ReachPosition | AssociationPosition | RevisionPosition | NamedPosition | LogPosition
+)
+Position = TypeVar(
+    "Position", EntityPosition, ReachPosition, AssociationPosition, RevisionPosition, NamedPosition, LogPosition
+)
+
 _REFUSED: Final = "after is not a cursor of this field with these arguments: ask again without it, from the first page"
 
 
@@ -32,35 +55,39 @@ class Cursors:
     question: bytes
     watermark: int
 
-    def make(self, position: EntityPosition | ReachPosition | AssociationPosition | RevisionPosition) -> str:
+    def make(self, position: AnyPosition) -> str:
         """The cursor that goes on after a position."""
-        payload = self.question + orjson.dumps([self.watermark, *astuple(position)])
-        return urlsafe_b64encode(payload + self._seal(payload)).rstrip(b"=").decode()
-
-    def _seal(self, payload: bytes) -> bytes:
-        return new(self.key, payload, "sha256").digest()[:_SEAL_BYTES]
+        place = orjson.dumps([self.watermark, *astuple(position)])
+        return urlsafe_b64encode(_cipher(self.key).encrypt(place, [self.question])).rstrip(b"=").decode()
 
     def read(self, cursor: str, position: type[Position]) -> tuple["Cursors", Position]:
         """The position of a cursor, and the cursors of its answer, which are of its watermark. Raises BadInput."""
         try:
             data = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        except ValueError:
+            sealed = _cipher(self.key).decrypt(data, [self.question])
+        except (ValueError, InvalidTag):
             raise BadInput(_REFUSED) from None
-        payload, seal = data[:-_SEAL_BYTES], data[-_SEAL_BYTES:]
-        if not compare_digest(seal, self._seal(payload)) or not payload.startswith(self.question):
-            raise BadInput(_REFUSED)
         if urlsafe_b64encode(data).rstrip(b"=").decode() != cursor:
             raise BadInput(_REFUSED)
-        watermark, *place = orjson.loads(payload[len(self.question) :])
+        watermark, *place = orjson.loads(sealed)
         if position is AssociationPosition:
             place[2] = AssociationType(place[2])
         return replace(self, watermark=watermark), position(*place)
 
 
-def cursors(key: bytes, field: str, view: View, *arguments: object) -> Cursors:
-    """The cursors of a field's question: its view's scope and everything but first and after go into the hash."""
-    asked = repr((field, view.scope, view.as_of.occurred_at, arguments))
-    return Cursors(key, sha256(asked.encode("utf-8", "surrogatepass")).digest()[:8], view.as_of.recorded_at)
+@lru_cache(8)
+def _cipher(key: bytes) -> AESSIV:
+    return AESSIV(key)
+
+
+def cursors(key: bytes, asker: tuple[str, str], field: str, as_of: AsOf, *arguments: object) -> Cursors:
+    """The cursors of a field's question: who asks, and everything but first and after, go into the hash.
+
+    `asker` is an account and the name of a principal of it. What it may see does not go in: later pages are read under
+    the permissions of the day.
+    """
+    asked = repr((asker, field, as_of.occurred_at, arguments))
+    return Cursors(key, sha256(asked.encode("utf-8", "surrogatepass")).digest(), as_of.recorded_at)
 
 
 def as_of_cursor(view: View, made: Cursors) -> View:

@@ -16,25 +16,30 @@ from lineal.graphstore.queries import (
     RevisionPosition,
     StringFilter,
 )
-from lineal.graphstore.records import Association, Entity, Revision, View
+from lineal.graphstore.records import RESTRICTED_URN, Association, Entity, Restricted, Revision, View
 from lineal.graphstore.urns import entity_id
 from lineal.resolvers.context import Context
-from lineal.resolvers.cursors import as_of_cursor, cursors
+from lineal.resolvers.cursors import as_of_cursor
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
-from lineal.resolvers.pages import MOST, Connection, checked_count, checked_first, connection
+from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
 
 
 async def node(context: Context, id: str) -> Entity | None:
     """The entity of an id; None where there is none to be seen."""
-    return await context.loaders.entity.load((await context.view(), id))
+    found = await context.loaders.entity.load((context.view(), id))
+    if found is None:
+        context.missed([id])
+    return found
 
 
 async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Entity | None]:
     """The entities of some ids, in their order."""
     checked_count("ids", ids)
-    view = await context.view()
-    return await context.loaders.entity.load_many([(view, id) for id in ids])
+    view = context.view()
+    found: Sequence[Entity | None] = await context.loaders.entity.load_many([(view, id) for id in ids])
+    context.missed([id for id, entity in zip(ids, found, strict=True) if entity is None])
+    return found
 
 
 async def entity(context: Context, urn: str) -> Entity | None:
@@ -49,19 +54,24 @@ async def entities(
     asked = entity_filter(where) or EntityFilter()
     if kind is not None:
         asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
-    question = Find(await context.view(), asked, EntityOrder.URN, checked_first(first, 20, MOST))
+    question = Find(context.view(), asked, EntityOrder.URN, checked_first(first, 20, MOST))
     return await _found(context, "entities", question, after)
 
 
-async def versions(context: Context, parent: Entity, first: int | None, after: str | None) -> Connection[Entity]:
-    """The entities of the same account, kind and name, the newest first."""
+async def versions(
+    context: Context, parent: Entity | Restricted, first: int | None, after: str | None
+) -> Connection[Entity]:
+    """The entities of the same account, kind and name, the newest first; none of what is restricted."""
+    view = context.nested(parent.view)
+    if isinstance(parent, Restricted):
+        return NOTHING
     same = EntityFilter(kind=(parent.kind,), account=(parent.account,), name=StringFilter(eq=parent.name))
-    question = Find(parent.view, same, EntityOrder.NEWEST, checked_first(first, 20, MOST))
+    question = Find(view, same, EntityOrder.NEWEST, checked_first(first, 20, MOST))
     return await _found(context, "versions", question, after)
 
 
 async def _found(context: Context, field: str, question: Find, after: str | None) -> Connection[Entity]:
-    made = cursors(context.cursor_key, field, question.view, question.where)
+    made = context.cursors(field, question.view, question.where)
     position = None
     view = question.view
     if after is not None:
@@ -80,13 +90,17 @@ async def _found(context: Context, field: str, question: Find, after: str | None
 async def property_keys(context: Context, starts_with: str, kind: EntityKind | None, first: int | None) -> list[str]:
     """Property keys that start with a text."""
     size, of_kind = checked_first(first, 20, MOST), kind and EntityKind(kind)
-    return await context.store.property_keys(PropertyKeys(await context.view(), starts_with, of_kind, size))
+    return await context.store.property_keys(PropertyKeys(context.view(), starts_with, of_kind, size))
 
 
-async def history(context: Context, parent: Entity, first: int | None, after: str | None) -> Connection[Revision]:
-    """An entity's revisions, in the order they fold in."""
-    made = cursors(context.cursor_key, "history", parent.view, parent.id)
-    position, view = None, parent.view
+async def history(
+    context: Context, parent: Entity | Restricted, first: int | None, after: str | None
+) -> Connection[Revision]:
+    """An entity's revisions, in the order they fold in; none of what is restricted."""
+    view = context.nested(parent.view)
+    if isinstance(parent, Restricted):
+        return NOTHING
+    made, position = context.cursors("history", view, parent.id), None
     if after is not None:
         made, position = made.read(after, RevisionPosition)
         view = as_of_cursor(view, made)
@@ -108,12 +122,19 @@ async def superseding(context: Context, parent: Revision) -> Entity | None:
 
 
 async def associations(
-    context: Context, parent: Entity, direction: LineageDirection | None, via: Any, first: int | None, after: str | None
+    context: Context,
+    parent: Entity | Restricted,
+    direction: LineageDirection | None,
+    via: Any,
+    first: int | None,
+    after: str | None,
 ) -> Connection[Association]:
-    """The associations of an entity that a traversal would cross from it."""
+    """The associations of an entity that a traversal would cross from it; none of what is restricted."""
+    view = context.nested(parent.view)
+    if isinstance(parent, Restricted):
+        return NOTHING
     way, asked = LineageDirection(direction or LineageDirection.BOTH), association_filter(via)
-    made = cursors(context.cursor_key, "associations", parent.view, parent.id, way, asked)
-    position, view = None, parent.view
+    made, position = context.cursors("associations", view, parent.id, way, asked), None
     if after is not None:
         made, position = made.read(after, AssociationPosition)
         view = as_of_cursor(view, made)
@@ -128,9 +149,42 @@ def place_of(association: Association) -> AssociationPosition:
     return AssociationPosition(*ends, association.type, association.role)
 
 
-def end(context: Context, view: View, id: str) -> Entity | Awaitable[Entity]:
+def source_of(association: Association) -> tuple[str, str]:
+    """The id and urn of what an association leads from."""
+    return association.source_id, association.source_urn
+
+
+def destination_of(association: Association) -> tuple[str, str]:
+    """The id and urn of what an association leads to."""
+    return association.destination_id, association.destination_urn
+
+
+def source(context: Context, association: Association) -> Entity | Restricted | Awaitable[Entity]:
+    """What an association leads from."""
+    return _end(context, association.view, *source_of(association))
+
+
+def destination(context: Context, association: Association) -> Entity | Restricted | Awaitable[Entity]:
+    """What an association leads to."""
+    return _end(context, association.view, *destination_of(association))
+
+
+def _end(context: Context, view: View, id: str, urn: str) -> Entity | Restricted | Awaitable[Entity]:
     """An end of an association that the view shows, and which it therefore shows too."""
-    return context.known.get((view, id)) or _loaded_end(context, view, id)
+    try:
+        return known_end(context, view, id, urn)
+    except KeyError:
+        return _loaded_end(context, view, id)
+
+
+def known_end(context: Context, view: View, id: str, urn: str) -> Entity | Restricted:
+    """An end that need not be asked for. Raises KeyError where it must."""
+    return Restricted(id, view) if _is_restricted(id, urn) else context.known[view, id]
+
+
+def _is_restricted(id: str, urn: str) -> bool:
+    # Compared whole: the URN of an entity of an account named `restricted` begins alike.
+    return urn == RESTRICTED_URN + id
 
 
 async def _loaded_end(context: Context, view: View, id: str) -> Entity:
@@ -142,7 +196,8 @@ async def _loaded_end(context: Context, view: View, id: str) -> Entity:
 
 async def learn_ends(context: Context, view: View, associations: Iterable[Association]) -> None:
     """Load the ends of many associations at once, so that each is there when it is asked for."""
-    ids = frozenset(id for each in associations for id in (each.source_id, each.destination_id))
+    ends = {end for each in associations for end in (source_of(each), destination_of(each))}
+    ids = frozenset(id for id, urn in ends if not _is_restricted(id, urn))
     if ids:
         found = await context.loaders.several.load((view, ids))
         context.known.update({(view, id): entity for id, entity in found.items()})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from lineal.graphstore.kinds import Combine, IncompleteReason, LineageDirection
 from lineal.graphstore.queries import (
@@ -16,13 +16,14 @@ from lineal.graphstore.queries import (
 from lineal.graphstore.records import Association, Entity, Restricted
 from lineal.graphstore.store import Reached, ReachPage
 from lineal.resolvers.context import Context
-from lineal.resolvers.cursors import Cursors, as_of_cursor, cursors
+from lineal.resolvers.cursors import Cursors, as_of_cursor
 from lineal.resolvers.entities import learn_ends, place_of
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
 from lineal.resolvers.pages import (
     MOST,
     MOST_LINEAGE,
+    NOTHING,
     Connection,
     KindCount,
     PageInfo,
@@ -68,13 +69,14 @@ class Completeness:
     is_complete: bool
     reasons: Sequence[IncompleteReason]
     visited: int
+    withheld: int | None
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """A page of what a walk reached."""
+    """A page of what a walk reached. `question` is None where none was asked: from what is restricted."""
 
-    question: Reach
+    question: Reach | None
     page: ReachPage
     cursors: Cursors
 
@@ -109,7 +111,10 @@ class Lineage:
     def completeness(self) -> Completeness:
         """Whether this is everything."""
         reasons = [reason for reason in IncompleteReason if reason in self.page.reasons]
-        return Completeness(not reasons, reasons, self.page.visited)
+        return Completeness(not reasons, reasons, self.page.visited, self.page.withheld)
+
+
+_REACHED_NOTHING: Final = ReachPage((), 0, {}, False, None, frozenset(), 0)
 
 
 async def lineage(
@@ -124,12 +129,20 @@ async def lineage(
     checked_count("from", starts, least=1)
     checked_count("excluding", excluding or ())
     begin = (tuple(starts), LineageDirection(direction), Combine(combine or Combine.UNION), tuple(excluding or ()))
-    return await _reached(context, Walk(await context.view(), *begin), **asked)
+    found = await _reached(context, Walk(context.view(), *begin), **asked)
+    if found is None:
+        context.missed([*starts, *(excluding or ())])
+    return found
 
 
-async def of_entity(context: Context, parent: Entity, direction: LineageDirection, **asked: Any) -> Lineage:
-    """An entity's ascendants or descendants, as of the moment the entity was read."""
-    found = await _reached(context, Walk(parent.view, (parent.id,), direction), **asked)
+async def of_entity(
+    context: Context, parent: Entity | Restricted, direction: LineageDirection, **asked: Any
+) -> Lineage:
+    """An entity's ascendants or descendants, as of the moment the entity was read; none of what is restricted."""
+    view = context.nested(parent.view)
+    if isinstance(parent, Restricted):
+        return Lineage(None, _REACHED_NOTHING, context.cursors("lineage", view))
+    found = await _reached(context, Walk(view, (parent.id,), direction), **asked)
     if found is None:
         raise BadInput("this entity is no longer to be seen: ask again")
     return found
@@ -155,7 +168,7 @@ async def _reached(
     )
     question = Reach(walk, entity_filter(where), checked_first(first, 20, MOST_LINEAGE), None, with_paths)
     asked = (walk.starts, walk.direction, walk.combine, walk.excluding, depth, walk.stop_at, walk.via, question.where)
-    made = cursors(context.cursor_key, "lineage", walk.view, asked)
+    made = context.cursors("lineage", walk.view, asked)
     if after is not None:
         made, position = made.read(after, ReachPosition)
         question = replace(question, after=position, walk=replace(walk, view=as_of_cursor(walk.view, made)))
@@ -167,8 +180,10 @@ async def _reached(
 
 async def among(context: Context, parent: Lineage, first: int | None, after: str | None) -> Connection[Association]:
     """The associations among the starts and everything traversed."""
+    if parent.question is None:
+        return NOTHING
     walk = parent.question.walk
-    made = cursors(context.cursor_key, "among", walk.view, walk.starts, walk.direction, walk.combine, walk.excluding,
+    made = context.cursors("among", walk.view, walk.starts, walk.direction, walk.combine, walk.excluding,
                    walk.depth, walk.stop_at, walk.via)  # fmt: skip
     position = None
     if after is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from lineal.graphstore.kinds import EntityKind
 from lineal.resolvers.errors import BadInput
@@ -55,6 +55,10 @@ class Connection(Generic[Node]):
     page_info: PageInfo
     total_count: int
     counts_by_kind: Sequence[KindCount] = ()
+
+
+NOTHING: Final[Connection[Any]] = Connection((), (), PageInfo(False, False, None, None), 0)
+"""A page of what has nothing."""
 
 
 def counted(counts: Mapping[EntityKind, int]) -> list[KindCount]:

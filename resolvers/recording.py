@@ -12,11 +12,13 @@ from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.digests import association_form, entity_form, revision_set_form
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
-from lineal.graphstore.records import Association, Entity, Revision, Source, SourceId
+from lineal.graphstore.records import AsOf, Association, Entity, Revision, Source, SourceId, View
+from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes, text_problem
 from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
+from lineal.resolvers.permitting import Permit, placed
 
 MOST_PARTS: Final = 1000
 """The most entities, and the most associations, of one batch."""
@@ -72,6 +74,7 @@ class EntityRevised:
 
 async def lineage_record(context: Context, given: Any) -> LineageRecorded:
     """Record one atomic batch."""
+    permit = None
     try:
         entities = tuple(_new_entity(context, each) for each in given.entities or ())
         _refuse_too_many("entities", entities)
@@ -85,12 +88,14 @@ async def lineage_record(context: Context, given: Any) -> LineageRecorded:
         refs.refuse()
         batch = Batch(entities, associations)
         checked_urns(batch)
-        fingerprint = _sized_fingerprint("lineageRecord", batch)
-        key = _idempotency(given.idempotency_key, fingerprint)
-        scope = (await context.view()).scope
-        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=scope)
+        permit = await Permit.asked(context, batch, urns, refs.places)
+        key = _idempotency(given.idempotency_key, _sized_fingerprint("lineageRecord", batch))
+        scope = context.view().scope
+        done = await context.store.record(
+            batch, by=context.principal.shown, idempotency=key, returning=scope, audit=permit.audit
+        )
     except BatchRefused as refused:
-        return LineageRecorded(user_errors=_user_errors(refused))
+        return LineageRecorded(user_errors=_user_errors(refused, permit))
     return LineageRecorded(
         [RecordedEntity(*each) for each in zip(done.entities, done.entities_are_new, strict=True)],
         [RecordedAssociation(*each) for each in zip(done.associations, done.associations_are_new, strict=True)],
@@ -99,6 +104,7 @@ async def lineage_record(context: Context, given: Any) -> LineageRecorded:
 
 async def entity_revise(context: Context, given: Any) -> EntityRevised:
     """Append one revision."""
+    permit = None
     try:
         refs = _Refs(context, [])
         await refs.look_up([ref for ref in (given.entity, given.superseded_by) if ref is not None])
@@ -120,15 +126,18 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
             raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence),))
         batch = Batch(revisions=(revision,))
         checked_urns(batch)
+        permit = await Permit.asked(context, batch, (), refs.places)
         key = _idempotency(given.idempotency_key, _sized_fingerprint("entityRevise", batch))
-        scope = (await context.view()).scope
-        done = await context.store.record(batch, by=context.viewer.principal, idempotency=key, returning=scope)
+        scope = context.view().scope
+        done = await context.store.record(
+            batch, by=context.principal.shown, idempotency=key, returning=scope, audit=permit.audit
+        )
     except BatchRefused as refused:
-        return EntityRevised(user_errors=_user_errors(refused))
+        return EntityRevised(user_errors=_user_errors(refused, permit))
     appended = done.revisions[0]
-    assert appended is not None
-    found = await context.store.entities(appended.view, [appended.entity_id])
-    return EntityRevised(found[0], appended, done.revisions_are_new[0])
+    as_of = AsOf((await context.store.newest()).recorded_at) if appended is None else appended.view.as_of
+    (entity,) = await context.store.entities(View(scope, as_of), [entity_id(revision.entity)])
+    return EntityRevised(entity, appended, done.revisions_are_new[0])
 
 
 class _Refs:
@@ -138,19 +147,24 @@ class _Refs:
         self._context = context
         self._urns: dict[str, str] = {entity_id(urn): urn for urn in urns}
         self._problems: list[Problem] = []
+        self.places: dict[str, Placed] = {}
+        """Where the batch's entities and all that is referred to stand, by id."""
 
     async def look_up(self, refs: Sequence[Any]) -> None:
-        """Learn the urns of ids that are not of the batch, in one read."""
-        ids = list({ref.id for ref in refs if ref.id} - self._urns.keys())
-        if ids:
-            found = await self._context.store.entities(await self._context.view(), ids)
-            self._urns |= {entity.id: entity.urn for entity in found if entity is not None}
+        """Learn where everything stands, and of what may be read the urns, in one read."""
+        named = [entity_id(ref.urn) if ref.urn else str(ref.id) for ref in refs]
+        self.places = await placed(self._context, [*self._urns, *named])
+        scope = self._context.access.scope
+        for id, place in self.places.items():
+            if scope.sight(place.groups, place.kind).is_readable:
+                self._urns.setdefault(id, place.urn)
 
     def urn(self, ref: Any, path: tuple[str | int, ...]) -> str:
         """The urn of a reference; a problem is noted where there is none."""
         if ref.urn:
             return str(ref.urn)
         if ref.id not in self._urns:
+            self._context.missed([ref.id])
             sentence = f"No entity has the id {str(ref.id)[:64]!r}: record it first, or in the same batch."
             self._problems.append(Problem(ProblemCode.NOT_FOUND, sentence, path))
         return self._urns.get(ref.id, "")
@@ -163,7 +177,7 @@ class _Refs:
 
 def _new_entity(context: Context, given: Any) -> NewEntity:
     return NewEntity(
-        given.account if given.account is not None else context.viewer.account,
+        given.account if given.account is not None else context.principal.account,
         EntityKind(given.kind),
         given.name,
         given.version,
@@ -266,11 +280,9 @@ def _idempotency(key: str | None, fingerprint: str) -> Idempotency | None:
     return Idempotency(key, fingerprint)
 
 
-def _user_errors(refused: BatchRefused) -> list[UserError]:
-    return [
-        UserError(problem.code, problem.message, ("input", *map(str, _in_input(problem.path))))
-        for problem in refused.problems
-    ]
+def _user_errors(refused: BatchRefused, permit: Permit | None) -> list[UserError]:
+    told = refused.problems if permit is None else map(permit.shown_problem, refused.problems)
+    return [UserError(problem.code, problem.message, ("input", *map(str, _in_input(problem.path)))) for problem in told]
 
 
 def _in_input(path: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from lineal.schema import enums as _enums  # noqa: F401 (describes the enums before types use them)
+from lineal.schema import permissions as _permissions  # noqa: F401 (likewise)
 from lineal.schema.entities import TYPES
 from lineal.schema.mutations import Mutation
 from lineal.schema.queries import Query

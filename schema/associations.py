@@ -26,14 +26,14 @@ class Association:
         return properties_of(self, None, {"keys": keys})  # type: ignore[no-any-return]
 
     @strawberry.field(description="What contributed.")
-    @pure(lambda record, context, arguments: context.known[record.view, record.source_id])
+    @pure(lambda record, context, arguments: resolve.known_end(context, record.view, *resolve.source_of(record)))
     def source(self, info: Info) -> Entity:
-        return resolve.end(info.context, self.view, self.source_id)  # type: ignore[attr-defined, return-value]
+        return resolve.source(info.context, self)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(description="What it contributed to.")
-    @pure(lambda record, context, arguments: context.known[record.view, record.destination_id])
+    @pure(lambda record, context, arguments: resolve.known_end(context, record.view, *resolve.destination_of(record)))
     def destination(self, info: Info) -> Entity:
-        return resolve.end(info.context, self.view, self.destination_id)  # type: ignore[attr-defined, return-value]
+        return resolve.destination(info.context, self)  # type: ignore[arg-type, return-value]
 
 
 @strawberry.type(description="An association in its connection.")

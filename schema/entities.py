@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from graphql import GraphQLResolveInfo
 
+from lineal.auth.directive import access
+from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind, EntityStatus, LineageDirection, LineageType, PropertyType, SourceIdType
 from lineal.graphstore.records import Entity as EntityRecord
+from lineal.resolvers import access_groups as resolve_groups
 from lineal.resolvers import entities as resolve
 from lineal.resolvers import lineage as resolve_lineage
 from lineal.resolvers.context import Context
@@ -19,6 +22,7 @@ from lineal.schema.selection import asked_of_paths
 
 if TYPE_CHECKING:
     from lineal.schema.associations import AssociationConnection
+    from lineal.schema.groups import LineageGroup
     from lineal.schema.lineage import LineageConnection
     from lineal.schema.revisions import RevisionConnection
 
@@ -88,11 +92,14 @@ class Entity(Node):
     status: EntityStatus | None = strawberry.field(description="Where it stands.")
     source: Source | None = strawberry.field(description="Where it lies.")
     tags: list[str] = strawberry.field(description="Words it is marked with, by code point.")
-    occurred_at: DateTime | None = strawberry.field(description="When it happened in the world, as its recorder said.")
-    recorded_at: DateTime | None = strawberry.field(description="When it was recorded here.")
+    occurred_at: DateTime | None = strawberry.field(
+        description="When it happened in the world, as its recorder said; null only on Restricted."
+    )
+    recorded_at: DateTime | None = strawberry.field(description="When it was recorded here; null only on Restricted.")
     recorded_by: str = strawberry.field(description="Who recorded it.")
     digest: str | None = strawberry.field(
-        description="SHA-256 of its canonical form as first recorded, as 64 hexadecimal digits."
+        description="SHA-256 of its canonical form as first recorded, as 64 hexadecimal digits; null where property "
+        "keys may be hidden."
     )
 
     @strawberry.field(description="Its properties, by key.")
@@ -106,17 +113,32 @@ class Entity(Node):
         found: JSON | None = property_of(self, None, {"key": key})
         return found
 
-    @strawberry.field(description="The entities of the same account, kind and name, newest first, this one included.")
+    @strawberry.field(
+        description="The entities of the same account, kind and name, newest first, this one included.",
+        **access(Permission.READ),
+    )
     async def versions(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection["Entity"]:
         return await resolve.versions(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="What changed in its life, in the order the revisions fold in.")
+    @strawberry.field(
+        description="What changed in its life, in the order the revisions fold in.", **access(Permission.READ)
+    )
     async def history(
         self, info: Info, first: arg.First = 20, after: arg.After = None
     ) -> Annotated["RevisionConnection", strawberry.lazy("lineal.schema.revisions")]:
         return await resolve.history(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="Everything that contributed to it.")
+    @strawberry.field(
+        description="The lineage groups it is in, of those the caller may know of: its account's default group first, "
+        "then by name.",
+        **access(Permission.READ),
+    )
+    async def lineage_groups(
+        self, info: Info
+    ) -> list[Annotated["LineageGroup", strawberry.lazy("lineal.schema.groups")]]:
+        return await resolve_groups.groups_of(info.context, self)  # type: ignore[arg-type, return-value]
+
+    @strawberry.field(description="Everything that contributed to it.", **access(Permission.TRAVERSE))
     async def ascendants(
         self,
         info: Info,
@@ -132,7 +154,7 @@ class Entity(Node):
         )
         return found
 
-    @strawberry.field(description="Everything it contributed to.")
+    @strawberry.field(description="Everything it contributed to.", **access(Permission.TRAVERSE))
     async def descendants(
         self,
         info: Info,
@@ -148,7 +170,9 @@ class Entity(Node):
         )
         return found
 
-    @strawberry.field(description="Its associations, by (source urn, destination urn, type, role).")
+    @strawberry.field(
+        description="Its associations, by (source urn, destination urn, type, role).", **access(Permission.READ)
+    )
     async def associations(
         self,
         info: Info,

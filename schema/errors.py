@@ -5,11 +5,14 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from lineal.auth.directive import Forbidden
 from lineal.graphstore.errors import LimitExceeded, Unavailable
 from lineal.resolvers.errors import BadInput
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
 LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+UNAUTHENTICATED = "UNAUTHENTICATED"
+FORBIDDEN = "FORBIDDEN"
 UNAVAILABLE = "UNAVAILABLE"
 INTERNAL = "INTERNAL"
 UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -38,6 +41,8 @@ def presented(error: GraphQLError, incident: Callable[[BaseException], str]) -> 
         case RecursionError():
             code = LIMIT_EXCEEDED
             shown["message"] = "A value nests too deep to be read: flatten it."
+        case Forbidden():
+            code = FORBIDDEN
         case Unavailable():
             code = UNAVAILABLE
         case _:

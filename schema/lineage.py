@@ -16,7 +16,10 @@ from lineal.schema.entities import Entity, Info
 class LineageEdge:
     cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
     node: Entity = strawberry.field(description="What was reached.")
-    distance: int | None = strawberry.field(description="How many associations lie between it and the nearest start.")
+    distance: int | None = strawberry.field(
+        description="How many associations lie between it and the nearest start; null where it was reached only across "
+        "what may not be seen."
+    )
     path: list[Association] = strawberry.field(description="One shortest path that proves it, from a start outwards.")
 
 
@@ -25,6 +28,9 @@ class Completeness:
     is_complete: bool = strawberry.field(description="Whether nothing is missing.")
     reasons: list[IncompleteReason] = strawberry.field(description="Why something is missing; empty if nothing is.")
     visited: int = strawberry.field(description="How many entities the traversal reached, returned or not.")
+    withheld: int | None = strawberry.field(
+        description="How many entities it met that may not be seen; told only where every owner lets it be told."
+    )
 
 
 @strawberry.type(

@@ -4,7 +4,10 @@ from typing import Annotated
 
 import strawberry
 
+from lineal.auth.directive import access
+from lineal.auth.permissions import Permission
 from lineal.resolvers import recording as resolve
+from lineal.schema.access_mutations import AccessMutations
 from lineal.schema.associations import Association
 from lineal.schema.entities import Entity, Info
 from lineal.schema.enums import EntityReviseErrorCode, LineageRecordErrorCode
@@ -28,13 +31,15 @@ class EntityReviseError:
 
 @strawberry.type(description="An entity of the batch.")
 class RecordedEntity:
-    entity: Entity = strawberry.field(description="The entity as it stands.")
+    entity: Entity | None = strawberry.field(description="The entity as it stands; null where it may not be read.")
     is_new: bool = strawberry.field(description="Whether this request wrote it.")
 
 
 @strawberry.type(description="An association of the batch.")
 class RecordedAssociation:
-    association: Association = strawberry.field(description="The association as it stands.")
+    association: Association | None = strawberry.field(
+        description="The association as it stands; null where it may not be seen."
+    )
     is_new: bool = strawberry.field(description="Whether this request wrote it.")
 
 
@@ -54,23 +59,29 @@ class LineageRecordPayload:
 @strawberry.type(description="What became of an entityRevise.")
 class EntityRevisePayload:
     entity: Entity | None = strawberry.field(description="The entity as it now stands; null where nothing was written.")
-    revision: Revision | None = strawberry.field(description="The revision; null where nothing was written.")
+    revision: Revision | None = strawberry.field(
+        description="The revision; null where nothing was written, and where property keys of the entity are hidden."
+    )
     is_new: bool = strawberry.field(description="Whether this request wrote it.")
     user_errors: list[EntityReviseError] = strawberry.field(description="Why nothing was written; empty where it was.")
 
 
-@strawberry.type(description="What can be recorded.")
-class Mutation:
+@strawberry.type(description="What can be recorded, and what of access can be changed.")
+class Mutation(AccessMutations):
     @strawberry.mutation(
         description="Records one atomic batch of entities and associations: all of it, or nothing. Recording the same "
-        "again is a success that changes nothing."
+        "again is a success that changes nothing. Associating takes `lineage:Associate` on both ends.",
+        **access(Permission.RECORD),
     )
     async def lineage_record(
         self, info: Info, input: Annotated[LineageRecordInput, strawberry.argument(description="The batch.")]
     ) -> LineageRecordPayload:
         return await resolve.lineage_record(info.context, input)  # type: ignore[return-value]
 
-    @strawberry.mutation(description="Appends what changed in an entity's life: status, tags, description, properties.")
+    @strawberry.mutation(
+        description="Appends what changed in an entity's life: status, tags, description, properties.",
+        **access(Permission.RECORD),
+    )
     async def entity_revise(
         self, info: Info, input: Annotated[EntityReviseInput, strawberry.argument(description="The change.")]
     ) -> EntityRevisePayload:

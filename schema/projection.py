@@ -132,7 +132,7 @@ class ProjectingExecutor(Executor[Any]):
 
     def _getter(self, definition: GraphQLField, first: Any) -> Complete:
         field = definition.extensions.get("strawberry-definition")
-        if not isinstance(field, StrawberryField):
+        if not isinstance(field, StrawberryField) or field.extensions:
             raise NotPlain
         if field.is_basic_field:
             return attrgetter(field.python_name)

@@ -4,20 +4,17 @@ from typing import Annotated, Any
 
 import strawberry
 
+from lineal.auth.directive import access
+from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import Combine, EntityKind, LineageDirection
 from lineal.resolvers import entities as resolve
 from lineal.resolvers import lineage as resolve_lineage
 from lineal.schema import arguments as arg
+from lineal.schema.access_queries import AccessQueries
 from lineal.schema.connections import Connection
 from lineal.schema.entities import TYPES, Entity, Info, Node
 from lineal.schema.lineage import LineageConnection
 from lineal.schema.selection import asked_of_paths
-
-
-@strawberry.type(description="Who asks.")
-class Viewer:
-    principal: str = strawberry.field(description="Who the request speaks for.")
-    account: str = strawberry.field(description="The account it acts for.")
 
 
 def _typed(kind: EntityKind, many: str) -> Any:
@@ -27,35 +24,33 @@ def _typed(kind: EntityKind, many: str) -> Any:
         return await resolve.entities(info.context, where, first, after, kind)
 
     found.__annotations__["return"] = Connection[TYPES[kind]]  # type: ignore[valid-type]
-    return strawberry.field(found, description=f"The {many} that match, by URN.")
+    return strawberry.field(found, description=f"The {many} that match, by URN.", **access(Permission.READ))
 
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 100.")]
 
 
 @strawberry.type(description="The questions.")
-class Query:
-    @strawberry.field(description="Who asks.")
-    def viewer(self, info: Info) -> Viewer:
-        return info.context.viewer  # type: ignore[return-value]
-
-    @strawberry.field(description="The entity of an id; null where there is none.")
+class Query(AccessQueries):
+    @strawberry.field(description="The entity of an id; null where there is none.", **access(Permission.READ))
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id.")]
     ) -> Node | None:
         return await resolve.node(info.context, id)  # type: ignore[return-value]
 
-    @strawberry.field(description="The entities of some ids, in their order; null where there is none.")
+    @strawberry.field(
+        description="The entities of some ids, in their order; null where there is none.", **access(Permission.READ)
+    )
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         return await resolve.nodes(info.context, ids)  # type: ignore[return-value]
 
-    @strawberry.field(description="The entity of a URN; null where there is none.")
+    @strawberry.field(description="The entity of a URN; null where there is none.", **access(Permission.READ))
     async def entity(
         self, info: Info, urn: Annotated[str, strawberry.argument(description="The URN.")]
     ) -> Entity | None:
         return await resolve.entity(info.context, urn)  # type: ignore[return-value]
 
-    @strawberry.field(description="The entities that match, by URN.")
+    @strawberry.field(description="The entities that match, by URN.", **access(Permission.READ))
     async def entities(
         self, info: Info, where: arg.EntityWhere = None, first: arg.First = 20, after: arg.After = None
     ) -> Connection[Entity]:
@@ -69,7 +64,10 @@ class Query:
     experiments = _typed(EntityKind.EXPERIMENT, "experiments")
     model_groups = _typed(EntityKind.MODEL_GROUP, "model groups")
 
-    @strawberry.field(description="Property keys that start with a text, by code point: suggestions while typing.")
+    @strawberry.field(
+        description="Property keys that start with a text, by code point: suggestions while typing.",
+        **access(Permission.READ_PROPERTIES),
+    )
     async def property_keys(
         self,
         info: Info,
@@ -81,7 +79,8 @@ class Query:
 
     @strawberry.field(
         description="What a traversal from some starts reaches. Null where a start, or one excluded, does not exist: a "
-        "mistyped id must not read as nothing to roll back."
+        "mistyped id must not read as nothing to roll back.",
+        **access(Permission.TRAVERSE),
     )
     async def lineage(
         self,

@@ -34,6 +34,7 @@ from lineal.graphstore.queries import Limits
 from lineal.logs import configure
 from lineal.metrics import Metrics
 from lineal.openlineage_endpoint import openlineage
+from lineal.resolvers.denials import Denials
 from lineal.schema import sdl
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor
@@ -63,6 +64,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
             app.state.store = store
             app.state.cursor_key = await store.secret("cursors")
             app.state.authority = Authority(store)
+            app.state.denials = Denials(store)
             try:
                 app.state.credentials = await opened_credentials(settings, store, app.state.authority)
             except (ConfigError, StoreError) as error:
@@ -71,6 +73,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
             ready()
             yield
             await app.state.credentials.close()
+            await app.state.denials.finish()
         finally:
             await store.close()
 

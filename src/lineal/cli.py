@@ -127,11 +127,13 @@ _lineage("descendants", "Everything that the entity of a URN contributed to.")
 
 
 @main.command()
-def schema() -> None:
+@click.option("--permissions", is_flag=True, help="Print what every field and route demands instead, as a table.")
+def schema(permissions: bool) -> None:
     """Print the GraphQL schema."""
+    from lineal.permissions_table import permissions_table
     from lineal.schema import sdl
 
-    click.echo(sdl(), nl=False)
+    click.echo(permissions_table() if permissions else sdl(), nl=False)
 
 
 @main.command()

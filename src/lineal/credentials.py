@@ -16,7 +16,6 @@ from lineal.config import ConfigError, Settings
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.store import Newest, Store
 from lineal.oidc import opened_tokens
-from lineal.resolvers.context import Viewer
 
 log = structlog.get_logger()
 
@@ -48,12 +47,6 @@ class Caller:
         """Whether it is of an account that runs the server."""
         account = None if self.directory is None else self.directory.accounts.get(self.principal.account)
         return self.principal.is_local or (account is not None and account.is_operator)
-
-    @property
-    def viewer(self) -> Viewer:
-        """Who asks, as resolvers know it."""
-        principal = self.principal
-        return Viewer(principal.name if principal.is_local else principal.shown, principal.account)
 
 
 class Credentials:

@@ -8,11 +8,13 @@ from typing import Any, Final
 import orjson
 import structlog
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType, execute
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from lineal.credentials import Caller
 from lineal.documents import Document, Documents, Unreadable
+from lineal.graphstore.errors import Unavailable
 from lineal.requests import BodyRefused, json_body, parsed_json
 from lineal.resolvers.context import Context
 from lineal.schema import schema
@@ -68,6 +70,12 @@ async def graphql(request: Request) -> Response:
     """`/graphql`: GraphiQL for a browser, GraphQL for everything else."""
     if wants_page(request):
         return HTMLResponse(graphiql_page(), headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+    response = await _answered(request)
+    response.background = getattr(request.state, "background", None)
+    return response
+
+
+async def _answered(request: Request) -> Response:
     media = media_type(request.headers.get("accept", ""))
     metrics = request.app.state.metrics
     operation, outcome = "unknown", "refused"
@@ -189,12 +197,31 @@ def _never_began(result: ExecutionResult) -> bool:
     return any(error.path is None for error in result.errors or ())
 
 
+async def opened_context(request: Request) -> Context:
+    """The context of a request by its caller. Raises Unavailable. What it is denied is logged once it is answered."""
+    state = request.app.state
+    caller: Caller = request.state.caller
+    opened = await Context.opened(
+        state.store,
+        state.authority,
+        caller.principal,
+        state.cursor_key,
+        state.limits,
+        newest=caller.newest,
+        request_id=request.state.request_id,
+    )
+    request.state.background = BackgroundTask(state.denials.note, opened)
+    return opened
+
+
 async def _executed(
     request: Request, document: Any, variables: dict[str, Any], name: str | None, writes: bool
 ) -> ExecutionResult:
     state = request.app.state
-    caller: Caller = request.state.caller
-    context = Context(state.store, caller.viewer, state.cursor_key, state.limits)
+    try:
+        context = await opened_context(request)
+    except Unavailable as error:
+        raise Errors(503, {"data": None, "errors": [refusal(str(error), UNAVAILABLE)]}) from error
 
     async def run() -> ExecutionResult:
         result = execute(

@@ -1,28 +1,33 @@
 """`POST /api/v1/lineage`: OpenLineage events, one a request."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from lineal.capture.openlineage import InvalidEvent, receive
-from lineal.credentials import Caller
-from lineal.graphstore.errors import Unavailable
+from lineal.graphql_endpoint import opened_context
+from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.requests import BodyRefused, json_body
+from lineal.resolvers.permitting import permitted
 
 
 async def openlineage(request: Request) -> Response:
     """201 where the event is recorded, 200 where it was already; else a status, the problems, and nothing recorded."""
     state = request.app.state
-    caller: Caller = request.state.caller
-    viewer = caller.viewer
     try:
         event = await json_body(request, state.settings.max_body_bytes)
         if isinstance(event, list):
             raise BodyRefused(400, "Post one event a request; `lineal ingest` sends files of many.")
-        done = await receive(state.store, event, account=viewer.account, by=viewer.principal)
+        context = await opened_context(request)
+        who, permit = context.principal, partial(permitted, context)
+        done = await receive(state.store, event, account=who.account, by=who.shown, permit=permit)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])
     except InvalidEvent as invalid:
         return _problems(400, invalid.problems)
+    except BatchRefused as refused:
+        return _problems(403, [problem.message for problem in refused.problems])
     except Unavailable as error:
         return _problems(503, [str(error)])
     return Response(status_code=200 if done.recorded_at is None else 201)

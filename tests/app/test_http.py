@@ -15,7 +15,7 @@ RECORD = """mutation ($name: String!) { lineageRecord(input: {entities: [{kind: 
 
 
 def test_who_asks(server: Server) -> None:
-    assert server.ask(VIEWER) == {"viewer": {"principal": "local", "account": "local"}}
+    assert server.ask(VIEWER) == {"viewer": {"principal": "local/local", "account": "local"}}
 
 
 def test_cost_is_told(server: Server) -> None:

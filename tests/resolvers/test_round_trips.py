@@ -17,7 +17,7 @@ async def trips(query: str, width: int = 8) -> Counter[str]:
     async with await open_store("memory:") as store:
         await store.record(graph(*edges), by="me")
         await store.record(Batch((entity("other"),)), by="me")
-        await store.secret("cursors")
+        await data(store, "{ viewer { account } }")
         calls = counted(store)
         await data(store, query)
         calls -= Counter(secret=1)
@@ -31,22 +31,22 @@ ROOT = 'entity(urn: "lineal:a:DATASET:root")'
 async def test_hop_by_hop_is_one_a_level(width: int) -> None:
     inner = "descendants(depth: 1, first: 100) { nodes { urn %s } }"
     query = f"{{ {ROOT} {{ {inner % (inner % (inner % ''))} }} }}"
-    assert await trips(query, width) == Counter(watermark=1, entities=1, reach=3)
+    assert await trips(query, width) == Counter(newest=1, entities=1, reach=3)
 
 
 @pytest.mark.parametrize("width", [2, 9])
 async def test_a_multi_hop_field_with_paths_and_their_ends(width: int) -> None:
     query = f"{{ {ROOT} {{ descendants(first: 1000) {{ totalCount countsByKind {{ kind }} edges {{ distance cursor "
     query += "node { urn } path { type source { urn } destination { name } } } pageInfo { endCursor } } } }"
-    assert await trips(query, width) == Counter(watermark=1, entities=2, reach=1)
+    assert await trips(query, width) == Counter(newest=1, entities=2, reach=1)
     without_ends = query.replace("source { urn } destination { name }", "role")
-    assert await trips(without_ends, width) == Counter(watermark=1, entities=1, reach=1)
+    assert await trips(without_ends, width) == Counter(newest=1, entities=1, reach=1)
 
 
 async def test_one_more_for_each_of_associations_versions_and_history() -> None:
     query = f"""{{ {ROOT} {{ descendants(first: 100) {{ associations(first: 5) {{ totalCount nodes {{ type }} }}
       nodes {{ versions {{ totalCount }} history {{ totalCount }} associations {{ totalCount }} }} }} }} }}"""
-    expected = Counter(watermark=1, entities=1, reach=1, reach_associations=1, find=1, history=1, associations=1)
+    expected = Counter(newest=1, entities=1, reach=1, reach_associations=1, find=1, history=1, associations=1)
     assert await trips(query) == expected
 
 
@@ -54,7 +54,7 @@ async def test_several_roots_share_their_level() -> None:
     query = f"""{{ a: {ROOT} {{ descendants {{ totalCount }} ascendants {{ totalCount }} }}
       b: {ROOT} {{ descendants(depth: 1) {{ totalCount }} }} entities {{ totalCount }} models {{ totalCount }}
       nodes(ids: ["x", "y"]) {{ id }} }}"""
-    assert await trips(query) == Counter(watermark=1, entities=1, reach=1, find=1)
+    assert await trips(query) == Counter(newest=1, entities=1, reach=1, find=1)
 
 
 async def test_fragments_aliases_and_directives_are_seen_through() -> None:
@@ -62,7 +62,7 @@ async def test_fragments_aliases_and_directives_are_seen_through() -> None:
       fragment A on Entity {{ descendants {{ ...B }} }}
       fragment B on LineageConnection {{ e: edges {{ ... on LineageEdge {{ ...C }} }} }}
       fragment C on LineageEdge {{ p: path @skip(if: false) {{ s: source {{ urn }} }} }}"""
-    assert await trips(query) == Counter(watermark=1, entities=2, reach=1)
+    assert await trips(query) == Counter(newest=1, entities=2, reach=1)
     assert await trips(query.replace("@skip(if: false)", "@include(if: false)")) == Counter(
-        watermark=1, entities=1, reach=1
+        newest=1, entities=1, reach=1
     )

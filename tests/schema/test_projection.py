@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import pytest
+from asking import context_of
 from graphql import (
     ExecutionResult,
     Executor,
@@ -22,9 +23,7 @@ from lineal.capture.sample import sample
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.opening import open_store
-from lineal.graphstore.queries import Limits
 from lineal.graphstore.store import Store
-from lineal.resolvers.context import Context, Viewer
 from lineal.schema import schema
 from lineal.schema.projection import ProjectingExecutor
 
@@ -77,10 +76,9 @@ class Documents:
 @pytest.mark.slow
 async def test_random_documents() -> None:
     store = await filled()
-    key = await store.secret("cursors")
 
     async def answer(text: str, executor: Any) -> Any:
-        context = Context(store, Viewer("local", "local"), key, Limits())
+        context = await context_of(store)
         result: Any = execute(GRAPH, parse(text), context_value=context, executor_class=executor)
         done = await result
         return json.dumps([done.data, [error.formatted for error in done.errors or ()]])

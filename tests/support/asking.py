@@ -1,21 +1,44 @@
 """Questions put to the schema over a real store, in this process."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from graphql import execute, parse, validate
 
+from lineal.auth.authority import Authority
+from lineal.auth.principals import LOCAL, Principal
 from lineal.graphstore.queries import Limits
 from lineal.graphstore.store import Store
-from lineal.resolvers.context import Context, Viewer
+from lineal.resolvers.context import Context
 from lineal.schema import schema
 from lineal.schema.projection import ProjectingExecutor
 
 GRAPH = schema._schema
 
 
-async def answer(store: Store, query: str, variables: dict[str, Any] | None = None, **limits: Any) -> Any:
+_AUTHORITIES: WeakKeyDictionary[Store, Authority] = WeakKeyDictionary()
+
+
+def authority_of(store: Store) -> Authority:
+    """The authority over what a store keeps about access: one for each store, as in a server."""
+    return _AUTHORITIES.setdefault(store, Authority(store))
+
+
+async def context_of(store: Store, by: Principal = LOCAL, **limits: Any) -> Context:
+    """The context of one request by a principal."""
+    authority = authority_of(store)
+    return await Context.opened(store, authority, by, await store.secret("cursors"), Limits(**limits), request_id="r")
+
+
+async def answer(
+    store: Store, query: str, variables: dict[str, Any] | None = None, by: Principal = LOCAL, **limits: Any
+) -> Any:
     """The whole result of one request."""
-    context = Context(store, Viewer("local", "local"), await store.secret("cursors"), Limits(**limits))
+    return await answer_in(await context_of(store, by, **limits), query, variables)
+
+
+async def answer_in(context: Context, query: str, variables: dict[str, Any] | None = None) -> Any:
+    """The whole result of the request of a context."""
     document = parse(query)
     assert not (errors := validate(GRAPH, document)), errors
     result: Any = execute(
@@ -24,8 +47,10 @@ async def answer(store: Store, query: str, variables: dict[str, Any] | None = No
     return result if not hasattr(result, "__await__") else await result
 
 
-async def data(store: Store, query: str, variables: dict[str, Any] | None = None, **limits: Any) -> Any:
+async def data(
+    store: Store, query: str, variables: dict[str, Any] | None = None, by: Principal = LOCAL, **limits: Any
+) -> Any:
     """The data of a request without errors."""
-    result = await answer(store, query, variables, **limits)
+    result = await answer(store, query, variables, by, **limits)
     assert not result.errors, result.errors
     return result.data

@@ -101,7 +101,7 @@ class Judged:
                 f"{name} stands with other content, and what is recorded never changes. It differs in: "
                 f"{', '.join(fields)}. Append a revision, or record a new version."
             )
-            self.problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path))
+            self.problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path, fields))
 
     def _are_missing(self, named: dict[str, str], path: Path) -> bool:
         missing = {word: urn for word, urn in named.items() if self.ledger.entity(urn) is None}

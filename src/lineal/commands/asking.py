@@ -10,12 +10,14 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from lineal.auth.authority import Authority
+from lineal.auth.principals import LOCAL
 from lineal.commands.servers import check_admitted, server_client
 from lineal.commands.sinks import no_server
 from lineal.commands.stores import open_configured
 from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.queries import Limits
-from lineal.resolvers.context import Context, Viewer
+from lineal.resolvers.context import Context
 from lineal.schema import schema
 
 PAGE = 1000
@@ -74,8 +76,8 @@ async def asker(url: str | None, store: str | None) -> AsyncIterator[Asker]:
             yield _Server(client)
         return
     async with await open_configured(store) as opened:
-        key = await opened.secret("cursors")
-        yield _Opened(Context(opened, Viewer("local", "local"), key, Limits()))
+        key, authority = await opened.secret("cursors"), Authority(opened)
+        yield _Opened(await Context.opened(opened, authority, LOCAL, key, Limits()))
 
 
 async def show_lineage(

@@ -1,0 +1,107 @@
+"""Who asks, and the lineage groups it may know of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lineal.auth.directive import checked
+from lineal.auth.permissions import Permission, in_order
+from lineal.auth.records import InvitationState, LineageGroup
+from lineal.auth.scopes import default_group
+from lineal.graphstore.queries import EntityFilter, EntityPosition, Find
+from lineal.graphstore.records import Entity, Restricted
+from lineal.resolvers.access_shares import invitations_of
+from lineal.resolvers.context import Context
+from lineal.resolvers.cursors import as_of_cursor
+from lineal.resolvers.lists import listed
+from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_first, connection
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks, as `account/name`.
+
+    `permissions` are those on its account's default group; `limited_to` None: not limited by a key.
+    """
+
+    principal: str
+    account: str
+    roles: Sequence[str]
+    permissions: Sequence[Permission]
+    limited_to: Sequence[Permission] | None
+    pending_invitations: int
+
+
+def viewer(context: Context) -> Viewer:
+    """Who asks, and what it may do at home."""
+    principal = context.principal
+    pending = [each for each in invitations_of(context) if each.state is InvitationState.PENDING]
+    limited_to = None if principal.permissions is None else in_order(principal.permissions)
+    at_home = in_order(permission for permission in Permission if context.at_home(permission))
+    roles = sorted(principal.roles)
+    return Viewer(principal.shown, principal.account, roles, at_home, limited_to, len(pending))
+
+
+def lineage_groups(context: Context, first: int | None, after: str | None) -> Connection[LineageGroup]:
+    """The groups of the caller's account, and of others those that allow it something or are offered to it."""
+    checked(Permission.READ)
+    seen = (group for group in context.directory.groups.values() if context.access.sees_group(group.id))
+    return listed(context, "lineageGroups", ((each.name, each.id, each) for each in seen), first, after)
+
+
+def lineage_group(context: Context, id: str) -> LineageGroup | None:
+    """The group of an id; None where there is none the caller may know of."""
+    return context.directory.groups[id] if _sees(context, id) else None
+
+
+async def groups_of(context: Context, entity: Entity | Restricted) -> list[LineageGroup]:
+    """The groups an entity is in, of those the caller may know of: its account's default group first, then by name."""
+    checked(Permission.READ)
+    place = None if isinstance(entity, Restricted) else await context.loaders.placed.load(entity.id)
+    groups = [context.directory.groups[id] for id in (place.groups if place else ()) if _sees(context, id)]
+    return sorted(groups, key=lambda group: (not group.is_default, group.name, group.id))
+
+
+def _sees(context: Context, id: str) -> bool:
+    checked(Permission.READ)
+    return context.access.sees_group(id)
+
+
+def permissions_on(context: Context, group: LineageGroup) -> list[Permission]:
+    """What the caller may do on a group, or on some of its entities."""
+    return in_order(context.access.permissions(group.id))
+
+
+def policy_of(group: LineageGroup) -> str:
+    """The policy of a group. The field's guard asks for the permission."""
+    return group.policy
+
+
+def administers(context: Context, permission: Permission, group: LineageGroup) -> bool:
+    """Whether the caller holds a permission on the default group of a group's account."""
+    return context.on_group(permission, default_group(group.account))
+
+
+async def entities_in(
+    context: Context, group: LineageGroup, first: int | None, after: str | None
+) -> Connection[Entity]:
+    """The entities of a group that the caller may read, by urn."""
+    if not _sees(context, group.id):
+        return NOTHING
+    view, position = context.view(), None
+    made = context.cursors("entitiesIn", view, group.id)
+    if after is not None:
+        made, position = made.read(after, EntityPosition)
+        view = as_of_cursor(view, made)
+    size = checked_first(first, 20, MOST)
+    if group.is_default:
+        question = Find(view, EntityFilter(account=(group.account,)), first=size, after=position)
+    else:
+        question = Find(view, first=size, after=position, within=group.id)
+    page = await context.loaders.find.load(question)
+    return connection(
+        page.items,
+        lambda entity: made.make(EntityPosition(entity.urn, entity.occurred_at)),
+        page.has_next,
+        page.total,
+        page.counts,
+    )

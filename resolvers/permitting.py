@@ -1,0 +1,169 @@
+"""Whether a caller may write a batch, and what of the answer it may see.
+
+Permissions are asked for on the groups an entity is in; one that is new, or new with the batch, is in its account's
+default group. What stands and may not be read is told of as if it did not stand.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from lineal.auth.directive import checked
+from lineal.auth.ledger import AuditEntry
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import Sight, default_group
+from lineal.graphstore.batches import Batch
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
+from lineal.graphstore.store import Placed
+from lineal.graphstore.urns import entity_id, make_urn
+from lineal.resolvers.context import Context
+
+MOST_AUDITED: Final = 100
+"""How many refusals of one batch go into the audit log."""
+
+
+async def placed(context: Context, ids: Iterable[str]) -> dict[str, Placed]:
+    """Where entities stand, of those ids that do, whoever may see them. One round trip."""
+    asked = list(dict.fromkeys(ids))
+    found = await context.store.placed(asked) if asked else []
+    return {id: place for id, place in zip(asked, found, strict=True) if place is not None}
+
+
+@dataclass
+class Permit:
+    """A batch that a caller wants written, judged. `places` is of all it names, by id; `urns` of its entities."""
+
+    context: Context
+    batch: Batch
+    urns: Sequence[str]
+    places: Mapping[str, Placed]
+    audit: list[AuditEntry] = field(default_factory=list)
+    """What was allowed, for the log."""
+    _denied: dict[tuple[Permission, str], AuditEntry] = field(default_factory=dict)
+    _problems: list[Problem] = field(default_factory=list)
+    _own: dict[str, Placed] = field(default_factory=dict)
+    """By id, where the batch's own entities stand, or will."""
+
+    @classmethod
+    async def asked(cls, context: Context, batch: Batch, urns: Sequence[str], places: Mapping[str, Placed]) -> "Permit":
+        """The permit of a batch. Raises BatchRefused where any part is not permitted; what was denied is in the log."""
+        permit = cls(context, batch, urns, places)
+        permit._judge()
+        if permit._problems:
+            await context.store.audit(list(permit._denied.values())[:MOST_AUDITED])
+            raise BatchRefused(tuple(permit._problems))
+        return permit
+
+    def _judge(self) -> None:
+        checked(Permission.RECORD, Permission.ASSOCIATE)
+        for index, (urn, entity) in enumerate(zip(self.urns, self.batch.entities, strict=True)):
+            new = Placed(urn, entity.kind, entity.account, frozenset({default_group(entity.account)}))
+            stands = self.places.get(entity_id(urn))
+            self._own[entity_id(urn)] = stands or new
+            if self._allows(Permission.RECORD, new, f"Recording in the account {entity.account}", "entities", index):
+                self._refuse_unreadable(stands, index)
+        for index, association in enumerate(self.batch.associations):
+            for side, urn in (("source", association.source), ("destination", association.destination)):
+                end = self._own.get(entity_id(urn)) or self._readable(urn, "associations", index, side)
+                if end is not None:
+                    self._allows(Permission.ASSOCIATE, end, f"Associating {urn}", "associations", index, side)
+        for index, revision in enumerate(self.batch.revisions):
+            revised = self._own.get(entity_id(revision.entity))
+            revised = revised or self._readable(revision.entity, "revisions", index, "entity")
+            if revised is not None:
+                what = f"Revising {revision.entity}"
+                self._allows(Permission.RECORD, revised, what, "revisions", index, "entity")
+            if revision.superseded_by is not None and entity_id(revision.superseded_by) not in self._own:
+                self._readable(revision.superseded_by, "revisions", index, "supersededBy")
+
+    def _refuse_unreadable(self, stands: Placed | None, index: int) -> None:
+        if stands is not None and not self.sight(stands).is_readable:
+            needed = f"{Permission.READ.shown} on it: ask an administrator of its account."
+            sentence = f"{stands.urn} stands, and recording it again takes {needed}"
+            self._refuse(Permission.READ, stands, (), sentence, ("entities", index))
+
+    def _readable(self, urn: str, *path: str | int) -> Placed | None:
+        found = self.places.get(entity_id(urn))
+        if found is not None and found.urn == urn and self.sight(found).is_readable:
+            return found
+        self.context.missed([entity_id(urn)])
+        self._problems.append(Problem(ProblemCode.NOT_FOUND, not_recorded(urn), path))
+        return None
+
+    def _allows(self, permission: Permission, place: Placed, what: str, *path: str | int) -> bool:
+        decision = self.context.access.decide(permission, place.groups, place.kind)
+        if decision.is_allowed:
+            self._note(permission, place, decision.policies)
+        else:
+            sentence = f"{what} takes {permission.shown} on it: ask an administrator of its account."
+            self._refuse(permission, place, decision.policies, sentence, path)
+        return decision.is_allowed
+
+    def _note(self, permission: Permission, place: Placed, policies: tuple[str, ...]) -> None:
+        entry = self._entry(permission, place.account, "GROUP", default_group(place.account), True, policies)
+        if entry not in self.audit:
+            self.audit.append(entry)
+
+    def _refuse(
+        self,
+        permission: Permission,
+        place: Placed,
+        policies: tuple[str, ...],
+        sentence: str,
+        path: tuple[str | int, ...],
+    ) -> None:
+        self._denied[permission, place.urn] = self._entry(
+            permission, place.account, "ENTITY", place.urn, False, policies
+        )
+        self._problems.append(Problem(ProblemCode.FORBIDDEN, sentence, path))
+
+    def _entry(
+        self,
+        permission: Permission,
+        account: str,
+        resource_kind: str,
+        resource: str,
+        is_allowed: bool,
+        policies: tuple[str, ...],
+    ) -> AuditEntry:
+        principal = self.context.principal
+        accounts = tuple(dict.fromkeys((account, principal.account)))
+        who, request = principal.shown, self.context.request_id
+        return AuditEntry(accounts, who, permission, resource_kind, resource, is_allowed, policies, request)
+
+    def sight(self, place: Placed) -> Sight:
+        """What the caller sees of an entity where it stands."""
+        return self.context.access.scope.sight(place.groups, place.kind)
+
+    def _sight_of(self, id: str) -> Sight:
+        return self.sight(self._own.get(id) or self.places[id])
+
+    def shown_problem(self, problem: Problem) -> Problem:
+        """A problem as the caller may be told of it: a conflict does not name fields that are hidden to it."""
+        if problem.code is not ProblemCode.IMMUTABLE_CONFLICT:
+            return problem
+        part, index = problem.path[0], int(problem.path[1])
+        if part == "entities":
+            name, sights = self.urns[index], [self._sight_of(entity_id(self.urns[index]))]
+        else:
+            association = self.batch.associations[index]
+            name = f"{association.source} {association.type} {association.destination}"
+            sights = [self._sight_of(entity_id(urn)) for urn in (association.source, association.destination)]
+        told = [field for field in problem.differing if not any(_hides(sight, field) for sight in sights)]
+        return replace(problem, message=conflicting(name, told), differing=tuple(told))
+
+
+def _hides(sight: Sight, field: str) -> bool:
+    return field.startswith("properties.") and sight.hides(field.removeprefix("properties."))
+
+
+async def permitted(context: Context, batch: Batch) -> list[AuditEntry]:
+    """Ask for the permit of a batch that was not looked into; gives what of it goes into the audit log.
+
+    Raises BatchRefused.
+    """
+    urns = [make_urn(each.account, each.kind, each.name, each.version) for each in batch.entities]
+    named = [*urns, *(end for each in batch.associations for end in (each.source, each.destination))]
+    named += [revision.entity for revision in batch.revisions]
+    places = await placed(context, map(entity_id, named))
+    return (await Permit.asked(context, batch, urns, places)).audit

@@ -1,0 +1,153 @@
+"""What fields demand: printed, enforced by what prints it, and nowhere forgotten."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import FieldDefinitionNode, InterfaceTypeDefinitionNode, ObjectTypeDefinitionNode, parse
+
+from lineal.auth.directive import Access, Forbidden, Guard, NeverChecked, Public, access, at_home, checked, public
+from lineal.auth.permissions import Permission
+from lineal.permissions_table import ROOTS, ROUTES, demands, enforces, fields, permissions_table
+from lineal.schema import sdl
+
+GUARDED = {
+    "Entity.ascendants": Permission.TRAVERSE,
+    "Entity.descendants": Permission.TRAVERSE,
+    "Entity.associations": Permission.READ,
+    "Entity.history": Permission.READ,
+    "Entity.lineageGroups": Permission.READ,
+    "Entity.versions": Permission.READ,
+    "LineageGroup.entities": Permission.READ,
+    "LineageGroup.policy": Permission.ADMINISTER,
+}
+"""The guarded fields below the roots."""
+
+PUBLIC = {"Query.viewer"}
+"""What demands nothing."""
+
+
+def undirected(named: list[tuple[str, Any]]) -> list[str]:
+    """The root fields without a directive."""
+    return [name for name, given in named if name.split(".")[0] in ROOTS and demands(given) is None]
+
+
+def test_every_root_field_says_what_it_demands() -> None:
+    assert undirected(list(fields())) == []
+    assert {name for name, given in fields() if isinstance(demands(given), Public)} == PUBLIC
+
+
+def test_a_root_field_without_a_directive_is_found() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field(**public())  # type: ignore[untyped-decorator]
+        def told(self) -> str:
+            return ""
+
+        @strawberry.field
+        def forgotten(self) -> str:
+            return ""
+
+    made = strawberry.Schema(Query)._schema
+    assert made.query_type is not None
+    assert undirected([(f"Query.{name}", given) for name, given in made.query_type.fields.items()]) == [
+        "Query.forgotten"
+    ]
+
+
+def test_what_is_printed_is_what_enforces() -> None:
+    for name, definition in fields():
+        directive = demands(definition)
+        if isinstance(directive, Access):
+            assert enforces(definition, directive), name
+        else:
+            given = definition.extensions["strawberry-definition"]
+            assert not [each for each in given.extensions if isinstance(each, Guard)], name
+
+
+def test_guarded_fields() -> None:
+    below = {name: demands(given) for name, given in fields() if name.split(".")[0] not in ROOTS}
+    assert {name: each.action for name, each in below.items() if isinstance(each, Access)} == GUARDED
+
+
+def test_the_schema_prints_it() -> None:
+    printed = {}
+    for node in parse(sdl()).definitions:
+        if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
+            for field in node.fields or ():
+                printed[f"{node.name.value}.{field.name.value}"] = field
+    for name, definition in fields():
+        assert _printed(printed[name]) == demands(definition), name
+    assert _printed(printed["Model.lineageGroups"]) == Access(action=Permission.READ), "on every kind, too"
+
+
+def _printed(field: FieldDefinitionNode) -> Access | Public | None:
+    for each in field.directives or ():
+        if each.name.value == "public":
+            return Public()
+        if each.name.value == "access":
+            value: Any = (each.arguments or ())[0].value
+            return Access(action=Permission(value.value))
+    return None
+
+
+@pytest.mark.parametrize("permission", [Permission.READ, Permission.SHARE])
+async def test_an_answer_nobody_checked_is_not_given(permission: Permission) -> None:
+    (guard,) = access(permission)["extensions"]
+
+    async def careless(source: Any, info: Any) -> str:
+        return "secret"
+
+    async def careful(source: Any, info: Any) -> str:
+        checked(permission)
+        return "shown"
+
+    async def refusing(source: Any, info: Any) -> Any:
+        return SimpleNamespace(user_errors=["not so"])
+
+    async def mistaken(source: Any, info: Any) -> Any:
+        checked(Permission.RECORD)
+        return "secret"
+
+    info: Any = SimpleNamespace(context=None)
+    for bad in (careless, mistaken):
+        with pytest.raises(NeverChecked, match=permission.shown):
+            await guard.resolve_async(bad, None, info)
+    assert await guard.resolve_async(careful, None, info) == "shown"
+    assert (await guard.resolve_async(refusing, None, info)).user_errors
+    with pytest.raises(NeverChecked):
+        await guard.resolve_async(careless, None, info)
+
+
+async def test_a_guard_asks_before_its_field_is_resolved() -> None:
+    (guard,) = access(Permission.READ_AUDIT, at_home)["extensions"]
+    resolved = []
+
+    async def resolver(source: Any, info: Any) -> str:
+        resolved.append(source)
+        return "shown"
+
+    def info(held: bool) -> Any:
+        return SimpleNamespace(context=SimpleNamespace(at_home=lambda permission: held))
+
+    with pytest.raises(Forbidden) as refused:
+        await guard.resolve_async(resolver, "it", info(False))
+    assert str(refused.value) == "This takes lineage:ReadAudit: ask an administrator of the account for it."
+    assert resolved == []
+    assert await guard.resolve_async(resolver, "it", info(True)) == "shown"
+
+
+def test_the_table_in_the_docs_is_the_code_s() -> None:
+    page = Path("docs/reference/permissions.md").read_text()
+    assert page.endswith("\n\n" + permissions_table()), "run: lineal schema --permissions"
+
+
+def test_the_table_has_every_route() -> None:
+    from lineal.app import create_app
+    from lineal.authentication import OPEN
+    from lineal.config import Settings
+
+    assert {getattr(route, "path", None) for route in create_app(Settings(dev=True)).routes} == ROUTES.keys()
+    assert set(OPEN) == {path for path, demanded in ROUTES.items() if demanded == "nothing"} - {"/static/graphiql"}
