@@ -25,14 +25,13 @@ NO_READS = {"close", "ready", "record", "secret", "watermark"}
 
 MAKES_SCOPES = {
     "auth/scopes.py": "defines them",
-    "auth/directory.py": "makes them of policies and shares",
+    "auth/access.py": "makes them of policies and shares",
+    "capture/openlineage.py": "finds out what of a permitted event is not recorded yet",
     "graphstore/embedded/recording.py": "judges a batch against all that stands",
-    "graphstore/embedded/writing.py": "gives a caller back what it wrote",
     "graphstore/gremlin/recording.py": "judges a batch against all that stands",
-    "graphstore/gremlin/store.py": "gives a caller back what it wrote",
     "src/lineal/commands/exporting.py": "is run by whoever holds the store itself",
 }
-"""Where a scope may be made, and why. What answers requests over the network is not among them."""
+"""Where a scope may be made, and why. What answers questions over the network is not among them."""
 
 
 def carries_a_view(type: Any) -> bool:

@@ -183,9 +183,8 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
     found["lineage"] = await asker.pages(
         "lineage", declared, given, LINEAGE, **{name: asked[of] for name, of in names.items()}
     )
-    found["groups"] = await asker.ask(
-        "{ lineageGroups(first: 100) { totalCount nodes { id name entities(first: 99) { totalCount nodes { urn } } } } }"
-    )
+    listed = "id name entities(first: 100) { totalCount nodes { urn } }"
+    found["groups"] = await asker.ask(f"{{ lineageGroups(first: 100) {{ totalCount nodes {{ {listed} }} }} }}")
     return found
 
 

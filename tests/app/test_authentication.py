@@ -334,5 +334,5 @@ async def test_web_sockets_are_closed() -> None:
     async def receive() -> Message:
         return {"type": "websocket.connect"}
 
-    await Authentication(open_app, is_dev=False)({"type": "websocket", "path": "/graphql"}, receive, send)
+    await Authentication(open_app, is_dev=False, per_minute=0)({"type": "websocket", "path": "/graphql"}, receive, send)
     assert [message["type"] for message in sent] == ["websocket.close"]
