@@ -80,5 +80,5 @@ class Documents:
     def errors(self, document: Document) -> list[GraphQLError]:
         """What validation finds wrong; call it only once `judge` has passed the document."""
         if document.errors is None:
-            document.errors = validate(self._schema, document.node, max_errors=20)
+            document.errors = validate(self._schema, document.node, max_errors=20, hide_suggestions=True)
         return document.errors

@@ -74,6 +74,7 @@ def test_cors_is_an_allow_list(tmp_path: Path) -> None:
         (b'{"query": "{a}", "operationName": 1}', "operationName must be text."),
         (b'{"query": "query A {viewer{account}} query B {viewer{account}}"}', "name one of it as operationName"),
         (b'{"query": "{ viewer { nothing } }"}', "Cannot query field 'nothing' on type 'Viewer'."),
+        (b'{"query": "{ viewr { account } }"}', "Cannot query field 'viewr' on type 'Query'."),
         (b'{"query": "{ viewer {"}', "Syntax Error"),
         (b'{"query": "query ($a: Int!) { entities(first: $a) { totalCount } }"}', "Variable '$a'"),
         (b'{"query": "{ entities(first: 0) { totalCount } }"}', "first is 0: give 1 to 100"),
