@@ -12,7 +12,7 @@ from lineal.auth.documents import Part
 from lineal.auth.ledger import AccessNews
 from lineal.auth.policies import GroupPolicies
 from lineal.auth.principals import Principal
-from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, ResourceShare
+from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, Repeat, ResourceShare
 
 _ACCESSES_KEPT: Final = 256
 _READERS: Final = {
@@ -21,6 +21,7 @@ _READERS: Final = {
     Part.SHARE: ("shares", documents.share),
     Part.INVITATION: ("invitations", documents.invitation),
     Part.KEY: ("keys", documents.key),
+    Part.REPEAT: ("repeats", documents.repeat),
 }
 
 
@@ -40,8 +41,8 @@ class Secrets:
 class Directory:
     """What is kept about access, as of an epoch; never changed, but replaced by one `with_news`.
 
-    `accounts` by name; `groups`, `shares`, `invitations` and `keys` by id. `members_at` is the epoch of the newest
-    change of any group's members.
+    `accounts` by name; `groups`, `shares`, `invitations`, `keys` and `repeats` by id. `members_at` is the epoch of the
+    newest change of any group's members.
     """
 
     secrets: Secrets
@@ -53,6 +54,7 @@ class Directory:
     shares: Mapping[str, ResourceShare] = field(default_factory=_nothing)
     invitations: Mapping[str, Invitation] = field(default_factory=_nothing)
     keys: Mapping[str, ApiKey] = field(default_factory=_nothing)
+    repeats: Mapping[str, Repeat] = field(default_factory=_nothing)
     _accesses: dict[Principal, Access] = field(init=False, repr=False, default_factory=dict)
 
     def with_news(self, news: AccessNews) -> "Directory":

@@ -8,10 +8,19 @@ import orjson
 
 from lineal.auth.ledger import Document
 from lineal.auth.permissions import Permission
-from lineal.auth.records import Account, ApiKey, Invitation, InvitationState, LineageGroup, ResourceShare, ShareTarget
+from lineal.auth.records import (
+    Account,
+    ApiKey,
+    Invitation,
+    InvitationState,
+    LineageGroup,
+    Repeat,
+    ResourceShare,
+    ShareTarget,
+)
 from lineal.auth.scopes import Boundary
 
-Record = Account | LineageGroup | ResourceShare | Invitation | ApiKey
+Record = Account | LineageGroup | ResourceShare | Invitation | ApiKey | Repeat
 
 
 class Part(StrEnum):
@@ -22,6 +31,7 @@ class Part(StrEnum):
     SHARE = "SHARE"
     INVITATION = "INVITATION"
     KEY = "KEY"
+    REPEAT = "REPEAT"
 
 
 def document(record: Record) -> Document:
@@ -38,6 +48,8 @@ def document(record: Record) -> Document:
             return Document(Part.INVITATION, record.id, content)
         case ApiKey():
             return Document(Part.KEY, record.id, content)
+        case Repeat():
+            return Document(Part.REPEAT, record.id, content)
 
 
 def account(content: str) -> Account:
@@ -84,6 +96,11 @@ def key(content: str) -> ApiKey:
             "permissions": None if limited_to is None else _permissions(limited_to),
         }
     )
+
+
+def repeat(content: str) -> Repeat:
+    """The request that a document's content keeps."""
+    return Repeat(**orjson.loads(content))
 
 
 def _permissions(names: list[Any]) -> frozenset[Permission]:

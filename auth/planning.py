@@ -29,6 +29,7 @@ class RefusalCode(StrEnum):
     CONFLICT = "CONFLICT"
     EXPIRED = "EXPIRED"
     INVALID_POLICY = "INVALID_POLICY"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
 
 
 class Refused(Exception):

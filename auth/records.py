@@ -159,6 +159,16 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """A request that made something under an idempotency key: a digest of what it asked, what it made, and when."""
+
+    id: str
+    fingerprint: str
+    made: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key by which a principal is known: `id` begins its text and recognises it, `hash` is all that is kept of it.
 

@@ -1,16 +1,20 @@
 """Changes of access: groups and their policies, shares and invitations, accounts and keys."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, TypeVar
 
 from strawberry import UNSET
 
+from lineal.auth.access import Access
+from lineal.auth.directory import Directory
 from lineal.auth.operations.accounts import create_account
-from lineal.auth.operations.api_keys import create_key, revoke_key
+from lineal.auth.operations.api_keys import NewKey, create_key, revoke_key
 from lineal.auth.operations.group_policies import PolicyRefused, set_policy
 from lineal.auth.operations.groups import MAX_ENTITIES, GroupChange, change_group, create_group
 from lineal.auth.operations.invitations import accept_invitation, reject_invitation
+from lineal.auth.operations.repeating import once
 from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
 from lineal.auth.permissions import Permission
 from lineal.auth.planning import Operation, RefusalCode, Refused
@@ -18,7 +22,10 @@ from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, Resou
 from lineal.auth.scopes import Boundary
 from lineal.resolvers.access_shares import Invited, invited
 from lineal.resolvers.context import Context
+from lineal.resolvers.idempotency import checked_key
 from lineal.resolvers.permitting import placed
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class AccountCreated:
 
 @dataclass(frozen=True, slots=True)
 class KeyChanged:
-    """What became of a change of a key. `text` is the whole key, told once, where it is new."""
+    """What became of a change of a key. `text` is the whole key, told once: where this request made it."""
 
     key: ApiKey | None = None
     text: str | None = None
@@ -77,7 +84,8 @@ async def create_lineage_group(context: Context, given: Any) -> GroupChanged:
     """Make a lineage group."""
     try:
         change = await _group_change(context, given, given.add_entities or (), ())
-        made = create_group(given.name, account=given.account, change=change)
+        operation = create_group(given.name, account=given.account, change=change)
+        made = _once(given, operation, lambda group: group.id, _group_made)
         done = await context.change(Permission.SHARE, made)
         return GroupChanged(done)
     except Refused as refused:
@@ -142,7 +150,8 @@ async def create_resource_share(context: Context, given: Any) -> ShareChanged:
         given.expires_at,
     )
     try:
-        done = await context.change(Permission.SHARE, create_share(terms))
+        operation = _once(given, create_share(terms), lambda share: share.id, _share_made)
+        done = await context.change(Permission.SHARE, operation)
         return ShareChanged(done)
     except Refused as refused:
         return ShareChanged(user_errors=_errors(refused))
@@ -178,7 +187,8 @@ async def _answered(context: Context, operation: Operation[Invitation]) -> Invit
 async def register_account(context: Context, given: Any) -> AccountCreated:
     """Register an account, with its default group."""
     try:
-        operation = create_account(given.name, is_operator=bool(given.is_operator))
+        made = create_account(given.name, is_operator=bool(given.is_operator))
+        operation = _once(given, made, lambda account: account.name, _account_made)
         done = await context.change(Permission.ADMINISTER, operation)
         return AccountCreated(done)
     except Refused as refused:
@@ -196,8 +206,8 @@ async def create_api_key(context: Context, given: Any) -> KeyChanged:
         expires_at=given.expires_at,
     )
     try:
-        made = await context.change(Permission.ADMINISTER, operation)
-        return KeyChanged(made.key, made.text)
+        made = await context.change(Permission.ADMINISTER, _once(given, operation, lambda new: new.key.id, _key_made))
+        return KeyChanged(made.key, made.text or None)
     except Refused as refused:
         return KeyChanged(user_errors=_errors(refused))
 
@@ -209,6 +219,39 @@ async def revoke_api_key(context: Context, given: Any) -> KeyChanged:
         return KeyChanged(done)
     except Refused as refused:
         return KeyChanged(user_errors=_errors(refused))
+
+
+def _once(
+    given: Any,
+    operation: Operation[Made],
+    made: Callable[[Made], str],
+    recall: Callable[[Directory, Access, str], Made | None],
+) -> Operation[Made]:
+    """The operation of a request, done once where the request has a key for that."""
+    if given.idempotency_key is None:
+        return operation
+    key = checked_key(given.idempotency_key)
+    return once(operation, key, sha256(repr(given).encode("utf-8", "surrogatepass")).hexdigest(), made, recall)
+
+
+def _group_made(directory: Directory, access: Access, id: str) -> LineageGroup | None:
+    may = access.on_group(Permission.SHARE, id).is_allowed
+    return directory.groups.get(id) if may else None
+
+
+def _share_made(directory: Directory, access: Access, id: str) -> ResourceShare | None:
+    share = directory.shares.get(id)
+    return share if share is not None and access.over_share(share).is_allowed else None
+
+
+def _account_made(directory: Directory, access: Access, name: str) -> Account | None:
+    return directory.accounts.get(name) if access.is_operator else None
+
+
+def _key_made(directory: Directory, access: Access, id: str) -> NewKey | None:
+    # The text was told once, and is kept nowhere.
+    key = directory.keys.get(id)
+    return NewKey(key, "") if key is not None and access.over_keys(key.account).is_allowed else None
 
 
 def _errors(refused: Refused) -> list[ChangeError]:

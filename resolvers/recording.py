@@ -15,17 +15,16 @@ from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, P
 from lineal.graphstore.records import AsOf, Association, Entity, Revision, Source, SourceId, View
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
-from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes, text_problem
+from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes
 from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
+from lineal.resolvers.idempotency import checked_key
 from lineal.resolvers.permitting import Permit, placed
 
 MOST_PARTS: Final = 1000
 """The most entities, and the most associations, of one batch."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 """The most bytes the digest forms of a batch may have together."""
-MOST_KEY_CHARACTERS: Final = 200
-"""The longest idempotency key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +272,7 @@ def _sized_fingerprint(mutation: str, batch: Batch) -> str:
 
 
 def _idempotency(key: str | None, fingerprint: str) -> Idempotency | None:
-    if key is None:
-        return None
-    if not key or len(key) > MOST_KEY_CHARACTERS or text_problem(key):
-        raise BadInput(f"idempotencyKey must be 1 to {MOST_KEY_CHARACTERS} characters of text: a UUID serves well")
-    return Idempotency(key, fingerprint)
+    return None if key is None else Idempotency(checked_key(key), fingerprint)
 
 
 def _user_errors(refused: BatchRefused, permit: Permit | None) -> list[UserError]:

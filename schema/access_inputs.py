@@ -8,6 +8,7 @@ from lineal.auth.scopes import Boundary
 from lineal.graphstore.kinds import EntityKind, LineageDirection
 from lineal.schema.scalars import DateTime
 
+_IDEMPOTENCY_KEY = "Makes a repeat of this request within 24 hours answer as the first did, and make nothing more."
 _ADDED = "Ids of entities of its account that join it, at most 1000."
 
 
@@ -24,6 +25,7 @@ class LineageGroupCreateInput:
         default=None, description="Whether callers may learn how many of its entities are withheld; not unless given."
     )
     add_entities: list[strawberry.ID] | None = strawberry.field(default=None, description=_ADDED)
+    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="What of a lineage group changes; what is left out stays.")
@@ -81,6 +83,7 @@ class ResourceShareCreateInput:
     )
     redacted: list[str] | None = strawberry.field(default=None, description="Property keys that stay hidden.")
     expires_at: DateTime | None = strawberry.field(default=None, description="When it ends; never unless given.")
+    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A share to end.")
@@ -105,6 +108,7 @@ class AccountCreateInput:
         default=None,
         description="Whether its administrators may register accounts, and make keys for any; not unless given.",
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A key to make.")
@@ -118,6 +122,7 @@ class ApiKeyCreateInput:
         default=None, description="What it is limited to, whatever policies and shares give; not limited unless given."
     )
     expires_at: DateTime | None = strawberry.field(default=None, description="When it ends; never unless given.")
+    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A key to make useless.")

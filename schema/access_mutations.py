@@ -147,7 +147,8 @@ class ApiKeyCreateError:
 class ApiKeyCreatePayload:
     key: ApiKey | None = strawberry.field(description="The key; null where nothing was changed.")
     text: str | None = strawberry.field(
-        description="The whole key, to be sent as a bearer token. It is kept nowhere: keep it now, and keep it safe."
+        description="The whole key, to be sent as a bearer token. It is kept nowhere: keep it now, and keep it safe. "
+        "Null in the answer to a repeat."
     )
     user_errors: list[ApiKeyCreateError] = strawberry.field(description=_ERRORS)
 

@@ -56,6 +56,7 @@ _REASONS = {
     "FORBIDDEN": "A permission is lacking; the message says which, and on what.",
     "CONFLICT": "What stands already is in the way.",
     "EXPIRED": "The share's time is over.",
+    "IDEMPOTENCY_MISMATCH": "The idempotencyKey was used for another request in the last 24 hours.",
     "INVALID_POLICY": "The policy does not parse, or does not fit the schema of policies.",
 }
 
@@ -66,6 +67,7 @@ class LineageGroupCreateErrorCode(StrEnum):
     NOT_FOUND = RefusalCode.NOT_FOUND
     FORBIDDEN = RefusalCode.FORBIDDEN
     CONFLICT = RefusalCode.CONFLICT
+    IDEMPOTENCY_MISMATCH = RefusalCode.IDEMPOTENCY_MISMATCH
 
 
 class LineageGroupChangeErrorCode(StrEnum):
@@ -89,6 +91,7 @@ class ResourceShareCreateErrorCode(StrEnum):
     NOT_FOUND = RefusalCode.NOT_FOUND
     FORBIDDEN = RefusalCode.FORBIDDEN
     CONFLICT = RefusalCode.CONFLICT
+    IDEMPOTENCY_MISMATCH = RefusalCode.IDEMPOTENCY_MISMATCH
 
 
 class ResourceShareRevokeErrorCode(StrEnum):
@@ -115,6 +118,7 @@ class AccountCreateErrorCode(StrEnum):
     INVALID_VALUE = RefusalCode.INVALID_VALUE
     FORBIDDEN = RefusalCode.FORBIDDEN
     CONFLICT = RefusalCode.CONFLICT
+    IDEMPOTENCY_MISMATCH = RefusalCode.IDEMPOTENCY_MISMATCH
 
 
 class ApiKeyCreateErrorCode(StrEnum):
@@ -123,6 +127,7 @@ class ApiKeyCreateErrorCode(StrEnum):
     NOT_FOUND = RefusalCode.NOT_FOUND
     FORBIDDEN = RefusalCode.FORBIDDEN
     CONFLICT = RefusalCode.CONFLICT
+    IDEMPOTENCY_MISMATCH = RefusalCode.IDEMPOTENCY_MISMATCH
 
 
 class ApiKeyRevokeErrorCode(StrEnum):

@@ -19,7 +19,7 @@ MAX_ROLES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was made, and its text, which is told this once and kept nowhere."""
+    """A key that was made, and its text, which is told once and kept nowhere: empty where it was made before."""
 
     key: ApiKey
     text: str = field(repr=False)

@@ -198,10 +198,10 @@ def _never_began(result: ExecutionResult) -> bool:
 
 
 async def opened_context(request: Request) -> Context:
-    """The context of a request by its caller. Raises Unavailable. What it is denied is logged once it is answered."""
+    """The context of a request by its caller. Raises Unavailable."""
     state = request.app.state
     caller: Caller = request.state.caller
-    opened = await Context.opened(
+    return await Context.opened(
         state.store,
         state.authority,
         caller.principal,
@@ -210,8 +210,6 @@ async def opened_context(request: Request) -> Context:
         newest=caller.newest,
         request_id=request.state.request_id,
     )
-    request.state.background = BackgroundTask(state.denials.note, opened)
-    return opened
 
 
 async def _executed(
@@ -220,6 +218,7 @@ async def _executed(
     state = request.app.state
     try:
         context = await opened_context(request)
+        request.state.background = BackgroundTask(state.denials.note, context)
     except Unavailable as error:
         raise Errors(503, {"data": None, "errors": [refusal(str(error), UNAVAILABLE)]}) from error
 

@@ -222,3 +222,50 @@ async def test_a_key_that_expired_meanwhile_can_be_looked_at(store: Store, monke
         "INVALID_VALUE"
     ]
     assert [each["expiresAt"] for each in await keys(store, admin("a"))] == [format_timestamp(soon)]
+
+
+CREATES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("lineageGroupCreate", {"name": "g", "boundary": "MASK"}, {"boundary": "CUT"}),
+    (
+        "resourceShareCreate",
+        {"name": "s", "groups": [default_group("a")], "targets": [{"account": "b"}], "actions": ["READ"]},
+        {"actions": ["READ", "TRAVERSE"]},
+    ),
+    ("apiKeyCreate", {"name": "ci", "roles": ["x"]}, {"roles": []}),
+]
+
+
+@pytest.mark.parametrize(("mutation", "given", "other"), CREATES)
+async def test_a_repeat_makes_nothing_more(
+    store: Store, mutation: str, given: dict[str, Any], other: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = admin("a")
+    first = await changed(store, ada, mutation, **given, idempotencyKey="k")
+    epoch = (await store.newest()).epoch
+    again = await changed(store, ada, mutation, **given, idempotencyKey="k")
+    assert ("text" in first) == bool(first.pop("text", None))
+    assert again.pop("text", None) is None, "it was told once"
+    assert again == first
+    assert again["userErrors"] == []
+    (error,) = (await changed(store, ada, mutation, **{**given, **other}, idempotencyKey="k"))["userErrors"]
+    assert (error["code"], error["path"]) == ("IDEMPOTENCY_MISMATCH", ["input", "idempotencyKey"])
+    assert error["message"] == "This idempotencyKey was used for another request in the last 24 hours: use a new one."
+    assert (await store.newest()).epoch == epoch
+    assert await codes(store, A, mutation, **given, idempotencyKey="k") == ["FORBIDDEN"], "of another principal"
+    at(monkeypatch, store, microseconds() + 24 * 3600 * 1_000_000 + 1)
+    later = await changed(store, ada, mutation, **{**given, "name": "anew"}, idempotencyKey="k")
+    assert later["userErrors"] == []
+    kept = [each for each in (await store.access_since(0)).documents if each.part == "REPEAT" and each.content]
+    assert len(kept) == 1, "what is old is swept"
+
+
+async def test_a_repeat_is_asked_anew_whether_it_may(store: Store) -> None:
+    given = {"name": "ci", "idempotencyKey": "k"}
+    assert await codes(store, admin("a"), "apiKeyCreate", **given) == []
+    assert await codes(store, Principal("a", "ada"), "apiKeyCreate", **given) == ["FORBIDDEN"]
+    done = await changed(store, OPERATOR, "accountCreate", name="new", idempotencyKey="k")
+    assert await changed(store, OPERATOR, "accountCreate", name="new", idempotencyKey="k") == done
+    result = await answer(
+        store, 'mutation { accountCreate(input: {name: "x", idempotencyKey: ""}) { userErrors { code } } }', by=OPERATOR
+    )
+    assert result.errors[0].message == "idempotencyKey must be 1 to 200 characters of text: a UUID serves well"
