@@ -5,7 +5,7 @@ exactly, but for a vertex that is `widened`. Such a one holds the terms of its r
 or a text too long for a term; of it a condition tells only that it may match, and its record has to be looked at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from gremlin_python.statics import long
 
 from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.gremlin import terms
+from lineal.graphstore.gremlin.scoping import never
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
 from lineal.graphstore.values import parse_timestamp
@@ -40,9 +41,12 @@ class Condition:
 
 _ALWAYS: Final = Condition()
 
+Showing = Callable[[str], GraphTraversal | None]
+"""Whether a property key shows at a vertex; None where it does at all of them."""
 
-def _never() -> GraphTraversal:
-    return __.has_not("recorded_at")
+
+def _everywhere(key: str) -> None:
+    """A key shows at all vertices, as under a scope of everything."""
 
 
 def _settled(steps: GraphTraversal) -> Condition:
@@ -64,7 +68,7 @@ def _both(conditions: Iterable[Condition]) -> Condition:
 
 def _any(conditions: list[Condition]) -> Condition:
     if not conditions:
-        return _settled(_never())
+        return _settled(never())
     exact, may = ([getattr(each, name) for each in conditions] for name in ("exact", "may"))
     return Condition(
         None if None in exact else __.or_(*exact),
@@ -74,16 +78,16 @@ def _any(conditions: list[Condition]) -> Condition:
 
 
 def _not(condition: Condition) -> Condition:
-    exact = _never() if condition.exact is None else __.not_(condition.exact)
+    exact = never() if condition.exact is None else __.not_(condition.exact)
     return _settled(exact) if condition.is_settled else Condition(exact, None, is_settled=False)
 
 
-def condition(where: EntityFilter) -> Condition:
-    """A filter as a condition."""
-    return _both(_parts(where))
+def condition(where: EntityFilter, showing: Showing = _everywhere) -> Condition:
+    """A filter as a condition; a property key that does not show behaves as absent."""
+    return _both(_parts(where, showing))
 
 
-def _parts(where: EntityFilter) -> Iterable[Condition]:
+def _parts(where: EntityFilter, showing: Showing) -> Iterable[Condition]:
     if where.kind is not None or where.lineage_type is not None:
         codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
         yield _settled(__.has("kind", P.within(sorted(codes or ()))))
@@ -100,13 +104,13 @@ def _parts(where: EntityFilter) -> Iterable[Condition]:
     if where.tag is not None:
         yield _of_terms([terms.of_tag(tag) for tag in where.tag])
     for asked in where.property or ():
-        yield from _property(asked)
+        yield from _property(asked, showing(asked.key))
     for each in where.and_ or ():
-        yield condition(each)
+        yield condition(each, showing)
     if where.or_ is not None:
-        yield _any([condition(each) for each in where.or_])
+        yield _any([condition(each, showing) for each in where.or_])
     if where.not_ is not None:
-        yield _not(condition(where.not_))
+        yield _not(condition(where.not_, showing))
 
 
 # -- what no revision changes --
@@ -166,7 +170,7 @@ def _time(name: str, where: TimeFilter | None) -> Iterable[Condition]:
 
 def _of_terms(among: list[str]) -> Condition:
     if not among:
-        return _settled(_never())
+        return _settled(never())
     steps = _term(P.within(among))
     return Condition(steps, steps, is_settled=False)
 
@@ -179,20 +183,23 @@ def _between(least: str, beyond: str) -> P:
     return P.gte(least).and_(P.lt(beyond))
 
 
-def _property(where: PropertyFilter) -> Iterable[Condition]:
+def _property(where: PropertyFilter, shown: GraphTraversal | None) -> Iterable[Condition]:
+    shows = _ALWAYS if shown is None else _settled(shown)
     begin = terms.of_key(where.key)
-    stands = _term(_between(begin, begin + _LAST))
+    steps = _term(_between(begin, begin + _LAST))
+    stands = _both([shows, Condition(steps, steps, is_settled=False)])
     if where.exists is not None:
-        yield (
-            Condition(stands, stands, is_settled=False)
-            if where.exists
-            else Condition(__.not_(stands), None, is_settled=False)
-        )
+        yield stands if where.exists else _not(stands)
+    if where.ne is not None:
+        yield _both([stands, _not(_of_terms(_equal(where.key, where.ne)))])
+    for asked in _comparisons(where):
+        yield _both([shows, asked])
+
+
+def _comparisons(where: PropertyFilter) -> Iterable[Condition]:
+    """What is asked of a value, but that it is another."""
     if where.eq is not None:
         yield _of_terms(_equal(where.key, where.eq))
-    if where.ne is not None:
-        other = _not(_of_terms(_equal(where.key, where.ne)))
-        yield _both([Condition(stands, stands, is_settled=False), other])
     for operand, sign in ((where.gt, ">"), (where.gte, ">="), (where.lt, "<"), (where.lte, "<=")):
         if operand is not None:
             yield _ordered(where.key, operand, sign)
@@ -234,7 +241,7 @@ def _ordered(key: str, operand: Operand, sign: str) -> Condition:
         steps = _term(_beside(terms.of_type(key, operand.type), terms.number_of(operand.value), sign))
         return Condition(steps, steps, is_settled=False)
     if operand.type is not PropertyType.STRING:
-        return _settled(_never())
+        return _settled(never())
     ways = [_term(_beside(terms.of_type(key, PropertyType.STRING), terms.text_of(str(operand.value)), sign))]
     if (moment := _moment(operand)) is not None:
         ways.append(_term(_beside(terms.of_type(key, PropertyType.TIMESTAMP), terms.number_of(moment), sign)))

@@ -1,7 +1,7 @@
-"""Pages of entities, of property keys, and exports, from the graph."""
+"""Pages of entities, and exports, from the graph."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,22 +12,18 @@ from gremlin_python.statics import long
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.codes import KIND_CODES, kind_codes
 from lineal.graphstore.filters import matches_entity
-from lineal.graphstore.gremlin.conditions import condition
-from lineal.graphstore.gremlin.keys import key_of_urn, number_of_id, vertex_of
+from lineal.graphstore.gremlin.keys import GROUP, key_of_urn, number_of_group, number_of_id, vertex_of
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import EntityFilter, EntityOrder, Find, PropertyKeys
+from lineal.graphstore.queries import EntityFilter, EntityOrder, Find
 from lineal.graphstore.records import Entity
 from lineal.graphstore.standing import as_new_association, as_new_entity, as_new_revision
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.urns import entity_id
-from lineal.graphstore.walking.crossings import Crossings
+from lineal.graphstore.walking.crossings import Crossings, is_masked
 from lineal.graphstore.walking.pages import in_order
 from lineal.graphstore.walking.reaching import kinds
-
-PROPERTY_KEY: Final = "property_key"
-
 
 MOST_NAMED: Final = 2000
 """Of entities that questions name so many or fewer are read and looked through here; of more, the engine finds them."""
@@ -37,13 +33,14 @@ def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
     """A page of the entities that match, for each question; all in one journey, or two where many bear one name."""
     if reading.sees_nothing:
         return [EntityPage((), 0, {}, False)] * len(questions)
-    named = [_named(question.where) for question in questions]
+    named = [_named(question.where) if question.within is None else None for question in questions]
     numbers = {number for each in named if each is not None for number in each.numbers}
     names = {name for each in named if each is not None for name in each.names}
     starts = [g.V([vertex_of(number) for number in numbers])] if numbers else []
     if names:
         starts.append(g.V().has("name", P.within(sorted(names))).has_label("entity"))
-    candidates = [reading.with_revisions(reading.on_time(each).limit(MOST_NAMED + 1)) for each in starts]
+    shown = [reading.readable(reading.on_time(each)) for each in starts]
+    candidates = [reading.with_revisions(each.limit(MOST_NAMED + 1)) for each in shown]
     searches = [
         [] if each is not None else _search(reading, question) for each, question in zip(named, questions, strict=True)
     ]
@@ -83,21 +80,28 @@ def _named(where: EntityFilter) -> _Named | None:
     return None
 
 
+def entities_in_view(reading: Reading, codes: Collection[int] | None) -> GraphTraversal:
+    """The readable entities of the view that are of kinds, by their codes; None: of all."""
+    given = sorted(KIND_CODES.values() if codes is None else codes)
+    return reading.readable(reading.on_time(g.V().has("kind", P.within(given))))
+
+
 def _search(reading: Reading, question: Find) -> list[GraphTraversal]:
     """A question as traversals: counts by kind, the first records, and the doubtful records, if there can be any."""
     where = question.where
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
     if codes == frozenset():
         return []
-    told = condition(replace(where, kind=None, lineage_type=None))
+    told = reading.asked_of(replace(where, kind=None, lineage_type=None))
     exact, may = told.exact, told.may
     if not told.is_settled:
         exact = __.has_not("widened") if exact is None else __.has_not("widened").where(exact)
         may = __.has("widened") if may is None else __.has("widened").where(may)
 
     def matches(condition: GraphTraversal | None) -> GraphTraversal:
-        given = sorted(KIND_CODES.values() if codes is None else codes)
-        vertices = reading.on_time(g.V().has("kind", P.within(given)))
+        vertices = entities_in_view(reading, codes)
+        if question.within is not None:
+            vertices = vertices.where(__.values(GROUP).is_(number_of_group(question.within)))
         return vertices if condition is None else vertices.where(condition)
 
     ordered = _beyond(matches(exact), question)
@@ -157,17 +161,6 @@ def _is_beyond(entity: Entity, question: Find) -> bool:
     return after is None or mine > _place(after.urn, after.occurred_at, question)
 
 
-def property_keys(reading: Reading, question: PropertyKeys) -> list[str]:
-    """The first property keys that start with a text."""
-    if reading.sees_nothing:
-        return []
-    notes = reading.on_time(g.V().has("part", PROPERTY_KEY))
-    if question.kind is not None:
-        notes = notes.has("of_kind", KIND_CODES[question.kind])
-    (found,) = reading.server.wait(notes.values("name"))
-    return sorted({key for key in found if key.startswith(question.starts_with)})[: question.first]
-
-
 Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]
 
 
@@ -175,8 +168,7 @@ def all_keys(reading: Reading) -> list[int]:
     """The keys of all entities of a view, by urn."""
     if reading.sees_nothing:
         return []
-    every = g.V().has("kind", P.within(sorted(KIND_CODES.values())))
-    (found,) = reading.server.wait(reading.on_time(every).values("urn"))
+    (found,) = reading.server.wait(entities_in_view(reading, None).values("urn"))
     return [key_of_urn(urn) for urn in sorted(found)]
 
 
@@ -190,7 +182,8 @@ def associations_of(reading: Reading, keys: list[int]) -> Parts:
     """The associations of some sources, by their places."""
     mine = set(keys)
     crossed = reading.crossed(Crossings(LineageDirection.DESCENDANTS, None), keys)
-    ordered = in_order(reading, {association for _, _, association in crossed if association[0] in mine})
+    plain = {association for _, far, association in crossed if association[0] in mine and not is_masked(far)}
+    ordered = in_order(reading, plain)
     records = reading.associations(ordered)
     return [as_new_association(records[key]) for key in ordered]
 

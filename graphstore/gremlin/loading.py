@@ -7,18 +7,27 @@ from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import P
-from gremlin_python.statics import long
 
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, TYPES, AssociationKey, kind_codes
-from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.filters import matches_entity, matches_restricted
 from lineal.graphstore.folding import folded
-from lineal.graphstore.gremlin.conditions import Condition, condition
-from lineal.graphstore.gremlin.keys import key_of_urn, number_of_id, number_of_vertex, vertex_of, vertex_of_key
+from lineal.graphstore.gremlin.conditions import Condition
+from lineal.graphstore.gremlin.keys import (
+    key_of_urn,
+    number_of_id,
+    number_of_vertex,
+    vertex_of,
+    vertex_of_key,
+)
 from lineal.graphstore.gremlin.moments import Moment
 from lineal.graphstore.gremlin.packing import Line, association_of, line_of, record_of, unpacked
+from lineal.graphstore.gremlin.seeing import Seeing
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.records import Association, Entity, Revision, View
+from lineal.graphstore.redacting import bare_association, redacted_association, redacted_entity, redacted_revisions
+from lineal.graphstore.urns import entity_id
+from lineal.graphstore.walking.crossings import is_masked
 
 MOST_LOADED: Final = 500
 """Of so many entities or fewer their records tell whether they match: a page is going to show most of them anyway."""
@@ -37,15 +46,12 @@ class Urns(dict[int, str]):
         self[key] = urn
 
 
-class Loading:
+class Loading(Seeing):
     """`walking.crossings.Records` by traversals, and which of them match."""
 
     def __init__(self, server: Server, view: View, moment: Moment, urns: Urns) -> None:
-        self.server, self.view, self._moment, self._urns = server, view, moment, urns
-        self.sees_nothing = not view.scope.everything
-        self.is_settled = view.as_of.recorded_at <= moment.newest
-        self._until = min(view.as_of.recorded_at, moment.newest)
-        self._void = [stamp for stamp in moment.void if stamp <= self._until]
+        super().__init__(server, view, moment)
+        self._urns = urns
         self._records: dict[int, Entity] = {}
         self._by_number: dict[int, int] = {}
         self._revisions: dict[int, list[Revision]] = {}
@@ -57,26 +63,27 @@ class Loading:
         self._content: dict[AssociationKey, str] = {}
         self._without_content: set[AssociationKey] = set()
 
-    # -- what the view shows --
-
-    def on_time(self, steps: GraphTraversal, occurred: str | None = "occurred_at") -> GraphTraversal:
-        """Only what was recorded, and occurred, by the view's moment."""
-        steps = steps.has("recorded_at", P.lte(long(self._until)))
-        if self._void:
-            steps = steps.has("recorded_at", P.without([long(stamp) for stamp in self._void]))
-        at = self.view.as_of.occurred_at
-        return steps if at is None or occurred is None else steps.has(occurred, P.lte(long(at)))
-
     # -- entities --
 
     def with_revisions(self, vertices: GraphTraversal) -> GraphTraversal:
-        """The records of entity vertices, visible or not, and of their visible revisions, as texts."""
+        """The records of readable vertices, of the view or not, and of their revisions, as texts; and their groups."""
+        # Which number a revision is shown under depends on all before it, if what they change may be hidden.
+        occurred = None if self.scoping.redacts else "occurred_at"
         # All vertices at once before the branches: one by one each takes a quarter longer.
-        revisions = self.on_time(__.unfold().has("widened").out_e(_REVISED)).values("line")
-        return vertices.fold().union(__.unfold().values("record"), revisions)
+        revisions = self.on_time(__.unfold().has("widened").out_e(_REVISED), occurred).values("line")
+        told = [__.unfold().values("record"), revisions]
+        if self.scoping.needs_groups:
+            told.append(self.grouped(__.unfold()))
+        return vertices.fold().union(*told)
 
-    def take(self, texts: Iterable[str]) -> list[int]:
-        """Read records from texts; the keys of the entities of the view among them."""
+    def take(self, told: Iterable[Any]) -> list[int]:
+        """Read records from what `with_revisions` gives; the keys of the entities of the view among them."""
+        texts: list[str] = []
+        for each in told:
+            if isinstance(each, str):
+                texts.append(each)
+            else:
+                self.take_groups(each)
         keys = []
         for held in unpacked(texts):
             key, record = record_of(held, self.view)
@@ -102,9 +109,9 @@ class Loading:
         if not missing or self.sees_nothing:
             return self.server.wait(*others) if others else []
         self._asked |= missing
-        records = self.with_revisions(g.V([vertex_of(number) for number in missing])).fold()
-        (texts,), *answers = self.server.wait(records, *others)
-        self.take(texts)
+        records = self.with_revisions(self.readable(g.V([vertex_of(number) for number in missing]))).fold()
+        (told,), *answers = self.server.wait(records, *others)
+        self.take(told)
         return answers
 
     def load_ids(self, ids: Collection[str], *others: GraphTraversal) -> list[list[Any]]:
@@ -126,10 +133,14 @@ class Loading:
         return {id: key for id, key in keys.items() if key is not None and self._records[key].id == id}
 
     def urns(self, keys: Collection[int]) -> dict[int, str]:
+        hidden = [key for key in keys if is_masked(key)] if self.meets_hidden else []
+        if hidden:
+            shown = {key: each.urn for key, each in self.restricted(hidden).items()}
+            return self.urns([key for key in keys if key not in shown]) | shown
         missing = [key for key in keys if key not in self._urns]
         found = {}
         if missing:
-            (urns,) = self.server.wait(g.V([vertex_of_key(key) for key in missing]).values("urn"))
+            (urns,) = self.server.wait(self.urns_of(missing))
             for urn in urns:
                 key = key_of_urn(urn)
                 found[key] = urn
@@ -137,18 +148,33 @@ class Loading:
         return found | {key: self._urns[key] for key in keys if key not in found}
 
     def _as_read(self, key: int) -> Entity:
-        return folded(self._records[key], self._revisions[key]) if self._revisions[key] else self._records[key]
+        revisions = self._in_view(self._revisions[key])
+        entity = folded(self._records[key], revisions) if revisions else self._records[key]
+        return redacted_entity(entity, self.sight(key))
+
+    def _in_view(self, revisions: list[Revision]) -> list[Revision]:
+        at = self.view.as_of.occurred_at
+        if at is None or not self.scoping.redacts:
+            return revisions
+        return [each for each in revisions if each.occurred_at <= at]
 
     def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
         self._load({key >> KIND_BITS for key in keys})
-        return {key: self._records[key] if as_recorded else self._as_read(key) for key in keys}
+        if as_recorded:
+            return {key: redacted_entity(self._records[key], self.sight(key)) for key in keys}
+        return {key: self._as_read(key) for key in keys}
 
     def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         self._load({key >> KIND_BITS for key in keys})
-        return {
-            key: [replace(revision, entity_id=self._records[key].id) for revision in self._revisions[key]]
+        shown = {
+            key: self._in_view(redacted_revisions(self._revisions[key], self.sight(key)))
             for key in keys
             if self._revisions.get(key)
+        }
+        return {
+            key: [replace(revision, entity_id=self._records[key].id) for revision in revisions]
+            for key, revisions in shown.items()
+            if revisions
         }
 
     # -- which of them match --
@@ -158,7 +184,8 @@ class Loading:
         for where, keys in asked:
             if where is not None and not asks_kinds_alone(where):
                 known = self._judged.get(where, {})
-                missing = {key for key in of_kinds(keys, where) if key not in known and key not in self._records}
+                plain = [key for key in of_kinds(keys, where) if not is_masked(key)]
+                missing = {key for key in plain if key not in known and key not in self._records}
                 if missing:
                     unknown.setdefault(where, set()).update(missing)
         everyone = set().union(*unknown.values())
@@ -166,7 +193,7 @@ class Loading:
             self._load({key >> KIND_BITS for key in everyone})
             return
         vertices = {where: g.V([vertex_of_key(key) for key in keys]) for where, keys in unknown.items()}
-        found = self.server.wait(*(self.judging(vertices[where], condition(where)) for where in unknown))
+        found = self.server.wait(*(self.judging(vertices[where], self.asked_of(where)) for where in unknown))
         for (where, keys), answer in zip(unknown.items(), found, strict=True):
             self.judge(where, keys, answer)
 
@@ -181,13 +208,13 @@ class Loading:
 
     def judge(self, where: EntityFilter, keys: Collection[int], answer: Iterable[Any]) -> None:
         """Note which of the keys match by what `judging` gave of their vertices."""
-        texts, numbers = [], set()
+        told, numbers = [], set()
         for each in answer:
-            if isinstance(each, str):
-                texts.append(each)
-            else:
+            if isinstance(each, int):
                 numbers.add(number_of_vertex(each))
-        doubtful = set(self.take(texts))
+            else:
+                told.append(each)
+        doubtful = set(self.take(told))
         self._asked |= {key >> KIND_BITS for key in doubtful}
         judged = self._judged.setdefault(where, {})
         judged.update((key, key >> KIND_BITS in numbers) for key in keys)
@@ -196,6 +223,13 @@ class Loading:
     def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
         if where is None or where == EntityFilter() or not keys:
             return keys
+        if self.meets_hidden and any(map(is_masked, keys)):
+            plain = set(self._matching([key for key in keys if not is_masked(key)], where))
+            shows = matches_restricted(where)
+            return [key for key in keys if (shows if is_masked(key) else key in plain)]
+        return self._matching(keys, where)
+
+    def _matching(self, keys: Collection[int], where: EntityFilter) -> Collection[int]:
         keys = of_kinds(keys, where)
         if asks_kinds_alone(where):
             return keys
@@ -209,25 +243,41 @@ class Loading:
     # -- associations --
 
     def foresee_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None:
-        unknown = [key for key in associations if key not in self._by_key]
-        wanted = [key for key in associations if key not in self._content and key not in self._without_content]
-        asked = [self._among(unknown).values("line")] if unknown else []
+        plain = [key for key in associations if not _is_bare(key)]
+        unknown = [key for key in plain if key not in self._by_key]
+        wanted = [key for key in plain if key not in self._content and key not in self._without_content]
+        nameless = self.nameless({*keys, *(end for key in associations for end in (key[0], key[2]))})
+        asked = [self.lines(self._among(unknown))] if unknown else []
         if wanted:
             asked.append(self.contents(self._among(wanted)))
-        answers = self._load({key >> KIND_BITS for key in keys}, *asked)
+        if nameless:
+            asked.append(self.urns_of(nameless))
+        answers = self._load({key >> KIND_BITS for key in keys if not is_masked(key)}, *asked)
+        if nameless:
+            self.name(answers.pop())
         if unknown:
-            self._learn(answers[0])
+            self.learn(answers[0])
         if wanted:
             self._take_contents(answers[-1])
 
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
         self.foresee_records((), keys)
-        return {key: association_of(self._by_key[key], self._content.get(key), self.view) for key in keys}
+        return {key: self._bare(key) if _is_bare(key) else self._shown(key) for key in keys}
+
+    def _shown(self, key: AssociationKey) -> Association:
+        association = association_of(self._by_key[key], self._content.get(key), self.view)
+        return redacted_association(association, self.sight(key[0]), self.sight(key[2]))
+
+    def _bare(self, key: AssociationKey) -> Association:
+        ends = (key[0], key[2])
+        urns = self.urns([end for end in ends if not is_masked(end)])
+        urns |= {end: self.hidden_urns[end] for end in ends if is_masked(end)}
+        source, destination = ((entity_id(urns[end]), urns[end], is_masked(end)) for end in ends)
+        return bare_association(source, destination, TYPES[key[1]], self.view)
 
     def standing(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Line]:
         """The lines of those associations that stand."""
-        (texts,) = self.server.wait(self._among(keys).values("line"))
-        self._learn(texts)
+        self.learn(*self.server.wait(self.lines(self._among(keys))))
         return {key: self._by_key[key] for key in keys if key in self._by_key}
 
     def _among(self, keys: Collection[AssociationKey]) -> GraphTraversal:
@@ -247,8 +297,20 @@ class Loading:
             (held,) = unpacked([each["line"]])
             self._content[line_of(held).key] = each["content"]
 
-    def _learn(self, texts: Iterable[str]) -> list[Line]:
-        """Note lines, by both their ends."""
+    def lines(self, edges: GraphTraversal) -> GraphTraversal:
+        """What edges of associations tell, and the groups of their ends where the scope needs them."""
+        if not self.scoping.needs_groups:
+            return edges.values("line")
+        return edges.fold().union(__.unfold().values("line"), self.grouped(__.unfold().both_v().dedup()))
+
+    def learn(self, told: Iterable[Any]) -> list[Line]:
+        """Note what `lines` gives, by both ends of each."""
+        texts: list[str] = []
+        for each in told:
+            if isinstance(each, str):
+                texts.append(each)
+            else:
+                self.take_groups(each)
         lines = []
         for held in unpacked(texts):
             line = line_of(held)
@@ -265,6 +327,10 @@ class Loading:
             self._urns.learn(line.source, line.source_urn)
             self._urns.learn(line.destination, line.destination_urn)
         return lines
+
+
+def _is_bare(key: AssociationKey) -> bool:
+    return is_masked(key[0]) or is_masked(key[2])
 
 
 def asks_kinds_alone(where: EntityFilter) -> bool:

@@ -18,11 +18,11 @@ from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.gremlin import terms
 from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.conditions import FOLDED
-from lineal.graphstore.gremlin.finding import PROPERTY_KEY
 from lineal.graphstore.gremlin.heads import Heads
 from lineal.graphstore.gremlin.keys import GROUP, key_of, number_of_group, number_of_id, vertex_of_key, vertex_of_note
 from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.moments import Moment
+from lineal.graphstore.gremlin.naming import PROPERTY_KEY
 from lineal.graphstore.gremlin.packing import packed_entity, packed_line, packed_revision
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.server import Server, g

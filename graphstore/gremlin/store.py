@@ -18,13 +18,15 @@ from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 from lineal.graphstore.gremlin.access import Access
 from lineal.graphstore.gremlin.auditing import AuditLog
-from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages, property_keys
+from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages
 from lineal.graphstore.gremlin.heads import Heads
 from lineal.graphstore.gremlin.key_uses import key_used, keys_used
 from lineal.graphstore.gremlin.keys import vertex_of_note
 from lineal.graphstore.gremlin.loading import Urns
+from lineal.graphstore.gremlin.naming import property_keys
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.recording import Recording
+from lineal.graphstore.gremlin.scoping import scoping
 from lineal.graphstore.gremlin.server import REQUEST_SECONDS, Server, g
 from lineal.graphstore.gremlin.setup import keeps_nothing, name_of_graph, set_up
 from lineal.graphstore.gremlin.transport import Address, Transport
@@ -205,7 +207,7 @@ class GremlinStore(WalkingStore[Reading]):
 
         def reading_of(view: View) -> Reading:
             moment = self._heads.moment
-            if view.as_of.recorded_at > moment.newest and view.scope.everything:
+            if view.as_of.recorded_at > moment.newest and not scoping(view.scope).sees_nothing:
                 asyncio.run_coroutine_threadsafe(self._heads.read(), loop).result()
                 moment = self._heads.moment
             return Reading(self._server, view, moment, self._urns)

@@ -66,6 +66,11 @@ def of_key(key: str) -> str:
     return f"P{key.encode().hex().upper()}:"
 
 
+def key_of(term: str) -> str:
+    """The key of a property whose terms begin so, up to the colon."""
+    return bytes.fromhex(term[1:]).decode()
+
+
 def of_type(key: str, type: PropertyType) -> str:
     """How the terms of a property begin where its value is of the type; integers and floats begin alike."""
     return of_key(key) + _TYPES[type]

@@ -1,0 +1,197 @@
+"""Scopes behind Gremlin: applied where the engine reads, and at no more journeys than without them."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from operator import methodcaller
+from typing import Any
+
+import pytest
+from engines import Engine, emptied
+from hypothesis import given
+from hypothesis import strategies as st
+from making import EPOCH, association, entity, id_of, properties, urn
+
+from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.gremlin import loading
+from lineal.graphstore.gremlin.scoping import pattern
+from lineal.graphstore.gremlin.server import Server
+from lineal.graphstore.kinds import AssociationType, EntityKind, LineageDirection, PropertyType
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import (
+    AssociationFilter,
+    AssociationsOf,
+    EntityFilter,
+    Find,
+    HistoryOf,
+    Operand,
+    PropertyFilter,
+    PropertyKeys,
+    Reach,
+    ReachAssociations,
+    StringFilter,
+    Walk,
+)
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.store import Store
+from lineal.graphstore.urns import make_urn
+
+ALL = frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE})
+OURS = GroupRule(default_group("a"), (Grant(ALL),))
+SCOPES = {
+    "readable": Scope.of([OURS]),
+    "many groups": Scope.of([OURS, *(GroupRule(f"group {n}", (Grant(ALL),)) for n in range(1000))]),
+    "some kinds": Scope.of([GroupRule(OURS.group, (Grant(ALL, frozenset({"DATASET", "MODEL"})),))]),
+    "forbidden elsewhere": Scope.of([OURS, GroupRule("group", (), frozenset({Permission.READ}))]),
+    "redacted": Scope.of([GroupRule(OURS.group, (Grant(ALL, redacted=frozenset({"n"})),))]),
+    "limited": Scope.of([GroupRule(OURS.group, (Grant(ALL, directions=frozenset({"DESCENDANTS"}), depth=2),))]),
+}
+SECRET = "zz-secret"
+"""In every text of what is hidden."""
+HIDDEN = make_urn("b", EntityKind.DATASET, SECRET, None)
+LR = PropertyFilter("lr", gt=Operand(PropertyType.FLOAT, 0.1))
+N = PropertyFilter("n", exists=True)
+WALKS: list[dict[str, Any]] = [
+    {},
+    {"depth": 2},
+    {"stop_at": EntityFilter(property=(PropertyFilter("n", eq=Operand(PropertyType.INTEGER, 3)),))},
+    {"stop_at": EntityFilter(tag=("late",))},
+    {"via": AssociationFilter(role=StringFilter(exists=False), property=(PropertyFilter("x", exists=False),))},
+]
+
+
+@dataclass
+class Watched:
+    """A store of a graph with what is hidden in the midst of it, and all that its server answered to each journey."""
+
+    store: Store
+    answers: list[list[Any]] = field(default_factory=list)
+
+    async def all_of(self, scope: Scope) -> list[int]:
+        """Ask everything there is to ask under a scope; how many journeys each question made."""
+        view = View(scope, AsOf(await self.store.watermark()))
+        made = []
+        for question in _questions(view):
+            before = len(self.answers)
+            await question(self.store)
+            made.append(len(self.answers) - before)
+        return made
+
+
+def _questions(view: View) -> Iterator[methodcaller]:
+    for direction in LineageDirection:
+        for asked in WALKS:
+            walk = Walk(view, (id_of("root"),), direction, **asked)
+            for where in (None, EntityFilter(property=(LR,)), EntityFilter(property=(N,))):
+                yield methodcaller("reach", [Reach(walk, where, 100, None, True)])
+            yield methodcaller("reach_associations", [ReachAssociations(walk)])
+    ids = [id_of(name) for name in "abcd"]
+    yield methodcaller("entities", view, ids)
+    yield methodcaller("associations", [AssociationsOf(view, id) for id in ids])
+    yield methodcaller("history", [HistoryOf(view, id) for id in ids])
+    for where in (EntityFilter(), EntityFilter(property=(LR,)), EntityFilter(name=StringFilter(in_=("a", SECRET)))):
+        yield methodcaller("find", [Find(view, where)])
+
+
+@pytest.fixture
+async def watched(graph_server: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
+    await emptied(graph_server.url)
+    async with await open_store(graph_server.url) as store:
+        await store.record(_graph(), by="me")
+        found = Watched(store)
+        wait = Server.wait
+
+        def watching(server: Server, *steps: Any) -> list[list[Any]]:
+            answers = wait(server, *steps)
+            if steps:
+                found.answers.append(answers)
+            return answers
+
+        monkeypatch.setattr(Server, "wait", watching)
+        yield found
+
+
+def _graph() -> Batch:
+    """`root>a>b>c>d` and `a=c`, with a secret between, before and behind them; half of the entities are revised."""
+    names = ["root", *"abcd"]
+    secret = {"properties": properties(**{SECRET: SECRET}), "description": SECRET, "tags": (SECRET,)}
+    entities = [entity(name, properties=properties(lr=0.5, n=index)) for index, name in enumerate(names)]
+    hidden = NewEntity("b", EntityKind.DATASET, SECRET, occurred_at=EPOCH, **secret)  # type: ignore[arg-type]
+    ends = [("root", "a"), ("a", "b"), ("b", "c"), ("c", "d")]
+    associations = [association(*pair) for pair in ends] + [association("a", "c", AssociationType.SAME_AS)]
+    for source, destination in [(urn("root"), HIDDEN), (HIDDEN, urn("c")), (urn("b"), HIDDEN), (HIDDEN, urn("root"))]:
+        of = NewAssociation(source, destination, AssociationType.CONTRIBUTED_TO, SECRET, secret["properties"], EPOCH)  # type: ignore[arg-type]
+        associations.append(of)
+    revisions = [NewRevision(urn(name), tags=("late",), properties=properties(n=7)) for name in names[::2]]
+    return Batch((*entities, hidden), tuple(associations), (*revisions, NewRevision(HIDDEN, description=SECRET)))
+
+
+@given(st.sets(st.text("0123456789", min_size=1, max_size=4), min_size=1, max_size=30))
+def test_a_pattern_is_of_its_words_and_nothing_else(words: set[str]) -> None:
+    found = re.compile(pattern(words))
+    assert all(found.search(word) for word in words)
+    near = {word + "0" for word in words} | {word[:-1] for word in words} | {"1" + word for word in words}
+    assert not any(found.search(word) for word in near - words)
+
+
+@pytest.mark.parametrize("most_loaded", [loading.MOST_LOADED, 1])
+async def test_no_more_journeys_than_without_a_scope(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, most_loaded: int
+) -> None:
+    monkeypatch.setattr(loading, "MOST_LOADED", most_loaded)
+    without = await watched.all_of(EVERYTHING)
+    for name, scope in SCOPES.items():
+        made = await watched.all_of(scope)
+        assert all(mine <= most for mine, most in zip(made, without, strict=True)), name
+
+
+@pytest.mark.parametrize("name", SCOPES)
+async def test_what_is_hidden_never_comes(watched: Watched, name: str) -> None:
+    """Not even to be dropped: nothing of it is in any answer of the server."""
+    await watched.all_of(SCOPES[name])
+    view = View(SCOPES[name], AsOf(await watched.store.watermark()))
+    assert [part async for part in watched.store.export(view)]
+    assert watched.answers
+    assert SECRET not in repr(watched.answers)
+    await watched.all_of(EVERYTHING)
+    assert SECRET in repr(watched.answers), "nothing is hidden from a scope of everything"
+
+
+@pytest.mark.parametrize("boundary", [Boundary.MASK, Boundary.BRIDGE])
+async def test_beside_what_is_masked_or_crossed_only_its_urn_comes(watched: Watched, boundary: Boundary) -> None:
+    scope = Scope.of([OURS, GroupRule(default_group("b"), boundary=boundary, tells_withheld=True)], b"mask")
+    await watched.all_of(scope)
+    told = repr(watched.answers)
+    assert SECRET not in told.replace(HIDDEN, "")
+    assert (HIDDEN in told) is (boundary is Boundary.MASK)
+
+
+async def test_property_keys_come_of_what_is_readable(watched: Watched) -> None:
+    """Which are noted does not tell of whom they are, so the names come; what is answered is the caller's own."""
+    at = AsOf(await watched.store.watermark())
+    keys = {
+        name: await watched.store.property_keys(PropertyKeys(View(scope, at), ""))
+        for name, scope in (SCOPES | {"everything": EVERYTHING}).items()
+    }
+    assert keys.pop("everything") == ["lr", "n", SECRET]
+    assert keys.pop("redacted") == ["lr"]
+    assert set(map(tuple, keys.values())) == {("lr", "n")}
+
+
+async def test_an_entity_is_seen_by_the_groups_it_is_in_now(watched: Watched) -> None:
+    store, scope = watched.store, Scope.of([GroupRule("shared", (Grant(ALL),))])
+    view = View(scope, AsOf(await store.watermark()))
+
+    async def seen() -> list[str]:
+        (page,) = await store.find([Find(view)])
+        return [each.name for each in page.items]
+
+    for members in (["a", "b"], ["b"]):
+        joins = tuple(Membership("shared", id_of(name)) for name in members)
+        leaves = tuple(Membership("shared", id_of(name)) for name in "abcd" if name not in members)
+        epoch = (await store.newest()).epoch
+        await store.change_access(AccessChange(joins=joins, leaves=leaves), epoch=epoch)
+        assert await seen() == members
