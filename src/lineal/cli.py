@@ -233,6 +233,20 @@ def key_revoke(settings: Settings, id: str) -> Coroutine[Any, Any, int]:
 
 
 @main.group()
+def audit() -> None:
+    """The audit log of a store: what was decided on access, and by which policies."""
+
+
+@audit.command("verify")
+@_placed
+def audit_verify(settings: Settings) -> Coroutine[Any, Any, int]:
+    """Check that each record bears the digest of the one before it: exit status 0 if all do, else 1."""
+    from lineal.commands.auditing import verify_log
+
+    return verify_log(settings)
+
+
+@main.group()
 def janusgraph() -> None:
     """A JanusGraph of your own on this machine, which needs no Java, Maven or Docker."""
 

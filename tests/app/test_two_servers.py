@@ -10,7 +10,7 @@ import httpx
 import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
 from keys import make_account, make_key, revoke_key
-from serving import serving
+from serving import Server, serving
 
 RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
   entities { isNew entity { urn digest description } } associations { isNew }
@@ -96,3 +96,49 @@ def test_a_key_is_good_and_then_revoked_on_both_servers_at_the_next_request(stor
             revoke_key(store, second)
             assert statuses(second) == [401, 401]
         assert statuses(first) == [200, 200]
+
+
+POLICY = """permit (principal == Lineal::Principal::"bank/ben", action in [Lineal::Action::"Read",
+  Lineal::Action::"ReadProperties", Lineal::Action::"Traverse"], resource);"""
+
+
+@pytest.mark.slow
+def test_policies_and_shares_count_on_both_servers_at_the_next_request(store: str, tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    for account in ("acme", "bank"):
+        make_account(store, account)
+    ada = make_key(store, "acme", "ada", "--role", "admin")
+    ben = make_key(store, "bank", "ben", "--role", "admin")
+    with serving(store, folders[0], token=ada) as one, serving(store, folders[1], token=ben) as two:
+
+        def seen() -> list[int]:
+            """How many entities Ben sees, on either server."""
+            body, headers = {"query": "{ entities { totalCount } }"}, {"Authorization": f"Bearer {ben}"}
+            answers = [each.client.post("/graphql", json=body, headers=headers).json() for each in (one, two)]
+            return [answer["data"]["entities"]["totalCount"] for answer in answers]
+
+        def changed(server: Server, mutation: str, **given: Any) -> dict[str, Any]:
+            kind = mutation[0].upper() + mutation[1:]
+            made = "share { id invitations { id } }" if mutation == "resourceShareCreate" else "__typename"
+            query = f"mutation ($i: {kind}Input!) {{ {mutation}(input: $i) {{ {made} userErrors {{ message }} }} }}"
+            done: dict[str, Any] = server.ask(query, i=given)[mutation]
+            assert done["userErrors"] == []
+            return done
+
+        recorded = one.ask(RECORD, input={"entities": [{"kind": "DATASET", "name": "d"}]})
+        assert recorded["lineageRecord"]["userErrors"] == []
+        (group,) = one.ask("{ lineageGroups { nodes { id policy } } }")["lineageGroups"]["nodes"]
+        assert seen() == [0, 0]
+        changed(one, "lineageGroupPolicySet", id=group["id"], policy=group["policy"] + POLICY)
+        assert seen() == [1, 1]
+        changed(one, "lineageGroupPolicySet", id=group["id"], policy=group["policy"])
+        assert seen() == [0, 0]
+        terms = {"groups": [group["id"]], "targets": [{"account": "bank"}], "actions": ["READ"]}
+        share = changed(one, "resourceShareCreate", name="s", **terms)["share"]
+        assert seen() == [0, 0]
+        changed(two, "invitationAccept", id=share["invitations"][0]["id"])
+        assert seen() == [1, 1]
+        changed(one, "resourceShareRevoke", id=share["id"])
+        assert seen() == [0, 0]

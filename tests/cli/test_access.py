@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import apsw
 import pytest
 from click.testing import CliRunner, Result
 from keys import make_account, make_key
@@ -138,3 +139,34 @@ def test_doctor_looks_at_the_issuer(store: str, monkeypatch: pytest.MonkeyPatch)
     told = run("doctor", "--store", store)
     assert told.exit_code == 1
     assert "BAD  oidc_audience is missing" in told.output
+
+
+def test_the_audit_log_is_verified(store: str, tmp_path: Path) -> None:
+    assert run("audit", "verify", "--store", store).output == "the audit log is empty\n"
+    for name in ("acme", "bank"):
+        make_account(store, name)
+    key = make_key(store, "acme", "ci")
+    assert key
+    verified = run("audit", "verify", "--store", store)
+    assert (verified.exit_code, verified.stderr) == (0, "")
+    last = re.fullmatch(
+        r"3 records, each with the digest of the one before; the last has ([0-9a-f]{64})\n", verified.output
+    )
+    assert last
+    for change, problem in (
+        ("UPDATE audit SET principal = 'acme/eve' WHERE sequence = 2", "record 2 is not what its digest says"),
+        ("DELETE FROM audit WHERE sequence = 2", "record 3 does not follow what stands before it"),
+        ("DELETE FROM audit WHERE sequence = 1", "the log begins with record 2: what was before it is gone"),
+    ):
+        copy = tmp_path / "copy.db"
+        copy.unlink(missing_ok=True)
+        connection = apsw.Connection(f"{tmp_path}/lineal.db")
+        connection.execute("VACUUM INTO ?", (str(copy),))
+        forged = apsw.Connection(str(copy))
+        forged.execute("DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete")
+        forged.execute(change)
+        for each in (connection, forged):
+            each.close()
+        found = run("audit", "verify", "--store", f"sqlite:///{copy}")
+        assert found.exit_code == 1
+        assert problem in found.stderr
