@@ -80,10 +80,10 @@ def serve(config: Path | None, **flags: Any) -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @url_option
 @store_option
-@click.option("--account", default="local", help="The account of what names none.  [default: local]")
+@click.option("--account", help="The account of what names none.  [default: one's own; of a --store, local]")
 @click.option("--strict", is_flag=True, help="Send nothing if any line is bad; stop at the first conflict.")
 @_plainly
-def ingest(files: tuple[str, ...], url: str | None, store: str | None, account: str, strict: bool) -> None:
+def ingest(files: tuple[str, ...], url: str | None, store: str | None, account: str | None, strict: bool) -> None:
     """Record files of the native form or of OpenLineage events; `-` is standard input."""
     _one_of(url, store)
     _run(ingest_files(files, url, store, account, strict))

@@ -11,7 +11,8 @@ from typing import Any
 
 from as_inputs import as_input
 from asking import context_of, data
-from hypothesis import given
+from engines import Engine, emptied
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
 from reference_store import ReferenceStore
@@ -35,6 +36,8 @@ from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
 
+ON_SERVERS = settings.default.max_examples // 10 if settings.default else 15
+"""A graph server takes longer over each example."""
 BOB = Principal("b", "bob", frozenset({"analyst"}))
 WHO = [
     'principal == Lineal::Principal::"b/bob"',
@@ -130,7 +133,18 @@ class Asker:
 
 @given(batches(), st.data())
 async def test_answers_are_as_if_what_is_hidden_had_never_been(history: list[Batch], draws: st.DataObject) -> None:
-    async with stores(history, draws) as (whole, seen, ids, urns):
+    await compared(await open_store("memory:"), history, draws)
+
+
+@settings(max_examples=ON_SERVERS)
+@given(batches(), st.data())
+async def test_behind_graph_servers_too(graph_server: Engine, history: list[Batch], draws: st.DataObject) -> None:
+    await emptied(graph_server.url)
+    await compared(await open_store(graph_server.url), history, draws)
+
+
+async def compared(opened: Store, history: list[Batch], draws: st.DataObject) -> None:
+    async with opened, stores(opened, history, draws) as (whole, seen, ids, urns):
         if not urns:
             return
         asked = await questions(draws, ids)
@@ -190,11 +204,11 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
 
 @asynccontextmanager
 async def stores(
-    history: list[Batch], draws: st.DataObject
+    whole: Store, history: list[Batch], draws: st.DataObject
 ) -> AsyncIterator[tuple[Store, Store, list[str], list[str]]]:
     """A store with all of a history, one with what Bob may see of it, and the ids and urns of all there is."""
     model = ReferenceStore()
-    async with await open_store("memory:") as whole, await open_store("memory:") as seen:
+    async with await open_store("memory:") as seen:
         for batch in history:
             for store in (whole, model):
                 with suppress(BatchRefused):

@@ -120,7 +120,7 @@ def test_commands_ask_a_server_as_someone(store: str, tmp_path: Path, monkeypatc
     file = tmp_path / "lines.jsonl"
     file.write_text('{"entity": {"key": "d", "kind": "DATASET", "name": "d"}}\n')
     with serving(store, tmp_path, token=key) as server:
-        ingest = ("ingest", str(file), "--account", "acme", "--url", server.url)
+        ingest = ("ingest", str(file), "--url", server.url)
         asking = ("descendants", "lineal:acme:DATASET:d", "--url", server.url)
         missing = "lineal: the server must know who asks: put a token or an API key into LINEAL_TOKEN\n"
         for words in (ingest, asking):

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from lineal.capture.files import Line, read_lines, size_of
 from lineal.capture.openlineage import InvalidEvent, mapped, validated
+from lineal.commands.asking import asker
 from lineal.commands.servers import server_client
 from lineal.commands.sinks import MOST_EMBEDDED, MOST_GREMLIN, Outcome, ServerSink, Sink, StoreSink
 from lineal.commands.stores import open_configured
@@ -47,9 +48,13 @@ class Totals:
             self.console.print(f"more than {SHOWN} bad lines: the rest is only counted", markup=False)
 
 
-async def ingest_files(files: tuple[str, ...], url: str | None, store: str | None, account: str, strict: bool) -> int:
-    """Record files; exit status 1 where any line was bad."""
+async def ingest_files(
+    files: tuple[str, ...], url: str | None, store: str | None, account: str | None, strict: bool
+) -> int:
+    """Record files; exit status 1 where any line was bad. `account` None: that of who asks the server."""
     totals = Totals()
+    if account is None:
+        account = "local" if store is not None else await _own_account(url)
     if strict and not _all_good(files, account, totals):
         click.echo(f"{totals.bad} bad lines, so nothing was sent", err=True)
         return 1
@@ -66,6 +71,11 @@ async def ingest_files(files: tuple[str, ...], url: str | None, store: str | Non
         await sink.finish()
     click.echo(f"{totals.new} recorded, {totals.known} already there, {totals.bad} bad")
     return 1 if totals.bad else 0
+
+
+async def _own_account(url: str | None) -> str:
+    async with asker(url, None) as server:
+        return str((await server.ask("{ viewer { account } }", {}))["viewer"]["account"])
 
 
 def _progress(console: Console) -> Progress:
