@@ -1,7 +1,7 @@
 """What one principal may do: its scope, and the decisions on it."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hmac import new
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _IN_SCOPES: Final = (Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
 """The permissions that reads ask scopes about; the others are asked of `Access.decide`."""
+_ALL: Final = tuple(Permission)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Access:
     principal: Principal
     directory: "Directory"
     now: int
+    _seen: dict[str, bool] = field(init=False, repr=False, default_factory=dict)
+    """Of other accounts' groups that were asked about, whether the principal may know of them."""
 
     @cached_property
     def shares(self) -> tuple[ResourceShare, ...]:
@@ -47,8 +50,9 @@ class Access:
 
     @cached_property
     def ends_at(self) -> int | None:
-        """When the next of its shares expires, and this is no longer right; None where none will."""
-        return min((share.expires_at for share in self.offered if share.expires_at is not None), default=None)
+        """When the next share with its account expires, and this is no longer right; None where none will."""
+        shares = (share for share in self.directory.shares_for(self.principal.account) if share.is_live(self.now))
+        return min((share.expires_at for share in shares if share.expires_at is not None), default=None)
 
     @cached_property
     def _shares_of(self) -> dict[str, list[ResourceShare]]:
@@ -114,7 +118,13 @@ class Access:
         return self._permissions(self._with_default(group))
 
     def _permissions(self, groups: Iterable[str]) -> frozenset[Permission]:
-        return frozenset(p for p in Permission if self._decide(p, groups, lambda share: True).is_allowed)
+        held = (p for p in Permission if self._decide(p, groups, lambda share: True, self._said).is_allowed)
+        return frozenset(held)
+
+    def _said(self, permission: Permission, group: LineageGroup) -> Verdict:
+        """What a group's policy says of a permission, where all are going to be asked for."""
+        said = self.directory.policies.decide_each(self.principal, _ALL, group)
+        return said[_ALL.index(permission)]
 
     def sees_group(self, group: str) -> bool:
         """Whether the principal may know of a group: it is its own account's, allows it something, or is offered."""
@@ -123,9 +133,15 @@ class Access:
             return False
         if self.principal.is_local or found.account == self.principal.account:
             return True
-        return any(group in share.groups for share in self._received) or bool(self._permissions([group]))
+        seen = self._seen.get(group)
+        if seen is None:
+            seen = self._seen[group] = group in self._offered_groups or bool(self._permissions([group]))
+        return seen
 
-    @property
+    @cached_property
+    def _offered_groups(self) -> frozenset[str]:
+        return frozenset(group for share in self._received() for group in share.groups)
+
     def _received(self) -> Iterator[ResourceShare]:
         """The shares by whose invitations, not rejected, the principal knows of their groups."""
         for share in self.directory.shares_for(self.principal.account):
@@ -189,12 +205,16 @@ class Access:
         return () if found is None else tuple({group, default_group(found.account)})
 
     def _decide(
-        self, permission: Permission, groups: Iterable[str], counts: Callable[[ResourceShare], bool]
+        self,
+        permission: Permission,
+        groups: Iterable[str],
+        counts: Callable[[ResourceShare], bool],
+        verdict_of: Callable[[Permission, LineageGroup], Verdict] | None = None,
     ) -> Decision:
         if self.principal.is_local:
             return Decision(True)
         known = [self.directory.groups[group] for group in sorted(set(groups)) if group in self.directory.groups]
-        verdicts = {group.id: self._verdict(permission, group) for group in known}
+        verdicts = {group.id: (verdict_of or self._verdict)(permission, group) for group in known}
         forbidding = _named((id, verdict) for id, verdict in verdicts.items() if verdict.is_forbidden)
         if any(verdict.is_forbidden for verdict in verdicts.values()):
             return Decision(False, True, forbidding)

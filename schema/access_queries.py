@@ -36,7 +36,7 @@ class AccessQueries:
     async def lineage_groups(
         self, info: Info, first: arg.First = 20, after: arg.After = None
     ) -> LineageGroupConnection:
-        return resolve_groups.lineage_groups(info.context, first, after)  # type: ignore[return-value]
+        return await resolve_groups.lineage_groups(info.context, first, after)  # type: ignore[return-value]
 
     @strawberry.field(description="The lineage group of an id; null where there is none.", **access(Permission.READ))
     async def lineage_group(

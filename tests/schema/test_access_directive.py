@@ -1,5 +1,6 @@
 """What fields demand: printed, enforced by what prints it, and nowhere forgotten."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +10,11 @@ import strawberry
 from graphql import FieldDefinitionNode, InterfaceTypeDefinitionNode, ObjectTypeDefinitionNode, parse
 
 from lineal.auth.directive import Access, Forbidden, Guard, NeverChecked, Public, access, at_home, checked, public
+from lineal.auth.operations import accounts, api_keys, group_policies, groups, invitations, shares
 from lineal.auth.permissions import Permission
+from lineal.auth.planning import RefusalCode
 from lineal.permissions_table import ROOTS, ROUTES, demands, enforces, fields, permissions_table
-from lineal.schema import sdl
+from lineal.schema import permissions, sdl
 
 GUARDED = {
     "Entity.ascendants": Permission.TRAVERSE,
@@ -151,3 +154,25 @@ def test_the_table_has_every_route() -> None:
 
     assert {getattr(route, "path", None) for route in create_app(Settings(dev=True)).routes} == ROUTES.keys()
     assert set(OPEN) == {path for path, demanded in ROUTES.items() if demanded == "nothing"} - {"/static/graphiql"}
+
+
+OPERATIONS = {
+    accounts.create_account: permissions.AccountCreateErrorCode,
+    api_keys.create_key: permissions.ApiKeyCreateErrorCode,
+    api_keys.revoke_key: permissions.ApiKeyRevokeErrorCode,
+    group_policies.set_policy: permissions.LineageGroupPolicySetErrorCode,
+    groups.change_group: permissions.LineageGroupChangeErrorCode,
+    groups.create_group: permissions.LineageGroupCreateErrorCode,
+    invitations.accept_invitation: permissions.InvitationAcceptErrorCode,
+    invitations.reject_invitation: permissions.InvitationRejectErrorCode,
+    shares.create_share: permissions.ResourceShareCreateErrorCode,
+    shares.revoke_share: permissions.ResourceShareRevokeErrorCode,
+}
+
+
+@pytest.mark.parametrize(("operation", "shown"), OPERATIONS.items(), ids=lambda each: each.__name__)
+def test_every_refusal_of_an_operation_has_its_code(operation: Any, shown: Any) -> None:
+    told = {code for code in RefusalCode if code in re.findall("[A-Z_]{4,}", operation.__doc__)}
+    assert told
+    # Others may keep changing access at the same time, whatever the operation.
+    assert told | {RefusalCode.CONFLICT} <= set(shown)

@@ -24,12 +24,17 @@ def member(account: str, name: str = "mia") -> Principal:
 
 
 async def tenants(*accounts: str) -> Store:
-    """A store with registered accounts, of which each has a dataset `d`, a job `j` and a model `m`, d > j > m."""
+    """A store in memory with registered accounts, `populated`."""
     store = await open_store("memory:")
+    await populated(store, *accounts)
+    return store
+
+
+async def populated(store: Store, *accounts: str) -> None:
+    """Register accounts, and record for each a dataset `d`, a job `j` and a model `m`, d > j > m."""
     for account in accounts:
         assert not (await changed(store, LOCAL, "accountCreate", name=account))["userErrors"]
         await chain(store, account)
-    return store
 
 
 async def chain(store: Store, account: str, prefix: str = "") -> None:
