@@ -266,7 +266,8 @@ class Store(ABC):
           these would be cut, they raise LimitExceeded.
 
         At most three round trips for all questions, whatever the depth and the width: the walks, what of them matches,
-        and what the pages show. A walk that a limit of the engine's cuts short takes one a level instead.
+        and what the pages show. A walk that a limit of the engine's cuts short takes one a level instead; what lies
+        beyond hidden entities takes one more a hop.
         """
 
     @abstractmethod

@@ -67,25 +67,32 @@ class Beside:
         """The numbers of the entities of which all crossings are known."""
 
     def told(self, edges: GraphTraversal) -> GraphTraversal:
-        """What is wanted of edges."""
+        """What is wanted of edges: crossings, what tells how their ends are seen, and the urns of masked ones."""
         crossing = __.unfold().project("type", "source", "destination")
         crossing = crossing.by(T.label).by(__.out_v().id_()).by(__.in_v().id_())
-        return edges.dedup().fold().union(crossing, ends(__.unfold().both_v().dedup()))
+        both = __.unfold().both_v().dedup()
+        named = both.clone().where(self._scoping.masked).values("urn")
+        return edges.dedup().fold().union(crossing, ends(both), named)
 
-    def learn(self, told: Iterable[dict[str, Any]]) -> None:
-        """Note what `told` gives, and what `ends` does."""
+    def learn(self, told: Iterable[Any]) -> list[str]:
+        """Note what `told` gives, or `ends`; the urns among it."""
+        urns = []
         for each in told:
-            if "of" in each:
-                kind = KINDS[each["alike"]["kind"]]
-                sight = self._scoping.sight(each["alike"]["groups"], kind)
-                for vertex in each["of"]:
-                    number = number_of_vertex(vertex)
-                    self._ends[number] = (number << KIND_BITS | each["alike"]["kind"], sight)
-                continue
-            type = TYPE_CODES[AssociationType(each["type"])]
-            source, destination = number_of_vertex(each["source"]), number_of_vertex(each["destination"])
-            self._crossings[_DOWN][source].add(Bare(_DOWN, type, destination))
-            self._crossings[_UP][destination].add(Bare(_UP, type, source))
+            if isinstance(each, str):
+                urns.append(each)
+            elif "of" in each:
+                self._take_ends(each["alike"], each["of"])
+            else:
+                type = TYPE_CODES[AssociationType(each["type"])]
+                source, destination = number_of_vertex(each["source"]), number_of_vertex(each["destination"])
+                self._crossings[_DOWN][source].add(Bare(_DOWN, type, destination))
+                self._crossings[_UP][destination].add(Bare(_UP, type, source))
+        return urns
+
+    def _take_ends(self, alike: dict[str, Any], vertices: Iterable[int]) -> None:
+        sight = self._scoping.sight(alike["groups"], KINDS[alike["kind"]])
+        for number in map(number_of_vertex, vertices):
+            self._ends[number] = (number << KIND_BITS | alike["kind"], sight)
 
     def crossings_from(self, number: int, crossed: Crossed) -> list[Bare]:
         """What is crossed from an entity, by its number; a SAME_AS against its direction too."""

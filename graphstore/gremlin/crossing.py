@@ -133,7 +133,7 @@ class Crossing(Loading):
         for (told,) in answers[: len(lines)]:
             self.learn(told)
         for (told,) in answers[len(lines) :]:
-            self.beside.learn(told)
+            self.name(self.beside.learn(told))
         for crossed, keys in plain.items():
             self._fetched[crossed] |= keys
         for bare, keys in beside.items():

@@ -178,7 +178,7 @@ class Reading(Crossing):
         """Read the groups, the records and the contents among what came."""
         for told in answer.get("groups", ()):
             self.take_groups(told)
-        self.beside.learn(answer.get("beside", ()))
+        self.name(self.beside.learn(answer.get("beside", ())))
         self._asked |= {key >> KIND_BITS for key in self.take(answer.get("records", ()))}
         self._take_contents(answer.get("contents", ()))
 

@@ -105,6 +105,10 @@ def any_of(conditions: list[GraphTraversal]) -> GraphTraversal:
     return conditions[0] if len(conditions) == 1 else __.or_(*conditions)
 
 
+def _in_any(groups: Collection[str]) -> GraphTraversal:
+    return in_groups(groups) if groups else never()
+
+
 def _of_kinds(kinds: frozenset[str] | None, condition: GraphTraversal) -> GraphTraversal:
     if kinds is None:
         return condition
@@ -156,8 +160,13 @@ class Scoping:
         if self.tells:
             return hidden
         crossed = self._bounded(Boundary.BRIDGE) | self._bounded(Boundary.MASK)
-        not_cut = _unless(self._bounded(Boundary.CUT), in_groups(crossed) if crossed else never())
-        return __.and_(hidden, not_cut)
+        return __.and_(hidden, _unless(self._bounded(Boundary.CUT), _in_any(crossed)))
+
+    @cached_property
+    def masked(self) -> GraphTraversal:
+        """Whether an entity that is met is shown as restricted."""
+        stricter = self._bounded(Boundary.CUT) | self._bounded(Boundary.BRIDGE)
+        return __.and_(self.met, _unless(stricter, _in_any(self._bounded(Boundary.MASK))))
 
     @cached_property
     def crossed_to(self) -> GraphTraversal:

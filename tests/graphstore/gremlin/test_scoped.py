@@ -11,7 +11,7 @@ import pytest
 from engines import Engine, emptied
 from hypothesis import given
 from hypothesis import strategies as st
-from making import EPOCH, association, entity, id_of, properties, urn
+from making import EPOCH, Down, association, entity, id_of, properties, urn
 
 from lineal.auth.ledger import AccessChange, Membership
 from lineal.auth.permissions import Permission
@@ -160,6 +160,19 @@ async def test_no_more_journeys_than_without_a_scope(
     for name, scope in SCOPES.items():
         made = await watched.all_of(scope)
         assert all(mine <= most for mine, most in zip(made, without, strict=True)), name
+
+
+async def test_no_more_journeys_to_what_is_masked_within_a_depth(watched: Watched) -> None:
+    masked = Scope.of([OURS, GroupRule(default_group("b"), boundary=Boundary.MASK)], b"mask")
+    made = []
+    for scope in (EVERYTHING, masked):
+        walk = Walk(View(scope, AsOf(await watched.store.watermark())), (id_of("root"),), Down, depth=2)
+        before = len(watched.answers)
+        (page,) = await watched.store.reach([Reach(walk, None, 100, None, with_paths=True)])
+        made.append(len(watched.answers) - before)
+    assert page is not None
+    assert EntityKind.RESTRICTED in page.counts
+    assert made[1] <= made[0]
 
 
 @pytest.mark.parametrize("name", SCOPES)
