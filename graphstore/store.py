@@ -116,8 +116,8 @@ class ReachPage:
     `total` and `counts` are of all matches, on every page, or of the matches visited so far where `reasons` holds
     VISIT_LIMIT or DEADLINE. `visited` counts the entities the walk from the starts reached so far, matching or not,
     each once (for INTERSECTION before combining; what is walked from the excluded does not count, nor what is hidden
-    and not shown). `withheld` counts the hidden entities that the walk met and does not show, where it met some and
-    every group that withholds one lets it be told; else it is None. `end` is where a
+    and not shown). `withheld` counts the hidden entities that the walk met and does not show, where no limit cut it, it
+    met some, and every group that withholds one lets it be told; else it is None. `end` is where a
     next page goes on: the last item, or, where a limit cut the walk and every match so far is given, the last position
     visited; None where there is nothing to go on from. `has_next`: there are more matches, or a limit cut the walk.
     """

@@ -75,10 +75,21 @@ class Reading(Near, Rows):
             if lens is None:
                 return self._adjacency.far_keys(frontiers, crossings.types)
             return self._adjacency.far_keys(frontiers, crossings.types, lens.readable)
+        if lens is None or distance is not None:
+            return self._far_readable(crossings, frontiers)
+        # Of an association beside a hidden end a filter sees no more than its type.
+        hidden = {way: lens.not_readable(keys) for way, keys in frontiers.items()}
+        beside = association_condition(_of_types(crossings.beside_hidden))
+        found = set(lens.readable(keys_of(self._far(hidden, beside))).tolist())
+        plain = {way: lens.readable(keys) for way, keys in frontiers.items()}
+        return found | self._far_readable(crossings, plain)
+
+    def _far_readable(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> set[int]:
+        """Every readable key one crossing away from readable ones; negative where the crossing was a SAME_AS."""
         condition = association_condition(crossings.via)
         if condition.exact:
             found = self._far(frontiers, condition)
-            return found if lens is None else set(lens.readable(keys_of(found)).tolist())
+            return found if self.lens is None else set(self.lens.readable(keys_of(found)).tolist())
         return {
             -far if key[1] == SAME_AS else far
             for way, near in frontiers.items()

@@ -283,8 +283,8 @@ class _Page:
         )
 
     def _withheld(self, reading: Reading) -> int | None:
-        """How many hidden entities were met and are not shown, if there are any and it may be told."""
-        met = self.walked.source.withheld
+        """How many hidden entities were met and are not shown, if all are known, there are any and it may be told."""
+        met = self.walked.source.withheld if self.known.reason is None else set()
         return len(met) if met and reading.tell_withheld(met) else None
 
 

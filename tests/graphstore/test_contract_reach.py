@@ -5,6 +5,9 @@ from collections.abc import Iterable
 import pytest
 from making import Both, Connected, Down, Up, association, distances, entity, graph, id_of, now, reach, urn
 
+from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import Boundary, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewAssociation
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import AssociationType, Combine, EntityKind, IncompleteReason
@@ -18,7 +21,7 @@ from lineal.graphstore.queries import (
     StringFilter,
     Walk,
 )
-from lineal.graphstore.records import Association
+from lineal.graphstore.records import AsOf, Association, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
 
@@ -257,3 +260,38 @@ async def test_unicode_and_hostile_names(store: Store) -> None:
     page = await reach(store, "ß")
     assert {item.entity.name for item in page.items} == set(names) - {"ß"}
     assert [item.entity.urn for item in page.items] == sorted(item.entity.urn for item in page.items)
+
+
+@pytest.mark.parametrize("boundary", [Boundary.BRIDGE, Boundary.MASK])
+async def test_beside_hidden_entities_a_filter_sees_types_alone(store: Store, boundary: Boundary) -> None:
+    parts = (association("a", "h", role="y"), association("h", "c", role="x"), association("c", "d", role="x"))
+    await store.record(Batch(tuple(map(entity, "ahcd")), parts), by="me")
+    secret = AccessChange(joins=(Membership("secret", id_of("h")),))
+    await store.change_access(secret, epoch=(await store.newest()).epoch)
+    allowed = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    hidden = GroupRule("secret", forbidden=frozenset({Permission.READ}), boundary=boundary)
+    scope = Scope.of([GroupRule(default_group("a"), (allowed,)), hidden], b"key")
+    view = View(scope, AsOf(await store.watermark()))
+
+    async def names(via: AssociationFilter) -> list[str]:
+        return [item.entity.name for item in (await reach(store, "a", view=view, via=via)).items]
+
+    shown = [] if boundary is Boundary.BRIDGE else ["restricted"]
+    assert await names(AssociationFilter(role=StringFilter(exists=False))) == [*shown, "c"]
+    assert await names(AssociationFilter(role=StringFilter(eq="x"))) == []
+    assert await names(AssociationFilter()) == [*shown, "c", "d"]
+
+
+async def test_what_is_withheld_is_told_of_whole_walks_alone(store: Store) -> None:
+    await store.record(graph("a>b>c>d", "a>h", "c>i"), by="me")
+    joins = tuple(Membership("secret", id_of(name)) for name in "hi")
+    await store.change_access(AccessChange(joins=joins), epoch=(await store.newest()).epoch)
+    allowed = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    hidden = GroupRule("secret", forbidden=frozenset({Permission.READ}), tells_withheld=True)
+    scope = Scope.of([GroupRule(default_group("a"), (allowed,)), hidden])
+    view = View(scope, AsOf(await store.watermark()))
+    for limits, withheld in ((Limits(), 2), (Limits(visits=1), None), (Limits(), 2), (Limits(visits=1), None)):
+        page = await reach(store, "a", view=view, limits=limits)
+        assert page.withheld == withheld
+        assert (IncompleteReason.POLICY in page.reasons) == (withheld is not None)
+    assert (await reach(store, "a", view=view, depth=1)).withheld == 1

@@ -296,7 +296,8 @@ class ReferenceStore(Store):
             reasons.add(IncompleteReason.PAGE)
         if found.is_cut_at_depth and not why:
             reasons.add(IncompleteReason.DEPTH)
-        if found.withheld:
+        withheld = None if why else found.withheld
+        if withheld:
             reasons.add(IncompleteReason.POLICY)
         end = page[-1] if page else None
         if why and not more:
@@ -315,7 +316,7 @@ class ReferenceStore(Store):
             frozenset(reasons),
             len(found.union) if found.needs_all else len(visited),
             ReachPosition(*cut) if cut else None,
-            found.withheld,
+            withheld,
         )
 
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
