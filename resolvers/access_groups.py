@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from lineal.auth.directive import checked
@@ -10,7 +10,7 @@ from lineal.auth.permissions import Permission, in_order
 from lineal.auth.records import InvitationState, LineageGroup
 from lineal.auth.scopes import default_group
 from lineal.graphstore.queries import EntityFilter, EntityPosition, Find
-from lineal.graphstore.records import Entity, Restricted
+from lineal.graphstore.records import Entity, Restricted, View
 from lineal.resolvers.access_shares import invitations_of
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import as_of_cursor
@@ -34,6 +34,18 @@ class Viewer:
     permissions: Sequence[Permission]
     limited_to: Sequence[Permission] | None
     pending_invitations: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOf(LineageGroup):
+    """A group that an entity is in: its entities are shown as of the moment that one was read."""
+
+    view: View
+
+    @classmethod
+    def seen(cls, group: LineageGroup, view: View) -> "GroupOf":
+        """The group, in the view of an entity."""
+        return cls(**{each.name: getattr(group, each.name) for each in fields(group)}, view=view)
 
 
 def viewer(context: Context) -> Viewer:
@@ -69,7 +81,8 @@ async def groups_of(context: Context, entity: Entity | Restricted) -> list[Linea
     checked(Permission.READ)
     place = None if isinstance(entity, Restricted) else await context.loaders.placed.load(entity.id)
     groups = [context.directory.groups[id] for id in (place.groups if place else ()) if _sees(context, id)]
-    return sorted(groups, key=lambda group: (not group.is_default, group.name, group.id))
+    in_order = sorted(groups, key=lambda group: (not group.is_default, group.name, group.id))
+    return [GroupOf.seen(group, entity.view) for group in in_order]
 
 
 def _sees(context: Context, id: str) -> bool:
@@ -98,7 +111,8 @@ async def entities_in(
     """The entities of a group that the caller may read, by urn."""
     if not _sees(context, group.id):
         return NOTHING
-    view, position = context.view(), None
+    view = context.nested(group.view) if isinstance(group, GroupOf) else context.view()
+    position = None
     made = context.cursors("entitiesIn", view, group.id)
     if after is not None:
         made, position = made.read(after, EntityPosition)

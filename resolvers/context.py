@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -18,6 +18,7 @@ from lineal.graphstore.queries import AssociationsOf, Find, HistoryOf, Limits, R
 from lineal.graphstore.records import AsOf, Entity, View
 from lineal.graphstore.store import AssociationPage, EntityPage, Newest, Placed, ReachPage, RevisionPage, Store
 from lineal.resolvers.cursors import Cursors, cursors
+from lineal.resolvers.moments import as_of, asked_of
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -84,17 +85,25 @@ class Context:
         checked(permission)
         return self.access.on_group(permission, group).is_allowed
 
-    def view(self) -> View:
-        """The view of the request's reads: what the caller may see of everything recorded up to now."""
-        checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
-        return View(self.access.scope, AsOf(self.newest.recorded_at))
+    def view(self, given: Any = None) -> View:
+        """The view of a root field's reads: what the caller may see of everything recorded up to now.
 
-    def nested(self, view: View) -> View:
-        """The view of a record, for what is read of it: under the caller's scope, like all that it was given."""
+        Or up to the times of an `asOf` that the field was given.
+        """
+        checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
+        newest = self.newest.recorded_at
+        return as_of(View(self.access.scope, AsOf(newest)), given, newest)
+
+    def nested(self, view: View, given: Any = None) -> View:
+        """The view of a record, for what is read of it: under the caller's scope, like all that it was given.
+
+        Or, of that, what an `asOf` given again asks for.
+        """
         if view.scope is not self.access.scope and view.scope != self.access.scope:
             raise NeverChecked("a record was read under a scope that is not the caller's")
         checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
-        return view
+        # What this request itself recorded is later than the newest batch it began with.
+        return as_of(view, given, max(self.newest.recorded_at, view.as_of.recorded_at))
 
     async def change(self, permission: Permission, operation: Operation[Changed]) -> Changed:
         """Change access, by an operation that asks for a permission; what follows in this request is under the new one.
@@ -110,7 +119,7 @@ class Context:
 
     def cursors(self, field: str, view: View, *arguments: object) -> Cursors:
         """The cursors of a field's question, put by the caller."""
-        return self._cursors(field, view.as_of, arguments)
+        return self._cursors(field, view.as_of, (asked_of(view), *arguments))
 
     def list_cursors(self, field: str, *arguments: object) -> Cursors:
         """The cursors of a field's question about access, which is always today's."""

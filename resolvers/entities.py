@@ -25,9 +25,9 @@ from lineal.resolvers.filters import association_filter, entity_filter
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
 
 
-async def node(context: Context, id: str) -> Entity | None:
+async def node(context: Context, id: str, as_of: Any = None) -> Entity | None:
     """The entity of an id; None where there is none to be seen."""
-    found = await context.loaders.entity.load((context.view(), id))
+    found = await context.loaders.entity.load((context.view(as_of), id))
     if found is None:
         context.missed([id])
     return found
@@ -42,19 +42,19 @@ async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Entity | None]
     return found
 
 
-async def entity(context: Context, urn: str) -> Entity | None:
+async def entity(context: Context, urn: str, as_of: Any) -> Entity | None:
     """The entity of a urn; None where there is none to be seen."""
-    return await node(context, entity_id(urn))
+    return await node(context, entity_id(urn), as_of)
 
 
 async def entities(
-    context: Context, where: Any, first: int | None, after: str | None, kind: EntityKind | None = None
+    context: Context, where: Any, as_of: Any, first: int | None, after: str | None, kind: EntityKind | None = None
 ) -> Connection[Entity]:
     """The entities that match, by urn; `kind` is what a typed connection asks besides."""
     asked = entity_filter(where) or EntityFilter()
     if kind is not None:
         asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
-    question = Find(context.view(), asked, EntityOrder.URN, checked_first(first, 20, MOST))
+    question = Find(context.view(as_of), asked, EntityOrder.URN, checked_first(first, 20, MOST))
     return await _found(context, "entities", question, after)
 
 

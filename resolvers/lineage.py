@@ -123,26 +123,32 @@ async def lineage(
     direction: LineageDirection,
     combine: Combine | None,
     excluding: Sequence[str] | None,
+    as_of: Any,
     **asked: Any,
 ) -> Lineage | None:
     """What a walk from the starts reaches; None where one of them, or one excluded, is not to be seen."""
     checked_count("from", starts, least=1)
     checked_count("excluding", excluding or ())
     begin = (tuple(starts), LineageDirection(direction), Combine(combine or Combine.UNION), tuple(excluding or ()))
-    found = await _reached(context, Walk(context.view(), *begin), **asked)
+    found = await _reached(context, Walk(context.view(as_of), *begin), **asked)
     if found is None:
         context.missed([*starts, *(excluding or ())])
     return found
 
 
 async def of_entity(
-    context: Context, parent: Entity | Restricted, direction: LineageDirection, **asked: Any
+    context: Context, parent: Entity | Restricted, direction: LineageDirection, as_of: Any, **asked: Any
 ) -> Lineage:
-    """An entity's ascendants or descendants, as of the moment the entity was read; none of what is restricted."""
-    view = context.nested(parent.view)
+    """An entity's ascendants or descendants, as of the moment the entity was read, unless another is given.
+
+    None of what is restricted, or of an entity that did not exist at the moment given.
+    """
+    view = context.nested(parent.view, as_of)
     if isinstance(parent, Restricted):
         return Lineage(None, _REACHED_NOTHING, context.cursors("lineage", view))
     found = await _reached(context, Walk(view, (parent.id,), direction), **asked)
+    if found is None and view != parent.view:
+        return Lineage(None, _REACHED_NOTHING, context.cursors("lineage", view))
     if found is None:
         raise BadInput("this entity is no longer to be seen: ask again")
     return found

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from lineal.schema.inputs import AsOf as AsOfInput
 from lineal.schema.inputs import AssociationFilter, EntityFilter
 
 First = Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 100.")]
@@ -24,3 +25,9 @@ StopAt = Annotated[
 ]
 Via = Annotated[AssociationFilter | None, strawberry.argument(description="Which associations may be crossed.")]
 EntityWhere = Annotated[EntityFilter | None, strawberry.argument(description="Which entities; all unless given.")]
+AsOf = Annotated[
+    AsOfInput | None,
+    strawberry.argument(
+        description="Answer as of these times, this field and all that is nested in it, unless it is given again there."
+    ),
+]

@@ -15,7 +15,7 @@ from lineal.resolvers import lineage as resolve_lineage
 from lineal.resolvers.context import Context
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
-from lineal.schema.inputs import AssociationFilter, EntityFilter
+from lineal.schema.inputs import AsOf, AssociationFilter, EntityFilter
 from lineal.schema.projection import pure
 from lineal.schema.scalars import JSON, DateTime
 from lineal.schema.selection import asked_of_paths
@@ -146,11 +146,12 @@ class Entity(Node):
         where: arg.Where = None,
         stop_at: arg.StopAt = None,
         via: arg.Via = None,
+        as_of: arg.AsOf = None,
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
         found: LineageConnection = await _lineage(
-            self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, first, after
+            self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, as_of, first, after
         )
         return found
 
@@ -162,11 +163,12 @@ class Entity(Node):
         where: arg.Where = None,
         stop_at: arg.StopAt = None,
         via: arg.Via = None,
+        as_of: arg.AsOf = None,
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
         found: LineageConnection = await _lineage(
-            self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, first, after
+            self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, as_of, first, after
         )
         return found
 
@@ -195,6 +197,7 @@ async def _lineage(
     where: EntityFilter | None,
     stop_at: EntityFilter | None,
     via: AssociationFilter | None,
+    as_of: AsOf | None,
     first: int | None,
     after: str | None,
 ) -> Any:
@@ -202,6 +205,7 @@ async def _lineage(
         info.context,
         parent,
         direction,
+        as_of,
         depth=depth,
         where=where,
         stop_at=stop_at,

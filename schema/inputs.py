@@ -97,6 +97,20 @@ class AssociationFilter:
     not_: Optional["AssociationFilter"] = strawberry.field(default=None, description="This does not hold.", name="not")
 
 
+@strawberry.input(
+    description="As of when to answer, in two times: what was recorded, or occurred, later does not exist. A time that "
+    "is not given is that of the field around it; on a root field it is unlimited. Who may see what, and what is in "
+    "which group, is always today's."
+)
+class AsOf:
+    recorded_at: DateTime | None = strawberry.field(
+        default=None, description="What was known here at this time: recorded by then. A time to come is now."
+    )
+    occurred_at: DateTime | None = strawberry.field(
+        default=None, description="What had happened in the world by this time, whenever it was recorded."
+    )
+
+
 @strawberry.input(description="A typed value: exactly one of these.", one_of=True)
 class PropertyValueInput:
     string_value: str | None = strawberry.field(name="string", default=UNSET, description="Text.")

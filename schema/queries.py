@@ -19,9 +19,14 @@ from lineal.schema.selection import asked_of_paths
 
 def _typed(kind: EntityKind, many: str) -> Any:
     async def found(
-        self: "Query", info: Info, where: arg.EntityWhere = None, first: arg.First = 20, after: arg.After = None
+        self: "Query",
+        info: Info,
+        where: arg.EntityWhere = None,
+        as_of: arg.AsOf = None,
+        first: arg.First = 20,
+        after: arg.After = None,
     ) -> Any:
-        return await resolve.entities(info.context, where, first, after, kind)
+        return await resolve.entities(info.context, where, as_of, first, after, kind)
 
     found.__annotations__["return"] = Connection[TYPES[kind]]  # type: ignore[valid-type]
     return strawberry.field(found, description=f"The {many} that match, by URN.", **access(Permission.READ))
@@ -46,15 +51,20 @@ class Query(AccessQueries):
 
     @strawberry.field(description="The entity of a URN; null where there is none.", **access(Permission.READ))
     async def entity(
-        self, info: Info, urn: Annotated[str, strawberry.argument(description="The URN.")]
+        self, info: Info, urn: Annotated[str, strawberry.argument(description="The URN.")], as_of: arg.AsOf = None
     ) -> Entity | None:
-        return await resolve.entity(info.context, urn)  # type: ignore[return-value]
+        return await resolve.entity(info.context, urn, as_of)  # type: ignore[return-value]
 
     @strawberry.field(description="The entities that match, by URN.", **access(Permission.READ))
     async def entities(
-        self, info: Info, where: arg.EntityWhere = None, first: arg.First = 20, after: arg.After = None
+        self,
+        info: Info,
+        where: arg.EntityWhere = None,
+        as_of: arg.AsOf = None,
+        first: arg.First = 20,
+        after: arg.After = None,
     ) -> Connection[Entity]:
-        return await resolve.entities(info.context, where, first, after)  # type: ignore[return-value]
+        return await resolve.entities(info.context, where, as_of, first, after)  # type: ignore[return-value]
 
     models = _typed(EntityKind.MODEL, "models")
     datasets = _typed(EntityKind.DATASET, "datasets")
@@ -100,6 +110,7 @@ class Query(AccessQueries):
         where: arg.Where = None,
         stop_at: arg.StopAt = None,
         via: arg.Via = None,
+        as_of: arg.AsOf = None,
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> LineageConnection | None:
@@ -109,6 +120,7 @@ class Query(AccessQueries):
             direction,
             combine,
             excluding,
+            as_of,
             depth=depth,
             where=where,
             stop_at=stop_at,
