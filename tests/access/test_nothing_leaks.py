@@ -10,25 +10,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from as_inputs import as_input
-from asking import context_of, data
+from asking import Asker, context_of
+from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import EPOCH
 from reference_store import ReferenceStore
-from strategies import KEYS, KINDS, association_filters, batches, entity_filters, walks
+from strategies import association_filters, batches, entity_filters, walks
 
-from lineal.auth.authority import Authority
-from lineal.auth.ledger import AccessChange, Membership
-from lineal.auth.operations.accounts import create_account
-from lineal.auth.operations.group_policies import set_policy
-from lineal.auth.operations.groups import create_group
-from lineal.auth.operations.invitations import accept_invitation
-from lineal.auth.operations.shares import ShareTerms, create_share
-from lineal.auth.permissions import Permission
-from lineal.auth.principals import LOCAL, Principal
-from lineal.auth.records import ShareTarget
-from lineal.auth.scopes import default_group
+from lineal.auth.ledger import AccessChange
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.errors import BatchRefused
 from lineal.graphstore.opening import open_store
@@ -38,58 +28,6 @@ from lineal.graphstore.urns import entity_id
 
 ON_SERVERS = settings.default.max_examples // 10 if settings.default else 15
 """A graph server takes longer over each example."""
-BOB = Principal("b", "bob", frozenset({"analyst"}))
-WHO = [
-    'principal == Lineal::Principal::"b/bob"',
-    'principal in Lineal::Role::"b/analyst"',
-    'principal in Lineal::Account::"b"',
-    'principal in Lineal::Account::"a"',
-    "principal",
-]
-ACTIONS = [
-    'action in [Lineal::Action::"Read", Lineal::Action::"ReadProperties", Lineal::Action::"Traverse"]',
-    'action in [Lineal::Action::"Read", Lineal::Action::"Traverse"]',
-    'action == Lineal::Action::"Read"',
-    'action == Lineal::Action::"Traverse"',
-    'action == Lineal::Action::"ReadProperties"',
-]
-policies = st.lists(
-    st.builds(
-        lambda effect, who, action: f"{effect} ({who}, {action}, resource);",
-        st.sampled_from(["permit", "permit", "permit", "forbid"]),
-        st.sampled_from(WHO),
-        st.sampled_from(ACTIONS),
-    ),
-    max_size=3,
-).map("\n".join)
-
-
-@st.composite
-def terms(draw: st.DrawFn, groups: list[str]) -> ShareTerms:
-    return ShareTerms(
-        "drawn",
-        tuple(draw(st.lists(st.sampled_from(groups), min_size=1, max_size=3, unique=True))),
-        (draw(st.sampled_from([ShareTarget("b"), ShareTarget("b", role="analyst"), ShareTarget("b", name="bob")])),),
-        draw(
-            st.sampled_from(
-                [
-                    frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}),
-                    frozenset({Permission.READ, Permission.TRAVERSE}),
-                    frozenset({Permission.READ}),
-                ]
-            )
-        ),
-        draw(
-            st.none()
-            | st.frozensets(st.sampled_from(KINDS), min_size=1, max_size=3).map(lambda k: frozenset(map(str, k)))
-        ),
-        draw(st.sampled_from([None, None, "ASCENDANTS", "DESCENDANTS"])),
-        draw(st.sampled_from([None, None, 1, 2])),
-        draw(st.frozensets(st.sampled_from(KEYS), max_size=2)),
-        None,
-    )
-
-
 ENTITY = """__typename id urn kind lineageType account name version type description status tags
   source { uri type ids { type value } } properties { key type value } occurredAt recordedBy digest"""
 EDGE = "id type role occurredAt recordedBy digest properties { key value } source { urn } destination { urn }"
@@ -104,31 +42,6 @@ NESTED = f"""{ENTITY}
   lineageGroups {{ id name account boundary tellsWithheld entities(first: 100) {{ totalCount nodes {{ urn }} }} }}
   associations(first: 100) {{ totalCount nodes {{ {EDGE} source {{ name }} destination {{ account }} }} }}
   ascendants(depth: 2) {{ totalCount nodes {{ urn descendants(first: 5) {{ totalCount nodes {{ urn }} }} }} }}"""
-
-
-class Asker:
-    """One principal's questions of one store."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    async def ask(self, query: str, **variables: Any) -> Any:
-        return await data(self.store, query, variables, BOB)
-
-    async def pages(self, field: str, declared: str, given: str, selection: str, **variables: Any) -> list[Any]:
-        """All pages of a connection, without their cursors; each page must go on to the next."""
-        query = f"query ($after: String {declared}) {{ c: {field}(after: $after {given}) {{ {selection} }} }}"
-        found: list[Any] = []
-        after = None
-        for _ in range(60):
-            page = (await self.ask(query, after=after, **variables))["c"]
-            if page is None:
-                return [None]
-            after = page["pageInfo"].pop("endCursor")
-            found.append(page)
-            if not page["pageInfo"]["hasNextPage"]:
-                break
-        return found
 
 
 @given(batches(), st.data())
@@ -148,7 +61,7 @@ async def compared(opened: Store, history: list[Batch], draws: st.DataObject) ->
         if not urns:
             return
         asked = await questions(draws, ids)
-        answers = [await answered(Asker(store), asked, ids, urns) for store in (whole, seen)]
+        answers = [await answered(Asker(store, BOB), asked, ids, urns) for store in (whole, seen)]
         for name in answers[0]:
             assert answers[0][name] == answers[1][name], name
 
@@ -237,37 +150,3 @@ async def stores(
         )
         await seen.change_access(AccessChange(joins=members), epoch=1)
         yield whole, seen, [entity_id(urn) for urn in urns], urns
-
-
-async def administered(store: Store, draws: st.DataObject, placed: dict[str, str]) -> None:
-    """Draw groups, their members and policies, and shares of a's with b."""
-    authority = Authority(store, lambda: EPOCH)
-    for account in ("a", "b"):
-        await authority.change(LOCAL, create_account(account))
-    groups = {"a": [default_group("a")], "b": [default_group("b")]}
-    for account, name in (("a", "one"), ("a", "two"), ("b", "three")):
-        group = await authority.change(LOCAL, create_group(name, account=account))
-        groups[account].append(group.id)
-        mine = [urn for urn, owner in placed.items() if owner == account]
-        joining = draws.draw(st.lists(st.sampled_from(mine), max_size=4, unique=True)) if mine else []
-        joins = tuple(Membership(group.id, entity_id(urn)) for urn in joining)
-        if joins:
-            await store.change_access(AccessChange(joins=joins), epoch=(await store.newest()).epoch)
-    for group_id in [*groups["a"], *groups["b"]]:
-        policy = draws.draw(st.none() | policies)
-        if policy is not None:
-            await authority.change(LOCAL, set_policy(group_id, policy))
-    for share in draws.draw(st.lists(terms(groups["a"]), max_size=2)):
-        made = await authority.change(LOCAL, create_share(share))
-        if draws.draw(st.integers(0, 3)):
-            await authority.change(LOCAL, accept_invitation(f"{made.id}/b"))
-
-
-async def members_of(store: Store, urns: list[str]) -> tuple[Membership, ...]:
-    placed = await store.placed([entity_id(urn) for urn in urns])
-    return tuple(
-        Membership(group, entity_id(each.urn))
-        for each in placed
-        if each is not None
-        for group in sorted(each.groups - {default_group(each.account)})
-    )

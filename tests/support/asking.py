@@ -54,3 +54,28 @@ async def data(
     result = await answer(store, query, variables, by, **limits)
     assert not result.errors, result.errors
     return result.data
+
+
+class Asker:
+    """One principal's questions of one store."""
+
+    def __init__(self, store: Store, by: Principal) -> None:
+        self.store, self.by = store, by
+
+    async def ask(self, query: str, **variables: Any) -> Any:
+        return await data(self.store, query, variables, self.by)
+
+    async def pages(self, field: str, declared: str, given: str, selection: str, **variables: Any) -> list[Any]:
+        """All pages of a connection, without their cursors; each page must go on to the next."""
+        query = f"query ($after: String {declared}) {{ c: {field}(after: $after {given}) {{ {selection} }} }}"
+        found: list[Any] = []
+        after = None
+        for _ in range(60):
+            page = (await self.ask(query, after=after, **variables))["c"]
+            if page is None:
+                return [None]
+            after = page["pageInfo"].pop("endCursor")
+            found.append(page)
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        return found
