@@ -106,6 +106,10 @@ def _lineage(direction: str, text: str) -> click.Command:
     @click.option("--depth", type=click.IntRange(1), help="How many associations far; 1 is direct.")
     @click.option("--kind", multiple=True, help="Only entities of this kind; may be given several times.")
     @click.option("--via", multiple=True, help="Cross associations of this type only; may be given several times.")
+    @click.option(
+        "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
+    )
+    @click.option("--occurred-by", metavar="WHEN", help="Only what had happened by then, whenever it was recorded.")
     @click.option("--first", type=click.IntRange(1), help="Only so many.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
     @_plainly

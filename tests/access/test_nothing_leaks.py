@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from as_inputs import as_input
+from as_inputs import inputs
 from asking import Asker, context_of
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_store import ReferenceStore
-from strategies import association_filters, batches, entity_filters, walks
+from strategies import association_filters, batches, entity_filters, maybe, walks
 
 from lineal.auth.ledger import AccessChange
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
@@ -70,15 +70,15 @@ async def questions(draws: st.DataObject, ids: list[str]) -> dict[str, Any]:
     draw = draws.draw
     way = draw(walks)
     return {
-        "where": as_input(draw(entity_filters)),
+        "where": draw(inputs(entity_filters)),
         "starts": draw(st.lists(st.sampled_from(ids), min_size=1, max_size=2)),
         "excluding": draw(st.just([]) | st.lists(st.sampled_from(ids), max_size=1)),
         "direction": way["direction"],
         "combine": way["combine"],
         "depth": way["depth"] or None,
-        "reached": as_input(draw(st.none() | entity_filters)),
-        "stopAt": as_input(way["stop_at"]),
-        "via": as_input(draw(st.none() | association_filters)),
+        "reached": draw(inputs(st.none() | entity_filters)),
+        "stopAt": draw(inputs(maybe(entity_filters))),
+        "via": draw(inputs(st.none() | association_filters)),
         "first": draw(st.sampled_from([1, 2, 100])),
     }
 

@@ -71,6 +71,42 @@ def test_ingest_and_ask(tmp_path: Path, target: tuple[str, str]) -> None:
     assert "lineal:local:DATASET:nothing is not recorded here: check the URN" in absent.output
 
 
+def test_ask_as_it_was(tmp_path: Path, target: tuple[str, str]) -> None:
+    lines = [
+        {"entity": {"key": "d", "kind": "DATASET", "name": "d", "occurredAt": "2026-03-01T00:00:00Z"}},
+        {"entity": {"key": "m", "kind": "MODEL", "name": "m", "occurredAt": "2026-03-02T00:00:00Z"}},
+        {
+            "association": {
+                "source": "d",
+                "destination": "m",
+                "type": "CONTRIBUTED_TO",
+                "occurredAt": "2026-03-03T12:00:00Z",
+            }
+        },
+    ]
+    assert run("ingest", file_of(tmp_path, *lines), *target).exit_code == 0
+    urn = "lineal:local:MODEL:m"
+    now = run("ascendants", urn, *target).output
+    assert now == f"1\tDATASET\tlineal:local:DATASET:d\n1 of 1 ascendants of {urn}\n"
+    by_noon = run("ascendants", urn, "--occurred-by", "2026-03-03T12:00:00Z", *target)
+    assert by_noon.output.endswith(f"1 of 1 ascendants of {urn}, occurred by 2026-03-03T12:00:00.000000Z\n")
+    by_morning = run("ascendants", urn, "--occurred-by", "2026-03-03", "--as-of", "9999-01-01", "--json", *target)
+    answer = json.loads(by_morning.output)
+    assert answer["ascendants"] == []
+    assert answer["asOf"] == {"recordedAt": "9999-01-01T00:00:00.000000Z", "occurredAt": "2026-03-03T00:00:00.000000Z"}
+    before = run("ascendants", urn, "--as-of", "2000-01-01", *target)
+    assert before.exit_code == 1
+    assert f"{urn} is not there yet, recorded by 2000-01-01T00:00:00.000000Z: check the URN, or give" in before.output
+
+
+@pytest.mark.parametrize("flag", ["--as-of", "--occurred-by"])
+@pytest.mark.parametrize("bad", ["yesterday", "2026-02-30", "2026-03-03T12:00:00", "20260303", ""])
+def test_what_is_no_time_is_said(flag: str, bad: str) -> None:
+    done = run("descendants", "lineal:x", flag, bad, "--store", "memory:")
+    assert done.exit_code == 2
+    assert f"{flag} is {bad!r}: write a date, 2027-03-01, or a time, 2027-03-01T12:00:00Z" in done.output
+
+
 def test_bad_lines_are_reported_and_good_ones_kept(tmp_path: Path, target: tuple[str, str]) -> None:
     entity = {"entity": {"key": "d", "kind": "DATASET", "name": "d", "description": "other"}}
     unknown = {"association": {"source": "d", "destination": "lineal:local:MODEL:gone", "type": "PRODUCED"}}

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from as_inputs import as_input
+from as_inputs import inputs
 from asking import Asker
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
-from strategies import association_filters, batches, entity_filters, walks
+from strategies import association_filters, batches, entity_filters, maybe, walks
 
 from lineal.auth.ledger import AccessChange
 from lineal.auth.principals import LOCAL
@@ -212,9 +212,9 @@ def questions(draws: st.DataObject, urns: list[str]) -> dict[str, Any]:
         "c": way["combine"],
         "x": draw(st.just([]) | st.lists(ids, max_size=1)),
         "n": way["depth"] or None,
-        "w": as_input(draw(st.none() | entity_filters)),
-        "s": as_input(way["stop_at"]),
-        "v": as_input(draw(st.none() | association_filters)),
+        "w": draw(inputs(st.none() | entity_filters)),
+        "s": draw(inputs(maybe(entity_filters))),
+        "v": draw(inputs(st.none() | association_filters)),
         "f": draw(st.sampled_from([1, 2, 100])),
     }
 

@@ -69,6 +69,20 @@ async def test_fragments_aliases_and_directives_are_seen_through() -> None:
     )
 
 
+async def test_moments_add_none() -> None:
+    at = 'asOf: {recordedAt: "9000-01-01T00:00:00Z"}'
+    root, earlier = ROOT.replace(")", f", {at})"), 'asOf: {occurredAt: "2021-01-01T00:00:00Z"}'
+    nested = f"ascendants({earlier}) {{ edges {{ path {{ source {{ urn }} }} }} }}"
+    query = f"{{ {root} {{ descendants {{ nodes {{ {nested} }} }} }} }}"
+    assert await trips(query) == Counter(newest=1, entities=2, reach=2)
+    query = f"{{ {root} {{ a: descendants {{ totalCount }} b: descendants({earlier}) {{ totalCount }} }} }}"
+    assert await trips(query) == Counter(newest=1, entities=1, reach=1), "two moments of one level share it"
+    query = (
+        f"{{ a: entities({at}) {{ totalCount }} b: entities({earlier}) {{ totalCount }} c: models {{ totalCount }} }}"
+    )
+    assert await trips(query) == Counter(newest=1, find=1)
+
+
 async def test_the_groups_of_many_entities_are_one() -> None:
     query = f"{{ {ROOT} {{ lineageGroups {{ id }} descendants {{ nodes {{ lineageGroups {{ id }} }} }} }} }}"
     assert await trips(query) == Counter(newest=1, entities=1, reach=1, placed=2), "one a level"

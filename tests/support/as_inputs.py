@@ -3,11 +3,19 @@
 import json
 from typing import Any
 
+from hypothesis import strategies as st
+
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.queries import AssociationFilter, EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
 from lineal.graphstore.values import format_timestamp
+from lineal.resolvers.filters import MOST_CONDITIONS
 
 _OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in_", "contains", "starts_with", "exists")
+
+
+def inputs(filters: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Filters as inputs, none with more conditions than one may have."""
+    return filters.map(as_input).filter(lambda given: str(given).count("{") <= MOST_CONDITIONS)
 
 
 def as_input(where: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import date
 from typing import TypeVar
 
 import click
@@ -16,11 +15,12 @@ from lineal.auth.permissions import Permission
 from lineal.auth.planning import Operation, Refused
 from lineal.auth.principals import LOCAL
 from lineal.auth.records import ApiKey
+from lineal.commands.times import moment
 from lineal.config import Settings
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
-from lineal.graphstore.values import format_timestamp, parse_timestamp
+from lineal.graphstore.values import format_timestamp
 
 Result = TypeVar("Result")
 
@@ -59,7 +59,7 @@ async def make_key(
         account=account,
         roles=frozenset(roles),
         permissions=frozenset(map(Permission, permissions)) or None,
-        expires_at=None if expires is None else _moment(expires),
+        expires_at=None if expires is None else moment("--expires", expires),
     )
     async with _opened(settings) as store:
         made = await _changed(store, operation)
@@ -112,16 +112,6 @@ async def _changed(store: Store, operation: Operation[Result]) -> Result:
         return await Authority(store).change(LOCAL, operation, "command line")
     except Refused as refused:
         raise StoreError(refused.message) from None
-
-
-def _moment(text: str) -> int:
-    """The microseconds of a time, or of a date's beginning in UTC."""
-    try:
-        return parse_timestamp(f"{date.fromisoformat(text)}T00:00:00Z" if len(text) == 10 else text)
-    except ValueError:
-        raise click.UsageError(
-            f"--expires is {text!r}: write a date, 2027-03-01, or a time, 2027-03-01T12:00:00Z"
-        ) from None
 
 
 def _when(micros: int | None) -> str:

@@ -15,21 +15,27 @@ from lineal.auth.principals import LOCAL
 from lineal.commands.servers import check_admitted, server_client
 from lineal.commands.sinks import no_server
 from lineal.commands.stores import open_configured
+from lineal.commands.times import moment
 from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.queries import Limits
+from lineal.graphstore.values import format_timestamp
 from lineal.resolvers.context import Context
 from lineal.schema import schema
 
 PAGE = 1000
 
 _QUESTION = """
-query ($urn: String!, $depth: Int, $where: EntityFilter, $via: AssociationFilter, $first: Int, $after: String) {
-  entity(urn: $urn) { lineage: DIRECTION(depth: $depth, where: $where, via: $via, first: $first, after: $after) {
-    totalCount
-    completeness { isComplete reasons visited }
-    pageInfo { hasNextPage endCursor }
-    edges { distance node { urn kind account name version occurredAt } }
-  } }
+query (
+  $urn: String!, $asOf: AsOf, $depth: Int, $where: EntityFilter, $via: AssociationFilter, $first: Int, $after: String
+) {
+  entity(urn: $urn, asOf: $asOf) {
+    lineage: DIRECTION(depth: $depth, where: $where, via: $via, first: $first, after: $after) {
+      totalCount
+      completeness { isComplete reasons visited }
+      pageInfo { hasNextPage endCursor }
+      edges { distance node { urn kind account name version occurredAt } }
+    }
+  }
 }"""
 
 
@@ -87,12 +93,20 @@ async def show_lineage(
     depth: int | None,
     kind: tuple[str, ...],
     via: tuple[str, ...],
+    as_of: str | None,
+    occurred_by: str | None,
     first: int | None,
     as_json: bool,
 ) -> int:
-    """Print an entity's lineage, read to its last page; exit status 1 where there is no such entity."""
+    """Print an entity's lineage, read to its last page; exit status 1 where there is no such entity.
+
+    `as_of` is when it was recorded at the latest, `occurred_by` when it occurred at the latest. Raises UsageError where
+    either is no time.
+    """
+    at = _as_of(as_of, occurred_by)
     variables: dict[str, Any] = {
         "urn": urn,
+        "asOf": at or None,
         "depth": depth,
         "where": {"kind": [word.upper() for word in kind]} if kind else None,
         "via": {"type": [word.upper() for word in via]} if via else None,
@@ -105,19 +119,38 @@ async def show_lineage(
         asked = {**variables, "first": size, "after": page["pageInfo"]["endCursor"]}
         entity = (await made.ask(document, asked))["entity"]
         if entity is None:
-            raise Unavailable(f"{urn} is not recorded here: check the URN, and which store or server is asked")
+            raise Unavailable(_absent(urn, at))
         page = entity["lineage"]
         edges += page["edges"]
     reasons = page["completeness"]["reasons"]
     if as_json:
         answer = {"urn": urn, direction: edges, "totalCount": page["totalCount"], "completeness": page["completeness"]}
+        if at:
+            answer["asOf"] = at
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
         return 0
     _table(edges)
-    click.echo(f"{len(edges)} of {page['totalCount']} {direction} of {urn}")
+    click.echo(f"{len(edges)} of {page['totalCount']} {direction} of {urn}" + (f", {_shown(at)}" if at else ""))
     if reasons:
         click.echo(f"incomplete: {', '.join(reasons)}", err=True)
     return 0
+
+
+def _as_of(as_of: str | None, occurred_by: str | None) -> dict[str, str]:
+    """What the flags say, as an `asOf`."""
+    given = {"recordedAt": ("--as-of", as_of), "occurredAt": ("--occurred-by", occurred_by)}
+    return {name: format_timestamp(moment(flag, text)) for name, (flag, text) in given.items() if text is not None}
+
+
+def _shown(at: dict[str, str]) -> str:
+    words = {"recordedAt": "recorded", "occurredAt": "occurred"}
+    return ", ".join(f"{words[name]} by {time}" for name, time in at.items())
+
+
+def _absent(urn: str, at: dict[str, str]) -> str:
+    if not at:
+        return f"{urn} is not recorded here: check the URN, and which store or server is asked"
+    return f"{urn} is not there yet, {_shown(at)}: check the URN, or give a later time, or none"
 
 
 def _table(edges: list[dict[str, Any]]) -> None:
