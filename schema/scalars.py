@@ -3,6 +3,7 @@
 from typing import NewType
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from lineal.graphstore.values import Json as JsonValue
@@ -15,9 +16,13 @@ JSON = NewType("JSON", object)
 
 
 def _parse_time(given: object) -> int:
+    # As GraphQL's own error, since any other would pass for a fault of this server.
     if not isinstance(given, str):
-        raise ValueError("a time is text: write it as 2026-03-01T12:00:00Z")
-    return parse_timestamp(given)
+        raise GraphQLError("a time is text: write it as 2026-03-01T12:00:00Z")
+    try:
+        return parse_timestamp(given)
+    except ValueError as error:
+        raise GraphQLError(str(error)) from None
 
 
 def _same(value: JsonValue) -> JsonValue:

@@ -79,6 +79,17 @@ def test_cors_is_an_allow_list(tmp_path: Path) -> None:
         (b'{"query": "query ($a: Int!) { entities(first: $a) { totalCount } }"}', "Variable '$a'"),
         (b'{"query": "{ entities(first: 0) { totalCount } }"}', "first is 0: give 1 to 100"),
         (b'{"query": "{ entities(first: 101) { totalCount } }"}', "first is 101: give 1 to 100"),
+        (
+            b'{"query": "{ entities(asOf: {recordedAt: \\"3 March\\"}) { totalCount } }"}',
+            "'3 March' is not an RFC 3339 time",
+        ),
+        (b'{"query": "{ entities(asOf: {recordedAt: 3}) { totalCount } }"}', "a time is text: write it as 2026-03-01"),
+        (b'{"query": "{ entities(asOf: {at: null}) { totalCount } }"}', "not to include unknown field 'at'"),
+        (
+            b'{"query": "query ($t: AsOf) { entities(asOf: $t) { totalCount } }", '
+            b'"variables": {"t": {"occurredAt": "2026-02-30T00:00:00Z"}}}',
+            "'2026-02-30T00:00:00Z' is not a time that exists: check its date",
+        ),
     ],
 )
 def test_wrong_requests_are_told_what_to_do(server: Server, body: bytes, message: str) -> None:
