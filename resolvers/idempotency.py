@@ -3,7 +3,7 @@
 from typing import Final
 
 from lineal.graphstore.batches import NewEntity, Recorded
-from lineal.graphstore.queries import EntityFilter, EntityOrder, Find, StringFilter, TimeFilter
+from lineal.graphstore.queries import EntityFilter, Find, StringFilter, TimeFilter
 from lineal.graphstore.records import AsOf, Entity, View
 from lineal.graphstore.values import text_problem
 from lineal.resolvers.context import Context
@@ -29,5 +29,5 @@ async def recorded_by_batch(context: Context, like: NewEntity, done: Recorded) -
     at = TimeFilter(gte=done.recorded_at, lte=done.recorded_at)
     where = EntityFilter(kind=(like.kind,), account=(like.account,), name=StringFilter(eq=like.name), recorded_at=at)
     now = AsOf(max(done.recorded_at, context.newest.recorded_at))
-    (page,) = await context.store.find([Find(View(context.view().scope, now), where, EntityOrder.URN, 1)])
+    (page,) = await context.store.find([Find(View(context.view().scope, now), where, first=1)])
     return page.items[0] if page.items else None

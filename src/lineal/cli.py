@@ -130,6 +130,95 @@ _lineage("ascendants", "Everything that contributed to the entity of a URN.")
 _lineage("descendants", "Everything that the entity of a URN contributed to.")
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
+
+
+def _asking(command: F) -> F:
+    """A command that asks a server or a store; the one who is asked is its first argument."""
+
+    @wraps(command)
+    def run(url: str | None, store: str | None, **named: Any) -> None:
+        _one_of(url, store)
+
+        async def work() -> int:
+            made: Asker
+            async with asker(url, store) as made:
+                status: int = await command(made, **named)
+                return status
+
+        _run(work())
+
+    return _plainly(url_option(store_option(run)))  # type: ignore[return-value]
+
+
+class _Models(click.Group):
+    """A group whose name alone lists, and with a word that is none of its commands shows what that names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first not in (*self.commands, *self.get_help_option_names(ctx)):
+            args = ["show" if first and not first.startswith("-") else "list", *args]
+        return super().parse_args(ctx, args)
+
+
+@main.group(cls=_Models)
+def models() -> None:
+    """Model groups, their numbered versions, and the decisions on these.
+
+    Alone it lists the groups; with the name or URN of one, its versions.
+    """
+
+
+@models.command("list")
+@json_option
+@_asking
+def models_list(made: Asker, as_json: bool) -> Coroutine[Any, Any, int]:
+    """List the model groups, each with its latest version and the latest that is approved."""
+    from lineal.commands.models import show_groups
+
+    return show_groups(made, as_json)
+
+
+@models.command("show")
+@click.argument("group")
+@json_option
+@_asking
+def models_show(made: Asker, group: str, as_json: bool) -> Coroutine[Any, Any, int]:
+    """List the versions of a GROUP, by its name or URN, and the decisions on each."""
+    from lineal.commands.models import show_group
+
+    return show_group(made, group, as_json)
+
+
+@models.command("register")
+@click.argument("group")
+@click.argument("model", metavar="MODEL_URN")
+@click.option("--description", metavar="TEXT", help="What there is to say of the version.")
+@click.option("--tag", "tags", multiple=True, help="A word to mark it with; may be given several times.")
+@_asking
+def models_register(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
+    """Register a model in a GROUP, by its name or URN, under the next number."""
+    from lineal.commands.models import register
+
+    return register(made, **asked)
+
+
+@models.command("review")
+@click.argument("version", metavar="VERSION_URN")
+@click.option("--approve", "decision", flag_value="APPROVED", help="It may be used.")
+@click.option("--reject", "decision", flag_value="REJECTED", help="It may not be used.")
+@click.option("--pend", "decision", flag_value="PENDING", help="It waits for a decision.")
+@click.option("--reason", metavar="TEXT", help="Why.")
+@_asking
+def models_review(made: Asker, decision: str | None, **asked: Any) -> Coroutine[Any, Any, int]:
+    """Decide on a version."""
+    from lineal.commands.models import review
+
+    if decision is None:
+        raise click.UsageError("give one of --approve, --reject and --pend")
+    return review(made, decision=decision, **asked)
+
+
 @main.command()
 @click.option("--permissions", is_flag=True, help="Print what every field and route demands instead, as a table.")
 def schema(permissions: bool) -> None:
