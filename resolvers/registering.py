@@ -68,6 +68,11 @@ async def model_version_register(context: Context, given: Any) -> VersionRegiste
         checked_urns(Batch((version,)))
         async with turn(context.store, "register", group.account, group.name):
             done = await _registered(context, group, version, given.model, given.idempotency_key)
+        if done is None:
+            raise Unavailable(
+                f"others register in the group {group.name[:64]!r} so fast that no number was to be had, and nothing was "
+                "written: send it again"
+            )
         entity = done.entities[0]
         if given.idempotency_key is not None:
             entity = await recorded_by_batch(context, version, done)
@@ -93,7 +98,7 @@ def _refuse_registration_key(properties: Sequence[Property]) -> None:
 
 async def _registered(
     context: Context, group: NewEntity, version: NewEntity, model_ref: Any, key: str | None
-) -> Recorded:
+) -> Recorded | None:
     group_id = entity_id(_urn(group))
     for _ in range(MOST_TRIES):
         number, places = await next_number(context, version, [ref_id(model_ref), group_id])
@@ -116,10 +121,7 @@ async def _registered(
         except BatchRefused as refused:
             if {problem.code for problem in refused.problems} != {ProblemCode.IMMUTABLE_CONFLICT}:
                 raise
-    raise Unavailable(
-        f"others register in the group {version.name[:64]!r} so fast that no number was to be had, and nothing was "
-        "written: send it again"
-    )
+    return None
 
 
 def _registration(version: NewEntity, group: NewEntity, model: str, *, has_group: bool) -> Batch:
