@@ -70,8 +70,8 @@ async def model_version_register(context: Context, given: Any) -> VersionRegiste
             done = await _registered(context, group, version, given.model, given.idempotency_key)
         if done is None:
             raise Unavailable(
-                f"others register in the group {group.name[:64]!r} so fast that no number was to be had, and nothing was "
-                "written: send it again"
+                f"others register in the group {group.name[:64]!r} so fast that no number was to be had, and nothing "
+                "was written: send it again"
             )
         entity = done.entities[0]
         if given.idempotency_key is not None:

@@ -9,7 +9,7 @@ from lineal.auth.permissions import Permission
 from lineal.resolvers import registering, reviewing
 from lineal.schema.entities import Info
 from lineal.schema.enums import ModelVersionRegisterErrorCode, ModelVersionReviewErrorCode
-from lineal.schema.inputs import ModelVersionRegisterInput, ModelVersionReviewInput
+from lineal.schema.model_inputs import ModelVersionRegisterInput, ModelVersionReviewInput
 from lineal.schema.models import Approval, ModelVersion
 
 
