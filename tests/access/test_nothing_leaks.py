@@ -7,7 +7,6 @@ of an answer is compared but for times of recording; cursors by what they go on 
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,18 +16,17 @@ from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, as_of_kinds
 from reference_store import ReferenceStore
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
 from lineal.auth.ledger import AccessChange
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.errors import BatchRefused
-from lineal.graphstore.kinds import AssociationType, EntityKind, PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
-from lineal.graphstore.values import Property
 
 ON_SERVERS = settings.default.max_examples // 10 if settings.default else 15
 """A graph server takes longer over each example."""
@@ -62,10 +60,6 @@ async def test_answers_are_as_if_what_is_hidden_had_never_been(history: list[Bat
     await compared(await open_store("memory:"), history, draws)
 
 
-KINDS_OF_TRIALS = {"DATASET": "EXPERIMENT", "MODEL": "TRIAL_COMPONENT", "ENDPOINT": "DATASET"}
-KINDS_OF_REGISTRIES = {"DATASET": "MODEL_GROUP", "MODEL": "MODEL_VERSION", "TRAINING_JOB": "APPROVAL", "TRIAL": "MODEL"}
-
-
 @pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES])
 @settings(max_examples=ON_SERVERS * 4)
 @given(batches(), st.data())
@@ -73,37 +67,6 @@ async def test_what_shows_in_the_fields_of_other_kinds(
     kinds: dict[str, str], history: list[Batch], draws: st.DataObject
 ) -> None:
     await compared(await open_store("memory:"), [as_of_kinds(batch, kinds) for batch in history], draws)
-
-
-def as_of_kinds(batch: Batch, kinds: dict[str, str]) -> Batch:
-    """A batch with other kinds in place of those drawn; `k` is a decision, and what was derived is associated."""
-
-    def renamed(urn: str) -> str:
-        kind = urn.split(":")[2]
-        return urn.replace(f":{kind}:", f":{kinds.get(kind, kind)}:", 1)
-
-    def decided(given: tuple[Property, ...]) -> tuple[Property, ...]:
-        approved = Property("decision", PropertyType.STRING, "APPROVED")
-        return tuple(approved if each.key == "k" else each for each in given)
-
-    entities = [
-        replace(each, kind=EntityKind(kinds.get(each.kind, each.kind)), properties=decided(each.properties))
-        for each in batch.entities
-    ]
-    grouping = {AssociationType.DERIVED_FROM: AssociationType.ASSOCIATED_WITH}
-    ties = [
-        replace(
-            each,
-            source=renamed(each.source),
-            destination=renamed(each.destination),
-            type=grouping.get(each.type, each.type),
-        )
-        for each in batch.associations
-    ]
-    revisions = [
-        replace(each, entity=renamed(each.entity), properties=decided(each.properties)) for each in batch.revisions
-    ]
-    return Batch(tuple(entities), tuple(ties), tuple(revisions))
 
 
 @settings(max_examples=ON_SERVERS)
