@@ -16,7 +16,7 @@ from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, as_of_kinds
+from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from reference_store import ReferenceStore
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
@@ -37,15 +37,6 @@ LINEAGE = f"""totalCount countsByKind {{ kind count }} completeness {{ isComplet
   pageInfo {{ hasNextPage endCursor }}
   edges {{ distance node {{ {ENTITY} }} path {{ {EDGE} }} }}
   associations(first: 100) {{ totalCount nodes {{ {EDGE} }} }}"""
-SOME = "(first: 100) { totalCount countsByKind { kind count } nodes { urn } }"
-DECISION = "urn decision reason by at modelVersion { urn }"
-TYPED = f"""... on Dataset {{ uri objectVersion }} ... on Model {{ groups{SOME} }}
-  ... on ModelGroup {{ registered{SOME} latestApproved {{ urn }} }}
-  ... on ModelVersion {{ number group {{ urn }} model {{ urn }} approval {{ {DECISION} }}
-    approvals(first: 100) {{ totalCount nodes {{ {DECISION} }} }} }}
-  ... on Approval {{ {DECISION} }} ... on Endpoint {{ modelVersions{SOME} }}
-  ... on Experiment {{ trials{SOME} }} ... on Trial {{ experiment {{ urn }} components{SOME} }}
-  ... on TrialComponent {{ stage parameters {{ key value }} inputs{SOME} outputs{SOME} }}"""
 NESTED = f"""{ENTITY} {TYPED}
   history(first: 100) {{ totalCount nodes {{
     sequence status tags description properties {{ key value }} removed occurredAt digest }} }}

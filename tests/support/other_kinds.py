@@ -10,6 +10,17 @@ KINDS_OF_TRIALS = {"DATASET": "EXPERIMENT", "MODEL": "TRIAL_COMPONENT", "ENDPOIN
 KINDS_OF_REGISTRIES = {"DATASET": "MODEL_GROUP", "MODEL": "MODEL_VERSION", "TRAINING_JOB": "APPROVAL", "TRIAL": "MODEL"}
 """By the kind that is drawn."""
 
+SOME = "(first: 100) { totalCount countsByKind { kind count } nodes { urn } }"
+DECISION = "urn decision reason by at modelVersion { urn }"
+TYPED = f"""... on Dataset {{ uri objectVersion }} ... on Model {{ groups{SOME} }}
+  ... on ModelGroup {{ registered{SOME} latestApproved {{ urn }} }}
+  ... on ModelVersion {{ number group {{ urn }} model {{ urn }} approval {{ {DECISION} }}
+    approvals(first: 100) {{ totalCount nodes {{ {DECISION} }} }} }}
+  ... on Approval {{ {DECISION} }} ... on Endpoint {{ modelVersions{SOME} }}
+  ... on Experiment {{ trials{SOME} }} ... on Trial {{ experiment {{ urn }} components{SOME} }}
+  ... on TrialComponent {{ stage parameters {{ key value }} inputs{SOME} outputs{SOME} }}"""
+"""The fields particular to kinds, but for times of recording and cursors."""
+
 
 def as_of_kinds(batch: Batch, kinds: dict[str, str]) -> Batch:
     """A batch with other kinds in place of those drawn; `k` is a decision, and what was derived is associated."""
