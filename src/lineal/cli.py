@@ -98,6 +98,14 @@ def export(store: str | None, file: str) -> None:
     _run(export_store(store or Settings().store, file))
 
 
+as_of_option = click.option(
+    "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
+)
+occurred_by_option = click.option(
+    "--occurred-by", metavar="WHEN", help="Only what had happened by then, whenever it was recorded."
+)
+
+
 def _lineage(direction: str, text: str) -> click.Command:
     @main.command(direction, help=text)
     @click.argument("urn")
@@ -106,10 +114,8 @@ def _lineage(direction: str, text: str) -> click.Command:
     @click.option("--depth", type=click.IntRange(1), help="How many associations far; 1 is direct.")
     @click.option("--kind", multiple=True, help="Only entities of this kind; may be given several times.")
     @click.option("--via", multiple=True, help="Cross associations of this type only; may be given several times.")
-    @click.option(
-        "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
-    )
-    @click.option("--occurred-by", metavar="WHEN", help="Only what had happened by then, whenever it was recorded.")
+    @as_of_option
+    @occurred_by_option
     @click.option("--first", type=click.IntRange(1), help="Only so many.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
     @_plainly
@@ -170,24 +176,28 @@ def models() -> None:
 
 
 @models.command("list")
+@as_of_option
+@occurred_by_option
 @json_option
 @_asking
-def models_list(made: Asker, as_json: bool) -> Coroutine[Any, Any, int]:
+def models_list(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
     """List the model groups, each with its latest version and the latest that is approved."""
     from lineal.commands.models import show_groups
 
-    return show_groups(made, as_json)
+    return show_groups(made, **asked)
 
 
 @models.command("show")
 @click.argument("group")
+@as_of_option
+@occurred_by_option
 @json_option
 @_asking
-def models_show(made: Asker, group: str, as_json: bool) -> Coroutine[Any, Any, int]:
+def models_show(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
     """List the versions of a GROUP, by its name or URN, and the decisions on each."""
     from lineal.commands.models import show_group
 
-    return show_group(made, group, as_json)
+    return show_group(made, **asked)
 
 
 @models.command("register")

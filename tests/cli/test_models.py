@@ -78,6 +78,13 @@ def test_a_registry_from_the_command_line(store: str) -> None:
         (("review", version(9)), "give one of --approve, --reject and --pend", 2),
         (("no",), "there is no model group no here: `lineal models` lists them", 1),
         (("show", "lineal:local:MODEL_GROUP:no"), "there is no model group lineal:local:MODEL_GROUP:no here", 1),
+        (
+            ("no", "--as-of", "2026-03-03"),
+            "there is no model group no here, recorded by 2026-03-03T00:00:00",
+            1,
+        ),
+        (("--as-of", "soon"), "--as-of is 'soon': write a date", 2),
+        (("churn", "--occurred-by", "soon"), "--occurred-by is 'soon': write a date", 2),
         (("show", MODEL), f"there is no model group {MODEL} here", 1),
         (("list", "--url", "http://127.0.0.1:1"), "give --url or --store, not both", 2),
         (("register", "churn"), "Missing argument 'MODEL_URN'", 2),
@@ -88,6 +95,21 @@ def test_what_is_wrong_is_said(store: str, words: tuple[str, ...], message: str,
     assert message in done.output
     assert "Traceback" not in done.output
     assert done.exit_code == status
+
+
+def test_as_it_was(store: str) -> None:
+    at = ("--store", store)
+    for _ in range(2):
+        assert run("models", "register", "churn", MODEL, *at).exit_code == 0
+    before = json.loads(run("descendants", MODEL, "--kind", "MODEL_VERSION", "--json", *at).output)["descendants"]
+    assert run("models", "review", version(2), "--approve", *at).exit_code == 0
+    registered = max(edge["node"]["occurredAt"] for edge in before)
+    assert run("models", *at).output == "lineal:local:MODEL_GROUP:churn\t2\t2\t2\n"
+    for flag in ("--as-of", "--occurred-by"):
+        assert run("models", flag, registered, *at).output == "lineal:local:MODEL_GROUP:churn\t2\t2\t\n"
+        lines = run("models", "churn", flag, registered, *at).output.splitlines()
+        assert [line.split("\t")[:3] for line in lines] == [[version(2), MODEL, ""], [version(1), MODEL, ""]]
+        assert run("models", flag, "2020-01-01", *at).output == ""
 
 
 def test_help_is_help() -> None:

@@ -15,10 +15,9 @@ from tenants import admin, changed, codes, member, recorded, revised, share, ten
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import LOCAL, Principal
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, Unavailable
-from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
-from lineal.resolvers import registry
+from lineal.graphstore.values import format_timestamp
 from lineal.resolvers.registering import MOST_TRIES
 
 A, ADA, B = member("a"), admin("a"), member("b")
@@ -327,7 +326,6 @@ async def test_the_latest_is_by_when_it_was_decided_then_when_recorded(store: St
 
 
 async def test_as_of_any_time_in_both(store: Store) -> None:
-    """The group read under a view of then, as the field of a record of that view."""
     moments = {}
     await registered(store, A, **GROUP, occurredAt="2020-09-14T00:00:00Z")
     moments["one"] = await store.watermark()
@@ -339,21 +337,21 @@ async def test_as_of_any_time_in_both(store: Store) -> None:
     await reviewed(store, ADA, version(2), "REJECTED", occurredAt="2020-09-18T00:00:00Z")
     moments["rejected"] = await store.watermark()
 
-    async def latest(recorded_at: int, occurred_at: int | None = None) -> tuple[int, str | None]:
-        context = await context_of(store, A)
-        view = View(context.view().scope, AsOf(recorded_at, occurred_at))
-        (group,) = await store.entities(view, [entity_id("lineal:a:MODEL_GROUP:churn")])
-        assert group is not None
-        page = await registry.registered(context, group, None, None)
-        found = await registry.latest_approved(context, group)
-        return page.total_count, None if found is None else found.version
+    async def latest(recorded_at: int | None, occurred_at: int | None = None) -> Any:
+        query = """query ($at: AsOf) { entity(urn: "lineal:a:MODEL_GROUP:churn", asOf: $at) { ... on ModelGroup {
+          registered { totalCount nodes { approvals { totalCount } } } latestApproved { version } } } }"""
+        times = {"recordedAt": recorded_at, "occurredAt": occurred_at}
+        at = {name: None if time is None else format_timestamp(time) for name, time in times.items()}
+        group = (await data(store, query, {"at": at}, A))["entity"]
+        decided = sum(each["approvals"]["totalCount"] for each in group["registered"]["nodes"])
+        approved = group["latestApproved"]
+        return group["registered"]["totalCount"], decided, None if approved is None else approved["version"]
 
     recorded_then = [await latest(moments[name]) for name in ("one", "approved", "two", "rejected")]
-    assert recorded_then == [(1, None), (1, "1"), (2, "2"), (2, "1")]
-    now = moments["rejected"]
-    occurred_then = [await latest(now, EPOCH + days * DAY) for days in (1, 2, 3, 4, 5)]
-    assert occurred_then == [(1, None), (1, "1"), (2, "1"), (2, "2"), (2, "1")]
-    assert await latest(moments["two"], EPOCH + 5 * DAY) == (2, "2"), "both at once"
+    assert recorded_then == [(1, 0, None), (1, 1, "1"), (2, 2, "2"), (2, 3, "1")]
+    occurred_then = [await latest(None, EPOCH + days * DAY) for days in (1, 2, 3, 4, 5)]
+    assert occurred_then == [(1, 0, None), (1, 1, "1"), (2, 1, "1"), (2, 2, "2"), (2, 3, "1")]
+    assert await latest(moments["two"], EPOCH + 5 * DAY) == (2, 2, "2"), "both at once"
 
 
 @pytest.mark.parametrize(

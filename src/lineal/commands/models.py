@@ -5,19 +5,19 @@ from typing import Any, Final
 import click
 import orjson
 
-from lineal.commands.asking import Asker
+from lineal.commands.asking import Asker, moment_asked, shown_moment
 from lineal.commands.tables import show_table
 from lineal.graphstore.errors import StoreError
 
 _PAGE: Final = 100
 _GROUPS: Final = """
-query ($where: EntityFilter, $first: Int!, $after: String) {
-  page: modelGroups(where: $where, first: $first, after: $after) {
+query ($where: EntityFilter, $asOf: AsOf, $first: Int!, $after: String) {
+  page: modelGroups(where: $where, asOf: $asOf, first: $first, after: $after) {
     pageInfo { hasNextPage endCursor }
     nodes { urn account name registered(first: 1) { totalCount nodes { number urn } } latestApproved { number urn } }
 } }"""
 _VERSIONS: Final = """
-query ($urn: String!, $first: Int!, $after: String) { entity(urn: $urn) { ... on ModelGroup {
+query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String) { entity(urn: $urn, asOf: $asOf) { ... on ModelGroup {
   page: registered(first: $first, after: $after) {
     pageInfo { hasNextPage endCursor }
     nodes { urn number model { urn } approvals(first: 100) { nodes { decision by at reason } } }
@@ -30,9 +30,12 @@ mutation ($input: ModelVersionReviewInput!) { modelVersionReview(input: $input) 
   approval { urn decision } userErrors { message } } }"""
 
 
-async def show_groups(made: Asker, as_json: bool) -> int:
-    """List the model groups: how many versions each has, the greatest number, and the latest that is approved."""
-    groups = await _read_groups(made, None)
+async def show_groups(made: Asker, as_of: str | None, occurred_by: str | None, as_json: bool) -> int:
+    """List the model groups: how many versions each has, the greatest number, and the latest that is approved.
+
+    As of the moment of `--as-of` and `--occurred-by`. Raises UsageError where either is no time.
+    """
+    groups = await _read_groups(made, None, moment_asked(as_of, occurred_by))
     if as_json:
         _print({"modelGroups": groups})
         return 0
@@ -49,16 +52,17 @@ async def show_groups(made: Asker, as_json: bool) -> int:
     return 0
 
 
-async def show_group(made: Asker, group: str, as_json: bool) -> int:
-    """List the versions of a group, the newest first, each with its decisions, the latest first."""
-    urn = await _urn_of(made, group)
+async def show_group(made: Asker, group: str, as_of: str | None, occurred_by: str | None, as_json: bool) -> int:
+    """List the versions of a group, the newest first, each with its decisions, the latest first; as `show_groups`."""
+    at = moment_asked(as_of, occurred_by)
+    urn = await _urn_of(made, group, at)
     versions: list[dict[str, Any]] = []
     page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
     while page["pageInfo"]["hasNextPage"]:
-        given = {"urn": urn, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
+        given = {"urn": urn, "asOf": at or None, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
         entity = (await made.ask(_VERSIONS, given))["entity"]
         if not entity:
-            raise _absent(urn)
+            raise _absent(urn, at)
         page = entity["page"]
         versions += page["nodes"]
     if as_json:
@@ -96,30 +100,31 @@ async def review(made: Asker, version: str, decision: str, reason: str | None) -
     return 0
 
 
-async def _read_groups(made: Asker, where: dict[str, Any] | None) -> list[dict[str, Any]]:
+async def _read_groups(made: Asker, where: dict[str, Any] | None, at: dict[str, str]) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = []
     page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
     while page["pageInfo"]["hasNextPage"]:
-        given = {"where": where, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
+        given = {"where": where, "asOf": at or None, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
         page = (await made.ask(_GROUPS, given))["page"]
         groups += page["nodes"]
     return groups
 
 
-async def _urn_of(made: Asker, group: str) -> str:
+async def _urn_of(made: Asker, group: str, at: dict[str, str]) -> str:
     """The URN of a group, which is given by it or by its name in any account."""
     if group.startswith("lineal:"):
         return group
-    found = [str(each["urn"]) for each in await _read_groups(made, {"name": {"eq": group}})]
+    found = [str(each["urn"]) for each in await _read_groups(made, {"name": {"eq": group}}, at)]
     if len(found) > 1:
         raise StoreError(f"there are {len(found)} model groups of this name; give the URN of one: {', '.join(found)}")
     if not found:
-        raise _absent(group)
+        raise _absent(group, at)
     return found[0]
 
 
-def _absent(group: str) -> StoreError:
-    return StoreError(f"there is no model group {group} here: `lineal models` lists them")
+def _absent(group: str, at: dict[str, str]) -> StoreError:
+    when = f", {shown_moment(at)}" if at else ""
+    return StoreError(f"there is no model group {group} here{when}: `lineal models` lists them")
 
 
 async def _changed(made: Asker, document: str, mutation: str, given: dict[str, Any]) -> dict[str, Any]:
