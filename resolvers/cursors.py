@@ -37,11 +37,43 @@ class LogPosition:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class VersionPosition:
+    """A place among the versions of a model group: the greatest number first, and last what has none, by urn."""
+
+    number: int | None
+    urn: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionPosition:
+    """A place among the decisions on a model version, the latest first."""
+
+    occurred_at: int
+    recorded_at: int
+    urn: str
+
+
 AnyPosition: TypeAlias = (
-    EntityPosition | ReachPosition | AssociationPosition | RevisionPosition | NamedPosition | LogPosition
+    EntityPosition
+    | ReachPosition
+    | AssociationPosition
+    | RevisionPosition
+    | NamedPosition
+    | LogPosition
+    | VersionPosition
+    | DecisionPosition
 )
 Position = TypeVar(
-    "Position", EntityPosition, ReachPosition, AssociationPosition, RevisionPosition, NamedPosition, LogPosition
+    "Position",
+    EntityPosition,
+    ReachPosition,
+    AssociationPosition,
+    RevisionPosition,
+    NamedPosition,
+    LogPosition,
+    VersionPosition,
+    DecisionPosition,
 )
 
 _REFUSED: Final = "after is not a cursor of this field with these arguments: ask again without it, from the first page"

@@ -2,6 +2,9 @@
 
 Permissions are asked for on the groups an entity is in; one that is new, or new with the batch, is in its account's
 default group. What stands and may not be read is told of as if it did not stand.
+
+Deciding on a model version takes APPROVE on it, by whatever mutation: an association that ties an approval to it, and a
+revision of an approval.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +17,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Sight, default_group
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
+from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id, make_urn
 from lineal.resolvers.context import Context
@@ -55,7 +59,7 @@ class Permit:
         return permit
 
     def _judge(self) -> None:
-        checked(Permission.RECORD, Permission.ASSOCIATE)
+        checked(Permission.RECORD, Permission.ASSOCIATE, Permission.APPROVE)
         for index, (urn, entity) in enumerate(zip(self.urns, self.batch.entities, strict=True)):
             new = Placed(urn, entity.kind, entity.account, frozenset({default_group(entity.account)}))
             stands = self.places.get(entity_id(urn))
@@ -63,18 +67,39 @@ class Permit:
             if self._allows(Permission.RECORD, new, f"Recording in the account {entity.account}", "entities", index):
                 self._refuse_unreadable(stands, index)
         for index, association in enumerate(self.batch.associations):
-            for side, urn in (("source", association.source), ("destination", association.destination)):
-                end = self._own.get(entity_id(urn)) or self._readable(urn, "associations", index, side)
-                if end is not None:
-                    self._allows(Permission.ASSOCIATE, end, f"Associating {urn}", "associations", index, side)
+            ends = [
+                self._own.get(entity_id(urn)) or self._readable(urn, "associations", index, side)
+                for side, urn in (("source", association.source), ("destination", association.destination))
+            ]
+            self._judge_ends(association.type, ends[0], ends[1], index)
         for index, revision in enumerate(self.batch.revisions):
             revised = self._own.get(entity_id(revision.entity))
             revised = revised or self._readable(revision.entity, "revisions", index, "entity")
             if revised is not None:
-                what = f"Revising {revision.entity}"
-                self._allows(Permission.RECORD, revised, what, "revisions", index, "entity")
+                what, path = f"Revising {revision.entity}", ("revisions", index, "entity")
+                if self._allows(Permission.RECORD, revised, what, *path) and revised.kind is EntityKind.APPROVAL:
+                    self._allows(Permission.APPROVE, revised, what, *path)
             if revision.superseded_by is not None and entity_id(revision.superseded_by) not in self._own:
                 self._readable(revision.superseded_by, "revisions", index, "supersededBy")
+
+    def _judge_ends(self, type: AssociationType, source: Placed | None, destination: Placed | None, index: int) -> None:
+        is_decision = (
+            type is AssociationType.ASSOCIATED_WITH
+            and source is not None
+            and source.kind is EntityKind.MODEL_VERSION
+            and destination is not None
+            and destination.kind is EntityKind.APPROVAL
+        )
+        for side, end in (("source", source), ("destination", destination)):
+            if end is None:
+                continue
+            path = ("associations", index, side)
+            if not is_decision:
+                self._allows(Permission.ASSOCIATE, end, f"Associating {end.urn}", *path)
+            elif side == "source":
+                self._allows(Permission.APPROVE, end, f"Deciding on {end.urn}", *path)
+            elif entity_id(end.urn) not in self._own:
+                self._allows(Permission.ASSOCIATE, end, f"Associating {end.urn}", *path)
 
     def _refuse_unreadable(self, stands: Placed | None, index: int) -> None:
         if stands is not None and not self.sight(stands).is_readable:

@@ -1,9 +1,9 @@
 """What callers record: inputs into one atomic batch, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from strawberry import UNSET
 
@@ -21,6 +21,8 @@ from lineal.resolvers.errors import BadInput
 from lineal.resolvers.idempotency import checked_key
 from lineal.resolvers.permitting import Permit, placed
 
+ProblemPath: TypeAlias = tuple[str | int, ...]
+"""Where a problem lies, in a batch or in an input."""
 MOST_PARTS: Final = 1000
 """The most entities, and the most associations, of one batch."""
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -88,7 +90,7 @@ async def lineage_record(context: Context, given: Any) -> LineageRecorded:
         batch = Batch(entities, associations)
         checked_urns(batch)
         permit = await Permit.asked(context, batch, urns, refs.places)
-        key = _idempotency(given.idempotency_key, _sized_fingerprint("lineageRecord", batch))
+        key = idempotency_of(given.idempotency_key, sized_fingerprint("lineageRecord", batch))
         scope = context.view().scope
         done = await context.store.record(
             batch, by=context.principal.shown, idempotency=key, returning=scope, audit=permit.audit
@@ -112,7 +114,7 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
             given.status and EntityStatus(given.status),
             None if given.tags is None else tuple(given.tags),
             given.description,
-            _properties(given.properties),
+            given_properties(given.properties),
             tuple(given.removed or ()),
             None if given.superseded_by is None else refs.urn(given.superseded_by, ("revisions", 0, "supersededBy")),
             given.occurred_at,
@@ -126,7 +128,7 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
         batch = Batch(revisions=(revision,))
         checked_urns(batch)
         permit = await Permit.asked(context, batch, (), refs.places)
-        key = _idempotency(given.idempotency_key, _sized_fingerprint("entityRevise", batch))
+        key = idempotency_of(given.idempotency_key, sized_fingerprint("entityRevise", batch))
         scope = context.view().scope
         done = await context.store.record(
             batch, by=context.principal.shown, idempotency=key, returning=scope, audit=permit.audit
@@ -185,7 +187,7 @@ def _new_entity(context: Context, given: Any) -> NewEntity:
         given.status and EntityStatus(given.status),
         _source(given.source),
         tuple(given.tags or ()),
-        _properties(given.properties),
+        given_properties(given.properties),
         given.occurred_at,
     )
 
@@ -203,12 +205,13 @@ def _new_association(refs: _Refs, given: Any, path: tuple[str | int, ...]) -> Ne
         refs.urn(given.destination, (*path, "destination")),
         AssociationType(given.type),
         given.role,
-        _properties(given.properties),
+        given_properties(given.properties),
         given.occurred_at,
     )
 
 
-def _properties(given: Sequence[Any] | None) -> tuple[Property, ...]:
+def given_properties(given: Sequence[Any] | None) -> tuple[Property, ...]:
+    """The properties of a list of PropertyInput. Raises BadInput where an integer is none."""
     return tuple(_property(each.key, each.value) for each in given or ())
 
 
@@ -250,7 +253,7 @@ def _refuse_too_many(name: str, parts: Sequence[object]) -> None:
         raise BatchRefused((Problem(ProblemCode.TOO_LARGE, sentence, (name,)),))
 
 
-def _sized_fingerprint(mutation: str, batch: Batch) -> str:
+def sized_fingerprint(mutation: str, batch: Batch) -> str:
     """A digest of everything a request records; refuses one that is too large."""
     forms: list[dict[str, object]] = [entity_form(entity) for entity in batch.entities]
     forms += [association_form(association) for association in batch.associations]
@@ -271,15 +274,22 @@ def _sized_fingerprint(mutation: str, batch: Batch) -> str:
     return digest.hexdigest()
 
 
-def _idempotency(key: str | None, fingerprint: str) -> Idempotency | None:
+def idempotency_of(key: str | None, fingerprint: str) -> Idempotency | None:
+    """What a request is known by under a key; None without one. Raises BadInput."""
     return None if key is None else Idempotency(checked_key(key), fingerprint)
 
 
 def _user_errors(refused: BatchRefused, permit: Permit | None) -> list[UserError]:
-    told = refused.problems if permit is None else map(permit.shown_problem, refused.problems)
-    return [UserError(problem.code, problem.message, ("input", *map(str, _in_input(problem.path)))) for problem in told]
+    told = refused.problems if permit is None else tuple(map(permit.shown_problem, refused.problems))
+    return user_errors_at(told, _in_input)
 
 
-def _in_input(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def user_errors_at(problems: Sequence[Problem], in_input: Callable[[ProblemPath], ProblemPath]) -> list[UserError]:
+    """Problems as errors, each once, where `in_input` says they lie in the input."""
+    told = (UserError(each.code, each.message, ("input", *map(str, in_input(each.path)))) for each in problems)
+    return list(dict.fromkeys(told))
+
+
+def _in_input(path: ProblemPath) -> ProblemPath:
     # The one revision of an entityRevise is the input itself.
     return path[2:] if path[:1] == ("revisions",) else path

@@ -5,8 +5,8 @@ from strawberry.schema.config import StrawberryConfig
 
 from lineal.schema import enums as _enums  # noqa: F401 (describes the enums before types use them)
 from lineal.schema import permissions as _permissions  # noqa: F401 (likewise)
-from lineal.schema.entities import TYPES
 from lineal.schema.mutations import Mutation
+from lineal.schema.object_types import TYPES
 from lineal.schema.queries import Query
 from lineal.schema.scalars import SCALARS
 

@@ -1,6 +1,7 @@
-"""The entity interface, and one object type for every kind."""
+"""The entity interface, and what makes a class the object type of a kind."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import strawberry
 from graphql import GraphQLResolveInfo
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lineal.schema.revisions import RevisionConnection
 
 Info = strawberry.Info[Context, None]
+Shown = TypeVar("Shown")
 
 
 @strawberry.type(description="A typed value under a dotted key.")
@@ -50,7 +52,7 @@ class Source:
 
 
 def _type_name(record: EntityRecord, info: GraphQLResolveInfo[Any], type: object) -> str:
-    return TYPE_NAMES[record.kind]
+    return type_name(record.kind)
 
 
 @strawberry.interface(description="Anything with an id of its own.")
@@ -216,14 +218,18 @@ async def _lineage(
     )
 
 
-def _object_type(kind: EntityKind) -> type[Entity]:
-    name = "".join(word.capitalize() for word in kind.split("_"))
+def of_kind(kind: EntityKind) -> Callable[[type[Shown]], type[Shown]]:
+    """Make a class the object type of a kind."""
     definition = EntityKind.__strawberry_definition__  # type: ignore[attr-defined]
     description = next(value.description for value in definition.values if value.name == kind)
-    always = classmethod(lambda cls, record, info: True)
-    made = type(name, (Entity,), {"__annotations__": {}, "is_type_of": always, "__module__": __name__})
-    return strawberry.type(made, name=name, description=description)
+
+    def made(shown: type[Shown]) -> type[Shown]:
+        shown.is_type_of = classmethod(lambda cls, record, info: True)  # type: ignore[attr-defined]
+        return strawberry.type(shown, name=type_name(kind), description=description)
+
+    return made
 
 
-TYPES = {kind: _object_type(kind) for kind in EntityKind}
-TYPE_NAMES = {kind: shown.__name__ for kind, shown in TYPES.items()}
+def type_name(kind: EntityKind) -> str:
+    """The name of the object type of a kind."""
+    return "".join(word.capitalize() for word in kind.split("_"))

@@ -6,6 +6,7 @@ import strawberry
 
 from lineal.graphstore import kinds
 from lineal.graphstore.errors import ProblemCode
+from lineal.resolvers import particulars
 
 
 def described(enum: type[StrEnum], description: str, values: dict[str, str]) -> None:
@@ -153,6 +154,26 @@ described(
     },
 )
 
+described(
+    particulars.TrialStage,
+    "Which part of a trial a component is.",
+    {
+        "PREPROCESSING": "It prepares data.",
+        "TRAINING": "It trains a model.",
+        "POSTPROCESSING": "It evaluates or packs a model.",
+    },
+)
+
+described(
+    particulars.ReviewDecision,
+    "What was decided on a model version.",
+    {
+        "APPROVED": "It may be used.",
+        "REJECTED": "It may not be used.",
+        "PENDING": "It waits for a decision, again or still.",
+    },
+)
+
 _PROBLEMS = {
     "INVALID_VALUE": "A value that cannot be recorded.",
     "TOO_LARGE": "A value, or the whole request, above its limit.",
@@ -182,5 +203,23 @@ class EntityReviseErrorCode(StrEnum):
     FORBIDDEN = ProblemCode.FORBIDDEN
 
 
+class ModelVersionRegisterErrorCode(StrEnum):
+    INVALID_VALUE = ProblemCode.INVALID_VALUE
+    TOO_LARGE = ProblemCode.TOO_LARGE
+    NOT_FOUND = ProblemCode.NOT_FOUND
+    IDEMPOTENCY_MISMATCH = ProblemCode.IDEMPOTENCY_MISMATCH
+    FORBIDDEN = ProblemCode.FORBIDDEN
+
+
+class ModelVersionReviewErrorCode(StrEnum):
+    INVALID_VALUE = ProblemCode.INVALID_VALUE
+    TOO_LARGE = ProblemCode.TOO_LARGE
+    NOT_FOUND = ProblemCode.NOT_FOUND
+    IDEMPOTENCY_MISMATCH = ProblemCode.IDEMPOTENCY_MISMATCH
+    FORBIDDEN = ProblemCode.FORBIDDEN
+
+
 described(LineageRecordErrorCode, "Why a lineageRecord wrote nothing.", _PROBLEMS)
 described(EntityReviseErrorCode, "Why an entityRevise wrote nothing.", _PROBLEMS)
+described(ModelVersionRegisterErrorCode, "Why a modelVersionRegister wrote nothing.", _PROBLEMS)
+described(ModelVersionReviewErrorCode, "Why a modelVersionReview wrote nothing.", _PROBLEMS)

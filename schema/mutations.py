@@ -12,6 +12,7 @@ from lineal.schema.associations import Association
 from lineal.schema.entities import Entity, Info
 from lineal.schema.enums import EntityReviseErrorCode, LineageRecordErrorCode
 from lineal.schema.inputs import EntityReviseInput, LineageRecordInput
+from lineal.schema.model_mutations import ModelMutations
 from lineal.schema.revisions import Revision
 
 
@@ -67,7 +68,7 @@ class EntityRevisePayload:
 
 
 @strawberry.type(description="What can be recorded, and what of access can be changed.")
-class Mutation(AccessMutations):
+class Mutation(AccessMutations, ModelMutations):
     @strawberry.mutation(
         description="Records one atomic batch of entities and associations: all of it, or nothing. Recording the same "
         "again is a success that changes nothing. Associating takes `lineage:Associate` on both ends.",

@@ -12,8 +12,9 @@ from lineal.resolvers import lineage as resolve_lineage
 from lineal.schema import arguments as arg
 from lineal.schema.access_queries import AccessQueries
 from lineal.schema.connections import Connection
-from lineal.schema.entities import TYPES, Entity, Info, Node
+from lineal.schema.entities import Entity, Info, Node
 from lineal.schema.lineage import LineageConnection
+from lineal.schema.object_types import TYPES
 from lineal.schema.selection import asked_of_paths
 
 

@@ -98,6 +98,14 @@ def export(store: str | None, file: str) -> None:
     _run(export_store(store or Settings().store, file))
 
 
+as_of_option = click.option(
+    "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
+)
+occurred_by_option = click.option(
+    "--occurred-by", metavar="WHEN", help="Only what had happened by then, whenever it was recorded."
+)
+
+
 def _lineage(direction: str, text: str) -> click.Command:
     @main.command(direction, help=text)
     @click.argument("urn")
@@ -106,10 +114,8 @@ def _lineage(direction: str, text: str) -> click.Command:
     @click.option("--depth", type=click.IntRange(1), help="How many associations far; 1 is direct.")
     @click.option("--kind", multiple=True, help="Only entities of this kind; may be given several times.")
     @click.option("--via", multiple=True, help="Cross associations of this type only; may be given several times.")
-    @click.option(
-        "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
-    )
-    @click.option("--occurred-by", metavar="WHEN", help="Only what had happened by then, whenever it was recorded.")
+    @as_of_option
+    @occurred_by_option
     @click.option("--first", type=click.IntRange(1), help="Only so many.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
     @_plainly
@@ -128,6 +134,99 @@ def _lineage(direction: str, text: str) -> click.Command:
 
 _lineage("ascendants", "Everything that contributed to the entity of a URN.")
 _lineage("descendants", "Everything that the entity of a URN contributed to.")
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
+
+
+def _asking(command: F) -> F:
+    """A command that asks a server or a store; the one who is asked is its first argument."""
+
+    @wraps(command)
+    def run(url: str | None, store: str | None, **named: Any) -> None:
+        _one_of(url, store)
+
+        async def work() -> int:
+            made: Asker
+            async with asker(url, store) as made:
+                status: int = await command(made, **named)
+                return status
+
+        _run(work())
+
+    return _plainly(url_option(store_option(run)))  # type: ignore[return-value]
+
+
+class _Models(click.Group):
+    """A group whose name alone lists, and with a word that is none of its commands shows what that names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first not in (*self.commands, *self.get_help_option_names(ctx)):
+            args = ["show" if first and not first.startswith("-") else "list", *args]
+        return super().parse_args(ctx, args)
+
+
+@main.group(cls=_Models)
+def models() -> None:
+    """Model groups, their numbered versions, and the decisions on these.
+
+    Alone it lists the groups; with the name or URN of one, its versions.
+    """
+
+
+@models.command("list")
+@as_of_option
+@occurred_by_option
+@json_option
+@_asking
+def models_list(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
+    """List the model groups, each with its latest version and the latest that is approved."""
+    from lineal.commands.models import show_groups
+
+    return show_groups(made, **asked)
+
+
+@models.command("show")
+@click.argument("group")
+@as_of_option
+@occurred_by_option
+@json_option
+@_asking
+def models_show(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
+    """List the versions of a GROUP, by its name or URN, and the decisions on each."""
+    from lineal.commands.models import show_group
+
+    return show_group(made, **asked)
+
+
+@models.command("register")
+@click.argument("group")
+@click.argument("model", metavar="MODEL_URN")
+@click.option("--description", metavar="TEXT", help="What there is to say of the version.")
+@click.option("--tag", "tags", multiple=True, help="A word to mark it with; may be given several times.")
+@_asking
+def models_register(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
+    """Register a model in a GROUP, by its name or URN, under the next number."""
+    from lineal.commands.models import register
+
+    return register(made, **asked)
+
+
+@models.command("review")
+@click.argument("version", metavar="VERSION_URN")
+@click.option("--approve", "decision", flag_value="APPROVED", help="It may be used.")
+@click.option("--reject", "decision", flag_value="REJECTED", help="It may not be used.")
+@click.option("--pend", "decision", flag_value="PENDING", help="It waits for a decision.")
+@click.option("--reason", metavar="TEXT", help="Why.")
+@_asking
+def models_review(made: Asker, decision: str | None, **asked: Any) -> Coroutine[Any, Any, int]:
+    """Decide on a version."""
+    from lineal.commands.models import review
+
+    if decision is None:
+        raise click.UsageError("give one of --approve, --reject and --pend")
+    return review(made, decision=decision, **asked)
 
 
 @main.command()

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import pytest
 from as_inputs import inputs
 from asking import Asker, context_of
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from reference_store import ReferenceStore
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
@@ -35,7 +37,7 @@ LINEAGE = f"""totalCount countsByKind {{ kind count }} completeness {{ isComplet
   pageInfo {{ hasNextPage endCursor }}
   edges {{ distance node {{ {ENTITY} }} path {{ {EDGE} }} }}
   associations(first: 100) {{ totalCount nodes {{ {EDGE} }} }}"""
-NESTED = f"""{ENTITY}
+NESTED = f"""{ENTITY} {TYPED}
   history(first: 100) {{ totalCount nodes {{
     sequence status tags description properties {{ key value }} removed occurredAt digest }} }}
   versions(first: 100) {{ totalCount nodes {{ urn }} }}
@@ -47,6 +49,15 @@ NESTED = f"""{ENTITY}
 @given(batches(), st.data())
 async def test_answers_are_as_if_what_is_hidden_had_never_been(history: list[Batch], draws: st.DataObject) -> None:
     await compared(await open_store("memory:"), history, draws)
+
+
+@pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES])
+@settings(max_examples=ON_SERVERS * 4)
+@given(batches(), st.data())
+async def test_what_shows_in_the_fields_of_other_kinds(
+    kinds: dict[str, str], history: list[Batch], draws: st.DataObject
+) -> None:
+    await compared(await open_store("memory:"), [as_of_kinds(batch, kinds) for batch in history], draws)
 
 
 @settings(max_examples=ON_SERVERS)

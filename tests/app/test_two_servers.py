@@ -77,6 +77,45 @@ def test_racing_writers_of_two_servers_have_one_winner(store: str, tmp_path: Pat
                     assert hub["descendants"]["totalCount"] == number + 1
 
 
+REGISTER = """mutation ($input: ModelVersionRegisterInput!) { modelVersionRegister(input: $input) {
+  isNew modelVersion { number group { urn } model { urn } } userErrors { code message path } } }"""
+REGISTERED = """{ entity(urn: "lineal:local:MODEL_GROUP:churn") { ... on ModelGroup {
+  registered(first: 100) { totalCount nodes { number model { urn } } } } } }"""
+
+
+@pytest.mark.slow
+def test_registrations_at_once_through_two_servers_share_no_number(store: str, tmp_path: Path) -> None:
+    count = 200 if store.startswith("sqlite") else 40
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    with serving(store, folders[0]) as one, serving(store, folders[1]) as two:
+        model = {"kind": "MODEL", "name": "m"}
+        assert one.ask(RECORD, input={"entities": [model]})["lineageRecord"]["userErrors"] == []
+        given = {"group": {"name": "churn"}, "model": {"urn": "lineal:local:MODEL:m"}}
+        together = Barrier(count)
+
+        def register(index: int) -> dict[str, Any]:
+            together.wait()
+            body = {"query": REGISTER, "variables": {"input": given}}
+            client = (one, two)[index % 2].client
+            answer: dict[str, Any] = client.post("/graphql", json=body, timeout=300).json()
+            assert "errors" not in answer, answer
+            done: dict[str, Any] = answer["data"]["modelVersionRegister"]
+            return done
+
+        with ThreadPoolExecutor(count) as pool:
+            done = list(pool.map(register, range(count)))
+        assert all(each["isNew"] and not each["userErrors"] for each in done)
+        assert sorted(each["modelVersion"]["number"] for each in done) == list(range(1, count + 1))
+        assert {each["modelVersion"]["group"]["urn"] for each in done} == {"lineal:local:MODEL_GROUP:churn"}
+        for server in (one, two):
+            found = server.ask(REGISTERED)["entity"]["registered"]
+            assert found["totalCount"] == count
+            assert [each["number"] for each in found["nodes"]] == list(range(count, 0, -1))[:100]
+            assert all(each["model"] == {"urn": given["model"]["urn"]} for each in found["nodes"])
+
+
 @pytest.mark.slow
 def test_a_key_is_good_and_then_revoked_on_both_servers_at_the_next_request(store: str, tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]

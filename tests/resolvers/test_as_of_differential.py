@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pytest
 from as_inputs import inputs
 from asking import Asker
 from drawn_access import BOB, administered, members_of
@@ -17,6 +18,7 @@ from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
+from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
 from lineal.auth.ledger import AccessChange
@@ -116,7 +118,7 @@ HISTORY = "status tags description properties { key value } removed occurredAt"
 
 def node(numbered: bool) -> str:
     """An entity and all that is nested in it, without another `asOf`."""
-    return f"""{ENTITY}
+    return f"""{ENTITY} {TYPED}
       history(first: 100) {{ totalCount nodes {{ {HISTORY} {"sequence digest" if numbered else ""} }} }}
       versions(first: 100) {{ totalCount nodes {{ urn tags }} }}
       lineageGroups {{ id entities(first: 100) {{ totalCount nodes {{ urn tags }} }} }}
@@ -143,6 +145,15 @@ NOTHING = {
 @given(batches(), st.data())
 async def test_an_answer_as_of_a_moment_is_the_answer_given_then(history: list[Batch], draws: st.DataObject) -> None:
     await compared(await open_store("memory:"), history, draws)
+
+
+@pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES])
+@settings(max_examples=ON_SERVERS * 3)
+@given(batches(), st.data())
+async def test_what_shows_in_the_fields_of_other_kinds(
+    kinds: dict[str, str], history: list[Batch], draws: st.DataObject
+) -> None:
+    await compared(await open_store("memory:"), [as_of_kinds(batch, kinds) for batch in history], draws)
 
 
 @settings(max_examples=ON_SERVERS)
@@ -191,6 +202,8 @@ async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[
     shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {selection} }}"
     declared = ", $at: AsOf, $w: EntityFilter, $f: Int"
     for field in ("entities", "models", "datasets"):
+        # Of one kind, what only others have cannot be asked.
+        shown = shown if field == "entities" else shown.replace(TYPED, "")
         given = "where: $w, first: $f, asOf: $at"
         variables = {"w": asked["w"], "f": asked["f"]}
         found = await now.pages(field, declared, given, shown, at=moment.given, **variables)

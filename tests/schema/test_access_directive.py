@@ -17,14 +17,28 @@ from lineal.permissions_table import ROOTS, ROUTES, demands, enforces, fields, p
 from lineal.schema import permissions, sdl
 
 GUARDED = {
+    "Approval.modelVersion": Permission.TRAVERSE,
+    "Endpoint.modelVersions": Permission.TRAVERSE,
     "Entity.ascendants": Permission.TRAVERSE,
     "Entity.descendants": Permission.TRAVERSE,
     "Entity.associations": Permission.READ,
     "Entity.history": Permission.READ,
     "Entity.lineageGroups": Permission.READ,
     "Entity.versions": Permission.READ,
+    "Experiment.trials": Permission.TRAVERSE,
     "LineageGroup.entities": Permission.READ,
     "LineageGroup.policy": Permission.ADMINISTER,
+    "Model.groups": Permission.TRAVERSE,
+    "ModelGroup.latestApproved": Permission.TRAVERSE,
+    "ModelGroup.registered": Permission.TRAVERSE,
+    "ModelVersion.approval": Permission.TRAVERSE,
+    "ModelVersion.approvals": Permission.TRAVERSE,
+    "ModelVersion.group": Permission.TRAVERSE,
+    "ModelVersion.model": Permission.TRAVERSE,
+    "Trial.components": Permission.TRAVERSE,
+    "Trial.experiment": Permission.TRAVERSE,
+    "TrialComponent.inputs": Permission.TRAVERSE,
+    "TrialComponent.outputs": Permission.TRAVERSE,
 }
 """The guarded fields below the roots."""
 

@@ -1,12 +1,10 @@
 """`lineal account` and `lineal key`: on a store, as its local administrator."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from lineal.auth.authority import Authority, microseconds
 from lineal.auth.operations.accounts import create_account
@@ -15,6 +13,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.planning import Operation, Refused
 from lineal.auth.principals import LOCAL
 from lineal.auth.records import ApiKey
+from lineal.commands.tables import show_table
 from lineal.commands.times import moment
 from lineal.config import Settings
 from lineal.graphstore.errors import StoreError
@@ -41,7 +40,7 @@ async def show_accounts(settings: Settings) -> int:
         (account.name, "operator" if account.is_operator else "", _when(account.created_at), account.created_by)
         for account in sorted(accounts, key=lambda account: account.name)
     )
-    _table(("account", "", "created", "by"), rows)
+    show_table(("account", "", "created", "by"), rows)
     return 0
 
 
@@ -88,7 +87,7 @@ async def show_keys(settings: Settings, account: str | None) -> int:
         )
         for key in sorted(keys, key=lambda key: (key.account, key.name, key.created_at, key.id))
     )
-    _table(("key", "principal", "roles", "limited to", "created", "last used", "state"), rows)
+    show_table(("key", "principal", "roles", "limited to", "created", "last used", "state"), rows)
     return 0
 
 
@@ -124,16 +123,3 @@ def _state(key: ApiKey, now: int) -> str:
     if key.expires_at is None:
         return "usable"
     return f"usable until {_when(key.expires_at)}" if key.is_usable(now) else f"expired {_when(key.expires_at)}"
-
-
-def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """A table in a terminal, tab-separated lines elsewhere."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        for row in rows:
-            click.echo("\t".join(row))
-        return
-    table = Table(*titles, box=None)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table, markup=False)

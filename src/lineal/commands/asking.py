@@ -103,7 +103,7 @@ async def show_lineage(
     `as_of` is when it was recorded at the latest, `occurred_by` when it occurred at the latest. Raises UsageError where
     either is no time.
     """
-    at = _as_of(as_of, occurred_by)
+    at = moment_asked(as_of, occurred_by)
     variables: dict[str, Any] = {
         "urn": urn,
         "asOf": at or None,
@@ -130,19 +130,20 @@ async def show_lineage(
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
         return 0
     _table(edges)
-    click.echo(f"{len(edges)} of {page['totalCount']} {direction} of {urn}" + (f", {_shown(at)}" if at else ""))
+    click.echo(f"{len(edges)} of {page['totalCount']} {direction} of {urn}" + (f", {shown_moment(at)}" if at else ""))
     if reasons:
         click.echo(f"incomplete: {', '.join(reasons)}", err=True)
     return 0
 
 
-def _as_of(as_of: str | None, occurred_by: str | None) -> dict[str, str]:
-    """What the flags say, as an `asOf`."""
+def moment_asked(as_of: str | None, occurred_by: str | None) -> dict[str, str]:
+    """What the flags say, as an `asOf`. Raises UsageError where either is no time."""
     given = {"recordedAt": ("--as-of", as_of), "occurredAt": ("--occurred-by", occurred_by)}
     return {name: format_timestamp(moment(flag, text)) for name, (flag, text) in given.items() if text is not None}
 
 
-def _shown(at: dict[str, str]) -> str:
+def shown_moment(at: dict[str, str]) -> str:
+    """An `asOf` in words."""
     words = {"recordedAt": "recorded", "occurredAt": "occurred"}
     return ", ".join(f"{words[name]} by {time}" for name, time in at.items())
 
@@ -150,7 +151,7 @@ def _shown(at: dict[str, str]) -> str:
 def _absent(urn: str, at: dict[str, str]) -> str:
     if not at:
         return f"{urn} is not recorded here: check the URN, and which store or server is asked"
-    return f"{urn} is not there yet, {_shown(at)}: check the URN, or give a later time, or none"
+    return f"{urn} is not there yet, {shown_moment(at)}: check the URN, or give a later time, or none"
 
 
 def _table(edges: list[dict[str, Any]]) -> None:

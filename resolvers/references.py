@@ -1,0 +1,51 @@
+"""What a caller refers to by id or urn, where it must be of a certain kind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, not_recorded
+from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.records import Entity
+from lineal.graphstore.store import Placed
+from lineal.graphstore.urns import entity_id
+from lineal.resolvers.context import Context
+
+
+def ref_id(ref: Any) -> str:
+    """The id that a reference gives, or that its urn has."""
+    return entity_id(ref.urn) if ref.urn else str(ref.id)
+
+
+async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Entity:
+    """The entity that a reference names, of a kind. Raises BatchRefused where there is none to be seen."""
+    found = await context.loaders.entity.load((context.view(), ref_id(ref)))
+    if found is None:
+        raise _absent(context, ref, field)
+    _check_kind(found.urn, found.kind, kind, field)
+    return found
+
+
+def standing(context: Context, places: Mapping[str, Placed], ref: Any, kind: EntityKind, field: str) -> Placed:
+    """Where what a reference names stands, as `named`."""
+    found = places.get(ref_id(ref))
+    if found is None or not is_readable(context, found):
+        raise _absent(context, ref, field)
+    _check_kind(found.urn, found.kind, kind, field)
+    return found
+
+
+def is_readable(context: Context, place: Placed | None) -> bool:
+    """Whether something stands, and the caller may read it."""
+    return place is not None and context.access.scope.sight(place.groups, place.kind).is_readable
+
+
+def _absent(context: Context, ref: Any, field: str) -> BatchRefused:
+    context.missed([ref_id(ref)])
+    sentence = not_recorded(ref.urn) if ref.urn else f"No entity has the id {str(ref.id)[:64]!r}: record it first."
+    return BatchRefused((Problem(ProblemCode.NOT_FOUND, sentence, (field,)),))
+
+
+def _check_kind(urn: str, found: EntityKind, wanted: EntityKind, field: str) -> None:
+    if found is not wanted:
+        sentence = f"{urn} is of kind {found}: give one of kind {wanted}."
+        raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence, (field,)),))

@@ -1,0 +1,96 @@
+"""The model registry, as read: versions by number, decisions by time."""
+
+from asyncio import gather
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from lineal.graphstore.records import Entity
+from lineal.resolvers.context import Context
+from lineal.resolvers.cursors import DecisionPosition, VersionPosition, as_of_cursor
+from lineal.resolvers.pages import MOST, Connection, checked_first, connection
+from lineal.resolvers.particulars import ReviewDecision, decision, number
+from lineal.resolvers.related import (
+    APPROVALS_OF_VERSION,
+    GROUP_OF_VERSION,
+    VERSIONS_OF_GROUP,
+    all_related,
+)
+
+_FIRST_LOOK: Final = 10
+"""Of how many of the newest versions the decisions are looked at first; of ten times as many, each time after."""
+
+
+async def registered(context: Context, group: Entity, first: int | None, after: str | None) -> Connection[Entity]:
+    """The versions of a group, the greatest number first; what has no number comes last, by urn."""
+    view, size = group.view, checked_first(first, 20, MOST)
+    made, position = context.cursors("registered", view, group.id), None
+    if after is not None:
+        made, position = made.read(after, VersionPosition)
+        view = as_of_cursor(view, made)
+    found = sorted(await all_related(context, view, group.id, VERSIONS_OF_GROUP), key=_place_of_version)
+    rest = [each for each in found if position is None or _place_of_version(each) > _key_of_version(position)]
+    return _page(found, rest, size, lambda each: made.make(VersionPosition(number(each), each.urn)))
+
+
+async def approvals(context: Context, version: Entity, first: int | None, after: str | None) -> Connection[Entity]:
+    """The decisions on a version, the latest first."""
+    view, size = version.view, checked_first(first, 20, MOST)
+    made, position = context.cursors("approvals", view, version.id), None
+    if after is not None:
+        made, position = made.read(after, DecisionPosition)
+        view = as_of_cursor(view, made)
+    found = sorted(await all_related(context, view, version.id, APPROVALS_OF_VERSION), key=_time_of, reverse=True)
+    before = None if position is None else (position.occurred_at, position.recorded_at, position.urn)
+    rest = [each for each in found if before is None or _time_of(each) < before]
+    return _page(found, rest, size, lambda each: made.make(DecisionPosition(*_time_of(each))))
+
+
+async def approval(context: Context, version: Entity) -> Entity | None:
+    """The latest decision on a version."""
+    found = await all_related(context, version.view, version.id, APPROVALS_OF_VERSION)
+    return max(found, key=_time_of, default=None)
+
+
+async def group(context: Context, version: Entity) -> Entity | None:
+    """The group a version is registered in: of several, the one of its own account and name, else the first by urn."""
+    found = await all_related(context, version.view, version.id, GROUP_OF_VERSION)
+    own = (version.account, version.name)
+    return min(found, key=lambda each: ((each.account, each.name) != own, each.urn), default=None)
+
+
+async def latest_approved(context: Context, group: Entity) -> Entity | None:
+    """The version of the greatest number whose latest decision is APPROVED."""
+    versions = await all_related(context, group.view, group.id, VERSIONS_OF_GROUP)
+    numbered = sorted((each for each in versions if number(each) is not None), key=_place_of_version)
+    for some in _growing(numbered):
+        latest = await gather(*(approval(context, version) for version in some))
+        for version, decided in zip(some, latest, strict=True):
+            if decided is not None and decision(decided) is ReviewDecision.APPROVED:
+                return version
+    return None
+
+
+def _growing(versions: Sequence[Entity]) -> Iterator[Sequence[Entity]]:
+    start, size = 0, _FIRST_LOOK
+    while start < len(versions):
+        yield versions[start : start + size]
+        start, size = start + size, size * 10
+
+
+def _place_of_version(version: Entity) -> tuple[float, str]:
+    return _key_of_version(VersionPosition(number(version), version.urn))
+
+
+def _key_of_version(position: VersionPosition) -> tuple[float, str]:
+    return (float("inf") if position.number is None else -position.number), position.urn
+
+
+def _time_of(approval: Entity) -> tuple[int, int, str]:
+    return approval.occurred_at, approval.recorded_at, approval.urn
+
+
+def _page(
+    found: Sequence[Entity], rest: Sequence[Entity], size: int, cursor: Callable[[Entity], str]
+) -> Connection[Entity]:
+    counts = {found[0].kind: len(found)} if found else {}
+    return connection(rest[:size], cursor, len(rest) > size, len(found), counts)

@@ -1,0 +1,123 @@
+"""Entities related to one by the conventions of the model: what the fields particular to a kind show.
+
+Each is a short walk, so that the fields of however many siblings are one round trip. What is hidden or restricted is in
+none of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lineal.graphstore.errors import LimitExceeded
+from lineal.graphstore.kinds import AssociationType, EntityKind, LineageDirection, LineageType
+from lineal.graphstore.queries import AssociationFilter, EntityFilter, Limits, Reach, ReachPosition, Walk
+from lineal.graphstore.records import Entity, View
+from lineal.graphstore.store import Reached, ReachPage
+from lineal.resolvers.context import Context
+from lineal.resolvers.cursors import as_of_cursor
+from lineal.resolvers.errors import BadInput
+from lineal.resolvers.pages import MOST, Connection, checked_first, connection
+
+MOST_SORTED: Final = 100_000
+"""The most related entities that are put in an order of their own."""
+
+_GROUPING: Final = (AssociationType.ASSOCIATED_WITH,)
+_FLOW: Final = (AssociationType.CONTRIBUTED_TO, AssociationType.PRODUCED, AssociationType.DERIVED_FROM)
+_UP: Final = LineageDirection.ASCENDANTS
+_DOWN: Final = LineageDirection.DESCENDANTS
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How entities are related to one: across one association of these types, to what matches `where`.
+
+    With `through`, across two as well, where an entity of that kind lies between.
+    """
+
+    name: str
+    direction: LineageDirection
+    types: tuple[AssociationType, ...]
+    where: EntityFilter
+    through: EntityKind | None = None
+
+    def asked(self, view: View, id: str, limits: Limits, first: int, after: ReachPosition | None = None) -> Reach:
+        """The question for a page of what is related to the entity of an id."""
+        stop_at = None if self.through is None else EntityFilter(not_=EntityFilter(kind=(self.through,)))
+        depth = 1 if self.through is None else 2
+        via = AssociationFilter(type=self.types)
+        walk = Walk(view, (id,), self.direction, depth=depth, stop_at=stop_at, via=via, limits=limits)
+        return Reach(walk, self.where, first, after)
+
+
+def _kinds(*kinds: EntityKind) -> EntityFilter:
+    return EntityFilter(kind=kinds)
+
+
+_ARTIFACTS: Final = EntityFilter(lineage_type=(LineageType.ARTIFACT,))
+_STEPS: Final = _kinds(
+    EntityKind.TRIAL_COMPONENT, EntityKind.TRAINING_JOB, EntityKind.PROCESSING_JOB, EntityKind.TRANSFORM_JOB
+)
+
+EXPERIMENT_OF_TRIAL: Final = Relation("experiment", _UP, _GROUPING, _kinds(EntityKind.EXPERIMENT))
+TRIALS_OF_EXPERIMENT: Final = Relation("trials", _DOWN, _GROUPING, _kinds(EntityKind.TRIAL))
+COMPONENTS_OF_TRIAL: Final = Relation("components", _DOWN, _GROUPING, _STEPS)
+INPUTS_OF_COMPONENT: Final = Relation("inputs", _UP, _FLOW, _ARTIFACTS)
+OUTPUTS_OF_COMPONENT: Final = Relation("outputs", _DOWN, _FLOW, _ARTIFACTS)
+VERSIONS_BEHIND_ENDPOINT: Final = Relation(
+    "modelVersions", _UP, _FLOW, _kinds(EntityKind.MODEL_VERSION), EntityKind.DEPLOYMENT
+)
+GROUPS_OF_MODEL: Final = Relation(
+    "groups", LineageDirection.CONNECTED, _GROUPING, _kinds(EntityKind.MODEL_GROUP), EntityKind.MODEL_VERSION
+)
+VERSIONS_OF_GROUP: Final = Relation("registered", _DOWN, _GROUPING, _kinds(EntityKind.MODEL_VERSION))
+GROUP_OF_VERSION: Final = Relation("group", _UP, _GROUPING, _kinds(EntityKind.MODEL_GROUP))
+MODEL_OF_VERSION: Final = Relation("model", _UP, _GROUPING, _kinds(EntityKind.MODEL))
+APPROVALS_OF_VERSION: Final = Relation("approvals", _DOWN, _GROUPING, _kinds(EntityKind.APPROVAL))
+VERSION_OF_APPROVAL: Final = Relation("modelVersion", _UP, _GROUPING, _kinds(EntityKind.MODEL_VERSION))
+
+
+async def related(
+    context: Context, parent: Entity, relation: Relation, first: int | None, after: str | None
+) -> Connection[Entity]:
+    """A page of what is related to an entity, the nearest first, then by urn."""
+    view = context.nested(parent.view)
+    made, position = context.cursors(relation.name, view, parent.id), None
+    if after is not None:
+        made, position = made.read(after, ReachPosition)
+        view = as_of_cursor(view, made)
+    asked = relation.asked(view, parent.id, context.limits, checked_first(first, 20, MOST), position)
+    page = await _reached(context, asked)
+    places = {_entity(each).id: each.position for each in page.items}
+    nodes = [_entity(each) for each in page.items]
+    return connection(nodes, lambda each: made.make(places[each.id]), page.has_next, page.total, page.counts)
+
+
+async def one_related(context: Context, parent: Entity, relation: Relation) -> Entity | None:
+    """What is related to an entity; of several, the first by urn."""
+    found = await _reached(context, relation.asked(context.nested(parent.view), parent.id, context.limits, 1))
+    return _entity(found.items[0]) if found.items else None
+
+
+async def all_related(context: Context, view: View, id: str, relation: Relation) -> Sequence[Entity]:
+    """Everything that is related to the entity of an id, by urn. Raises LimitExceeded where that is too much."""
+    page = await _reached(context, relation.asked(context.nested(view), id, context.limits, MOST_SORTED))
+    if page.has_next:
+        raise LimitExceeded(
+            f"{relation.name} would put {page.total} entities in order; the most is {MOST_SORTED}: ask for them by "
+            "`associations`, which come in pages."
+        )
+    return [_entity(each) for each in page.items]
+
+
+async def _reached(context: Context, asked: Reach) -> ReachPage:
+    page = await context.loaders.reach.load(asked)
+    if page is None:
+        raise BadInput("this entity is no longer to be seen: ask again")
+    if page.cut_at is not None:
+        raise LimitExceeded("More is related to this entity than one question may visit: ask for its `associations`.")
+    return page
+
+
+def _entity(reached: Reached) -> Entity:
+    assert isinstance(reached.entity, Entity), "what is asked for by its kind is not restricted"
+    return reached.entity

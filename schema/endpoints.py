@@ -1,0 +1,25 @@
+"""Endpoints: what answers requests."""
+
+import strawberry
+
+from lineal.auth.directive import access
+from lineal.auth.permissions import Permission
+from lineal.graphstore.kinds import EntityKind
+from lineal.resolvers import related as resolve
+from lineal.schema import arguments as arg
+from lineal.schema.connections import Connection
+from lineal.schema.entities import Entity, Info, of_kind
+from lineal.schema.models import ModelVersion
+
+
+@of_kind(EntityKind.ENDPOINT)
+class Endpoint(Entity):
+    @strawberry.field(
+        description="The model versions that contributed to it, by way of a deployment or at once: the nearest first, "
+        "then by URN.",
+        **access(Permission.TRAVERSE),
+    )
+    async def model_versions(
+        self, info: Info, first: arg.First = 20, after: arg.After = None
+    ) -> Connection[ModelVersion]:
+        return await resolve.related(info.context, self, resolve.VERSIONS_BEHIND_ENDPOINT, first, after)  # type: ignore[arg-type, return-value]

@@ -1,0 +1,32 @@
+"""The object type of every kind: those with fields of their own, and all others."""
+
+from typing import Any, Final
+
+from lineal.graphstore.kinds import EntityKind
+from lineal.schema.artifacts import Code, Dataset, Image
+from lineal.schema.endpoints import Endpoint
+from lineal.schema.entities import Entity, of_kind, type_name
+from lineal.schema.models import Approval, Model, ModelGroup, ModelVersion
+from lineal.schema.trials import Experiment, Trial, TrialComponent
+
+_PARTICULAR: Final[dict[EntityKind, type[Any]]] = {
+    EntityKind.APPROVAL: Approval,
+    EntityKind.CODE: Code,
+    EntityKind.DATASET: Dataset,
+    EntityKind.ENDPOINT: Endpoint,
+    EntityKind.EXPERIMENT: Experiment,
+    EntityKind.IMAGE: Image,
+    EntityKind.MODEL: Model,
+    EntityKind.MODEL_GROUP: ModelGroup,
+    EntityKind.MODEL_VERSION: ModelVersion,
+    EntityKind.TRIAL: Trial,
+    EntityKind.TRIAL_COMPONENT: TrialComponent,
+}
+
+
+def _plain(kind: EntityKind) -> type[Any]:
+    return of_kind(kind)(type(type_name(kind), (Entity,), {"__annotations__": {}, "__module__": __name__}))
+
+
+TYPES: Final = {kind: _PARTICULAR.get(kind) or _plain(kind) for kind in EntityKind}
+"""By kind."""

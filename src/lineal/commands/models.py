@@ -1,0 +1,146 @@
+"""`lineal models`: model groups, their versions, and the decisions on these."""
+
+from typing import Any, Final
+
+import click
+import orjson
+
+from lineal.commands.asking import Asker, moment_asked, shown_moment
+from lineal.commands.tables import show_table
+from lineal.graphstore.errors import StoreError
+
+_PAGE: Final = 100
+_GROUPS: Final = """
+query ($where: EntityFilter, $asOf: AsOf, $first: Int!, $after: String) {
+  page: modelGroups(where: $where, asOf: $asOf, first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes { urn account name registered(first: 1) { totalCount nodes { number urn } } latestApproved { number urn } }
+} }"""
+_VERSIONS: Final = """
+query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String) { entity(urn: $urn, asOf: $asOf) { ... on ModelGroup {
+  page: registered(first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes { urn number model { urn } approvals(first: 100) { nodes { decision by at reason } } }
+} } } }"""
+_REGISTER: Final = """
+mutation ($input: ModelVersionRegisterInput!) { modelVersionRegister(input: $input) {
+  modelVersion { urn number } userErrors { message } } }"""
+_REVIEW: Final = """
+mutation ($input: ModelVersionReviewInput!) { modelVersionReview(input: $input) {
+  approval { urn decision } userErrors { message } } }"""
+
+
+async def show_groups(made: Asker, as_of: str | None, occurred_by: str | None, as_json: bool) -> int:
+    """List the model groups: how many versions each has, the greatest number, and the latest that is approved.
+
+    As of the moment of `--as-of` and `--occurred-by`. Raises UsageError where either is no time.
+    """
+    groups = await _read_groups(made, None, moment_asked(as_of, occurred_by))
+    if as_json:
+        _print({"modelGroups": groups})
+        return 0
+    rows = (
+        (
+            group["urn"],
+            str(group["registered"]["totalCount"]),
+            _number(next(iter(group["registered"]["nodes"]), None)),
+            _number(group["latestApproved"]),
+        )
+        for group in groups
+    )
+    show_table(("group", "versions", "latest", "latest approved"), rows)
+    return 0
+
+
+async def show_group(made: Asker, group: str, as_of: str | None, occurred_by: str | None, as_json: bool) -> int:
+    """List the versions of a group, the newest first, each with its decisions, the latest first; as `show_groups`."""
+    at = moment_asked(as_of, occurred_by)
+    urn = await _urn_of(made, group, at)
+    versions: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
+    while page["pageInfo"]["hasNextPage"]:
+        given = {"urn": urn, "asOf": at or None, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
+        entity = (await made.ask(_VERSIONS, given))["entity"]
+        if not entity:
+            raise _absent(urn, at)
+        page = entity["page"]
+        versions += page["nodes"]
+    if as_json:
+        shown = [{**version, "approvals": version["approvals"]["nodes"]} for version in versions]
+        _print({"urn": urn, "versions": shown})
+        return 0
+    nothing: dict[str, Any] = dict.fromkeys(("decision", "by", "at", "reason"))
+    rows = (
+        (
+            version["urn"],
+            (version["model"] or {}).get("urn", ""),
+            *(decided[name] or "" for name in ("decision", "by", "at", "reason")),
+        )
+        for version in versions
+        for decided in version["approvals"]["nodes"] or [nothing]
+    )
+    show_table(("version", "model", "decision", "by", "at", "reason"), rows)
+    return 0
+
+
+async def register(made: Asker, group: str, model: str, description: str | None, tags: tuple[str, ...]) -> int:
+    """Register the model of a URN in a group, by its name or URN; print the version's URN alone."""
+    named = {"urn": group} if group.startswith("lineal:") else {"name": group}
+    given = {"group": named, "model": {"urn": model}, "description": description, "tags": list(tags)}
+    done = await _changed(made, _REGISTER, "modelVersionRegister", given)
+    click.echo(_shown(done["modelVersion"]))
+    return 0
+
+
+async def review(made: Asker, version: str, decision: str, reason: str | None) -> int:
+    """Record a decision on the version of a URN; print the approval's URN alone."""
+    given = {"version": {"urn": version}, "decision": decision, "reason": reason}
+    done = await _changed(made, _REVIEW, "modelVersionReview", given)
+    click.echo(_shown(done["approval"]))
+    return 0
+
+
+async def _read_groups(made: Asker, where: dict[str, Any] | None, at: dict[str, str]) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
+    while page["pageInfo"]["hasNextPage"]:
+        given = {"where": where, "asOf": at or None, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
+        page = (await made.ask(_GROUPS, given))["page"]
+        groups += page["nodes"]
+    return groups
+
+
+async def _urn_of(made: Asker, group: str, at: dict[str, str]) -> str:
+    """The URN of a group, which is given by it or by its name in any account."""
+    if group.startswith("lineal:"):
+        return group
+    found = [str(each["urn"]) for each in await _read_groups(made, {"name": {"eq": group}}, at)]
+    if len(found) > 1:
+        raise StoreError(f"there are {len(found)} model groups of this name; give the URN of one: {', '.join(found)}")
+    if not found:
+        raise _absent(group, at)
+    return found[0]
+
+
+def _absent(group: str, at: dict[str, str]) -> StoreError:
+    when = f", {shown_moment(at)}" if at else ""
+    return StoreError(f"there is no model group {group} here{when}: `lineal models` lists them")
+
+
+async def _changed(made: Asker, document: str, mutation: str, given: dict[str, Any]) -> dict[str, Any]:
+    done: dict[str, Any] = (await made.ask(document, {"input": given}))[mutation]
+    if done["userErrors"]:
+        raise StoreError(" ".join(error["message"] for error in done["userErrors"]))
+    return done
+
+
+def _shown(recorded: dict[str, Any] | None) -> str:
+    return "recorded, but you may not read it" if recorded is None else str(recorded["urn"])
+
+
+def _number(version: dict[str, Any] | None) -> str:
+    return "" if version is None else str(version["number"] or version["urn"])
+
+
+def _print(answer: dict[str, Any]) -> None:
+    click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,53 @@
+"""Drawn histories, told of the kinds whose fields rest on how entities are tied."""
+
+from dataclasses import replace
+
+from lineal.graphstore.batches import Batch
+from lineal.graphstore.kinds import AssociationType, EntityKind, PropertyType
+from lineal.graphstore.values import Property
+
+KINDS_OF_TRIALS = {"DATASET": "EXPERIMENT", "MODEL": "TRIAL_COMPONENT", "ENDPOINT": "DATASET"}
+KINDS_OF_REGISTRIES = {"DATASET": "MODEL_GROUP", "MODEL": "MODEL_VERSION", "TRAINING_JOB": "APPROVAL", "TRIAL": "MODEL"}
+"""By the kind that is drawn."""
+
+SOME = "(first: 100) { totalCount countsByKind { kind count } nodes { urn } }"
+DECISION = "urn decision reason by at modelVersion { urn }"
+TYPED = f"""... on Dataset {{ uri objectVersion }} ... on Model {{ groups{SOME} }}
+  ... on ModelGroup {{ registered{SOME} latestApproved {{ urn }} }}
+  ... on ModelVersion {{ number group {{ urn }} model {{ urn }} approval {{ {DECISION} }}
+    approvals(first: 100) {{ totalCount nodes {{ {DECISION} }} }} }}
+  ... on Approval {{ {DECISION} }} ... on Endpoint {{ modelVersions{SOME} }}
+  ... on Experiment {{ trials{SOME} }} ... on Trial {{ experiment {{ urn }} components{SOME} }}
+  ... on TrialComponent {{ stage parameters {{ key value }} inputs{SOME} outputs{SOME} }}"""
+"""The fields particular to kinds, but for times of recording and cursors."""
+
+
+def as_of_kinds(batch: Batch, kinds: dict[str, str]) -> Batch:
+    """A batch with other kinds in place of those drawn; `k` is a decision, and what was derived is associated."""
+
+    def renamed(urn: str) -> str:
+        kind = urn.split(":")[2]
+        return urn.replace(f":{kind}:", f":{kinds.get(kind, kind)}:", 1)
+
+    def decided(given: tuple[Property, ...]) -> tuple[Property, ...]:
+        approved = Property("decision", PropertyType.STRING, "APPROVED")
+        return tuple(approved if each.key == "k" else each for each in given)
+
+    entities = [
+        replace(each, kind=EntityKind(kinds.get(each.kind, each.kind)), properties=decided(each.properties))
+        for each in batch.entities
+    ]
+    grouping = {AssociationType.DERIVED_FROM: AssociationType.ASSOCIATED_WITH}
+    ties = [
+        replace(
+            each,
+            source=renamed(each.source),
+            destination=renamed(each.destination),
+            type=grouping.get(each.type, each.type),
+        )
+        for each in batch.associations
+    ]
+    revisions = [
+        replace(each, entity=renamed(each.entity), properties=decided(each.properties)) for each in batch.revisions
+    ]
+    return Batch(tuple(entities), tuple(ties), tuple(revisions))
