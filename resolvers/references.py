@@ -5,7 +5,7 @@ from typing import Any
 
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, not_recorded
 from lineal.graphstore.kinds import EntityKind
-from lineal.graphstore.records import Entity
+from lineal.graphstore.records import AsOf, Entity, View
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
 from lineal.resolvers.context import Context
@@ -18,7 +18,12 @@ def ref_id(ref: Any) -> str:
 
 async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Entity:
     """The entity that a reference names, of a kind. Raises BatchRefused where there is none to be seen."""
-    found = await context.loaders.entity.load((context.view(), ref_id(ref)))
+    view, id = context.view(), ref_id(ref)
+    found = await context.loaders.entity.load((view, id))
+    if found is None:
+        # It may have been recorded since the request began, by this very request too.
+        view = View(view.scope, AsOf((await context.store.newest()).recorded_at))
+        (found,) = await context.store.entities(view, [id])
     if found is None:
         raise _absent(context, ref, field)
     _check_kind(found.urn, found.kind, kind, field)

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -112,6 +113,28 @@ def test_as_it_was(store: str) -> None:
         assert run("models", flag, "2020-01-01", *at).output == ""
 
 
+def test_of_very_many_decisions_the_latest_are_shown(store: str, tmp_path: Path) -> None:
+    assert run("models", "register", "churn", MODEL, "--store", store).exit_code == 0
+    lines: list[dict[str, Any]] = []
+    for number in range(101):
+        given: dict[str, Any] = {
+            "kind": "APPROVAL",
+            "name": "churn",
+            "version": f"{number}",
+            "properties": {"decision": "APPROVED"},
+        }
+        lines.append({"entity": {"key": f"{number}", **given}})
+    for number in range(101):
+        tie = {"source": version(1), "destination": f"{number}", "type": "ASSOCIATED_WITH"}
+        lines.append({"association": tie})
+    file = tmp_path / "decisions.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run("ingest", str(file), "--store", store).exit_code == 0
+    done = run("models", "churn", "--store", store)
+    assert len(done.stdout.splitlines()) == 100
+    assert done.stderr == f"{version(1)} has 101 decisions; the latest 100 are shown\n"
+
+
 def test_help_is_help() -> None:
     assert "with the name or URN of one, its versions" in run("models", "--help").output
 
@@ -153,5 +176,12 @@ def test_as_someone_of_a_server(store: str, tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setenv("LINEAL_TOKEN", lead)
         assert run(*review, *at).exit_code == 0
         assert run("models", *at).output == "lineal:acme:MODEL_GROUP:churn\t1\t1\t1\n"
+        (line,) = run("models", "churn", *at).output.splitlines()
+        assert line.split("\t")[:4] == [
+            "lineal:acme:MODEL_VERSION:churn@1",
+            "lineal:acme:MODEL:m",
+            "APPROVED",
+            "acme/ada",
+        ]
         monkeypatch.delenv("LINEAL_TOKEN")
         assert "put a token or an API key into LINEAL_TOKEN" in run("models", *at).output

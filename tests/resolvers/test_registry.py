@@ -313,6 +313,31 @@ async def test_a_decision_is_recorded_and_the_latest_counts(store: Store) -> Non
     }
 
 
+async def test_one_document_registers_and_decides(store: Store) -> None:
+    document = """mutation ($m: String!) {
+      one: modelVersionRegister(input: {group: {name: "churn"}, model: {urn: $m}}) { modelVersion { number } }
+      two: modelVersionRegister(input: {group: {urn: "lineal:a:MODEL_GROUP:churn"}, model: {urn: $m}}) {
+        modelVersion { number approval { decision } } }
+      three: modelVersionReview(input: {version: {urn: "lineal:a:MODEL_VERSION:churn@2"}, decision: APPROVED}) {
+        approval { modelVersion { number approval { decision } group { latestApproved { number } } } }
+        userErrors { message } } }"""
+    done = await data(store, document, {"m": MODEL["urn"]}, ADA)
+    assert done == {
+        "one": {"modelVersion": {"number": 1}},
+        "two": {"modelVersion": {"number": 2, "approval": None}},
+        "three": {
+            "approval": {
+                "modelVersion": {
+                    "number": 2,
+                    "approval": {"decision": "APPROVED"},
+                    "group": {"latestApproved": {"number": 2}},
+                }
+            },
+            "userErrors": [],
+        },
+    }
+
+
 async def test_the_latest_is_by_when_it_was_decided_then_when_recorded(store: Store) -> None:
     await registered(store, A, **GROUP, occurredAt="2020-01-01T00:00:00Z")
     for decision, when in (

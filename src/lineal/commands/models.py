@@ -9,7 +9,9 @@ from lineal.commands.asking import Asker, moment_asked, shown_moment
 from lineal.commands.tables import show_table
 from lineal.graphstore.errors import StoreError
 
-_PAGE: Final = 100
+_PAGE: Final = 50
+_MOST_DECISIONS: Final = 100
+"""How many decisions are shown of a version."""
 _GROUPS: Final = """
 query ($where: EntityFilter, $asOf: AsOf, $first: Int!, $after: String) {
   page: modelGroups(where: $where, asOf: $asOf, first: $first, after: $after) {
@@ -17,10 +19,11 @@ query ($where: EntityFilter, $asOf: AsOf, $first: Int!, $after: String) {
     nodes { urn account name registered(first: 1) { totalCount nodes { number urn } } latestApproved { number urn } }
 } }"""
 _VERSIONS: Final = """
-query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String) { entity(urn: $urn, asOf: $asOf) { ... on ModelGroup {
-  page: registered(first: $first, after: $after) {
-    pageInfo { hasNextPage endCursor }
-    nodes { urn number model { urn } approvals(first: 100) { nodes { decision by at reason } } }
+query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String, $decisions: Int!) {
+  entity(urn: $urn, asOf: $asOf) { ... on ModelGroup {
+    page: registered(first: $first, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes { urn number model { urn } approvals(first: $decisions) { totalCount nodes { decision by at reason } } }
 } } } }"""
 _REGISTER: Final = """
 mutation ($input: ModelVersionRegisterInput!) { modelVersionRegister(input: $input) {
@@ -60,6 +63,7 @@ async def show_group(made: Asker, group: str, as_of: str | None, occurred_by: st
     page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
     while page["pageInfo"]["hasNextPage"]:
         given = {"urn": urn, "asOf": at or None, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
+        given["decisions"] = _MOST_DECISIONS
         entity = (await made.ask(_VERSIONS, given))["entity"]
         if not entity:
             raise _absent(urn, at)
@@ -80,6 +84,10 @@ async def show_group(made: Asker, group: str, as_of: str | None, occurred_by: st
         for decided in version["approvals"]["nodes"] or [nothing]
     )
     show_table(("version", "model", "decision", "by", "at", "reason"), rows)
+    for version in versions:
+        if version["approvals"]["totalCount"] > _MOST_DECISIONS:
+            count = version["approvals"]["totalCount"]
+            click.echo(f"{version['urn']} has {count} decisions; the latest {_MOST_DECISIONS} are shown", err=True)
     return 0
 
 
