@@ -11,6 +11,8 @@ from lineal.graphstore.values import Property
 SHA256_PREFIX: Final = "sha256:"
 PARAMETER_PREFIXES: Final = ("hyperparameters.", "parameters.")
 """What the keys of parameters begin with."""
+DECISION_KEYS: Final = ("decision", "reason")
+"""The properties of an approval that say what was decided, and why."""
 
 
 class TrialStage(StrEnum):

@@ -3,8 +3,8 @@
 Permissions are asked for on the groups an entity is in; one that is new, or new with the batch, is in its account's
 default group. What stands and may not be read is told of as if it did not stand.
 
-Deciding on a model version takes APPROVE on it, by whatever mutation: an association that ties an approval to it, and a
-revision of an approval.
+Deciding on a model version takes APPROVE on it, by whatever mutation an approval is tied to it. What an approval says
+was decided is never revised: it would seem decided by who recorded it first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +15,13 @@ from lineal.auth.directive import checked
 from lineal.auth.ledger import AuditEntry
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Sight, default_group
-from lineal.graphstore.batches import Batch
+from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
 from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id, make_urn
 from lineal.resolvers.context import Context
+from lineal.resolvers.particulars import DECISION_KEYS
 
 MOST_AUDITED: Final = 100
 """How many refusals of one batch go into the audit log."""
@@ -78,9 +79,19 @@ class Permit:
             if revised is not None:
                 what, path = f"Revising {revision.entity}", ("revisions", index, "entity")
                 if self._allows(Permission.RECORD, revised, what, *path) and revised.kind is EntityKind.APPROVAL:
-                    self._allows(Permission.APPROVE, revised, what, *path)
+                    self._refuse_redeciding(revision, index)
             if revision.superseded_by is not None and entity_id(revision.superseded_by) not in self._own:
                 self._readable(revision.superseded_by, "revisions", index, "supersededBy")
+
+    def _refuse_redeciding(self, revision: NewRevision, index: int) -> None:
+        given: list[tuple[tuple[str | int, ...], str]] = [
+            (("properties", place, "key"), each.key) for place, each in enumerate(revision.properties)
+        ]
+        given += [(("removed", place), key) for place, key in enumerate(revision.removed)]
+        for path, key in given:
+            if key in DECISION_KEYS:
+                sentence = f"{revision.entity} is a decision, whose {key} is not revised: decide again."
+                self._problems.append(Problem(ProblemCode.INVALID_VALUE, sentence, ("revisions", index, *path)))
 
     def _judge_ends(self, type: AssociationType, source: Placed | None, destination: Placed | None, index: int) -> None:
         is_decision = (

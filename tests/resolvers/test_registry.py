@@ -444,14 +444,21 @@ async def test_a_decision_cannot_be_recorded_or_changed_otherwise_without_the_pe
     ]
     assert await recorded(store, A, entities=[forged]) == []
     assert await recorded(store, A, associations=[tie]) != []
-    turned = {"properties": [{"key": "decision", "value": {"string": "APPROVED"}}]}
-    errors = (await revised(store, A, entity=approval, **turned))["userErrors"]
-    assert [(each["code"], each["path"]) for each in errors] == [("FORBIDDEN", ["input", "entity"])]
-    assert "lineage:Approve" in errors[0]["message"]
+    turned = {"properties": [{"key": "k", "value": {"int": 1}}, {"key": "decision", "value": {"string": "APPROVED"}}]}
+    for by in (A, ADA):
+        errors = (await revised(store, by, entity=approval, **turned, removed=["reason"]))["userErrors"]
+        assert [(each["code"], each["path"]) for each in errors] == [
+            ("INVALID_VALUE", ["input", "properties", "1", "key"]),
+            ("INVALID_VALUE", ["input", "removed", "0"]),
+        ]
+        assert errors[0]["message"] == f"{approval['urn']} is a decision, whose decision is not revised: decide again."
+    hidden = (await revised(store, B, entity=approval, **turned))["userErrors"]
+    assert [(each["code"], each["path"]) for each in hidden] == [("NOT_FOUND", ["input", "entity"])]
+    assert (await revised(store, A, entity=approval, tags=["t"]))["userErrors"] == []
+    assert (await revised(store, A, entity=MODEL, **turned))["userErrors"] == []
     assert (await group_of(store))["latestApproved"] is None
     assert await recorded(store, ADA, associations=[tie]) == []
     assert (await group_of(store))["latestApproved"] == {"number": 1}
-    assert (await revised(store, ADA, entity=approval, **turned))["userErrors"] == []
 
 
 async def test_hidden_decisions_do_not_count(store: Store) -> None:
