@@ -111,19 +111,51 @@ class AssociationFilter:
     not_: "AssociationFilter | None" = None
 
 
-class EntityOrder(StrEnum):
-    """An order of entities: by urn, or the newest `occurred_at` first with ties by urn."""
+class OrderField(StrEnum):
+    """What entities are ordered by: a field of them as read, or the property of a key."""
 
     URN = "URN"
-    NEWEST = "NEWEST"
+    NAME = "NAME"
+    VERSION = "VERSION"
+    KIND = "KIND"
+    ACCOUNT = "ACCOUNT"
+    TYPE = "TYPE"
+    STATUS = "STATUS"
+    SOURCE_URI = "SOURCE_URI"
+    OCCURRED_AT = "OCCURRED_AT"
+    RECORDED_AT = "RECORDED_AT"
+    RECORDED_BY = "RECORDED_BY"
+    PROPERTY = "PROPERTY"
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """An order of entities by a field as read; `property_key` where the field is PROPERTY.
+
+    Texts by code point, times and numbers by value, kinds and statuses by their names; properties of several types:
+    booleans (false first), numbers, strings, timestamps, JSON by canonical text. `descending` turns all of that round.
+    An entity without the field, or whose property is hidden, comes last either way; ties are by urn, ascending.
+    """
+
+    field: OrderField = OrderField.URN
+    property_key: str | None = None
+    descending: bool = False
+
+
+BY_URN: Final = Ordering()
+NEWEST_FIRST: Final = Ordering(OrderField.OCCURRED_AT, descending=True)
 
 
 @dataclass(frozen=True, slots=True)
 class EntityPosition:
-    """A place in an order of entities: after the entity of this urn (and, for NEWEST, this `occurred_at`)."""
+    """A place in any order of entities: after the entity of this urn.
+
+    What the entity is sorted by is looked up as of the question's view, whether or not the scope of the day still lets
+    it be read (what was shown once is no secret), but for a property that the scope hides; where there is no such
+    entity, it is sorted as one without the field.
+    """
 
     urn: str
-    occurred_at: int
 
 
 UNMEASURED: Final = 2**62
@@ -159,17 +191,18 @@ class RevisionPosition:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A page of the entities that match `where`.
+    """A page of the entities that match `where`, and that `search` finds (see `words`; a text of no word finds all).
 
     Of those in a group only, where `within` is the id of one that is no default group: for that, ask for its account.
     """
 
     view: View
     where: EntityFilter = EntityFilter()
-    order: EntityOrder = EntityOrder.URN
+    order: Ordering = BY_URN
     first: int = 20
     after: EntityPosition | None = None
     within: str | None = None
+    search: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,8 @@ class Store(ABC):
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
         """Pages of the entities that match, each in its question's order.
 
-        One more round trip where very many entities bear a name that is asked for.
+        Raises LimitExceeded where the order is by a property and more than 100,000 match. One more round trip where
+        very many entities bear a name that is asked for, and one where a page goes on in another order than by urn.
         """
 
     @abstractmethod

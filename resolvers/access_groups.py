@@ -125,7 +125,7 @@ async def entities_in(
     page = await context.loaders.find.load(question)
     return connection(
         page.items,
-        lambda entity: made.make(EntityPosition(entity.urn, entity.occurred_at)),
+        lambda entity: made.make(EntityPosition(entity.urn)),
         page.has_next,
         page.total,
         page.counts,

@@ -5,10 +5,11 @@ from typing import Any
 
 from lineal.graphstore.kinds import EntityKind, LineageDirection
 from lineal.graphstore.queries import (
+    BY_URN,
+    NEWEST_FIRST,
     AssociationPosition,
     AssociationsOf,
     EntityFilter,
-    EntityOrder,
     EntityPosition,
     Find,
     HistoryOf,
@@ -54,7 +55,7 @@ async def entities(
     asked = entity_filter(where) or EntityFilter()
     if kind is not None:
         asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
-    question = Find(context.view(as_of), asked, EntityOrder.URN, checked_first(first, 20, MOST))
+    question = Find(context.view(as_of), asked, BY_URN, checked_first(first, 20, MOST))
     return await _found(context, "entities", question, after)
 
 
@@ -66,7 +67,7 @@ async def versions(
     if isinstance(parent, Restricted):
         return NOTHING
     same = EntityFilter(kind=(parent.kind,), account=(parent.account,), name=StringFilter(eq=parent.name))
-    question = Find(view, same, EntityOrder.NEWEST, checked_first(first, 20, MOST))
+    question = Find(view, same, NEWEST_FIRST, checked_first(first, 20, MOST))
     return await _found(context, "versions", question, after)
 
 
@@ -80,7 +81,7 @@ async def _found(context: Context, field: str, question: Find, after: str | None
     page = await context.loaders.find.load(Find(view, question.where, question.order, question.first, position))
     return connection(
         page.items,
-        lambda entity: made.make(EntityPosition(entity.urn, entity.occurred_at)),
+        lambda entity: made.make(EntityPosition(entity.urn)),
         page.has_next,
         page.total,
         page.counts,

@@ -6,20 +6,22 @@ from itertools import islice
 
 import apsw
 
-from lineal.graphstore.codes import KIND_CODES, KIND_MASK
+from lineal.graphstore.codes import KIND_CODES
 from lineal.graphstore.content import packed
 from lineal.graphstore.embedded.conditions import Parameter, entity_condition
 from lineal.graphstore.embedded.connections import Connection
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.filters import matches_entity
-from lineal.graphstore.queries import EntityOrder, Find, PropertyKeys
+from lineal.graphstore.ordering import Place, check_sortable, in_order, place_of
+from lineal.graphstore.queries import Find, OrderField, PropertyKeys
+from lineal.graphstore.records import Entity
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.reaching import kinds
+from lineal.graphstore.words import is_found, words_of
 
 MOST_NAMED = 50
 """So many accounts, or fewer, are named in a statement."""
 _VERIFIED_AT_ONCE = 1000
-_ORDERS = {EntityOrder.URN: "e.urn", EntityOrder.NEWEST: "e.occurred_at DESC, e.urn"}
 _FROM = "FROM entity e LEFT JOIN entity_content c ON c.key = e.key"
 
 
@@ -37,44 +39,33 @@ def _find_page(reading: Reading, question: Find) -> EntityPage:
     if question.within is not None:
         asked = f"{asked} AND {within_group(reading)}"
         parameters = (*parameters, question.within)
-    beyond, position = _beyond(question)
-    order = _ORDERS[question.order]
-    if condition.exact:
-        rows = reading.connection.execute(f"SELECT e.kind, count(*) {_FROM} WHERE {asked} GROUP BY e.kind", parameters)
-        counter = Counter(dict(rows))
-        chosen = reading.keys(
-            f"SELECT e.key {_FROM} WHERE {asked} AND {beyond} ORDER BY {order} LIMIT ?",
-            (*parameters, *position, question.first + 1),
-        )
-    else:
-        candidates = reading.keys(f"SELECT e.key {_FROM} WHERE {asked} ORDER BY {order}", parameters)
-        verified = _verified(reading, candidates, question)
-        counter = Counter(key & KIND_MASK for key in verified)
-        statement = f"SELECT e.key {_FROM} WHERE {asked} AND {beyond} ORDER BY {order}"
-        left = reading.keys(statement, (*parameters, *position))
-        chosen = [key for key in left if key in verified][: question.first + 1]
-    page = chosen[: question.first]
-    entities = reading.entities(page)
-    return EntityPage(
-        tuple(entities[key] for key in page), counter.total(), kinds(counter), len(chosen) > question.first
-    )
+    after = _place(reading, question)
+    candidates = reading.keys(f"SELECT e.key {_FROM} WHERE {asked}", parameters)
+    found = _verified(reading, candidates, question)
+    counter = Counter(KIND_CODES[entity.kind] for entity in found)
+    check_sortable(counter.total(), question.order)
+    chosen = in_order(found, question.order, after)
+    return EntityPage(tuple(chosen[: question.first]), counter.total(), kinds(counter), len(chosen) > question.first)
 
 
-def _beyond(question: Find) -> tuple[str, tuple[Parameter, ...]]:
+def _place(reading: Reading, question: Find) -> Place | None:
+    """Where the page goes on, by what stands at its position, whoever may see it."""
     after = question.after
     if after is None:
-        return "true", ()
-    if question.order is EntityOrder.URN:
-        return "e.urn > ?", (after.urn,)
-    at = after.occurred_at
-    return "(e.occurred_at < ? OR (e.occurred_at = ? AND e.urn > ?))", (at, at, after.urn)
+        return None
+    if question.order.field is OrderField.URN:
+        return (0, after.urn), after.urn
+    keys = reading.keys(f"SELECT e.key FROM entity e WHERE e.urn = ? AND {reading.on_time('e')}", (after.urn,))
+    standing = reading.entities(keys)
+    return place_of(standing[keys[0]], question.order) if keys else (None, after.urn)
 
 
-def _verified(reading: Reading, keys: Sequence[int], question: Find) -> set[int]:
-    found: set[int] = set()
+def _verified(reading: Reading, keys: Sequence[int], question: Find) -> list[Entity]:
+    search = words_of(question.search or "")
+    found: list[Entity] = []
     for start in range(0, len(keys), _VERIFIED_AT_ONCE):
-        entities = reading.entities(keys[start : start + _VERIFIED_AT_ONCE])
-        found |= {key for key, entity in entities.items() if matches_entity(entity, question.where)}
+        entities = reading.entities(keys[start : start + _VERIFIED_AT_ONCE]).values()
+        found += [each for each in entities if matches_entity(each, question.where) and is_found(each, search)]
     return found
 
 

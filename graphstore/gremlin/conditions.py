@@ -13,8 +13,8 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import P, TextP
 from gremlin_python.statics import long
 
+from lineal.graphstore import terms
 from lineal.graphstore.codes import kind_codes
-from lineal.graphstore.gremlin import terms
 from lineal.graphstore.gremlin.scoping import never
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter

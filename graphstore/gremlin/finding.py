@@ -14,9 +14,12 @@ from lineal.graphstore.codes import KIND_CODES, kind_codes
 from lineal.graphstore.filters import matches_entity
 from lineal.graphstore.gremlin.keys import GROUP, key_of_urn, number_of_group, number_of_id, vertex_of
 from lineal.graphstore.gremlin.reading import Reading
+from lineal.graphstore.gremlin.scoping import never
 from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import EntityFilter, EntityOrder, Find
+from lineal.graphstore.ordering import Place, check_sortable, place_of
+from lineal.graphstore.ordering import in_order as in_order_of
+from lineal.graphstore.queries import BY_URN, NEWEST_FIRST, EntityFilter, Find, OrderField
 from lineal.graphstore.records import Entity
 from lineal.graphstore.standing import as_new_association, as_new_entity, as_new_revision
 from lineal.graphstore.store import EntityPage
@@ -24,15 +27,20 @@ from lineal.graphstore.urns import entity_id
 from lineal.graphstore.walking.crossings import Crossings, is_masked
 from lineal.graphstore.walking.pages import in_order
 from lineal.graphstore.walking.reaching import kinds
+from lineal.graphstore.words import is_found, words_of
 
 MOST_NAMED: Final = 2000
 """Of entities that questions name so many or fewer are read and looked through here; of more, the engine finds them."""
 
 
 def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
-    """A page of the entities that match, for each question; all in one journey, or two where many bear one name."""
+    """A page of the entities that match, for each question; all in one journey, or two where many bear one name.
+
+    One more comes first where a page goes on in another order than by urn.
+    """
     if reading.sees_nothing:
         return [EntityPage((), 0, {}, False)] * len(questions)
+    asked = [_Asked(question, after) for question, after in zip(questions, _places(reading, questions), strict=True)]
     named = [_named(question.where) if question.within is None else None for question in questions]
     numbers = {number for each in named if each is not None for number in each.numbers}
     names = {name for each in named if each is not None for name in each.names}
@@ -42,14 +50,14 @@ def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
     shown = [reading.readable(reading.on_time(each)) for each in starts]
     candidates = [reading.with_revisions(each.limit(MOST_NAMED + 1)) for each in shown]
     searches = [
-        [] if each is not None else _search(reading, question) for each, question in zip(named, questions, strict=True)
+        [] if each is not None else _search(reading, question) for each, question in zip(named, asked, strict=True)
     ]
     answers = reading.server.wait(*candidates, *(steps for search in searches for steps in search))
     found = [reading.take(answers.pop(0)) for _ in candidates]
     entities = reading.entities([key for keys in found for key in keys])
     too_many = any(len(keys) > MOST_NAMED for keys in found)
     pages = []
-    for each, question, search in zip(named, questions, searches, strict=True):
+    for each, question, search in zip(named, asked, searches, strict=True):
         if each is None:
             pages.append(_page(reading, question, [answers.pop(0) for _ in search]))
         elif too_many:
@@ -57,6 +65,44 @@ def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
         else:
             pages.append(_chosen(question, entities.values()))
     return pages
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question with the place its page goes on after."""
+
+    question: Find
+    after: Place | None
+
+    @property
+    def is_ordered_there(self) -> bool:
+        """Whether the engine itself can find the first of the page: the rest is looked through here."""
+        return self.question.search is None and self.question.order in (BY_URN, NEWEST_FIRST)
+
+
+def _places(reading: Reading, questions: Sequence[Find]) -> list[Place | None]:
+    """Where the pages go on, by what stands at their positions, whoever may see it."""
+
+    def start(question: Find) -> int | None:
+        after = question.after
+        return None if after is None or question.order.field is OrderField.URN else number_of_id(entity_id(after.urn))
+
+    numbers = {number for each in questions if (number := start(each)) is not None}
+    standing: dict[str, Entity] = {}
+    if numbers:
+        found = reading.on_time(g.V([vertex_of(number) for number in numbers]))
+        (texts,) = reading.server.wait(reading.with_revisions(found))
+        standing = {each.urn: each for each in reading.entities(reading.take(texts)).values()}
+    places: list[Place | None] = []
+    for question in questions:
+        urn = None if question.after is None else question.after.urn
+        if urn is None:
+            places.append(None)
+        elif question.order.field is OrderField.URN:
+            places.append(((0, urn), urn))
+        else:
+            places.append(place_of(standing[urn], question.order) if urn in standing else (None, urn))
+    return places
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +132,13 @@ def entities_in_view(reading: Reading, codes: Collection[int] | None) -> GraphTr
     return reading.readable(reading.on_time(g.V().has("kind", P.within(given))))
 
 
-def _search(reading: Reading, question: Find) -> list[GraphTraversal]:
-    """A question as traversals: counts by kind, the first records, and the doubtful records, if there can be any."""
+def _search(reading: Reading, asked: _Asked) -> list[GraphTraversal]:
+    """A question as traversals.
+
+    Counts by kind and the first records, and the doubtful records, if there can be any; or, where the order or a
+    search is beyond the engine, all records that may match.
+    """
+    question = asked.question
     where = question.where
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
     if codes == frozenset():
@@ -104,35 +155,42 @@ def _search(reading: Reading, question: Find) -> list[GraphTraversal]:
             vertices = vertices.where(__.values(GROUP).is_(number_of_group(question.within)))
         return vertices if condition is None else vertices.where(condition)
 
-    ordered = _beyond(matches(exact), question)
-    ordered = ordered.order().by("urn") if question.order is EntityOrder.URN else _newest_first(ordered)
-    steps = [matches(exact).group_count().by("kind"), reading.with_revisions(ordered.limit(question.first + 1))]
+    if asked.is_ordered_there:
+        ordered = _beyond(matches(exact), asked)
+        ordered = ordered.order().by("urn") if question.order == BY_URN else _newest_first(ordered)
+        steps = [matches(exact).group_count().by("kind"), reading.with_revisions(ordered.limit(question.first + 1))]
+    else:
+        steps = [reading.with_revisions(matches(exact))]
     if not told.is_settled:
         steps.append(reading.with_revisions(matches(may)))
     return steps
 
 
-def _page(reading: Reading, question: Find, answers: list[list[Any]]) -> EntityPage:
+def _page(reading: Reading, asked: _Asked, answers: list[list[Any]]) -> EntityPage:
     """The page that a search's answers make."""
     if not answers:
         return EntityPage((), 0, {}, False)
+    if not asked.is_ordered_there:
+        return _chosen(asked, [each for some in answers for each in reading.entities(reading.take(some)).values()])
     (counts,), texts, *doubtful = answers
     first = reading.entities(reading.take(texts)).values()
     others = [each for some in doubtful for each in reading.entities(reading.take(some)).values()]
-    return _chosen(question, others, first, Counter(counts))
+    return _chosen(asked, others, first, Counter(counts))
 
 
 def _chosen(
-    question: Find,
+    asked: _Asked,
     candidates: Iterable[Entity],
     first: Iterable[Entity] = (),
     counts: Counter[int] | None = None,
 ) -> EntityPage:
     """The page of those candidates that match, and of the first that are known to, with counts of all of these."""
-    matches = [entity for entity in candidates if matches_entity(entity, question.where)]
+    question = asked.question
+    search = words_of(question.search or "")
+    matches = [each for each in candidates if matches_entity(each, question.where) and is_found(each, search)]
     counter = Counter(KIND_CODES[entity.kind] for entity in matches) + (counts or Counter())
-    page = [*first, *(entity for entity in matches if _is_beyond(entity, question))]
-    page.sort(key=lambda entity: _place(entity.urn, entity.occurred_at, question))
+    check_sortable(counter.total(), question.order)
+    page = in_order_of([*first, *matches], question.order, asked.after)
     return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), len(page) > question.first)
 
 
@@ -140,25 +198,18 @@ def _newest_first(vertices: GraphTraversal) -> GraphTraversal:
     return vertices.order().by("occurred_at", Order.desc).by("urn")
 
 
-def _beyond(vertices: GraphTraversal, question: Find) -> GraphTraversal:
-    after = question.after
-    if after is None:
+def _beyond(vertices: GraphTraversal, asked: _Asked) -> GraphTraversal:
+    """Those that come after the place, in one of the two orders that the engine knows."""
+    if asked.after is None:
         return vertices
-    later = __.has("urn", P.gt(after.urn))
-    if question.order is EntityOrder.URN:
+    value, urn = asked.after
+    later = __.has("urn", P.gt(urn))
+    if asked.question.order == BY_URN:
         return vertices.where(later)
-    at = long(after.occurred_at)
+    if value is None:
+        return vertices.where(never())
+    at = long(value[1])
     return vertices.or_(__.has("occurred_at", P.lt(at)), __.and_(__.has("occurred_at", at), later))
-
-
-def _place(urn: str, occurred_at: int, question: Find) -> tuple[int, str]:
-    return (0 if question.order is EntityOrder.URN else -occurred_at, urn)
-
-
-def _is_beyond(entity: Entity, question: Find) -> bool:
-    after = question.after
-    mine = _place(entity.urn, entity.occurred_at, question)
-    return after is None or mine > _place(after.urn, after.occurred_at, question)
 
 
 Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]

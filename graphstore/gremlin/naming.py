@@ -10,8 +10,8 @@ from typing import Final
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Scope, TextP
 
+from lineal.graphstore import terms
 from lineal.graphstore.codes import KIND_CODES
-from lineal.graphstore.gremlin import terms
 from lineal.graphstore.gremlin.finding import entities_in_view
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.scoping import pattern

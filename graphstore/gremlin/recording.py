@@ -11,11 +11,11 @@ from gremlin_python.statics import long
 
 from lineal.auth.ledger import AuditEntry
 from lineal.auth.scopes import EVERYTHING, default_group
+from lineal.graphstore import terms
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity
 from lineal.graphstore.codes import KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey
 from lineal.graphstore.content import packed_properties
 from lineal.graphstore.errors import BatchRefused, Unavailable
-from lineal.graphstore.gremlin import terms
 from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.conditions import FOLDED
 from lineal.graphstore.gremlin.heads import Heads

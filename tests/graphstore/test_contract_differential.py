@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
 from reference_store import ReferenceStore
-from strategies import GROUPS, association_filters, batches, entity_filters, scopes, walks
+from strategies import (
+    GROUPS,
+    association_filters,
+    batches,
+    entity_filters,
+    maybe,
+    orderings,
+    scopes,
+    searches,
+    walks,
+)
 
 from lineal.auth.ledger import AccessChange, Membership
 from lineal.auth.scopes import EVERYTHING
@@ -24,7 +34,6 @@ from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
     AssociationPosition,
     AssociationsOf,
-    EntityOrder,
     EntityPosition,
     Find,
     HistoryOf,
@@ -222,16 +231,16 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
         views = pair.views()
         exported = [[part async for part in s.export(v)] for s, v in zip((engine, pair.model), views, strict=True)]
         assert exported[0] == exported[1]
-        where, order = data.draw(entity_filters), data.draw(st.sampled_from(list(EntityOrder)))
-        within = data.draw(st.sampled_from([None, None, *GROUPS]))
+        where, order = data.draw(entity_filters), data.draw(orderings)
+        within, search = data.draw(st.sampled_from([None, None, *GROUPS])), data.draw(maybe(searches))
         position: Any = None
         found = []
         for _ in range(50):
-            (page,) = await pair.alike("find", *([Find(view, where, order, 2, position, within)] for view in views))
+            (page,) = await pair.alike("find", *([Find(v, where, order, 2, position, within, search)] for v in views))
             found += page.items
             if not page.has_next:
                 break
-            position = EntityPosition(page.items[-1].urn, page.items[-1].occurred_at)
+            position = EntityPosition(page.items[-1].urn)
         prefix, kind = data.draw(st.sampled_from(["", "k", "m."])), data.draw(st.sampled_from([None, EntityKind.MODEL]))
         keys = [
             await store.property_keys(PropertyKeys(view, prefix, kind))

@@ -12,9 +12,9 @@ from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEnt
 from lineal.graphstore.errors import BatchRefused, ProblemCode
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
 from lineal.graphstore.queries import (
+    NEWEST_FIRST,
     AssociationsOf,
     EntityFilter,
-    EntityOrder,
     EntityPosition,
     Find,
     HistoryOf,
@@ -337,11 +337,11 @@ async def test_find_pages_by_urn_and_by_newest(store: Store) -> None:
     await store.record(Batch(made), by="me")
     view = await now(store)
     same = EntityFilter(name=StringFilter(eq="x"))
-    (newest,) = await store.find([Find(view, same, EntityOrder.NEWEST, 3)])
+    (newest,) = await store.find([Find(view, same, NEWEST_FIRST, 3)])
     assert [each.version for each in newest.items] == ["2", "5", "1"]
     last = newest.items[-1]
-    after = EntityPosition(last.urn, last.occurred_at)
-    (rest,) = await store.find([Find(view, same, EntityOrder.NEWEST, 10, after)])
+    after = EntityPosition(last.urn)
+    (rest,) = await store.find([Find(view, same, NEWEST_FIRST, 10, after)])
     assert [each.version for each in rest.items] == ["4", "0", "3", "6"]
     assert (rest.total, rest.counts, rest.has_next) == (7, {EntityKind.DATASET: 7}, False)
     assert await store.find([]) == []

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 from reference_access import ReferenceAccess
 from reference_filters import association_matches, entity_matches
+from reference_finding import in_order, nobody, search_finds
 from reference_recording import Judged, Ledger
 from reference_records import (
     association_of,
@@ -36,10 +38,10 @@ from lineal.graphstore.queries import (
     AssociationPosition,
     AssociationsOf,
     EntityFilter,
-    EntityOrder,
     Find,
     HistoryOf,
     Limits,
+    OrderField,
     PropertyKeys,
     Reach,
     ReachAssociations,
@@ -213,17 +215,31 @@ class ReferenceStore(Store):
         if question.within is not None:
             matches = [e for e in matches if question.within in self.access.groups_of(e.id, e.account)]
 
-        def order(urn: str, occurred_at: int) -> tuple[int, str]:
-            return (0 if question.order is EntityOrder.URN else -occurred_at, urn)
-
-        matches.sort(key=lambda entity: order(entity.urn, entity.occurred_at))
-        after = question.after
+        if question.search is not None:
+            matches = [e for e in matches if search_finds(e, question.search)]
+        if question.order.field is OrderField.PROPERTY and len(matches) > 100_000:
+            raise LimitExceeded("too many to be sorted")
+        matches = in_order(matches, question.order)
         left = matches
-        if after is not None:
-            given = order(after.urn, after.occurred_at)
-            left = [entity for entity in matches if order(entity.urn, entity.occurred_at) > given]
+        if question.after is not None:
+            start = self._standing(question.view, question.after.urn)
+            with_start = in_order([*(e for e in matches if e.urn != start.urn), start], question.order)
+            left = with_start[[e.urn for e in with_start].index(start.urn) + 1 :]
         page = tuple(left[: question.first])
         return EntityPage(page, len(matches), _counts(matches), len(left) > question.first)
+
+    def _standing(self, view: View, urn: str) -> Any:
+        """An entity, whoever may see it, but for its hidden properties; a nameless one where there is none."""
+        graph = self._seen(view)
+        if urn in graph.readable:
+            return graph.readable[urn]
+        ledger = self._view(view)
+        found = {kept.urn: entity_of(kept, view) for kept in ledger.entities}
+        for kept in sorted(ledger.revisions, key=fold_order):
+            found[kept.urn] = changed(found[kept.urn], kept)
+        if urn in found:
+            return replace(found[urn], properties=())
+        return nobody(urn, view)
 
     async def associations(self, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
         return [self._associations_of(question) for question in questions]

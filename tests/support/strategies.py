@@ -21,6 +21,8 @@ from lineal.graphstore.queries import (
     AssociationFilter,
     EntityFilter,
     Operand,
+    OrderField,
+    Ordering,
     PropertyFilter,
     StringFilter,
     TimeFilter,
@@ -173,6 +175,34 @@ def _filters(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[EntityFilter]:
 
 
 entity_filters: st.SearchStrategy[EntityFilter] = st.recursive(st.builds(EntityFilter), _filters, max_leaves=4)
+searches = st.sampled_from(
+    [
+        "a",
+        "A",
+        "tra",
+        "prose",
+        "x y",
+        "x_y",
+        "ss",
+        "ß",
+        "é",
+        "S3://x",
+        "1",
+        "t pro",
+        "",
+        "'",
+        "\U0001f600",
+        "2020 09",
+        LONG,
+    ]
+)
+"""Texts to search for."""
+orderings = st.builds(
+    lambda field, key, descending: Ordering(field, key if field is OrderField.PROPERTY else None, descending),
+    st.sampled_from([*OrderField, *[OrderField.PROPERTY] * 6]),
+    st.sampled_from([*KEYS, "nobody's"]),
+    st.booleans(),
+)
 association_filters: st.SearchStrategy[AssociationFilter] = st.recursive(
     st.builds(AssociationFilter),
     lambda inner: st.builds(

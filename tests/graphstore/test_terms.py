@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import properties
 
+from lineal.graphstore import terms
 from lineal.graphstore.batches import NewEntity
-from lineal.graphstore.gremlin import terms
 from lineal.graphstore.kinds import EntityKind, PropertyType
 
 integers = st.integers(-(2**63), 2**63 - 1) | st.integers() | st.sampled_from([0, 2**53, 2**53 + 1, 2**63])

@@ -1,0 +1,50 @@
+"""Full text: what the words of a text are, and which entities a search finds. The same on every engine.
+
+A text is normalised (NFKC), fully case-folded and normalised again. Its words are the longest runs of letters, marks
+and digits (the Unicode categories L, M and N) that are left; all else parts words. So `S3://Bucket/train-v2.csv` has
+the words `s3`, `bucket`, `train`, `v2` and `csv`. A script that is written without spaces has a word a run.
+
+An entity is found where every word of the search text is the beginning of some word of its name, version, type,
+description, tags, source uri, or values of text properties, as read: what revisions changed or took away is no part of
+it, nor is what the scope hides. The keys of properties are not searched, nor values of other types.
+"""
+
+from collections.abc import Collection, Iterable
+from re import ASCII, compile
+from typing import Final
+from unicodedata import category, normalize
+
+from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.records import Entity
+from lineal.graphstore.values import Property
+
+_ASCII_WORD: Final = compile("[a-z0-9]+", ASCII)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in its order."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    folded = normalize("NFKC", normalize("NFKC", text).casefold())
+    return "".join([each if category(each)[0] in "LMN" else " " for each in folded]).split()
+
+
+def words_among(texts: Iterable[str | None], tags: Iterable[str] | None, properties: Iterable[Property]) -> set[str]:
+    """The words of an entity, or of what a revision sets: of plain texts, tags and text properties."""
+    values = [str(each.value) for each in properties if each.type is PropertyType.STRING]
+    return {word for text in (*texts, *(tags or ()), *values) if text is not None for word in words_of(text)}
+
+
+def words_of_entity(entity: Entity) -> set[str]:
+    """All words by which a search finds an entity as read."""
+    uri = None if entity.source is None else entity.source.uri
+    texts = (entity.name, entity.version, entity.type, entity.description, uri)
+    return words_among(texts, entity.tags, entity.properties)
+
+
+def is_found(entity: Entity, search: Collection[str]) -> bool:
+    """Whether each of some words begins a word of an entity as read; true of no words."""
+    if not search:
+        return True
+    mine = words_of_entity(entity)
+    return all(wanted in mine or any(word.startswith(wanted) for word in mine) for wanted in search)
