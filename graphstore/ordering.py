@@ -1,8 +1,7 @@
 """The order of entities that a question asks for, in plain Python."""
 
 from collections.abc import Iterable
-from functools import cmp_to_key
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import PropertyType
@@ -17,6 +16,8 @@ Value: TypeAlias = tuple[int, str | int | float]
 """What sorts: the rank of its type, and the value."""
 Place: TypeAlias = tuple[Value | None, str]
 """What an entity is sorted by, if it is there, and its urn."""
+
+Item = TypeVar("Item")
 
 _RANKS: Final = {
     PropertyType.BOOLEAN: 0,
@@ -33,7 +34,9 @@ def value_of(entity: Entity, ordering: Ordering) -> Value | None:
     value: str | int | None = None
     match ordering.field:
         case OrderField.PROPERTY:
-            return next((_sorted_by(each) for each in entity.properties if each.key == ordering.property_key), None)
+            return next(
+                (value_of_property(each) for each in entity.properties if each.key == ordering.property_key), None
+            )
         case OrderField.SOURCE_URI:
             value = None if entity.source is None else entity.source.uri
         case field:
@@ -41,7 +44,8 @@ def value_of(entity: Entity, ordering: Ordering) -> Value | None:
     return None if value is None else (0, value)
 
 
-def _sorted_by(property: Property) -> Value:
+def value_of_property(property: Property) -> Value:
+    """What an entity is sorted by that has the property."""
     value = canonical_json(property.value) if property.type is PropertyType.JSON else property.value
     assert isinstance(value, str | int | float)
     return _RANKS[property.type], value
@@ -67,11 +71,15 @@ def in_order(entities: Iterable[Entity], ordering: Ordering, after: Place | None
     placed = [(place_of(entity, ordering), entity) for entity in entities]
     if after is not None:
         placed = [each for each in placed if compared(each[0], after, ordering) > 0]
+    return [entity for _, entity in sorted_places(placed, ordering)]
 
-    def which_first(left: tuple[Place, Entity], right: tuple[Place, Entity]) -> int:
-        return compared(left[0], right[0], ordering)
 
-    return [entity for _, entity in sorted(placed, key=cmp_to_key(which_first))]
+def sorted_places(placed: Iterable[tuple[Place, Item]], ordering: Ordering) -> list[tuple[Place, Item]]:
+    """What stands at places, in the order of these."""
+    by_urn = sorted(placed, key=lambda each: each[0][1])
+    there = [(value, each) for each in by_urn if (value := each[0][0]) is not None]
+    there.sort(key=lambda pair: pair[0], reverse=ordering.descending)  # which leaves ties as they are
+    return [*(each for _, each in there), *(each for each in by_urn if each[0][0] is None)]
 
 
 def check_sortable(total: int, ordering: Ordering) -> None:

@@ -76,7 +76,8 @@ def of_type(key: str, type: PropertyType) -> str:
     return of_key(key) + _TYPES[type]
 
 
-def _cut(text: str) -> str:
+def text_or_cut(text: str) -> str:
+    """A text in the order of code points; of one past MOST_BYTES the beginning, `~`, and a digest of the whole."""
     if len(text) <= MOST_BYTES // 4:  # no character takes more than four bytes
         return text_of(text)
     raw = text.encode()
@@ -94,7 +95,7 @@ def of_value(key: str, type: PropertyType, value: object) -> str:
         assert isinstance(value, int | float)
         return begin + number_of(value)
     assert isinstance(value, str)
-    return begin + _cut(value)
+    return begin + text_or_cut(value)
 
 
 def of_status(status: EntityStatus) -> str:

@@ -6,6 +6,7 @@ case folding is beyond SQLite; such parts are widened. Every condition is two-va
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from lineal.graphstore.codes import TYPE_CODES, kind_codes
 from lineal.graphstore.content import packed
@@ -30,10 +31,12 @@ class Condition:
 
 
 _WIDE = Condition("true", exact=False)
-_REVISED = "EXISTS (SELECT 1 FROM revision v WHERE v.entity = e.key)"
+REVISED: Final = "EXISTS (SELECT 1 FROM revision v WHERE v.entity = e.key)"
+"""That `entity e` was ever revised."""
 
 
-def _joined(conditions: Iterable[Condition], word: str, empty: str) -> Condition:
+def joined(conditions: Iterable[Condition], word: str, empty: str) -> Condition:
+    """Conditions as one, joined by AND or OR; `empty` is what none of them come to."""
     parts = list(conditions)
     if not parts:
         return Condition(empty)
@@ -45,7 +48,8 @@ def _not(condition: Condition) -> Condition:
     return Condition(f"NOT {condition.sql}", condition.parameters) if condition.exact else _WIDE
 
 
-def _among(expression: str, values: Collection[str]) -> Condition:
+def among(expression: str, values: Collection[str]) -> Condition:
+    """That what an expression gives is one of some texts."""
     among = f"({expression} IS NOT NULL AND {expression} IN (SELECT value FROM json_each(?)))"
     return Condition(among, (packed(list(map(str, values))),))
 
@@ -63,7 +67,7 @@ def _text(expression: str, where: StringFilter | None) -> Iterable[Condition]:
     if where.ne is not None:
         yield Condition(f"({expression} IS NOT NULL AND {expression} IS NOT ?)", (where.ne,))
     if where.in_ is not None:
-        yield _among(expression, where.in_)
+        yield among(expression, where.in_)
     if where.contains is not None:
         yield Condition(f"ifnull(instr({expression}, ?) > 0, false)", (where.contains,))
     if where.starts_with is not None:
@@ -79,26 +83,43 @@ def _time(expression: str, where: TimeFilter | None) -> Iterable[Condition]:
             yield Condition(f"{expression} {sign} ?", (bound,))
 
 
+def text_condition(expression: str, where: StringFilter) -> Condition | None:
+    """A filter on a text as a condition on an expression; None where SQL cannot say it exactly."""
+    condition = joined(_text(expression, where), "AND", "true")
+    return condition if condition.exact else None
+
+
+def time_condition(expression: str, where: TimeFilter) -> Condition:
+    """A filter on a time as a condition on an expression."""
+    return joined(_time(expression, where), "AND", "true")
+
+
+def kind_condition(where: EntityFilter) -> Condition | None:
+    """What a filter asks of kinds as a condition on `entity e`; None where it asks nothing of them."""
+    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
+    return None if codes is None else Condition(f"e.kind IN ({', '.join(map(str, sorted(codes)))})")
+
+
 def _property(where: PropertyFilter) -> Condition:
     asked = (where.eq, where.ne, where.gt, where.gte, where.lt, where.lte, where.in_, where.contains)
     if where.exists is False or (not where.exists and where.starts_with is None and not any(asked)):
         return _WIDE
-    sql = f"(ifnull(instr(c.properties, ?) > 0, false) OR {_REVISED})"
+    sql = f"(ifnull(instr(c.properties, ?) > 0, false) OR {REVISED})"
     return Condition(sql, (packed(where.key),), exact=False)
 
 
 def entity_condition(where: EntityFilter) -> Condition:
     """A filter as a condition on `entity e` left joined with `entity_content c`."""
-    return _joined(_entity_parts(where), "AND", "true")
+    return joined(_entity_parts(where), "AND", "true")
 
 
 def _entity_parts(where: EntityFilter) -> Iterable[Condition]:
-    if (codes := kind_codes(EntityFilter(where.kind, where.lineage_type))) is not None:
-        yield Condition(f"e.kind IN ({', '.join(map(str, sorted(codes)))})")
+    if (kinds := kind_condition(where)) is not None:
+        yield kinds
     if where.type is not None:
-        yield _among("c.type", where.type)
+        yield among("c.type", where.type)
     if where.account is not None:
-        yield _among("e.account", where.account)
+        yield among("e.account", where.account)
     yield from _text("e.urn", where.urn)
     yield from _text("e.name", where.name)
     yield from _text("e.version", where.version)
@@ -107,25 +128,25 @@ def _entity_parts(where: EntityFilter) -> Iterable[Condition]:
     yield from _time("e.occurred_at", where.occurred_at)
     yield from _time("e.recorded_at", where.recorded_at)
     if where.status is not None:
-        status = _among("c.status", where.status)
-        yield Condition(f"({status.sql} OR {_REVISED})", status.parameters, exact=False)
+        status = among("c.status", where.status)
+        yield Condition(f"({status.sql} OR {REVISED})", status.parameters, exact=False)
     if where.tag is not None:
-        tag = _among("t.value", where.tag)
+        tag = among("t.value", where.tag)
         carries = f"EXISTS (SELECT 1 FROM json_each(ifnull(c.tags, '[]')) t WHERE {tag.sql})"
-        yield Condition(f"({carries} OR {_REVISED})", tag.parameters, exact=False)
+        yield Condition(f"({carries} OR {REVISED})", tag.parameters, exact=False)
     if where.property is not None:
         yield from map(_property, where.property)
     if where.and_ is not None:
         yield from map(entity_condition, where.and_)
     if where.or_ is not None:
-        yield _joined(map(entity_condition, where.or_), "OR", "false")
+        yield joined(map(entity_condition, where.or_), "OR", "false")
     if where.not_ is not None:
         yield _not(entity_condition(where.not_))
 
 
 def association_condition(where: AssociationFilter | None) -> Condition:
     """A filter as a condition on `association a`."""
-    return Condition("true") if where is None else _joined(_association_parts(where), "AND", "true")
+    return Condition("true") if where is None else joined(_association_parts(where), "AND", "true")
 
 
 def _association_parts(where: AssociationFilter) -> Iterable[Condition]:

@@ -7,7 +7,8 @@ from typing import Any, Final
 import apsw
 
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK
-from lineal.graphstore.embedded.migrations import APPLICATION_ID, MIGRATIONS
+from lineal.graphstore.embedded.indexing import index_everything
+from lineal.graphstore.embedded.migrations import APPLICATION_ID, MIGRATIONS, UNINDEXED
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
 OLDEST_SQLITE: Final = (3, 51, 3)
@@ -121,6 +122,8 @@ def migrate(connection: apsw.Connection) -> None:
                 connection.execute("COMMIT")
                 return
             connection.execute(MIGRATIONS[version])
+            if version == UNINDEXED:
+                index_everything(connection)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", version + 1)
             connection.execute("COMMIT")

@@ -1,19 +1,29 @@
 """Pages of entities and of property keys."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import Any, Final, TypeAlias
 
 import apsw
 
 from lineal.graphstore.codes import KIND_CODES
-from lineal.graphstore.content import packed
-from lineal.graphstore.embedded.conditions import Parameter, entity_condition
+from lineal.graphstore.content import packed, unpacked_properties
+from lineal.graphstore.embedded.candidates import Arm, asked_of
+from lineal.graphstore.embedded.conditions import REVISED, Condition, entity_condition, joined
 from lineal.graphstore.embedded.connections import Connection
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.filters import matches_entity
-from lineal.graphstore.ordering import Place, check_sortable, in_order, place_of
-from lineal.graphstore.queries import Find, OrderField, PropertyKeys
+from lineal.graphstore.ordering import (
+    Place,
+    check_sortable,
+    compared,
+    in_order,
+    place_of,
+    sorted_places,
+    value_of_property,
+)
+from lineal.graphstore.queries import Find, OrderField, Ordering, PropertyKeys
 from lineal.graphstore.records import Entity
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.reaching import kinds
@@ -22,7 +32,13 @@ from lineal.graphstore.words import is_found, words_of
 MOST_NAMED = 50
 """So many accounts, or fewer, are named in a statement."""
 _VERIFIED_AT_ONCE = 1000
-_FROM = "FROM entity e LEFT JOIN entity_content c ON c.key = e.key"
+_CONTENT: Final = "LEFT JOIN entity_content c ON c.key = e.key"
+_ENTITIES: Final = f"entity e {_CONTENT}"
+_FROM: Final = f"FROM {_ENTITIES}"
+_EVERY: Final = Condition("true")
+MOST_PROBED: Final = 3000
+"""So far the arms of a question are counted, to take the shortest."""
+Rows: TypeAlias = Iterable[tuple[Any, ...]]
 
 
 def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
@@ -33,19 +49,101 @@ def find_pages(reading: Reading, questions: Sequence[Find]) -> list[EntityPage]:
 def _find_page(reading: Reading, question: Find) -> EntityPage:
     if reading.sees_nothing:
         return EntityPage((), 0, {}, False)
-    condition = entity_condition(question.where)
-    asked = f"{condition.sql} AND {reading.on_time('e')} AND {seen(reading)}"
-    parameters: tuple[Parameter, ...] = condition.parameters
-    if question.within is not None:
-        asked = f"{asked} AND {within_group(reading)}"
-        parameters = (*parameters, question.within)
-    after = _place(reading, question)
-    candidates = reading.keys(f"SELECT e.key {_FROM} WHERE {asked}", parameters)
-    found = _verified(reading, candidates, question)
-    counter = Counter(KIND_CODES[entity.kind] for entity in found)
-    check_sortable(counter.total(), question.order)
-    chosen = in_order(found, question.order, after)
-    return EntityPage(tuple(chosen[: question.first]), counter.total(), kinds(counter), len(chosen) > question.first)
+    return Finding(reading, question).page()
+
+
+class Finding:
+    """One question on its way: what the database decides of it, and what the records do."""
+
+    def __init__(self, reading: Reading, question: Find) -> None:
+        self.reading, self.question = reading, question
+        self.may = entity_condition(question.where)
+        self.asked = asked_of(question.where, question.search)
+        self.source = _source(reading, self.asked.arms)
+        general = f"{reading.on_time('e')} AND {seen(reading)}"
+        self.general = Condition(general)
+        if question.within is not None:
+            self.general = Condition(f"{general} AND {within_group(reading)}", (question.within,))
+        self.after = _place(reading, question)
+
+    def page(self) -> EntityPage:
+        """What is asked."""
+        question, order = self.question, self.question.order
+        decided, doubtful = self._parts()
+        matches = [] if doubtful is None else self._verified(doubtful)
+        counter = Counter(KIND_CODES[entity.kind] for entity in matches)
+        if decided is not None:
+            counter += self._counts(decided)
+        check_sortable(counter.total(), order)
+        if decided is not None:
+            keys = self._first_by_property(decided) if order.field is OrderField.PROPERTY else self._first(decided)
+            matches += self.reading.entities(keys).values()
+        page = in_order(matches, order, self.after)
+        has_next = len(page) > question.first
+        return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), has_next)
+
+    def _parts(self) -> tuple[Condition | None, Condition | None]:
+        """What holds for those that the database decides on, and for those whose records have to be looked at."""
+        lens, order = self.reading.lens, self.question.order
+        revisable = order.field in (OrderField.STATUS, OrderField.PROPERTY)
+        if self.may.exact and self.question.search is None and not revisable:
+            return self.may, None
+        redacts = lens is not None and lens.redacts
+        plain = self.asked.plain
+        if plain is None or (redacts and (self.asked.of_properties or order.field is OrderField.PROPERTY)):
+            return None, self.may
+        return joined((Condition(f"NOT {REVISED}"), plain), "AND", ""), joined(
+            (Condition(REVISED), self.may), "AND", ""
+        )
+
+    def _select(self, what: str, condition: Condition, more: Condition, ending: str = "") -> Rows:
+        whole = joined((condition, self.general, more), "AND", "")
+        statement = f"SELECT {what} FROM {self.source.sql} WHERE {whole.sql} {ending}"
+        return self.reading.connection.execute(statement, (*self.source.parameters, *whole.parameters))
+
+    def _counts(self, condition: Condition) -> Counter[int]:
+        return Counter(dict(self._select("e.kind, count(*)", condition, _EVERY, "GROUP BY e.kind")))
+
+    def _first(self, condition: Condition) -> list[int]:
+        """The keys of the first beyond the place, in an order by a column."""
+        order = self.question.order
+        ending = f"ORDER BY {_ordered_by(order)} LIMIT {self.question.first + 1:d}"
+        return [key for (key,) in self._select("e.key", condition, _beyond(order, self.after), ending)]
+
+    def _first_by_property(self, condition: Condition) -> list[int]:
+        """The keys of the first beyond the place, in an order by what stands in the content."""
+        order, after = self.question.order, self.after
+        placed: list[tuple[Place, int]] = []
+        for key, urn, text in self._select("e.key, e.urn, c.properties", condition, _EVERY):
+            found = (each for each in unpacked_properties(text) if each.key == order.property_key)
+            place = next(map(value_of_property, found), None), urn
+            if after is None or compared(place, after, order) > 0:
+                placed.append((place, key))
+        return [key for _, key in sorted_places(placed, order)[: self.question.first + 1]]
+
+    def _verified(self, condition: Condition) -> list[Entity]:
+        """Those that match, of those for which a condition holds."""
+        keys = [key for (key,) in self._select("e.key", condition, _EVERY)]
+        search = words_of(self.question.search or "")
+        found: list[Entity] = []
+        for start in range(0, len(keys), _VERIFIED_AT_ONCE):
+            entities = self.reading.entities(keys[start : start + _VERIFIED_AT_ONCE]).values()
+            found += [e for e in entities if matches_entity(e, self.question.where) and is_found(e, search)]
+        return found
+
+
+def _source(reading: Reading, arms: Sequence[Arm]) -> Condition:
+    """What to select from: the entities that the shortest arm names, or, where there is none, all of them."""
+    if not arms:
+        return Condition(_ENTITIES)
+    lengths: list[int] = []
+    for arm in arms if len(arms) > 1 else ():
+        counted = f"SELECT count(*) FROM (SELECT 1 FROM ({arm.sql}) LIMIT {min([MOST_PROBED, *lengths]):d})"
+        lengths.append(reading.connection.execute(counted, arm.parameters).get)
+    arm = arms[lengths.index(min(lengths))] if lengths else arms[0]
+    return Condition(
+        f"(SELECT DISTINCT key FROM ({arm.sql})) f CROSS JOIN entity e ON e.key = f.key {_CONTENT}", arm.parameters
+    )
 
 
 def _place(reading: Reading, question: Find) -> Place | None:
@@ -60,13 +158,43 @@ def _place(reading: Reading, question: Find) -> Place | None:
     return place_of(standing[keys[0]], question.order) if keys else (None, after.urn)
 
 
-def _verified(reading: Reading, keys: Sequence[int], question: Find) -> list[Entity]:
-    search = words_of(question.search or "")
-    found: list[Entity] = []
-    for start in range(0, len(keys), _VERIFIED_AT_ONCE):
-        entities = reading.entities(keys[start : start + _VERIFIED_AT_ONCE]).values()
-        found += [each for each in entities if matches_entity(each, question.where) and is_found(each, search)]
-    return found
+_BY_NAME: Final = " ".join(f"WHEN {code} THEN '{kind}'" for kind, code in KIND_CODES.items())
+_COLUMNS: Final = {
+    OrderField.KIND: f"CASE e.kind {_BY_NAME} END",
+    OrderField.TYPE: "c.type",
+    OrderField.STATUS: "c.status",
+    OrderField.SOURCE_URI: "c.source_uri",
+}
+_MAY_MISS: Final = (OrderField.VERSION, OrderField.TYPE, OrderField.STATUS, OrderField.SOURCE_URI)
+
+
+def _column(order: Ordering) -> str:
+    return _COLUMNS.get(order.field, f"e.{order.field.lower()}")
+
+
+def _ordered_by(order: Ordering) -> str:
+    column, sign = _column(order), " DESC" if order.descending else ""
+    missing_last = f"{column} IS NULL, " if order.field in _MAY_MISS else ""
+    by_urn = "" if order.field is OrderField.URN else ", e.urn"
+    return f"{missing_last}{column}{sign}{by_urn}"
+
+
+def _beyond(order: Ordering, after: Place | None) -> Condition:
+    """That an entity comes after a place, in an order by a column."""
+    if after is None:
+        return _EVERY
+    column, (value, urn) = _column(order), after
+    if value is None:
+        return Condition(f"({column} IS NULL AND e.urn > ?)", (urn,))
+    sign = "<" if order.descending else ">"
+    at = value[1]
+    assert isinstance(at, str | int)
+    if order.field is OrderField.URN:
+        return Condition(f"{column} {sign} ?", (at,))
+    return Condition(
+        f"({column} IS NULL OR {column} {sign} ? OR ({column} = ? AND e.urn > ?))",
+        (str(at) if isinstance(at, str) else at,) * 2 + (urn,),
+    )
 
 
 def seen(reading: Reading) -> str:

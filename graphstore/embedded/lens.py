@@ -39,6 +39,8 @@ class Lens:
     def __init__(self, scope: Scope, places: Places) -> None:
         self.scope, self.places = scope, places
         self._known = 0
+        self.redacts = False
+        """Whether it may hide a property key of some entity that is readable."""
         self._states = np.zeros((0, _KINDS), np.uint8)
         self._limits = {way: np.zeros((0, _KINDS), np.int32) for way in _WAYS}
         self._by_kind = {
@@ -56,6 +58,7 @@ class Lens:
             limits = {way: np.zeros((len(sets), _KINDS), np.int32) for way in _WAYS}
             for row, groups in enumerate(sets):
                 for kinds, sight in self._sights(groups):
+                    self.redacts |= sight.is_readable and sight.is_redacted
                     states[row, kinds] = _READABLE if sight.is_readable else _STATES[sight.boundary]
                     limits[_UP][row, kinds] = sight.ascendants
                     limits[_DOWN][row, kinds] = sight.descendants

@@ -2,7 +2,7 @@
 
 An entity's `key` is its sequence number times 64 plus the code of its kind. `role` is '' where an association has none
 (an empty role is refused). Content stands apart from identity: a later eraser removes content and leaves identity,
-digest, times and recorder.
+digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `indexing`) are derived from it.
 
 An entity is in its account's default group, and in those of its placement's compartment: `groups` are the ids of these,
 sorted, as JSON. Most entities have no placement; one that left all its groups keeps one, in the compartment of none.
@@ -179,5 +179,23 @@ CREATE TABLE audit (
 CREATE TABLE key_use (id TEXT PRIMARY KEY, used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """ + _unchanging("audit")
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+CREATE VIRTUAL TABLE term USING fts5 (
+    terms, content = '', detail = none, columnsize = 0, tokenize = "ascii tokenchars ':~'"
+);
+CREATE VIRTUAL TABLE term_entry USING fts5vocab (term, 'instance');
+
+CREATE VIRTUAL TABLE part USING fts5 (
+    texts, content = '', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1'
+);
+
+CREATE TABLE revised (document INTEGER PRIMARY KEY, entity INTEGER NOT NULL) STRICT;
+
+CREATE INDEX entity_by_occurrence ON entity (occurred_at);
+CREATE INDEX entity_by_recording ON entity (recorded_at);
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Each brings a database from the version of its index to the next; `user_version` counts them."""
+UNINDEXED: Final = 3
+"""The version after which terms are kept: what stood before is indexed by the step from it, once."""

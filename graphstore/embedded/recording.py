@@ -8,6 +8,7 @@ from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey
 from lineal.graphstore.content import packed, packed_properties, packed_source
+from lineal.graphstore.embedded.indexing import index_entities, index_revisions
 from lineal.graphstore.embedded.rows import Rows, newest
 from lineal.graphstore.judging import Judging, Outcome, Stands, now
 from lineal.graphstore.kinds import EntityKind
@@ -93,6 +94,8 @@ class Recording:
             (row for row in contents if any(part is not None for part in row[1:])),
         )
 
+        index_entities(self.connection, ((key, each.entity, self.by) for key, each in new.items()))
+
     def _insert_associations(self) -> None:
         new = self.judging.associations
         ordered = sorted(new)
@@ -122,6 +125,8 @@ class Recording:
                     revision.superseded_by,
                 ),
             )
+
+        index_revisions(self.connection, ((key, revision) for key, _, revision, _ in self.judging.revisions))
 
     def _insert_property_keys(self) -> None:
         # A key counts from the earliest of its times on: a row only where none says so already.

@@ -1,0 +1,318 @@
+"""Which entities the index names for a filter and a search, and which of them it decides on.
+
+An `Arm` is a statement that finds, through an index, all that a condition can hold for, and maybe more. A filter has as
+many as its conditions give, of which the shortest is taken; where it has none, entities are scanned: nothing is asked,
+or only kinds and accounts (which have indexes of their own), or `not`, `ne`, `exists: false` of a property, or
+`contains` of fewer than three characters, with nothing beside them.
+
+`plain` decides over the entities that were never revised, and of which no property is hidden: what it says of them
+needs no look at the records. It is None where only the records tell.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+from lineal.graphstore import terms
+from lineal.graphstore.content import packed
+from lineal.graphstore.embedded.conditions import (
+    Condition,
+    among,
+    joined,
+    kind_condition,
+    text_condition,
+    time_condition,
+)
+from lineal.graphstore.embedded.indexing import FIELDS, FOLDED, LONGEST_WORD, of_field, of_folded, of_word
+from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
+from lineal.graphstore.values import parse_timestamp
+from lineal.graphstore.words import words_of
+
+_LAST: Final = "\x7f"
+"""After every character of a term but those of words."""
+_LAST_OF_WORDS: Final = "\U0010ffff"
+_SHORTEST_PART: Final = 3
+_MOST_PARTS: Final = 16
+_KEY: Final = "iif({0} > 0, {0}, (SELECT r.entity FROM revised r WHERE r.document = -{0}))"
+_OF_TERM: Final = f"SELECT {_KEY.format('t.doc')} AS key FROM term_entry t WHERE t.term"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A SELECT of the keys, as `key`, of all entities that a condition can hold for; some may come twice."""
+
+    sql: str
+    parameters: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the index knows of a filter, or a part of one. `of_properties`: a scope may hide what it asks of."""
+
+    plain: Condition | None
+    arms: tuple[Arm, ...] = ()
+    of_properties: bool = False
+
+
+_ANYTHING: Final = Asked(Condition("true"))
+_NOTHING: Final = Asked(Condition("false"), (Arm("SELECT 0 AS key WHERE false", ()),))
+
+
+def asked_of(where: EntityFilter, search: str | None) -> Asked:
+    """A filter and a search, as far as the index knows of them."""
+    words = () if search is None else tuple(dict.fromkeys(words_of(search)))
+    return _both([*_parts(where), *map(_word, words)])
+
+
+def _both(parts: Sequence[Asked]) -> Asked:
+    return Asked(
+        _joined([part.plain for part in parts], "AND", "true"),
+        tuple(arm for part in parts for arm in part.arms),
+        any(part.of_properties for part in parts),
+    )
+
+
+def _either(parts: Sequence[Asked]) -> Asked:
+    if not parts:
+        return _NOTHING
+    arms = (_united([part.arms[0] for part in parts]),) if all(part.arms for part in parts) else ()
+    plain = _joined([part.plain for part in parts], "OR", "false")
+    return Asked(plain, arms, any(part.of_properties for part in parts))
+
+
+def _not(part: Asked) -> Asked:
+    plain = None if part.plain is None else Condition(f"NOT {part.plain.sql}", part.plain.parameters)
+    return Asked(plain, (), part.of_properties)
+
+
+def _joined(parts: Sequence[Condition | None], word: str, empty: str) -> Condition | None:
+    known = [part for part in parts if part is not None]
+    return joined(known, word, empty) if len(known) == len(parts) else None
+
+
+def _united(arms: Sequence[Arm]) -> Arm:
+    return reduce(
+        lambda one, other: Arm(f"{one.sql} UNION ALL {other.sql}", (*one.parameters, *other.parameters)), arms
+    )
+
+
+def _parts(where: EntityFilter) -> Iterable[Asked]:
+    """In the order of how few a condition mostly leaves."""
+    yield from _text("urn", where.urn)
+    yield from _text("name", where.name)
+    yield from _text("source_uri", where.source_uri)
+    yield from _text("version", where.version)
+    for asked in where.property or ():
+        yield _property(asked)
+    if where.tag is not None:
+        yield _told([_of_terms([terms.of_tag(tag) for tag in where.tag])])
+    if where.type is not None:
+        yield Asked(among("c.type", where.type), (_of_terms([of_field("type", each) for each in where.type]),))
+    if where.status is not None:
+        yield _told([_of_terms([terms.of_status(status) for status in where.status])])
+    for each in where.and_ or ():
+        yield _both(list(_parts(each)))
+    if where.or_ is not None:
+        yield _either([_both(list(_parts(each))) for each in where.or_])
+    yield from _time("occurred_at", where.occurred_at)
+    yield from _time("recorded_at", where.recorded_at)
+    yield from _text("recorded_by", where.recorded_by)
+    if (kinds := kind_condition(where)) is not None:
+        yield Asked(kinds)
+    if where.account is not None:
+        yield Asked(among("e.account", where.account))
+    if where.not_ is not None:
+        yield _not(_both(list(_parts(where.not_))))
+
+
+def _word(word: str) -> Asked:
+    arm = _range(of_word(word), of_word(word) + _LAST_OF_WORDS)
+    return Asked(_in([arm]) if len(word) <= LONGEST_WORD else None, (arm,), of_properties=True)
+
+
+# -- what no revision changes --
+
+
+def _text(field: str, where: StringFilter | None) -> Iterable[Asked]:
+    if where is None:
+        return
+    condition = text_condition("c.source_uri" if field == "source_uri" else f"e.{field}", where)
+    arms = _urn_arms(where) if field == "urn" else _field_arms(field, where)
+    part = where.contains
+    if field == "urn" and where.ignore_case:
+        part = where.contains or where.eq or where.starts_with
+    yield Asked(condition, (*arms, *_of_part(part)))
+
+
+def _urn_arms(where: StringFilter) -> Iterable[Arm]:
+    if where.ignore_case:
+        return
+    if where.eq is not None:
+        yield Arm("SELECT key FROM entity WHERE urn = ?", (where.eq,))
+    if where.in_ is not None:
+        yield Arm("SELECT o.key FROM json_each(?) j CROSS JOIN entity o ON o.urn = j.value", (packed(list(where.in_)),))
+    if where.starts_with:
+        yield _between("urn", where.starts_with, _after(where.starts_with))
+
+
+def _field_arms(field: str, where: StringFilter) -> Iterable[Arm]:
+    def of_texts(texts: Iterable[str]) -> Arm:
+        if not where.ignore_case:
+            return _of_terms([of_field(field, text) for text in texts])
+        folded = [text.casefold() for text in texts]
+        return _of_terms([term for text in folded for term in (of_field(field, text), of_folded(field, text))])
+
+    if where.eq is not None:
+        yield of_texts([where.eq])
+    if where.in_ is not None:
+        yield of_texts(where.in_)
+    if where.starts_with is not None:
+        text = where.starts_with.casefold() if where.ignore_case else where.starts_with
+        begins = [f"{FIELDS[field]}:", *([f"{FIELDS[field]}{FOLDED}:"] if where.ignore_case else [])]
+        yield _united([_beginning(begin, text) for begin in begins])
+    if where.exists:
+        yield _beginning(f"{FIELDS[field]}:", "")
+
+
+def _time(field: str, where: TimeFilter | None) -> Iterable[Asked]:
+    if where is not None and where != TimeFilter():
+        condition = time_condition(f"e.{field}", where)
+        own = time_condition(field, where)
+        yield Asked(condition, (Arm(f"SELECT key FROM entity WHERE {own.sql}", own.parameters),))
+
+
+def _of_part(text: str | None) -> tuple[Arm, ...]:
+    """What holds a text somewhere, whatever its case."""
+    folded = "" if text is None else text.casefold()
+    if len(folded) < _SHORTEST_PART:
+        return ()
+    parts = dict.fromkeys(folded[at : at + _SHORTEST_PART] for at in range(len(folded) - _SHORTEST_PART + 1))
+    wanted = " AND ".join('"{}"'.format(part.replace('"', '""')) for part in list(parts)[:_MOST_PARTS])
+    return (Arm(f"SELECT {_KEY.format('p.rowid')} AS key FROM part p WHERE p.part MATCH ?", (wanted,)),)
+
+
+# -- what stands as terms --
+
+
+def _in(arms: Sequence[Arm]) -> Condition:
+    return Condition(
+        "(" + " OR ".join(f"e.key IN ({arm.sql})" for arm in arms) + ")",
+        tuple(each for arm in arms for each in arm.parameters),
+    )
+
+
+def _told(arms: Sequence[Arm], of_properties: bool = False) -> Asked:
+    """What one of some arms names, and nothing else is."""
+    return Asked(_in(arms), (_united(arms),), of_properties) if arms else _NOTHING
+
+
+def _of_terms(given: Iterable[str]) -> Arm:
+    wanted = [term.lower() for term in given]
+    if len(wanted) == 1:
+        return Arm(f"{_OF_TERM} = ?", (wanted[0],))
+    one_of = f"SELECT {_KEY.format('t.doc')} AS key FROM json_each(?) j CROSS JOIN term_entry t ON t.term = j.value"
+    return Arm(one_of, (packed(wanted),))
+
+
+def _range(least: str, beyond: str) -> Arm:
+    return Arm(f"{_OF_TERM} >= ? AND t.term < ?", (least, beyond))
+
+
+def _beginning(begin: str, text: str) -> Arm:
+    """The terms of the texts that begin with a text; of a long one, those that begin as it does."""
+    least = begin.lower() + terms.text_of(text)[: 2 * terms.MOST_BYTES]
+    return _range(least, least + _LAST)
+
+
+def _is_long(text: str) -> bool:
+    return len(text.encode()) >= terms.MOST_BYTES
+
+
+def _property(where: PropertyFilter) -> Asked:
+    key = terms.of_key(where.key).lower()
+    stands = _told([_range(key, key + _LAST)], of_properties=True)
+    parts = []
+    if where.exists is not None:
+        parts.append(stands if where.exists else _not(stands))
+    if where.eq is not None:
+        parts.append(_equal(where.key, [where.eq]))
+    if where.in_ is not None:
+        parts.append(_equal(where.key, where.in_))
+    if where.ne is not None:
+        parts.append(_both([stands, _not(_equal(where.key, [where.ne]))]))
+    for sign, operand in ((">", where.gt), (">=", where.gte), ("<", where.lt), ("<=", where.lte)):
+        if operand is not None:
+            parts.append(_ordered(where.key, sign, operand))
+    if where.starts_with is not None:
+        arm = _beginning(terms.of_type(where.key, PropertyType.STRING), where.starts_with)
+        parts.append(Asked(None if _is_long(where.starts_with) else _in([arm]), (arm,), of_properties=True))
+    if where.contains is not None:
+        parts.append(Asked(None, (*_of_part(where.contains), *stands.arms), of_properties=True))
+    return _both(parts)
+
+
+def _moment(operand: Operand) -> int | None:
+    try:
+        return parse_timestamp(str(operand.value))
+    except ValueError:
+        return None
+
+
+def _equal(key: str, operands: Iterable[Operand]) -> Asked:
+    wanted = []
+    for operand in operands:
+        if operand.type is PropertyType.TIMESTAMP:
+            continue
+        wanted.append(terms.of_value(key, operand.type, operand.value))
+        if operand.type is PropertyType.STRING and (moment := _moment(operand)) is not None:
+            wanted.append(terms.of_value(key, PropertyType.TIMESTAMP, moment))
+    return _told([_of_terms(wanted)], of_properties=True) if wanted else _NOTHING
+
+
+def _ordered(key: str, sign: str, operand: Operand) -> Asked:
+    begin = terms.of_type(key, operand.type).lower()
+    if operand.type in (PropertyType.INTEGER, PropertyType.FLOAT):
+        assert not isinstance(operand.value, str)
+        return _told([_beside(begin, terms.number_of(operand.value), sign)], of_properties=True)
+    if operand.type is not PropertyType.STRING:
+        return _NOTHING
+    text = str(operand.value)
+    is_long = _is_long(text)
+    place = terms.text_of(text)[: 2 * terms.MOST_BYTES]
+    # Of a long text only the beginning is compared here, and all that begins alike looked at.
+    arms = [_beside(begin, place, f"{sign[0]}=" if is_long else sign, _LAST if is_long else "")]
+    if (moment := _moment(operand)) is not None:
+        begin = terms.of_type(key, PropertyType.TIMESTAMP).lower()
+        arms.append(_beside(begin, terms.number_of(moment), sign))
+    return Asked(None if is_long else _in(arms), (_united(arms),), of_properties=True)
+
+
+def _beside(begin: str, place: str, sign: str, further: str = "") -> Arm:
+    """On one side of a place, among the terms that begin alike."""
+    match sign:
+        case ">":
+            return Arm(f"{_OF_TERM} > ? AND t.term < ?", (begin + place, begin + _LAST))
+        case ">=":
+            return _range(begin + place, begin + _LAST)
+        case "<":
+            return _range(begin, begin + place)
+    return Arm(f"{_OF_TERM} >= ? AND t.term <= ?", (begin, begin + place + further))
+
+
+# -- texts in a column --
+
+
+def _between(column: str, least: str, beyond: str | None) -> Arm:
+    above = f"SELECT key FROM entity WHERE {column} >= ?"
+    return Arm(above, (least,)) if beyond is None else Arm(f"{above} AND {column} < ?", (least, beyond))
+
+
+def _after(text: str) -> str | None:
+    """The first text, by code point, after all that begin with one; None where there is none."""
+    stem = text.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)

@@ -1,0 +1,116 @@
+"""The index: what filters and searches ask of entities, said by terms that FTS5 keeps in order; and parts of texts.
+
+A document is an entity as first recorded, under its key, or what one revision sets, under a negative number that
+`revised` maps to the entity. An entity is thus a candidate by whatever it ever had; which still holds is seen on its
+record. Beside the terms of `graphstore.terms` there are:
+
+- `w:` and a word of `graphstore.words`;
+- a letter for a field, `:` and its text, in the order of texts; and, where full case folding changes the text, the
+  letter, `f:` and the folded text.
+
+FTS5 folds the letters of terms to lower case, which makes no two of them alike that were not. The parts are all three
+characters in a row of the folded urn, name, version, source uri, recorder and text properties.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import apsw
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore import terms
+from lineal.graphstore.batches import NewEntity, NewRevision
+from lineal.graphstore.embedded.rows import Rows, newest
+from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.standing import as_new_entity, as_new_revision
+from lineal.graphstore.urns import make_urn
+from lineal.graphstore.values import Property
+from lineal.graphstore.words import words_among
+
+FIELDS: Final = {"name": "n", "version": "v", "type": "y", "source_uri": "u", "recorded_by": "r"}
+"""The letters of the fields that stand in the index, by the names that filters give them."""
+FOLDED: Final = "f"
+LONGEST_WORD: Final = 64
+"""Of a longer word only so many characters are in its term."""
+_AT_ONCE: Final = 1000
+
+
+def of_word(word: str) -> str:
+    """The term of a word, or how the terms of the words begin that it begins."""
+    return "w:" + word[:LONGEST_WORD]
+
+
+def of_field(field: str, text: str) -> str:
+    """The term of a field's text."""
+    return f"{FIELDS[field]}:{terms.text_or_cut(text)}"
+
+
+def of_folded(field: str, text: str) -> str:
+    """The term of a field's folded text, where it differs from the text."""
+    return f"{FIELDS[field]}{FOLDED}:{terms.text_or_cut(text)}"
+
+
+def _of_fields(given: dict[str, str | None]) -> Iterator[str]:
+    for field, text in given.items():
+        if text is not None:
+            yield of_field(field, text)
+            if (folded := text.casefold()) != text:
+                yield of_folded(field, folded)
+
+
+def entity_document(entity: NewEntity, by: str) -> str:
+    """The terms of an entity as first recorded, as a text."""
+    uri = None if entity.source is None else entity.source.uri
+    fields = {"name": entity.name, "version": entity.version, "type": entity.type, "source_uri": uri, "recorded_by": by}
+    texts = (entity.name, entity.version, entity.type, entity.description, uri)
+    words = words_among(texts, entity.tags, entity.properties)
+    return " ".join((*_of_fields(fields), *terms.of_part(entity), *map(of_word, words)))
+
+
+def revision_document(revision: NewRevision) -> str:
+    """The terms of what a revision sets, as a text."""
+    words = words_among((revision.description,), revision.tags, revision.properties)
+    return " ".join((*terms.of_part(revision), *map(of_word, words)))
+
+
+def _parts_document(texts: Iterable[str | None], properties: Iterable[Property]) -> str:
+    values = [str(each.value) for each in properties if each.type is PropertyType.STRING]
+    return "\n".join([text.casefold() for text in (*texts, *values) if text is not None])
+
+
+def _index(connection: apsw.Connection, number: int, document: str, parts: str) -> None:
+    connection.execute("INSERT INTO term (rowid, terms) VALUES (?, ?)", (number, document))
+    connection.execute("INSERT INTO part (rowid, texts) VALUES (?, ?)", (number, parts))
+
+
+def index_entities(connection: apsw.Connection, entities: Iterable[tuple[int, NewEntity, str]]) -> None:
+    """Index entities, by key and with their recorders."""
+    for key, entity, by in entities:
+        urn = make_urn(entity.account, entity.kind, entity.name, entity.version)
+        uri = None if entity.source is None else entity.source.uri
+        texts = (urn, entity.name if entity.name not in urn else None, entity.version, uri, by)
+        _index(connection, key, entity_document(entity, by), _parts_document(texts, entity.properties))
+
+
+def index_revisions(connection: apsw.Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
+    """Index what revisions set, by the keys of their entities."""
+    for key, revision in revisions:
+        if document := revision_document(revision):
+            connection.execute("INSERT INTO revised (entity) VALUES (?)", (key,))
+            number = -connection.last_insert_rowid()
+            _index(connection, number, document, _parts_document((), revision.properties))
+
+
+def index_everything(connection: apsw.Connection) -> None:
+    """Index what a database holds that was written before there was an index."""
+    rows = Rows(connection, View(EVERYTHING, AsOf(newest(connection))))
+    last = 0
+    while keys := rows.keys("SELECT key FROM entity WHERE key > ? ORDER BY key LIMIT ?", (last, _AT_ONCE)):
+        last = keys[-1]
+        entities = rows.entities(keys, as_recorded=True)
+        index_entities(connection, ((key, as_new_entity(each), each.recorded_by) for key, each in entities.items()))
+        revisions = rows.revisions(keys)
+        index_revisions(
+            connection, ((key, as_new_revision(each, "")) for key, some in revisions.items() for each in some)
+        )
