@@ -126,6 +126,13 @@ class LineageDirection(StrEnum):
     CONNECTED = "CONNECTED"
 
 
+class OrderDirection(StrEnum):
+    """Which way an order goes."""
+
+    ASCENDING = "ASCENDING"
+    DESCENDING = "DESCENDING"
+
+
 class Combine(StrEnum):
     """How the reaches of several starts are combined."""
 

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import PropertyType
-from lineal.graphstore.queries import OrderField, Ordering
+from lineal.graphstore.queries import EntityOrderField, Ordering
 from lineal.graphstore.records import Entity
 from lineal.graphstore.values import Property, canonical_json
 
@@ -33,11 +33,11 @@ def value_of(entity: Entity, ordering: Ordering) -> Value | None:
     """What an entity as read is sorted by; None where it has none."""
     value: str | int | None = None
     match ordering.field:
-        case OrderField.PROPERTY:
+        case EntityOrderField.PROPERTY:
             return next(
                 (value_of_property(each) for each in entity.properties if each.key == ordering.property_key), None
             )
-        case OrderField.SOURCE_URI:
+        case EntityOrderField.SOURCE_URI:
             value = None if entity.source is None else entity.source.uri
         case field:
             value = getattr(entity, field.lower())
@@ -60,7 +60,7 @@ def compared(left: Place, right: Place, ordering: Ordering) -> int:
     """Below 0 where the left comes first, above where the right does: missing last either way, ties by urn."""
     (value, urn), (other, other_urn) = left, right
     if value == other:
-        return (urn > other_urn) - (urn < other_urn) if ordering.field is not OrderField.URN else 0
+        return (urn > other_urn) - (urn < other_urn) if ordering.field is not EntityOrderField.URN else 0
     if value is None or other is None:
         return 1 if value is None else -1
     return -1 if (value > other) is ordering.descending else 1
@@ -84,7 +84,7 @@ def sorted_places(placed: Iterable[tuple[Place, Item]], ordering: Ordering) -> l
 
 def check_sortable(total: int, ordering: Ordering) -> None:
     """Raises LimitExceeded where so many matches are too many to be sorted so."""
-    if ordering.field is OrderField.PROPERTY and total > MOST_SORTED:
+    if ordering.field is EntityOrderField.PROPERTY and total > MOST_SORTED:
         raise LimitExceeded(
             f"more than {MOST_SORTED:,} entities match, too many to be sorted by a property: narrow the filter or the "
             "search, or order by a field such as NAME or OCCURRED_AT"

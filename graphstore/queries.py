@@ -111,7 +111,7 @@ class AssociationFilter:
     not_: "AssociationFilter | None" = None
 
 
-class OrderField(StrEnum):
+class EntityOrderField(StrEnum):
     """What entities are ordered by: a field of them as read, or the property of a key."""
 
     URN = "URN"
@@ -137,13 +137,13 @@ class Ordering:
     An entity without the field, or whose property is hidden, comes last either way; ties are by urn, ascending.
     """
 
-    field: OrderField = OrderField.URN
+    field: EntityOrderField = EntityOrderField.URN
     property_key: str | None = None
     descending: bool = False
 
 
 BY_URN: Final = Ordering()
-NEWEST_FIRST: Final = Ordering(OrderField.OCCURRED_AT, descending=True)
+NEWEST_FIRST: Final = Ordering(EntityOrderField.OCCURRED_AT, descending=True)
 
 
 @dataclass(frozen=True, slots=True)

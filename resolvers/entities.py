@@ -1,11 +1,11 @@
 """Entities by id, by urn, by what they are; their versions, histories and associations."""
 
 from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lineal.graphstore.kinds import EntityKind, LineageDirection
 from lineal.graphstore.queries import (
-    BY_URN,
     NEWEST_FIRST,
     AssociationPosition,
     AssociationsOf,
@@ -23,6 +23,7 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import as_of_cursor
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
+from lineal.resolvers.finding import ordering, search_text
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
 
 
@@ -49,13 +50,22 @@ async def entity(context: Context, urn: str, as_of: Any) -> Entity | None:
 
 
 async def entities(
-    context: Context, where: Any, as_of: Any, first: int | None, after: str | None, kind: EntityKind | None = None
+    context: Context,
+    where: Any,
+    search: str | None,
+    order_by: Any,
+    as_of: Any,
+    first: int | None,
+    after: str | None,
+    kind: EntityKind | None = None,
 ) -> Connection[Entity]:
-    """The entities that match, by urn; `kind` is what a typed connection asks besides."""
+    """The entities that match; `kind` is what a typed connection asks besides."""
     asked = entity_filter(where) or EntityFilter()
     if kind is not None:
         asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
-    question = Find(context.view(as_of), asked, BY_URN, checked_first(first, 20, MOST))
+    question = Find(
+        context.view(as_of), asked, ordering(order_by), checked_first(first, 20, MOST), search=search_text(search)
+    )
     return await _found(context, "entities", question, after)
 
 
@@ -72,13 +82,13 @@ async def versions(
 
 
 async def _found(context: Context, field: str, question: Find, after: str | None) -> Connection[Entity]:
-    made = context.cursors(field, question.view, question.where)
+    made = context.cursors(field, question.view, question.where, question.order, question.search)
     position = None
     view = question.view
     if after is not None:
         made, position = made.read(after, EntityPosition)
         view = as_of_cursor(view, made)
-    page = await context.loaders.find.load(Find(view, question.where, question.order, question.first, position))
+    page = await context.loaders.find.load(replace(question, view=view, after=position))
     return connection(
         page.items,
         lambda entity: made.make(EntityPosition(entity.urn)),

@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from lineal.schema.inputs import AsOf as AsOfInput
-from lineal.schema.inputs import AssociationFilter, EntityFilter
+from lineal.schema.inputs import AssociationFilter, EntityFilter, EntityOrder
 
 First = Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 100.")]
 LineageFirst = Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 1000.")]
@@ -25,6 +25,14 @@ StopAt = Annotated[
 ]
 Via = Annotated[AssociationFilter | None, strawberry.argument(description="Which associations may be crossed.")]
 EntityWhere = Annotated[EntityFilter | None, strawberry.argument(description="Which entities; all unless given.")]
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Full text: each of its words begins a word of the entity's name, version, type, description, "
+        "tags, source URI or text properties, whatever the case."
+    ),
+]
+OrderBy = Annotated[EntityOrder | None, strawberry.argument(description="Their order; by URN unless given.")]
 AsOf = Annotated[
     AsOfInput | None,
     strawberry.argument(

@@ -6,6 +6,7 @@ import strawberry
 
 from lineal.graphstore import kinds
 from lineal.graphstore.errors import ProblemCode
+from lineal.graphstore.queries import EntityOrderField
 from lineal.resolvers import particulars
 
 
@@ -131,6 +132,32 @@ described(
         "BOTH": "To ascendants and descendants of the start.",
         "CONNECTED": "Along every association, turning round at every entity; never returns its starts.",
     },
+)
+
+described(
+    EntityOrderField,
+    "What entities are ordered by. Those without it come last either way; ties are by URN.",
+    {
+        "URN": "Its URN.",
+        "NAME": "Its name.",
+        "VERSION": "Its version, as text.",
+        "KIND": "The name of its kind.",
+        "ACCOUNT": "The account it belongs to.",
+        "TYPE": "Its free subtype.",
+        "STATUS": "The name of its status.",
+        "SOURCE_URI": "The URI of its source.",
+        "OCCURRED_AT": "When it happened.",
+        "RECORDED_AT": "When it was recorded here.",
+        "RECORDED_BY": "Who recorded it.",
+        "PROPERTY": "The property of `propertyKey`: booleans, then numbers, texts, timestamps, and JSON by its "
+        "canonical text. Over at most 100,000 matches.",
+    },
+)
+
+described(
+    kinds.OrderDirection,
+    "Which way an order goes.",
+    {"ASCENDING": "The least first; texts by code point.", "DESCENDING": "The greatest first."},
 )
 
 described(

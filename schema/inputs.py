@@ -10,8 +10,10 @@ from lineal.graphstore.kinds import (
     EntityKind,
     EntityStatus,
     LineageType,
+    OrderDirection,
     SourceIdType,
 )
+from lineal.graphstore.queries import EntityOrderField
 from lineal.schema.scalars import JSON, DateTime
 
 
@@ -85,6 +87,13 @@ class EntityFilter:
         default=None, description="At least one of these holds; an empty list does not.", name="or"
     )
     not_: Optional["EntityFilter"] = strawberry.field(default=None, description="This does not hold.", name="not")
+
+
+@strawberry.input(description="An order of entities; ties are by URN.")
+class EntityOrder:
+    field: EntityOrderField = strawberry.field(description="What they are ordered by.")
+    property_key: str | None = strawberry.field(default=None, description="The key, where the field is PROPERTY.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASCENDING, description="Which way.")
 
 
 @strawberry.input(description="A condition on an association. All given fields must hold.")

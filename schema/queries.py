@@ -23,14 +23,16 @@ def _typed(kind: EntityKind, many: str) -> Any:
         self: "Query",
         info: Info,
         where: arg.EntityWhere = None,
+        search: arg.Search = None,
+        order_by: arg.OrderBy = None,
         as_of: arg.AsOf = None,
         first: arg.First = 20,
         after: arg.After = None,
     ) -> Any:
-        return await resolve.entities(info.context, where, as_of, first, after, kind)
+        return await resolve.entities(info.context, where, search, order_by, as_of, first, after, kind)
 
     found.__annotations__["return"] = Connection[TYPES[kind]]  # type: ignore[valid-type]
-    return strawberry.field(found, description=f"The {many} that match, by URN.", **access(Permission.READ))
+    return strawberry.field(found, description=f"The {many} that match.", **access(Permission.READ))
 
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 100.")]
@@ -56,16 +58,18 @@ class Query(AccessQueries):
     ) -> Entity | None:
         return await resolve.entity(info.context, urn, as_of)  # type: ignore[return-value]
 
-    @strawberry.field(description="The entities that match, by URN.", **access(Permission.READ))
+    @strawberry.field(description="The entities that match.", **access(Permission.READ))
     async def entities(
         self,
         info: Info,
         where: arg.EntityWhere = None,
+        search: arg.Search = None,
+        order_by: arg.OrderBy = None,
         as_of: arg.AsOf = None,
         first: arg.First = 20,
         after: arg.After = None,
     ) -> Connection[Entity]:
-        return await resolve.entities(info.context, where, as_of, first, after)  # type: ignore[return-value]
+        return await resolve.entities(info.context, where, search, order_by, as_of, first, after)  # type: ignore[return-value]
 
     models = _typed(EntityKind.MODEL, "models")
     datasets = _typed(EntityKind.DATASET, "datasets")

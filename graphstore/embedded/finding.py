@@ -23,7 +23,7 @@ from lineal.graphstore.ordering import (
     sorted_places,
     value_of_property,
 )
-from lineal.graphstore.queries import Find, OrderField, Ordering, PropertyKeys
+from lineal.graphstore.queries import EntityOrderField, Find, Ordering, PropertyKeys
 from lineal.graphstore.records import Entity
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.reaching import kinds
@@ -76,7 +76,9 @@ class Finding:
             counter += self._counts(decided)
         check_sortable(counter.total(), order)
         if decided is not None:
-            keys = self._first_by_property(decided) if order.field is OrderField.PROPERTY else self._first(decided)
+            keys = (
+                self._first_by_property(decided) if order.field is EntityOrderField.PROPERTY else self._first(decided)
+            )
             matches += self.reading.entities(keys).values()
         page = in_order(matches, order, self.after)
         has_next = len(page) > question.first
@@ -85,12 +87,12 @@ class Finding:
     def _parts(self) -> tuple[Condition | None, Condition | None]:
         """What holds for those that the database decides on, and for those whose records have to be looked at."""
         lens, order = self.reading.lens, self.question.order
-        revisable = order.field in (OrderField.STATUS, OrderField.PROPERTY)
+        revisable = order.field in (EntityOrderField.STATUS, EntityOrderField.PROPERTY)
         if self.may.exact and self.question.search is None and not revisable:
             return self.may, None
         redacts = lens is not None and lens.redacts
         plain = self.asked.plain
-        if plain is None or (redacts and (self.asked.of_properties or order.field is OrderField.PROPERTY)):
+        if plain is None or (redacts and (self.asked.of_properties or order.field is EntityOrderField.PROPERTY)):
             return None, self.may
         return joined((Condition(f"NOT {REVISED}"), plain), "AND", ""), joined(
             (Condition(REVISED), self.may), "AND", ""
@@ -151,7 +153,7 @@ def _place(reading: Reading, question: Find) -> Place | None:
     after = question.after
     if after is None:
         return None
-    if question.order.field is OrderField.URN:
+    if question.order.field is EntityOrderField.URN:
         return (0, after.urn), after.urn
     keys = reading.keys(f"SELECT e.key FROM entity e WHERE e.urn = ? AND {reading.on_time('e')}", (after.urn,))
     standing = reading.entities(keys)
@@ -160,12 +162,17 @@ def _place(reading: Reading, question: Find) -> Place | None:
 
 _BY_NAME: Final = " ".join(f"WHEN {code} THEN '{kind}'" for kind, code in KIND_CODES.items())
 _COLUMNS: Final = {
-    OrderField.KIND: f"CASE e.kind {_BY_NAME} END",
-    OrderField.TYPE: "c.type",
-    OrderField.STATUS: "c.status",
-    OrderField.SOURCE_URI: "c.source_uri",
+    EntityOrderField.KIND: f"CASE e.kind {_BY_NAME} END",
+    EntityOrderField.TYPE: "c.type",
+    EntityOrderField.STATUS: "c.status",
+    EntityOrderField.SOURCE_URI: "c.source_uri",
 }
-_MAY_MISS: Final = (OrderField.VERSION, OrderField.TYPE, OrderField.STATUS, OrderField.SOURCE_URI)
+_MAY_MISS: Final = (
+    EntityOrderField.VERSION,
+    EntityOrderField.TYPE,
+    EntityOrderField.STATUS,
+    EntityOrderField.SOURCE_URI,
+)
 
 
 def _column(order: Ordering) -> str:
@@ -175,7 +182,7 @@ def _column(order: Ordering) -> str:
 def _ordered_by(order: Ordering) -> str:
     column, sign = _column(order), " DESC" if order.descending else ""
     missing_last = f"{column} IS NULL, " if order.field in _MAY_MISS else ""
-    by_urn = "" if order.field is OrderField.URN else ", e.urn"
+    by_urn = "" if order.field is EntityOrderField.URN else ", e.urn"
     return f"{missing_last}{column}{sign}{by_urn}"
 
 
@@ -189,7 +196,7 @@ def _beyond(order: Ordering, after: Place | None) -> Condition:
     sign = "<" if order.descending else ">"
     at = value[1]
     assert isinstance(at, str | int)
-    if order.field is OrderField.URN:
+    if order.field is EntityOrderField.URN:
         return Condition(f"{column} {sign} ?", (at,))
     return Condition(
         f"({column} IS NULL OR {column} {sign} ? OR ({column} = ? AND e.urn > ?))",

@@ -19,7 +19,7 @@ from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.ordering import Place, check_sortable, place_of
 from lineal.graphstore.ordering import in_order as in_order_of
-from lineal.graphstore.queries import BY_URN, NEWEST_FIRST, EntityFilter, Find, OrderField
+from lineal.graphstore.queries import BY_URN, NEWEST_FIRST, EntityFilter, EntityOrderField, Find
 from lineal.graphstore.records import Entity
 from lineal.graphstore.standing import as_new_association, as_new_entity, as_new_revision
 from lineal.graphstore.store import EntityPage
@@ -85,7 +85,11 @@ def _places(reading: Reading, questions: Sequence[Find]) -> list[Place | None]:
 
     def start(question: Find) -> int | None:
         after = question.after
-        return None if after is None or question.order.field is OrderField.URN else number_of_id(entity_id(after.urn))
+        return (
+            None
+            if after is None or question.order.field is EntityOrderField.URN
+            else number_of_id(entity_id(after.urn))
+        )
 
     numbers = {number for each in questions if (number := start(each)) is not None}
     standing: dict[str, Entity] = {}
@@ -98,7 +102,7 @@ def _places(reading: Reading, questions: Sequence[Find]) -> list[Place | None]:
         urn = None if question.after is None else question.after.urn
         if urn is None:
             places.append(None)
-        elif question.order.field is OrderField.URN:
+        elif question.order.field is EntityOrderField.URN:
             places.append(((0, urn), urn))
         else:
             places.append(place_of(standing[urn], question.order) if urn in standing else (None, urn))

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from as_inputs import inputs
+from as_inputs import as_order, inputs
 from asking import Asker, context_of
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
@@ -18,15 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from reference_store import ReferenceStore
-from strategies import association_filters, batches, entity_filters, maybe, walks
+from strategies import association_filters, batches, entity_filters, maybe, orderings, searches, walks
 
 from lineal.auth.ledger import AccessChange
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.errors import BatchRefused
 from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import EntityOrderField
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
+from lineal.graphstore.words import words_of
 
 ON_SERVERS = settings.default.max_examples // 10 if settings.default else 15
 """A graph server takes longer over each example."""
@@ -82,6 +84,8 @@ async def questions(draws: st.DataObject, ids: list[str]) -> dict[str, Any]:
     way = draw(walks)
     return {
         "where": draw(inputs(entity_filters)),
+        "search": draw(maybe(searches.filter(words_of))),
+        "order": as_order(draw(orderings.filter(lambda order: order.field is not EntityOrderField.RECORDED_AT))),
         "starts": draw(st.lists(st.sampled_from(ids), min_size=1, max_size=2)),
         "excluding": draw(st.just([]) | st.lists(st.sampled_from(ids), max_size=1)),
         "direction": way["direction"],
@@ -104,10 +108,12 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
         query = f"query ($u: String!) {{ entity(urn: $u) {{ {ENTITY} }} }}"
         found[urn] = await asker.ask(query, u=urn)
     shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {ENTITY} }}"
+    declared, given = ", $w: EntityFilter, $s: String, $o: EntityOrder", "where: $w, search: $s, orderBy: $o, first: 2"
     found["entities"] = await asker.pages(
-        "entities", ", $w: EntityFilter", "where: $w, first: 2", shown, w=asked["where"]
+        "entities", declared, given, shown, w=asked["where"], s=asked["search"], o=asked["order"]
     )
-    found["models"] = await asker.pages("models", "", "first: 2", shown)
+    declared, given = ", $s: String, $o: EntityOrder", "search: $s, orderBy: $o, first: 2"
+    found["models"] = await asker.pages("models", declared, given, shown, s=asked["search"], o=asked["order"])
     for kind in (None, "MODEL"):
         query = 'query ($k: EntityKind) { propertyKeys(startsWith: "", kind: $k) }'
         found[f"keys of {kind}"] = await asker.ask(query, k=kind)

@@ -6,7 +6,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from lineal.graphstore.kinds import PropertyType
-from lineal.graphstore.queries import AssociationFilter, EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
+from lineal.graphstore.queries import (
+    AssociationFilter,
+    EntityFilter,
+    Operand,
+    Ordering,
+    PropertyFilter,
+    StringFilter,
+    TimeFilter,
+)
 from lineal.graphstore.values import format_timestamp
 from lineal.resolvers.filters import MOST_CONDITIONS
 
@@ -36,6 +44,12 @@ def as_input(where: Any) -> Any:
         case EntityFilter() | AssociationFilter():
             return {name: _nested(value) for name, value in _given(where, where.__slots__).items()}
     raise AssertionError(where)
+
+
+def as_order(order: Ordering) -> dict[str, Any]:
+    """An order as input."""
+    direction = "DESCENDING" if order.descending else "ASCENDING"
+    return {"field": str(order.field), "propertyKey": order.property_key, "direction": direction}
 
 
 def _nested(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from unicodedata import category, normalize
 
 from lineal.graphstore.kinds import PropertyType
-from lineal.graphstore.queries import OrderField, Ordering
+from lineal.graphstore.queries import EntityOrderField, Ordering
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.values import canonical_json
 
@@ -33,11 +33,11 @@ def search_finds(entity: Entity, search: str) -> bool:
 
 def sorted_by(entity: Any, ordering: Ordering) -> Any:
     """A list that Python compares, or None for what is not there."""
-    if ordering.field is not OrderField.PROPERTY:
+    if ordering.field is not EntityOrderField.PROPERTY:
         plain = {
-            OrderField.SOURCE_URI: entity.source and entity.source.uri,
-            OrderField.KIND: entity.kind and str(entity.kind),
-            OrderField.STATUS: entity.status and str(entity.status),
+            EntityOrderField.SOURCE_URI: entity.source and entity.source.uri,
+            EntityOrderField.KIND: entity.kind and str(entity.kind),
+            EntityOrderField.STATUS: entity.status and str(entity.status),
         }
         value = plain[ordering.field] if ordering.field in plain else getattr(entity, ordering.field.lower())
         return value if value is None or isinstance(value, int) else [ord(c) for c in value]

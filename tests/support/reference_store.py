@@ -38,10 +38,10 @@ from lineal.graphstore.queries import (
     AssociationPosition,
     AssociationsOf,
     EntityFilter,
+    EntityOrderField,
     Find,
     HistoryOf,
     Limits,
-    OrderField,
     PropertyKeys,
     Reach,
     ReachAssociations,
@@ -217,7 +217,7 @@ class ReferenceStore(Store):
 
         if question.search is not None:
             matches = [e for e in matches if search_finds(e, question.search)]
-        if question.order.field is OrderField.PROPERTY and len(matches) > 100_000:
+        if question.order.field is EntityOrderField.PROPERTY and len(matches) > 100_000:
             raise LimitExceeded("too many to be sorted")
         matches = in_order(matches, question.order)
         left = matches

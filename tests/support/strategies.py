@@ -20,8 +20,8 @@ from lineal.graphstore.kinds import (
 from lineal.graphstore.queries import (
     AssociationFilter,
     EntityFilter,
+    EntityOrderField,
     Operand,
-    OrderField,
     Ordering,
     PropertyFilter,
     StringFilter,
@@ -198,8 +198,8 @@ searches = st.sampled_from(
 )
 """Texts to search for."""
 orderings = st.builds(
-    lambda field, key, descending: Ordering(field, key if field is OrderField.PROPERTY else None, descending),
-    st.sampled_from([*OrderField, *[OrderField.PROPERTY] * 6]),
+    lambda field, key, descending: Ordering(field, key if field is EntityOrderField.PROPERTY else None, descending),
+    st.sampled_from([*EntityOrderField, *[EntityOrderField.PROPERTY] * 6]),
     st.sampled_from([*KEYS, "nobody's"]),
     st.booleans(),
 )
