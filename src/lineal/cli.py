@@ -230,6 +230,38 @@ def models_review(made: Asker, decision: str | None, **asked: Any) -> Coroutine[
 
 
 @main.command()
+@click.argument("text", required=False)
+@url_option
+@store_option
+@click.option("--kind", multiple=True, help="Only entities of this kind; may be given several times.")
+@click.option("--account", "accounts", multiple=True, help="Only of this account; may be given several times.")
+@click.option("--tag", "tags", multiple=True, help="Only with one of these tags; may be given several times.")
+@click.option(
+    "--property",
+    "properties",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Only with this property; may be given several times.",
+)
+@click.option("--order", metavar="FIELD", help="By name, occurred_at, property:KEY, ...; -FIELD turns it round.")
+@click.option("--first", type=click.IntRange(1), help="Only so many.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
+@_plainly
+def search(url: str | None, store: str | None, **asked: Any) -> None:
+    """The entities that every word of TEXT finds; without it, all of them."""
+    from lineal.commands.searching import show_found
+
+    _one_of(url, store)
+
+    async def work() -> int:
+        made: Asker
+        async with asker(url, store) as made:
+            return await show_found(made, **asked)
+
+    _run(work())
+
+
+@main.command()
 @click.option("--permissions", is_flag=True, help="Print what every field and route demands instead, as a table.")
 def schema(permissions: bool) -> None:
     """Print the GraphQL schema."""

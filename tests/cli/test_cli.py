@@ -107,6 +107,50 @@ def test_what_is_no_time_is_said(flag: str, bad: str) -> None:
     assert f"{flag} is {bad!r}: write a date, 2027-03-01, or a time, 2027-03-01T12:00:00Z" in done.output
 
 
+def test_search(tmp_path: Path, target: tuple[str, str]) -> None:
+    made = [
+        {"entity": {"kind": "MODEL", "name": f"churn-{n}", "tags": ["nightly"], "properties": {"lr": n, "by": "Ann"}}}
+        for n in range(3)
+    ]
+    assert run("ingest", file_of(tmp_path, *LINES, *made), *target).exit_code == 0
+    found = run("search", "CHU ann", "--order", "-property:lr", "--first", "2", *target)
+    assert found.output.splitlines() == [
+        "MODEL\tlineal:local:MODEL:churn-2",
+        "MODEL\tlineal:local:MODEL:churn-1",
+        "2 of 3 found",
+    ]
+    narrowed = (
+        "--kind",
+        "model",
+        "--tag",
+        "nightly",
+        "--account",
+        "local",
+        "--property",
+        "lr=1",
+        "--property",
+        "by=Ann",
+    )
+    answer = json.loads(run("search", *narrowed, "--json", *target).output)
+    assert [each["name"] for each in answer["entities"]] == ["churn-1"]
+    assert answer["totalCount"] == 1
+    assert run("search", "nobody", *target).output == "0 of 0 found\n"
+    assert "search holds no word" in run("search", "!", *target).output
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--order", "size"), "--order is 'size': give urn, name, version, kind, account, type, status, source_uri"),
+        (("--property", "lr"), "--property is 'lr': write it as KEY=VALUE"),
+    ],
+)
+def test_search_says_what_it_cannot_ask(store: str, flags: tuple[str, str], message: str) -> None:
+    done = run("search", *flags, "--store", store)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
 def test_bad_lines_are_reported_and_good_ones_kept(tmp_path: Path, target: tuple[str, str]) -> None:
     entity = {"entity": {"key": "d", "kind": "DATASET", "name": "d", "description": "other"}}
     unknown = {"association": {"source": "d", "destination": "lineal:local:MODEL:gone", "type": "PRODUCED"}}

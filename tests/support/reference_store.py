@@ -29,6 +29,7 @@ from reference_walks import Walked, matches, walked
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
+from lineal.graphstore import ordering
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Problem, ProblemCode, Unavailable
@@ -217,7 +218,7 @@ class ReferenceStore(Store):
 
         if question.search is not None:
             matches = [e for e in matches if search_finds(e, question.search)]
-        if question.order.field is EntityOrderField.PROPERTY and len(matches) > 100_000:
+        if question.order.field is EntityOrderField.PROPERTY and len(matches) > ordering.MOST_SORTED:
             raise LimitExceeded("too many to be sorted")
         matches = in_order(matches, question.order)
         left = matches
