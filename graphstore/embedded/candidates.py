@@ -49,21 +49,30 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the index knows of a filter, or a part of one. `of_properties`: a scope may hide what it asks of."""
+    """What the index knows of a filter, or a part of one. `of_properties`: a scope may hide what it asks of.
+
+    `decider`: the arm, where there is one, that names just what `plain` holds for.
+    """
 
     plain: Condition | None
     arms: tuple[Arm, ...] = ()
     of_properties: bool = False
+    decider: Arm | None = None
 
 
 _ANYTHING: Final = Asked(Condition("true"))
 _NOTHING: Final = Asked(Condition("false"), (Arm("SELECT 0 AS key WHERE false", ()),))
 
 
-def asked_of(where: EntityFilter, search: str | None) -> Asked:
-    """A filter and a search, as far as the index knows of them."""
+def parts_asked(where: EntityFilter, search: str | None) -> list[Asked]:
+    """What the index knows of each part of a filter and a search, all of which must hold."""
     words = () if search is None else tuple(dict.fromkeys(words_of(search)))
-    return _both([*_parts(where), *map(_word, words)])
+    return [*_parts(where), *map(_word, words)]
+
+
+def plain_of(parts: Iterable[Asked], driver: Arm | None) -> Condition | None:
+    """What decides over the entities that an arm names: the parts that it does not decide itself."""
+    return _joined([part.plain for part in parts if driver is None or part.decider is not driver], "AND", "true")
 
 
 def _both(parts: Sequence[Asked]) -> Asked:
@@ -105,7 +114,7 @@ def _parts(where: EntityFilter) -> Iterable[Asked]:
     yield from _text("source_uri", where.source_uri)
     yield from _text("version", where.version)
     for asked in where.property or ():
-        yield _property(asked)
+        yield from _property(asked)
     if where.tag is not None:
         yield _told([_of_terms([terms.of_tag(tag) for tag in where.tag])])
     if where.type is not None:
@@ -129,7 +138,7 @@ def _parts(where: EntityFilter) -> Iterable[Asked]:
 
 def _word(word: str) -> Asked:
     arm = _range(of_word(word), of_word(word) + _LAST_OF_WORDS)
-    return Asked(_in([arm]) if len(word) <= LONGEST_WORD else None, (arm,), of_properties=True)
+    return _told([arm], True) if len(word) <= LONGEST_WORD else Asked(None, (arm,), of_properties=True)
 
 
 # -- what no revision changes --
@@ -205,7 +214,10 @@ def _in(arms: Sequence[Arm]) -> Condition:
 
 def _told(arms: Sequence[Arm], of_properties: bool = False) -> Asked:
     """What one of some arms names, and nothing else is."""
-    return Asked(_in(arms), (_united(arms),), of_properties) if arms else _NOTHING
+    if not arms:
+        return _NOTHING
+    united = _united(arms)
+    return Asked(_in(arms), (united,), of_properties, united)
 
 
 def _of_terms(given: Iterable[str]) -> Arm:
@@ -230,27 +242,29 @@ def _is_long(text: str) -> bool:
     return len(text.encode()) >= terms.MOST_BYTES
 
 
-def _property(where: PropertyFilter) -> Asked:
-    key = terms.of_key(where.key).lower()
-    stands = _told([_range(key, key + _LAST)], of_properties=True)
-    parts = []
+def bearing(key: str) -> Arm:
+    """Names the entities that ever had a property of a key."""
+    begin = terms.of_key(key).lower()
+    return _range(begin, begin + _LAST)
+
+
+def _property(where: PropertyFilter) -> Iterable[Asked]:
+    stands = _told([bearing(where.key)], of_properties=True)
     if where.exists is not None:
-        parts.append(stands if where.exists else _not(stands))
+        yield stands if where.exists else _not(stands)
     if where.eq is not None:
-        parts.append(_equal(where.key, [where.eq]))
+        yield _equal(where.key, [where.eq])
     if where.in_ is not None:
-        parts.append(_equal(where.key, where.in_))
+        yield _equal(where.key, where.in_)
     if where.ne is not None:
-        parts.append(_both([stands, _not(_equal(where.key, [where.ne]))]))
-    for sign, operand in ((">", where.gt), (">=", where.gte), ("<", where.lt), ("<=", where.lte)):
-        if operand is not None:
-            parts.append(_ordered(where.key, sign, operand))
+        yield _both([stands, _not(_equal(where.key, [where.ne]))])
+    yield from _between_bounds(where)
     if where.starts_with is not None:
         arm = _beginning(terms.of_type(where.key, PropertyType.STRING), where.starts_with)
-        parts.append(Asked(None if _is_long(where.starts_with) else _in([arm]), (arm,), of_properties=True))
+        is_long = _is_long(where.starts_with)
+        yield Asked(None, (arm,), of_properties=True) if is_long else _told([arm], of_properties=True)
     if where.contains is not None:
-        parts.append(Asked(None, (*_of_part(where.contains), *stands.arms), of_properties=True))
-    return _both(parts)
+        yield Asked(None, (*_of_part(where.contains), *stands.arms), of_properties=True)
 
 
 def _moment(operand: Operand) -> int | None:
@@ -271,34 +285,62 @@ def _equal(key: str, operands: Iterable[Operand]) -> Asked:
     return _told([_of_terms(wanted)], of_properties=True) if wanted else _NOTHING
 
 
-def _ordered(key: str, sign: str, operand: Operand) -> Asked:
+_Ranges = dict[str, tuple[str, str]]
+"""From where to before where, by how the terms begin."""
+
+
+def _between_bounds(where: PropertyFilter) -> Iterable[Asked]:
+    """The ranges of all bounds together: a value lies in one document, so it is in all of them at once."""
+    bounds = ((">", where.gt), (">=", where.gte), ("<", where.lt), ("<=", where.lte))
+    given = [(sign, operand) for sign, operand in bounds if operand is not None]
+    if not given:
+        return
+    ranges = reduce(_overlap, [_ranges(where.key, sign, operand) for sign, operand in given])
+    arms = [_range(*each) for each in ranges.values()]
+    if any(isinstance(operand.value, str) and _is_long(operand.value) for _, operand in given):
+        # Of a long text only the beginning is compared here, and all that begins alike looked at.
+        yield Asked(None, (_united(arms),) if arms else (), of_properties=True)
+    else:
+        yield _told(arms, of_properties=True)
+
+
+def _overlap(one: _Ranges, other: _Ranges) -> _Ranges:
+    both = {begin: (one[begin], other[begin]) for begin in one if begin in other}
+    return {begin: (max(a[0], b[0]), min(a[1], b[1])) for begin, (a, b) in both.items()}
+
+
+def _ranges(key: str, sign: str, operand: Operand) -> _Ranges:
+    """Where the values lie on one side of an operand: of its type, and of timestamps if its text is one."""
     begin = terms.of_type(key, operand.type).lower()
     if operand.type in (PropertyType.INTEGER, PropertyType.FLOAT):
         assert not isinstance(operand.value, str)
-        return _told([_beside(begin, terms.number_of(operand.value), sign)], of_properties=True)
+        return {begin: _beside(begin, terms.number_of(operand.value), sign)}
     if operand.type is not PropertyType.STRING:
-        return _NOTHING
+        return {}
     text = str(operand.value)
-    is_long = _is_long(text)
     place = terms.text_of(text)[: 2 * terms.MOST_BYTES]
-    # Of a long text only the beginning is compared here, and all that begins alike looked at.
-    arms = [_beside(begin, place, f"{sign[0]}=" if is_long else sign, _LAST if is_long else "")]
+    if _is_long(text):
+        ranges = {begin: (begin + place, begin + _LAST) if sign[0] == ">" else (begin, begin + place + _LAST)}
+    else:
+        ranges = {begin: _beside(begin, place, sign)}
     if (moment := _moment(operand)) is not None:
         begin = terms.of_type(key, PropertyType.TIMESTAMP).lower()
-        arms.append(_beside(begin, terms.number_of(moment), sign))
-    return Asked(None if is_long else _in(arms), (_united(arms),), of_properties=True)
+        ranges[begin] = _beside(begin, terms.number_of(moment), sign)
+    return ranges
 
 
-def _beside(begin: str, place: str, sign: str, further: str = "") -> Arm:
-    """On one side of a place, among the terms that begin alike."""
+def _beside(begin: str, place: str, sign: str) -> tuple[str, str]:
+    """From where to before where terms lie on one side of a place, among those that begin alike."""
+    # No term holds U+0001: it comes after the place, and before all that goes on from it.
+    just_after = begin + place + "\x01"
     match sign:
         case ">":
-            return Arm(f"{_OF_TERM} > ? AND t.term < ?", (begin + place, begin + _LAST))
+            return just_after, begin + _LAST
         case ">=":
-            return _range(begin + place, begin + _LAST)
+            return begin + place, begin + _LAST
         case "<":
-            return _range(begin, begin + place)
-    return Arm(f"{_OF_TERM} >= ? AND t.term <= ?", (begin, begin + place + further))
+            return begin, begin + place
+    return begin, just_after
 
 
 # -- texts in a column --

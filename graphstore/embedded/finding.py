@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias
 import apsw
 
 from lineal.graphstore.codes import KIND_CODES
-from lineal.graphstore.content import packed, unpacked_properties
-from lineal.graphstore.embedded.candidates import Arm, asked_of
+from lineal.graphstore.content import unpacked_properties
+from lineal.graphstore.embedded.candidates import Arm, bearing, parts_asked, plain_of
 from lineal.graphstore.embedded.conditions import REVISED, Condition, entity_condition, joined
 from lineal.graphstore.embedded.connections import Connection
 from lineal.graphstore.embedded.reading import Reading
@@ -33,9 +33,9 @@ MOST_NAMED = 50
 """So many accounts, or fewer, are named in a statement."""
 _VERIFIED_AT_ONCE = 1000
 _CONTENT: Final = "LEFT JOIN entity_content c ON c.key = e.key"
-_ENTITIES: Final = f"entity e {_CONTENT}"
-_FROM: Final = f"FROM {_ENTITIES}"
+_FROM: Final = f"FROM entity e {_CONTENT}"
 _EVERY: Final = Condition("true")
+_NONE: Final = Arm("SELECT 0 AS key WHERE false", ())
 MOST_PROBED: Final = 3000
 """So far the arms of a question are counted, to take the shortest."""
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
@@ -58,8 +58,8 @@ class Finding:
     def __init__(self, reading: Reading, question: Find) -> None:
         self.reading, self.question = reading, question
         self.may = entity_condition(question.where)
-        self.asked = asked_of(question.where, question.search)
-        self.source = _source(reading, self.asked.arms)
+        self.parts = parts_asked(question.where, question.search)
+        self.driver = _driver(reading, [arm for part in self.parts for arm in part.arms])
         general = f"{reading.on_time('e')} AND {seen(reading)}"
         self.general = Condition(general)
         if question.within is not None:
@@ -69,9 +69,8 @@ class Finding:
     def page(self) -> EntityPage:
         """What is asked."""
         question, order = self.question, self.question.order
-        decided, doubtful = self._parts()
-        matches = [] if doubtful is None else self._verified(doubtful)
-        counter = Counter(KIND_CODES[entity.kind] for entity in matches)
+        decided, doubtful = self._split()
+        counter, matches = self._verified(doubtful)
         if decided is not None:
             counter += self._counts(decided)
         check_sortable(counter.total(), order)
@@ -84,68 +83,87 @@ class Finding:
         has_next = len(page) > question.first
         return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), has_next)
 
-    def _parts(self) -> tuple[Condition | None, Condition | None]:
-        """What holds for those that the database decides on, and for those whose records have to be looked at."""
+    def _split(self) -> tuple[Condition | None, Arm | None]:
+        """What holds for those that the database decides on, and what names those whose records have to be looked at.
+
+        No condition: nothing is decided; no arm: all that may match are looked at.
+        """
         lens, order = self.reading.lens, self.question.order
         revisable = order.field in (EntityOrderField.STATUS, EntityOrderField.PROPERTY)
         if self.may.exact and self.question.search is None and not revisable:
-            return self.may, None
+            return self.may, _NONE
         redacts = lens is not None and lens.redacts
-        plain = self.asked.plain
-        if plain is None or (redacts and (self.asked.of_properties or order.field is EntityOrderField.PROPERTY)):
-            return None, self.may
-        return joined((Condition(f"NOT {REVISED}"), plain), "AND", ""), joined(
-            (Condition(REVISED), self.may), "AND", ""
-        )
+        plain = plain_of(self.parts, self.driver)
+        of_properties = any(part.of_properties for part in self.parts)
+        if plain is None or (redacts and (of_properties or order.field is EntityOrderField.PROPERTY)):
+            return None, self.driver
+        decided = joined((Condition(f"NOT {REVISED}"), plain), "AND", "true")
+        return decided, _revised_among(self.driver)
 
-    def _select(self, what: str, condition: Condition, more: Condition, ending: str = "") -> Rows:
-        whole = joined((condition, self.general, more), "AND", "")
-        statement = f"SELECT {what} FROM {self.source.sql} WHERE {whole.sql} {ending}"
-        return self.reading.connection.execute(statement, (*self.source.parameters, *whole.parameters))
+    def _select(self, what: str, driver: Arm | None, condition: Condition, more: Condition, ending: str = "") -> Rows:
+        whole = joined((condition, self.general, more), "AND", "true")
+        asked = f"WHERE {whole.sql} {ending}"
+        source, parameters = "entity e", whole.parameters
+        if driver is not None:
+            # UNION gives each key once, and in the order the entities lie in.
+            keys = f"SELECT key FROM ({driver.sql}) UNION {_NONE.sql}"
+            source = f"({keys}) f CROSS JOIN entity e ON e.key = f.key"
+            parameters = (*driver.parameters, *parameters)
+        content = _CONTENT if "c." in what + asked else ""
+        return self.reading.connection.execute(f"SELECT {what} FROM {source} {content} {asked}", parameters)
 
     def _counts(self, condition: Condition) -> Counter[int]:
-        return Counter(dict(self._select("e.kind, count(*)", condition, _EVERY, "GROUP BY e.kind")))
+        return Counter(dict(self._select("e.kind, count(*)", self.driver, condition, _EVERY, "GROUP BY e.kind")))
 
     def _first(self, condition: Condition) -> list[int]:
         """The keys of the first beyond the place, in an order by a column."""
         order = self.question.order
         ending = f"ORDER BY {_ordered_by(order)} LIMIT {self.question.first + 1:d}"
-        return [key for (key,) in self._select("e.key", condition, _beyond(order, self.after), ending)]
+        return [key for (key,) in self._select("e.key", self.driver, condition, _beyond(order, self.after), ending)]
 
     def _first_by_property(self, condition: Condition) -> list[int]:
         """The keys of the first beyond the place, in an order by what stands in the content."""
         order, after = self.question.order, self.after
         placed: list[tuple[Place, int]] = []
-        for key, urn, text in self._select("e.key, e.urn, c.properties", condition, _EVERY):
+        for key, urn, text in self._select("e.key, e.urn, c.properties", self.driver, condition, _EVERY):
             found = (each for each in unpacked_properties(text) if each.key == order.property_key)
             place = next(map(value_of_property, found), None), urn
             if after is None or compared(place, after, order) > 0:
                 placed.append((place, key))
         return [key for _, key in sorted_places(placed, order)[: self.question.first + 1]]
 
-    def _verified(self, condition: Condition) -> list[Entity]:
-        """Those that match, of those for which a condition holds."""
-        keys = [key for (key,) in self._select("e.key", condition, _EVERY)]
-        search = words_of(self.question.search or "")
-        found: list[Entity] = []
+    def _verified(self, driver: Arm | None) -> tuple[Counter[int], list[Entity]]:
+        """Counts of those that match, of those that an arm names, and the first of them beyond the place."""
+        question, counter = self.question, Counter[int]()
+        keys = [] if driver is _NONE else [key for (key,) in self._select("e.key", driver, self.may, _EVERY)]
+        search = words_of(question.search or "")
+        first: list[Entity] = []
         for start in range(0, len(keys), _VERIFIED_AT_ONCE):
             entities = self.reading.entities(keys[start : start + _VERIFIED_AT_ONCE]).values()
-            found += [e for e in entities if matches_entity(e, self.question.where) and is_found(e, search)]
-        return found
+            found = [each for each in entities if matches_entity(each, question.where) and is_found(each, search)]
+            counter.update(KIND_CODES[entity.kind] for entity in found)
+            check_sortable(counter.total(), question.order)
+            first = in_order([*first, *found], question.order, self.after)[: question.first + 1]
+        return counter, first
 
 
-def _source(reading: Reading, arms: Sequence[Arm]) -> Condition:
-    """What to select from: the entities that the shortest arm names, or, where there is none, all of them."""
-    if not arms:
-        return Condition(_ENTITIES)
+def _revised_among(driver: Arm | None) -> Arm:
+    """Names those of the entities that an arm names that were ever revised."""
+    if driver is None:
+        return Arm("SELECT entity AS key FROM revision", ())
+    revised = "EXISTS (SELECT 1 FROM revision v WHERE v.entity = d.key)"
+    return Arm(f"SELECT d.key FROM ({driver.sql}) d WHERE {revised}", driver.parameters)
+
+
+def _driver(reading: Reading, arms: Sequence[Arm]) -> Arm | None:
+    """The shortest of some arms; None where there is none, and entities are looked through."""
+    if len(arms) < 2:
+        return arms[0] if arms else None
     lengths: list[int] = []
-    for arm in arms if len(arms) > 1 else ():
+    for arm in arms:
         counted = f"SELECT count(*) FROM (SELECT 1 FROM ({arm.sql}) LIMIT {min([MOST_PROBED, *lengths]):d})"
         lengths.append(reading.connection.execute(counted, arm.parameters).get)
-    arm = arms[lengths.index(min(lengths))] if lengths else arms[0]
-    return Condition(
-        f"(SELECT DISTINCT key FROM ({arm.sql})) f CROSS JOIN entity e ON e.key = f.key {_CONTENT}", arm.parameters
-    )
+    return arms[lengths.index(min(lengths))]
 
 
 def _place(reading: Reading, question: Find) -> Place | None:
@@ -248,14 +266,11 @@ def _is_borne(reading: Reading, question: PropertyKeys, key: str) -> bool:
     """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
     assert reading.lens is not None
     of_kind = "true" if question.kind is None else f"e.kind = {KIND_CODES[question.kind]}"
-    revised = (
-        "SELECT 1 FROM revision r CROSS JOIN revision_content v ON v.entity = r.entity AND v.sequence = r.sequence "
-        f"WHERE r.entity = e.key AND {reading.on_time('r')} AND instr(v.properties, ?1) > 0"
-    )
+    arm = bearing(key)
     bearers = reading.connection.execute(
-        f"SELECT e.key {_FROM} WHERE {of_kind} AND {reading.on_time('e')} AND {seen(reading)} "
-        f"AND (ifnull(instr(c.properties, ?1) > 0, false) OR EXISTS ({revised}))",
-        (packed(key),),
+        f"SELECT e.key FROM ({arm.sql}) f CROSS JOIN entity e ON e.key = f.key "
+        f"WHERE {of_kind} AND {reading.on_time('e')} AND {seen(reading)}",
+        arm.parameters,
     )
     shown = (bearer for (bearer,) in bearers if not reading.lens.sight(bearer).hides(key))
     return any(key in _keys_ever(reading, bearer) for bearer in shown)

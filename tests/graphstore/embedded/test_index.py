@@ -1,0 +1,151 @@
+"""What goes through the index does: the plans of the statements, and the index of what stood before there was one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from making import entity, now, properties, urn
+
+from lineal.graphstore.batches import Batch, NewRevision
+from lineal.graphstore.embedded.connections import connect
+from lineal.graphstore.embedded.migrations import UNINDEXED
+from lineal.graphstore.kinds import EntityStatus, PropertyType
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import (
+    BY_URN,
+    EntityFilter,
+    EntityOrderField,
+    Find,
+    Operand,
+    Ordering,
+    PropertyFilter,
+    StringFilter,
+    TimeFilter,
+)
+from lineal.graphstore.records import Source
+from lineal.graphstore.store import Store
+
+ONE, WORD = Operand(PropertyType.INTEGER, 1), Operand(PropertyType.STRING, "word")
+LONG = Operand(PropertyType.STRING, "x" * 5000)
+TEXTS = {
+    "eq": StringFilter(eq="text"),
+    "in": StringFilter(in_=("text", "more")),
+    "starts_with": StringFilter(starts_with="text"),
+    "contains": StringFilter(contains="text"),
+    "eq, any case": StringFilter(eq="text", ignore_case=True),
+    "in, any case": StringFilter(eq="text", in_=("text", "more"), ignore_case=True),
+    "starts_with, any case": StringFilter(starts_with="text", ignore_case=True),
+    "contains, any case": StringFilter(contains="text", ignore_case=True),
+}
+FILTERS: dict[str, EntityFilter] = {
+    f"{field} {name}": EntityFilter(**{field: text})  # type: ignore[arg-type]
+    for field in ("urn", "name", "version", "source_uri", "recorded_by")
+    for name, text in TEXTS.items()
+}
+FILTERS |= {
+    f"property {name}": EntityFilter(property=(PropertyFilter("k", **asked),))  # type: ignore[arg-type]
+    for name, asked in {
+        "eq": {"eq": ONE},
+        "ne": {"ne": ONE},
+        "gt": {"gt": ONE},
+        "gte and lt": {"gte": ONE, "lt": ONE},
+        "lte of a text": {"lte": WORD},
+        "lt of a long text": {"lt": LONG},
+        "in": {"in_": (ONE, WORD)},
+        "contains": {"contains": "word"},
+        "contains a letter": {"contains": "w"},
+        "starts_with": {"starts_with": "w"},
+        "exists": {"exists": True},
+    }.items()
+}
+FILTERS |= {
+    "type": EntityFilter(type=("t",)),
+    "status": EntityFilter(status=(EntityStatus.FAILED,)),
+    "tag": EntityFilter(tag=("t", "u")),
+    "version exists": EntityFilter(version=StringFilter(exists=True)),
+    "occurred_at": EntityFilter(occurred_at=TimeFilter(gte=1, lt=2)),
+    "recorded_at": EntityFilter(recorded_at=TimeFilter(gte=1, lt=2)),
+    "or": EntityFilter(or_=(EntityFilter(tag=("t",)), EntityFilter(name=StringFilter(eq="n")))),
+    "and": EntityFilter(and_=(EntityFilter(tag=("t",)), EntityFilter(not_=EntityFilter(name=StringFilter(eq="n"))))),
+}
+
+
+async def filled(store: Store) -> Store:
+    some = [
+        entity(f"name-{n}", source=Source(f"s3://lake/{n}"), tags=("t",), properties=properties(k=n)) for n in range(50)
+    ]
+    await store.record(Batch(tuple(some)), by="me")
+    revisions = tuple(NewRevision(urn(f"name-{n}"), tags=("later",), properties=properties(k=-n)) for n in range(9))
+    await store.record(Batch(revisions=revisions), by="me")
+    return store
+
+
+async def plans(store: Store, question: Find) -> list[str]:
+    """How the database goes about every statement that a question comes to."""
+    asked: list[tuple[str, Any]] = []
+
+    def traced(cursor: Any, statement: str, bindings: Any) -> bool:
+        asked.append((statement, bindings))
+        return True
+
+    database = store._database  # type: ignore[attr-defined]
+    with database.lend() as connection:  # a store in memory has one
+        connection.exec_trace = traced
+    await store.find([question])
+    with database.lend() as connection:
+        connection.exec_trace = None
+        selects = [(sql, given) for sql, given in asked if sql.startswith("SELECT") and " entity " in sql]
+        assert selects
+        explained = [connection.execute(f"EXPLAIN QUERY PLAN {sql}", given).fetchall() for sql, given in selects]
+    return [step for steps in explained for _, _, _, step in steps]
+
+
+def scans(steps: list[str]) -> list[str]:
+    """Those that look through all entities, revisions or contents."""
+    return [step for step in steps if step.startswith(("SCAN e", "SCAN c", "SCAN v", "SCAN o", "SCAN revision"))]
+
+
+@pytest.fixture
+async def store() -> Any:
+    async with await open_store("memory:") as opened:
+        yield await filled(opened)
+
+
+@pytest.mark.parametrize("order", [BY_URN, Ordering(EntityOrderField.PROPERTY, "k")], ids=["by urn", "by property"])
+@pytest.mark.parametrize("name", FILTERS)
+async def test_filters_go_through_an_index(store: Store, name: str, order: Ordering) -> None:
+    steps = await plans(store, Find(await now(store), FILTERS[name], order))
+    assert not scans(steps), steps
+
+
+@pytest.mark.parametrize("search", ["word", "two words"])
+async def test_searches_go_through_an_index(store: Store, search: str) -> None:
+    steps = await plans(store, Find(await now(store), search=search))
+    assert not scans(steps), steps
+
+
+async def test_what_has_no_index_is_looked_through(store: Store) -> None:
+    for where in (EntityFilter(name=StringFilter(contains="na")), EntityFilter(not_=EntityFilter(tag=("t",)))):
+        assert scans(await plans(store, Find(await now(store), where)))
+
+
+async def test_what_was_recorded_before_there_was_an_index_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    async with await open_store(f"sqlite:///{path}") as store:
+        await filled(store)
+    with connect(str(path)) as connection:
+        for table in ("term_entry", "term", "part", "revised"):
+            connection.execute(f"DROP TABLE {table}")
+        for index in ("entity_by_occurrence", "entity_by_recording"):
+            connection.execute(f"DROP INDEX {index}")
+        connection.pragma("user_version", UNINDEXED)
+    connection.close()
+    async with await open_store(f"sqlite:///{path}") as store:
+        view = await now(store)
+        questions = [
+            Find(view, search="name 7"),
+            Find(view, search="lat"),
+            Find(view, EntityFilter(property=(PropertyFilter("k", lt=Operand(PropertyType.INTEGER, 0)),))),
+            Find(view, EntityFilter(source_uri=StringFilter(contains="LAKE/49", ignore_case=True))),
+        ]
+        assert [page.total for page in await store.find(questions)] == [1, 9, 8, 1]
