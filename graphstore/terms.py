@@ -9,6 +9,7 @@ Keys are UTF-8 in hexadecimal. The bytes of texts are two characters each, of wh
 0 to f: a part of a text begins nowhere but between two bytes, and never within a key.
 """
 
+from functools import lru_cache
 from hashlib import sha256
 from math import frexp
 from typing import Final
@@ -24,8 +25,8 @@ TERM: Final = "term"
 STATUS, TAG = "S:", "G:"
 CUT: Final = "~"
 """The type of the term which says that a property's text is cut."""
-_FIRST: Final = "ghijklmnopqrstuv"
-_BYTES: Final = tuple(f"{_FIRST[byte >> 4]}{byte & 15:x}" for byte in range(256))
+_FIRST: Final = bytes(b"ghijklmnopqrstuv"[byte >> 4] for byte in range(256))
+_SECOND: Final = bytes(b"0123456789abcdef"[byte & 15] for byte in range(256))
 _COMPLEMENT: Final = str.maketrans("0123456789abcdef", "fedcba9876543210")
 _EXPONENT_BIAS: Final = 1 << 23
 _TYPES: Final = {
@@ -40,7 +41,13 @@ _TYPES: Final = {
 
 def text_of(text: str) -> str:
     """A text, whole, in the order of code points."""
-    return "".join([_BYTES[byte] for byte in text.encode()])
+    return _of_bytes(text.encode())
+
+
+def _of_bytes(raw: bytes) -> str:
+    characters = bytearray(2 * len(raw))
+    characters[::2], characters[1::2] = raw.translate(_FIRST), raw.translate(_SECOND)
+    return characters.decode("ascii")
 
 
 def number_of(number: int | float) -> str:
@@ -61,6 +68,7 @@ def number_of(number: int | float) -> str:
     return f"6{text}" if number > 0 else f"4{text.translate(_COMPLEMENT)}g"
 
 
+@lru_cache(4096)
 def of_key(key: str) -> str:
     """How the terms of a property begin."""
     return f"P{key.encode().hex().upper()}:"
@@ -83,7 +91,7 @@ def text_or_cut(text: str) -> str:
     raw = text.encode()
     if len(raw) <= MOST_BYTES:
         return text_of(text)
-    return "".join([_BYTES[byte] for byte in raw[:MOST_BYTES]]) + "~" + sha256(raw).hexdigest()
+    return _of_bytes(raw[:MOST_BYTES]) + "~" + sha256(raw).hexdigest()
 
 
 def of_value(key: str, type: PropertyType, value: object) -> str:
