@@ -33,7 +33,7 @@ from lineal.graphstore.words import words_of
 _LAST: Final = "\x7f"
 """After every character of a term but those of words."""
 _LAST_OF_WORDS: Final = "\U0010ffff"
-_SHORTEST_PART: Final = 3
+_PART: Final = 3
 _MOST_PARTS: Final = 16
 _KEY: Final = "iif({0} > 0, {0}, (SELECT r.entity FROM revised r WHERE r.document = -{0}))"
 _OF_TERM: Final = f"SELECT {_KEY.format('t.doc')} AS key FROM term_entry t WHERE t.term"
@@ -195,11 +195,13 @@ def _time(field: str, where: TimeFilter | None) -> Iterable[Asked]:
 def _of_part(text: str | None) -> tuple[Arm, ...]:
     """What holds a text somewhere, whatever its case."""
     folded = "" if text is None else text.casefold()
-    if len(folded) < _SHORTEST_PART:
+    parts = dict.fromkeys(folded[at : at + _PART] for at in range(len(folded) - _PART + 1))
+    # U+0000, which no text holds, would end what FTS5 is asked.
+    wanted = ['"{}"'.format(part.replace('"', '""')) for part in parts if "\x00" not in part][:_MOST_PARTS]
+    if not wanted:
         return ()
-    parts = dict.fromkeys(folded[at : at + _SHORTEST_PART] for at in range(len(folded) - _SHORTEST_PART + 1))
-    wanted = " AND ".join('"{}"'.format(part.replace('"', '""')) for part in list(parts)[:_MOST_PARTS])
-    return (Arm(f"SELECT {_KEY.format('p.rowid')} AS key FROM part p WHERE p.part MATCH ?", (wanted,)),)
+    found = f"SELECT {_KEY.format('p.rowid')} AS key FROM part p WHERE p.part MATCH ?"
+    return (Arm(found, (" AND ".join(wanted),)),)
 
 
 # -- what stands as terms --

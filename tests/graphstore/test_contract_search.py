@@ -16,6 +16,8 @@ from lineal.graphstore.queries import (
     EntityPosition,
     Find,
     Ordering,
+    PropertyFilter,
+    StringFilter,
 )
 from lineal.graphstore.records import AsOf, Source, View
 from lineal.graphstore.store import EntityPage, Store
@@ -93,6 +95,33 @@ async def test_a_page_goes_on_though_its_position_is_hidden_by_now(store: Store)
     only_b = View(Scope.of([GroupRule(default_group("b"), (Grant(ALL),))]), (await now(store)).as_of)
     assert [each.name for each in (await ordered(store, NEWEST_FIRST, only_b, after="1")).items] == ["b"]
     assert [each.name for each in (await ordered(store, NEWEST_FIRST, only_b, after="never was")).items] == []
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        ("\x00abc", []),
+        ("abc\x00", []),
+        ("\x00", []),
+        ('a"b', ['a"b*c']),
+        ("b*c", ['a"b*c']),
+        ("*", ['a"b*c']),
+        ("'; --", ["'; --"]),
+        ("\U0001f600\U0001f600\u00e9", ["\U0001f600\U0001f600\u00e9x"]),
+        ("SSE", ["stra\u00dfe"]),
+        ("NEAR(abc", []),
+    ],
+)
+async def test_parts_of_texts_are_taken_as_they_are(store: Store, part: str, names: list[str]) -> None:
+    made = ['a"b*c', "'; --", "\U0001f600\U0001f600\u00e9x", "stra\u00dfe"]
+    await store.record(Batch(tuple(entity(name, properties=properties(k=name)) for name in made)), by="me")
+    view = await now(store)
+    by_name = EntityFilter(name=StringFilter(contains=part, ignore_case=True))
+    (page,) = await store.find([Find(view, by_name)])
+    assert [each.name for each in page.items] == names
+    if part != "SSE":
+        (page,) = await store.find([Find(view, EntityFilter(property=(PropertyFilter("k", contains=part),)))])
+        assert [each.name for each in page.items] == names
 
 
 async def test_too_many_are_not_sorted_by_a_property(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
