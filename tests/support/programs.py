@@ -4,7 +4,9 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from lineal.commands import jvm
@@ -47,9 +49,21 @@ class Program:
         return self.process is None or self.process.poll() is not None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the process a signal."""
+        """Send the process a signal; where that stops it, wait until all its threads stand."""
         assert self.process is not None
         self.process.send_signal(number)
+        if number is signal.SIGSTOP:
+            deadline = time.monotonic() + 10
+            while not self._stands() and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+    def _stands(self) -> bool:
+        assert self.process is not None
+        states = []
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with suppress(OSError):  # a thread that has ended meanwhile
+                states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+        return set(states) <= {"T", "t"}
 
     def kill(self) -> None:
         """End it at once, as a crash does."""

@@ -64,14 +64,18 @@ def test_a_key_is_put_among_the_headers(tmp_path: Path) -> None:
     with serving(store, tmp_path, token="") as server, page(f"{server.url}/graphql", tmp_path / "profile") as tab:
         tab.until("document.body.innerText.includes('CorruptDataset')")
         tab.until("document.querySelector('.graphiql-response').innerText.includes('UNAUTHENTICATED')")
-        tab.run("[...document.querySelectorAll('button')].find(each => each.innerText === 'Headers').click()")
+        headers = "[...document.querySelectorAll('button')].find(each => each.innerText === 'Headers')"
+        tab.run(f"{headers}.click()")
+        # Until then the editor that shows is that of the variables.
+        tab.until(f"{headers}.classList.contains('active')")
         editor = ".graphiql-editor-tool .graphiql-editor:not(.hidden)"
         tab.until(f"!!document.querySelector('{editor}')?.getBoundingClientRect().height")
         for _ in range(20):
             tab.click(editor)
             if tab.soon(f"document.querySelector('{editor}').contains(document.activeElement)"):
+                tab.call("Input.insertText", text=header)
+            if tab.soon(f"document.querySelector('{editor}').innerText.includes('Authorization')"):
                 break
-        tab.call("Input.insertText", text=header)
         answered_when_asked(tab, '"data"')
 
 
