@@ -47,7 +47,7 @@ def _refuse_too_much(given: Any) -> None:
                 problem = f"a list in a filter holds {len(each)} values; the most is {MOST_WORDS}: ask in parts"
                 raise LimitExceeded(problem)
             waiting += each
-        elif hasattr(each, "__dict__") and not isinstance(each, Enum):
+        elif each is not UNSET and hasattr(each, "__dict__") and not isinstance(each, Enum):
             conditions += 1
             waiting += vars(each).values()
         if conditions > MOST_CONDITIONS:
