@@ -114,11 +114,17 @@ class Scope:
     mask_key: bytes = b""
     members_at: int = 0
     key: bytes = field(init=False, repr=False)
+    meets_hidden: bool = field(init=False, repr=False)
+    """Whether what is hidden may show at all: some group masks, bridges or tells."""
     _sights: dict[tuple[frozenset[str], str], Sight] = field(init=False, repr=False, default_factory=dict)
     _parts: dict[tuple[str, str], "_Part"] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         told = repr((self.everything, [_form(self.rules[group]) for group in sorted(self.rules)], self.members_at))
+        shows = any(
+            rule.tells_withheld or rule.boundary in (Boundary.BRIDGE, Boundary.MASK) for rule in self.rules.values()
+        )
+        object.__setattr__(self, "meets_hidden", shows)
         object.__setattr__(self, "key", sha256(told.encode("utf-8", "surrogatepass") + self.mask_key).digest())
 
     @classmethod
@@ -131,13 +137,6 @@ class Scope:
 
     def __hash__(self) -> int:
         return hash(self.key)
-
-    @property
-    def meets_hidden(self) -> bool:
-        """Whether what is hidden may show at all: some group masks, bridges or tells."""
-        return any(
-            rule.tells_withheld or rule.boundary in (Boundary.BRIDGE, Boundary.MASK) for rule in self.rules.values()
-        )
 
     def sight(self, groups: frozenset[str], kind: str) -> Sight:
         """What the caller sees of an entity of a kind that is in these groups: all of them, its default group too."""

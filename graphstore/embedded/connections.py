@@ -1,12 +1,12 @@
 """Opening SQLite so that what it acknowledges is there after a power loss, and refusing what could not keep that."""
 
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
 import apsw
 
-from lineal.graphstore.codes import KIND_BITS, KIND_MASK
 from lineal.graphstore.embedded.indexing import index_everything
 from lineal.graphstore.embedded.migrations import APPLICATION_ID, MIGRATIONS, UNINDEXED
 from lineal.graphstore.errors import StoreUnusable, Unavailable
@@ -21,24 +21,15 @@ CHECKPOINT_PAGES: Final = 10_000
 
 
 class Connection(apsw.Connection):
-    """A connection whose statements may ask `sees(key)`: whether an entity is readable.
+    """A connection whose statements may ask `sees(key)`: whether an entity is readable, by what it was given last.
 
-    As the scope says whose tables it was given last: so the engine decides before it counts, sorts or reads.
+    So the engine decides before it counts, sorts or reads.
     """
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        self._table, self._numbers = b"", memoryview(b"")
-        self.create_scalar_function("sees", self._sees, 1)
-
-    def see_through(self, table: bytes, numbers: "memoryview[int]") -> None:
-        """Take a byte for each set of groups and code of a kind, and by each entity's place the number of its set."""
-        self._table, self._numbers = table, numbers
-
-    def _sees(self, *keys: Any) -> int:
-        (key,) = keys
-        place: int = self._numbers[key >> KIND_BITS] << KIND_BITS | key & KIND_MASK
-        return self._table[place]
+        self.sees: Callable[[Any], int] = lambda key: 0
+        self.create_scalar_function("sees", lambda *keys: self.sees(keys[0]), 1)
 
 
 def connect(path: str) -> Connection:

@@ -228,7 +228,7 @@ def seen(reading: Reading) -> str:
     if lens is None:
         return "true"
     assert isinstance(reading.connection, Connection)
-    reading.connection.see_through(lens.table, lens.places.numbers.data)
+    reading.connection.sees = lens.sees
     accounts = lens.accounts
     if len(accounts) > MOST_NAMED or 2 * len(accounts) > len(lens.places.homes):
         return "sees(e.key)"

@@ -7,7 +7,7 @@ only looked up, all of a frontier at once.
 from collections import OrderedDict
 from collections.abc import Collection
 from threading import Lock
-from typing import Final, TypeAlias
+from typing import Final
 
 import apsw
 import numpy as np
@@ -19,8 +19,6 @@ from lineal.graphstore.embedded.adjacency import Keys
 from lineal.graphstore.embedded.places import Places
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.walking.crossings import Hidden
-
-Mask: TypeAlias = NDArray[np.bool_]
 
 _READABLE: Final = 3
 _STATES: Final = {Boundary.CUT: 0, Boundary.BRIDGE: 1, Boundary.MASK: 2}
@@ -39,6 +37,10 @@ class Lens:
     def __init__(self, scope: Scope, places: Places) -> None:
         self.scope, self.places = scope, places
         self._known = 0
+        self.table = b""
+        """For each set of groups and code of a kind, whether such entities are readable: a byte of 1, else of 0."""
+        self.accounts: set[str] = set()
+        """The accounts that have readable entities."""
         self.redacts = False
         """Whether it may hide a property key of some entity that is readable."""
         self._states = np.zeros((0, _KINDS), np.uint8)
@@ -64,6 +66,11 @@ class Lens:
                     limits[_DOWN][row, kinds] = sight.descendants
             self._limits = {way: np.concatenate((self._limits[way], limits[way])) for way in _WAYS}
             self._states = np.concatenate((self._states, states))
+            is_readable = self._states == _READABLE
+            self.table = is_readable.tobytes()
+            homes = self.places.homes.copy()
+            shown = is_readable.any(axis=1)
+            self.accounts = {account for (account, _), number in homes.items() if number < len(shown) and shown[number]}
             self._known += len(sets)
 
     def _sights(self, groups: frozenset[str]) -> list[tuple[slice | int, Sight]]:
@@ -72,29 +79,31 @@ class Lens:
         of_kinds = [(code, self.scope.sight(groups, kind)) for code, kind in KINDS.items() if code != RESTRICTED]
         return [(slice(None), Sight()), *of_kinds]
 
-    @property
-    def table(self) -> bytes:
-        """For each set of groups and code of a kind, whether such entities are readable: a byte of 1, else of 0."""
-        table: bytes = (self._states == _READABLE).tobytes()
-        return table
-
-    @property
-    def accounts(self) -> set[str]:
-        """The accounts that have readable entities."""
-        sets = (self._states == _READABLE).any(axis=1)
-        return {account for (account, _), number in self.places.homes.copy().items() if sets[number]}
+    def sees(self, key: int) -> int:
+        """1 where an entity is readable, else 0."""
+        place = self.places.numbers.item(key >> KIND_BITS) << KIND_BITS | key & KIND_MASK
+        if place >= len(self.table):
+            self.follow()
+        return self.table[place]
 
     def _at(self, keys: Keys) -> tuple[NDArray[np.int32], Keys]:
-        return self.places.numbers[keys >> KIND_BITS], keys & KIND_MASK
+        """Where in the tables the keys' entities are; to be worked out before the tables are looked at."""
+        numbers = self.places.numbers[keys >> KIND_BITS]
+        if len(numbers) and numbers.max() >= self._known:
+            # Another read has just learnt that an entity is in a set of groups no entity was in before.
+            self.follow()
+        return numbers, keys & KIND_MASK
 
     def readable(self, keys: Keys) -> Keys:
         """Those of the keys whose entities are readable; keys may be negative, and stay so."""
-        found: Keys = keys[self._states[self._at(np.abs(keys))] == _READABLE]
+        at = self._at(np.abs(keys))
+        found: Keys = keys[self._states[at] == _READABLE]
         return found
 
     def not_readable(self, keys: Keys) -> Keys:
         """Those of the keys whose entities are not readable; keys may be negative, and stay so."""
-        found: Keys = keys[self._states[self._at(np.abs(keys))] != _READABLE]
+        at = self._at(np.abs(keys))
+        found: Keys = keys[self._states[at] != _READABLE]
         return found
 
     def crossable(self, keys: Keys, way: LineageDirection, distance: int | None) -> Keys:
@@ -110,12 +119,14 @@ class Lens:
 
     def limit(self, key: int, way: LineageDirection) -> int:
         """At less than which distance an entity may be crossed."""
-        return int(self._limits[way][self.places.numbers[key >> KIND_BITS], key & KIND_MASK])
+        at = self._at(np.array([key]))
+        return int(self._limits[way][at][0])
 
     def hidden(self, keys: Keys) -> Hidden:
         """Those of the keys whose entities are not readable."""
         keys = np.unique(np.abs(keys))
-        states = self._states[self._at(keys)]
+        at = self._at(keys)
+        states = self._states[at]
         by_state = {state: set(keys[states == state].tolist()) for state in _STATES.values()}
         return Hidden(
             by_state[_STATES[Boundary.MASK]], by_state[_STATES[Boundary.BRIDGE]], by_state[_STATES[Boundary.CUT]]

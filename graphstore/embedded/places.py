@@ -6,7 +6,7 @@ scope that does not see everything, and followed from then on.
 
 from collections.abc import Iterator
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
 import apsw
 import numpy as np
@@ -15,8 +15,6 @@ import orjson
 from lineal.auth.scopes import default_group
 from lineal.graphstore.codes import KIND_BITS
 from lineal.graphstore.embedded.adjacency import Keys
-
-_AT_ONCE: Final = 200_000
 
 
 class Places:

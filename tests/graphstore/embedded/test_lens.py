@@ -1,0 +1,49 @@
+"""Scopes as arrays, while other reads learn who joined which group."""
+
+from pathlib import Path
+
+from making import graph, id_of
+
+from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import UNLIMITED, Grant, GroupRule, Scope, default_group
+from lineal.graphstore.embedded.connections import connect
+from lineal.graphstore.embedded.lens import Lenses, keys_of
+from lineal.graphstore.kinds import LineageDirection
+from lineal.graphstore.opening import open_store
+
+
+async def test_a_set_of_groups_learnt_by_another_read_is_followed(tmp_path: Path) -> None:
+    reader = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    scope = Scope.of([GroupRule(default_group("a"), (reader,)), GroupRule("g", forbidden=frozenset({Permission.READ}))])
+    other = Scope.of([GroupRule(default_group("a"), (reader,))])
+    async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
+        await store.record(graph("a>b"), by="me")
+        connection, lenses = connect(f"{tmp_path}/x.db"), Lenses()
+        lens = lenses.of(scope, connection)
+        assert lens is not None
+        key: int = connection.execute("SELECT key FROM entity WHERE id = ?", (id_of("a"),)).get
+        assert (lens.sees(key), lens.limit(key, LineageDirection.ASCENDANTS)) == (1, UNLIMITED)
+        await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0)
+        lenses.of(other, connection)
+        assert lens.sees(key) == 0
+        assert lens.hidden(keys_of([key])).cut == {key}
+        assert lens.limit(key, LineageDirection.ASCENDANTS) == 0
+        assert not len(lens.readable(keys_of([key])))
+        connection.close()
+
+
+async def test_searches_in_the_midst_of_that_go_on(tmp_path: Path) -> None:
+    reader = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    rules = [GroupRule(group, (reader,)) for group in (default_group("a"), "g")]
+    async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
+        await store.record(graph("a>b"), by="me")
+        connection, lenses = connect(f"{tmp_path}/x.db"), Lenses()
+        lens = lenses.of(Scope.of(rules), connection)
+        assert lens is not None
+        connection.sees = lens.sees
+        await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0)
+        lenses.of(Scope.of(rules[:1]), connection)
+        seen = connection.execute("SELECT count(*) FROM entity e WHERE sees(e.key)").get
+        assert seen == 2
+        connection.close()
