@@ -31,7 +31,7 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
         "schema/__init__.py",
         "graphstore/store.py",
         "auth/scopes.py",
-        "cli.py",
+        "cli/__init__.py",
         "py.typed",
         "capture/openlineage_spec/OpenLineage.json",
         "graphstore/gremlin/servers/janusgraph-server.yaml",

@@ -29,7 +29,6 @@ from lineal.credentials import Caller, opened_credentials
 from lineal.documents import Documents
 from lineal.graphql_endpoint import GRAPH, graphql
 from lineal.graphstore.errors import StoreError, Unavailable
-from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Limits
 from lineal.logs import configure
 from lineal.metrics import Metrics
@@ -38,6 +37,7 @@ from lineal.resolvers.denials import Denials
 from lineal.schema import sdl
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor
+from lineal.stores import open_configured
 from lineal.web.page import STATIC_DIR
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
-            store = await open_store(settings.store, settings.store_user, settings.store_password, settings.store_ca)
+            store = await open_configured(settings)
         except StoreError as error:
             app.state.refused = error
             raise

@@ -138,6 +138,19 @@ def test_search(tmp_path: Path, target: tuple[str, str]) -> None:
     assert "search holds no word" in run("search", "!", *target).output
 
 
+@pytest.mark.parametrize("question", [("search",), ("descendants", "lineal:local:DATASET:d")])
+def test_a_terminal_shows_names_as_they_are(
+    tmp_path: Path, store: str, question: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = [json.loads(json.dumps(line).replace('"name": "m"', '"name": "[red]m[v1]"')) for line in LINES]
+    assert run("ingest", file_of(tmp_path, *named), "--store", store).exit_code == 0
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = run(*question, "--store", store).output
+    assert "[red]m[v1]" in shown
+    assert "occurred" in shown
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -6,18 +6,17 @@ from rich.progress import Progress
 
 from lineal.auth.ledger import AuditQuestion, AuditRecord, audit_digest
 from lineal.config import Settings
-from lineal.graphstore.opening import open_store
+from lineal.stores import open_configured
 
 _AT_ONCE = 1000
 
 
 async def verify_log(settings: Settings) -> int:
     """Work out every digest of the log anew, the newest record first; exit status 1 at the first that is wrong."""
-    opening = open_store(settings.store, settings.store_user, settings.store_password, settings.store_ca)
     newest: AuditRecord | None = None
     after: AuditRecord | None = None
     console = Console(stderr=True)
-    async with await opening as store:
+    async with await open_configured(settings) as store:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("records", total=None)
             while True:

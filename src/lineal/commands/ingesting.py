@@ -17,10 +17,11 @@ from lineal.capture.openlineage import InvalidEvent, mapped, validated
 from lineal.commands.asking import asker
 from lineal.commands.servers import server_client
 from lineal.commands.sinks import MOST_EMBEDDED, MOST_GREMLIN, Outcome, ServerSink, Sink, StoreSink
-from lineal.commands.stores import open_configured
+from lineal.config import load_settings
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused
+from lineal.stores import open_configured
 
 SHOWN = 50
 """How many bad lines are shown; all are counted."""
@@ -86,7 +87,7 @@ def _progress(console: Console) -> Progress:
 @asynccontextmanager
 async def _sink(url: str | None, store: str | None, account: str) -> AsyncIterator[Sink]:
     if store is not None:
-        async with await open_configured(store) as opened:
+        async with await open_configured(load_settings({"store": store})) as opened:
             most = MOST_GREMLIN if store.startswith(("gremlin://", "gremlins://")) else MOST_EMBEDDED
             yield StoreSink(opened, account, most)
     else:

@@ -1,12 +1,13 @@
 """`lineal models`: model groups, their versions, and the decisions on these."""
 
+from operator import itemgetter
 from typing import Any, Final
 
 import click
-import orjson
 
-from lineal.commands.asking import Asker, moment_asked, shown_moment
-from lineal.commands.tables import show_table
+from lineal.commands.asking import Asker, items_of, read_pages
+from lineal.commands.showing import show_json, show_table
+from lineal.commands.times import moment_asked, shown_moment
 from lineal.graphstore.errors import StoreError
 
 _PAGE: Final = 50
@@ -16,14 +17,18 @@ _GROUPS: Final = """
 query ($where: EntityFilter, $asOf: AsOf, $first: Int!, $after: String) {
   page: modelGroups(where: $where, asOf: $asOf, first: $first, after: $after) {
     pageInfo { hasNextPage endCursor }
-    nodes { urn account name registered(first: 1) { totalCount nodes { number urn } } latestApproved { number urn } }
+    items: nodes {
+      urn account name registered(first: 1) { totalCount nodes { number urn } } latestApproved { number urn }
+    }
 } }"""
 _VERSIONS: Final = """
 query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String, $decisions: Int!) {
   entity(urn: $urn, asOf: $asOf) { ... on ModelGroup {
     page: registered(first: $first, after: $after) {
       pageInfo { hasNextPage endCursor }
-      nodes { urn number model { urn } approvals(first: $decisions) { totalCount nodes { decision by at reason } } }
+      items: nodes {
+        urn number model { urn } approvals(first: $decisions) { totalCount nodes { decision by at reason } }
+      }
 } } } }"""
 _REGISTER: Final = """
 mutation ($input: ModelVersionRegisterInput!) { modelVersionRegister(input: $input) {
@@ -40,7 +45,7 @@ async def show_groups(made: Asker, as_of: str | None, occurred_by: str | None, a
     """
     groups = await _read_groups(made, None, moment_asked(as_of, occurred_by))
     if as_json:
-        _print({"modelGroups": groups})
+        show_json({"modelGroups": groups})
         return 0
     rows = (
         (
@@ -59,19 +64,18 @@ async def show_group(made: Asker, group: str, as_of: str | None, occurred_by: st
     """List the versions of a group, the newest first, each with its decisions, the latest first; as `show_groups`."""
     at = moment_asked(as_of, occurred_by)
     urn = await _urn_of(made, group, at)
-    versions: list[dict[str, Any]] = []
-    page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
-    while page["pageInfo"]["hasNextPage"]:
-        given = {"urn": urn, "asOf": at or None, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
-        given["decisions"] = _MOST_DECISIONS
-        entity = (await made.ask(_VERSIONS, given))["entity"]
-        if not entity:
+
+    def page_of(data: dict[str, Any]) -> dict[str, Any]:
+        if not data["entity"]:
             raise _absent(urn, at)
-        page = entity["page"]
-        versions += page["nodes"]
+        page: dict[str, Any] = data["entity"]["page"]
+        return page
+
+    asked = {"urn": urn, "asOf": at or None, "decisions": _MOST_DECISIONS}
+    versions = items_of(await read_pages(made, _VERSIONS, asked, page_of, _PAGE))
     if as_json:
         shown = [{**version, "approvals": version["approvals"]["nodes"]} for version in versions]
-        _print({"urn": urn, "versions": shown})
+        show_json({"urn": urn, "versions": shown})
         return 0
     nothing: dict[str, Any] = dict.fromkeys(("decision", "by", "at", "reason"))
     rows = (
@@ -109,13 +113,7 @@ async def review(made: Asker, version: str, decision: str, reason: str | None) -
 
 
 async def _read_groups(made: Asker, where: dict[str, Any] | None, at: dict[str, str]) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = []
-    page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
-    while page["pageInfo"]["hasNextPage"]:
-        given = {"where": where, "asOf": at or None, "first": _PAGE, "after": page["pageInfo"]["endCursor"]}
-        page = (await made.ask(_GROUPS, given))["page"]
-        groups += page["nodes"]
-    return groups
+    return items_of(await read_pages(made, _GROUPS, {"where": where, "asOf": at or None}, itemgetter("page"), _PAGE))
 
 
 async def _urn_of(made: Asker, group: str, at: dict[str, str]) -> str:
@@ -148,7 +146,3 @@ def _shown(recorded: dict[str, Any] | None) -> str:
 
 def _number(version: dict[str, Any] | None) -> str:
     return "" if version is None else str(version["number"] or version["urn"])
-
-
-def _print(answer: dict[str, Any]) -> None:
-    click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())

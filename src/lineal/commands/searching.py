@@ -1,13 +1,13 @@
 """`lineal search`."""
 
+from operator import itemgetter
 from typing import Any, Final
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
-from lineal.commands.asking import Asker
+from lineal.commands.asking import Asker, items_of, read_pages
+from lineal.commands.showing import show_json, show_table
 from lineal.graphstore.queries import EntityOrderField
 
 PAGE: Final = 100
@@ -16,7 +16,7 @@ query ($search: String, $where: EntityFilter, $orderBy: EntityOrder, $first: Int
   entities(search: $search, where: $where, orderBy: $orderBy, first: $first, after: $after) {
     totalCount
     pageInfo { hasNextPage endCursor }
-    nodes { urn kind account name version status occurredAt }
+    items: nodes { urn kind account name version status occurredAt }
   }
 }"""
 _BY_PROPERTY: Final = "property:"
@@ -42,19 +42,15 @@ async def show_found(
     lists["property"] = [_property(given) for given in properties]
     where = {name: values for name, values in lists.items() if values}
     variables = {"search": text, "where": where or None, "orderBy": None if order is None else _order(order)}
-    nodes: list[dict[str, Any]] = []
-    page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
-    while page["pageInfo"]["hasNextPage"] and (first is None or len(nodes) < first):
-        size = PAGE if first is None else min(PAGE, first - len(nodes))
-        asked = {**variables, "first": size, "after": page["pageInfo"]["endCursor"]}
-        page = (await made.ask(_QUESTION, asked))["entities"]
-        nodes += page["nodes"]
+    pages = await read_pages(made, _QUESTION, variables, itemgetter("entities"), PAGE, first)
+    nodes, total = items_of(pages), pages[-1]["totalCount"]
     if as_json:
-        answer = {"entities": nodes, "totalCount": page["totalCount"]}
-        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+        show_json({"entities": nodes, "totalCount": total})
         return 0
-    _table(nodes)
-    click.echo(f"{len(nodes)} of {page['totalCount']} found")
+    rows = [(*_shown(node), node["status"] or "", node["occurredAt"]) for node in nodes]
+    piped = [(node["kind"], node["urn"]) for node in nodes]
+    show_table(("kind", "name", "version", "account", "status", "occurred"), rows, piped)
+    click.echo(f"{len(nodes)} of {total} found")
     return 0
 
 
@@ -82,14 +78,5 @@ def _order(given: str) -> dict[str, Any]:
     return {"field": field, "direction": direction}
 
 
-def _table(nodes: list[dict[str, Any]]) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        for node in nodes:
-            click.echo(f"{node['kind']}\t{node['urn']}")
-        return
-    table = Table("kind", "name", "version", "account", "status", "occurred", box=None)
-    for node in nodes:
-        words = (node["kind"], node["name"], node["version"] or "", node["account"], node["status"] or "")
-        table.add_row(*words, node["occurredAt"])
-    console.print(table)
+def _shown(node: dict[str, Any]) -> tuple[str, ...]:
+    return node["kind"], node["name"], node["version"] or "", node["account"]

@@ -1,0 +1,103 @@
+"""What the commands share: their options, how they run, and how they fail."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lineal.commands.asking import Asker, asker
+from lineal.config import ConfigError, load_settings
+from lineal.graphstore.errors import StoreError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Failure(click.ClickException):
+    """A sentence on standard error, and exit status 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"lineal: {self.message}", err=True)
+
+
+def plainly(command: F) -> F:
+    """Errors that users can cause come out as one sentence."""
+
+    @wraps(command)
+    def run(*args: Any, **named: Any) -> Any:
+        try:
+            return command(*args, **named)
+        except (ConfigError, StoreError, OSError) as error:
+            raise Failure(str(error)) from error
+
+    return run  # type: ignore[return-value]
+
+
+def run_to_end(work: Coroutine[Any, Any, int]) -> None:
+    """Run to its end, and leave with its exit status."""
+    status = asyncio.run(work)
+    if status:
+        sys.exit(status)
+
+
+store_option = click.option("--store", metavar="URL", help="Open this store directly, without a server.")
+url_option = click.option("--url", metavar="SERVER", help="Ask this server.  [default: http://127.0.0.1:8000]")
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help="A TOML file of settings.", envvar="LINEAL_CONFIG"
+)
+
+
+as_of_option = click.option(
+    "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
+)
+occurred_by_option = click.option(
+    "--occurred-by", metavar="WHEN", help="Only what had happened by then, whenever it was recorded."
+)
+
+
+first_option = click.option("--first", type=click.IntRange(1), help="Only so many.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
+
+
+def asking(command: F) -> F:
+    """A command that asks a server or a store; the one who is asked is its first argument."""
+
+    @wraps(command)
+    def run(url: str | None, store: str | None, **named: Any) -> None:
+        one_of(url, store)
+
+        async def work() -> int:
+            made: Asker
+            async with asker(url, store) as made:
+                status: int = await command(made, **named)
+                return status
+
+        run_to_end(work())
+
+    return plainly(url_option(store_option(run)))  # type: ignore[return-value]
+
+
+place_options = (
+    click.option("--store", metavar="URL", help="The store.  [default: sqlite:///lineal.db]"),
+    config_option,
+)
+
+
+def on_store(command: F) -> F:
+    """A command on a store, which the settings name; `settings` is its first argument."""
+
+    @wraps(command)
+    def run(store: str | None, config: Path | None, **named: Any) -> None:
+        run_to_end(command(load_settings({"store": store}, config=config), **named))
+
+    for option in place_options:
+        run = option(run)
+    return plainly(run)  # type: ignore[return-value]
+
+
+def one_of(url: str | None, store: str | None) -> None:
+    if url and store:
+        raise click.UsageError("give --url or --store, not both: a store has one way in at a time")
