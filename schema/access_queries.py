@@ -13,13 +13,14 @@ from lineal.resolvers import access_log as resolve_log
 from lineal.resolvers import access_shares as resolve_shares
 from lineal.schema import arguments as arg
 from lineal.schema.access_inputs import PrincipalInput
-from lineal.schema.accounts import AccountConnection, ApiKeyConnection
+from lineal.schema.accounts import Account, ApiKey
 from lineal.schema.audit import AuditFilter, AuditLogConnection
+from lineal.schema.connections import ListConnection
 from lineal.schema.entities import Info
 from lineal.schema.explanations import AccessExplanation
-from lineal.schema.groups import LineageGroup, LineageGroupConnection, Viewer
+from lineal.schema.groups import LineageGroup, Viewer
 from lineal.schema.inputs import EntityRef
-from lineal.schema.shares import InvitationConnection, ResourceShareConnection
+from lineal.schema.shares import Invitation, ResourceShare
 
 
 @strawberry.type(description="The questions about access.")
@@ -30,12 +31,12 @@ class AccessQueries:
 
     @strawberry.field(
         description="The lineage groups of the viewer's account, and those of others that allow it something or are "
-        "offered to it.",
+        "offered to it, by name.",
         **access(Permission.READ),
     )
     async def lineage_groups(
         self, info: Info, first: arg.First = 20, after: arg.After = None
-    ) -> LineageGroupConnection:
+    ) -> ListConnection[LineageGroup]:
         return await resolve_groups.lineage_groups(info.context, first, after)  # type: ignore[return-value]
 
     @strawberry.field(description="The lineage group of an id; null where there is none.", **access(Permission.READ))
@@ -49,12 +50,12 @@ class AccessQueries:
     )
     async def resource_shares(
         self, info: Info, first: arg.First = 20, after: arg.After = None
-    ) -> ResourceShareConnection:
+    ) -> ListConnection[ResourceShare]:
         return resolve_shares.resource_shares(info.context, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
         description="The invitations the viewer's account received: those to shares that are for the viewer, and all "
-        "where it may answer them.",
+        "where it may answer them, by the name of their share.",
         **access(Permission.READ),
     )
     async def invitations(
@@ -63,7 +64,7 @@ class AccessQueries:
         state: Annotated[InvitationState | None, strawberry.argument(description="Only those of a state.")] = None,
         first: arg.First = 20,
         after: arg.After = None,
-    ) -> InvitationConnection:
+    ) -> ListConnection[Invitation]:
         return resolve_shares.invitations(info.context, state, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
@@ -82,14 +83,15 @@ class AccessQueries:
         return await resolve_log.audit_log(info.context, where, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The viewer's account; for administrators of an operator account all.",
+        description="The viewer's account; for administrators of an operator account all, by name.",
         **access(Permission.ADMINISTER, at_home),
     )
-    async def accounts(self, info: Info, first: arg.First = 20, after: arg.After = None) -> AccountConnection:
+    async def accounts(self, info: Info, first: arg.First = 20, after: arg.After = None) -> ListConnection[Account]:
         return resolve_log.accounts(info.context, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The keys of the viewer's account; for administrators of an operator account of any.",
+        description="The keys of the viewer's account, by the name of their principal; for administrators of an "
+        "operator account of any.",
         **access(Permission.ADMINISTER, at_home),
     )
     async def api_keys(
@@ -100,7 +102,7 @@ class AccessQueries:
         ] = None,
         first: arg.First = 20,
         after: arg.After = None,
-    ) -> ApiKeyConnection:
+    ) -> ListConnection[ApiKey]:
         return resolve_log.api_keys(info.context, account, first, after)  # type: ignore[return-value]
 
     @strawberry.field(

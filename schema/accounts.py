@@ -4,7 +4,6 @@ import strawberry
 
 from lineal.auth.permissions import Permission
 from lineal.resolvers import access_log as resolve
-from lineal.schema.connections import PageInfo
 from lineal.schema.entities import Info
 from lineal.schema.scalars import DateTime
 
@@ -41,31 +40,3 @@ class ApiKey:
     @strawberry.field(description="When it was last used, to the minute; null where it never was.")
     async def last_used_at(self, info: Info) -> DateTime | None:
         return await resolve.last_used(info.context, self)  # type: ignore[arg-type, return-value]
-
-
-@strawberry.type(description="An account in its connection.")
-class AccountEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: Account = strawberry.field(description="The account.")
-
-
-@strawberry.type(description="A page of accounts, by name.")
-class AccountConnection:
-    edges: list[AccountEdge] = strawberry.field(description="The page, with cursors.")
-    nodes: list[Account] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All accounts, on whatever page.")
-
-
-@strawberry.type(description="A key in its connection.")
-class ApiKeyEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: ApiKey = strawberry.field(description="The key.")
-
-
-@strawberry.type(description="A page of keys, by the name of their principal.")
-class ApiKeyConnection:
-    edges: list[ApiKeyEdge] = strawberry.field(description="The page, with cursors.")
-    nodes: list[ApiKey] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All keys, on whatever page.")

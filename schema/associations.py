@@ -4,7 +4,6 @@ import strawberry
 
 from lineal.graphstore.kinds import AssociationType
 from lineal.resolvers import entities as resolve
-from lineal.schema.connections import PageInfo
 from lineal.schema.entities import Entity, Info, Property, PropertyKeysArgument, properties_of
 from lineal.schema.projection import pure
 from lineal.schema.scalars import DateTime
@@ -34,17 +33,3 @@ class Association:
     @pure(lambda record, context, arguments: resolve.known_end(context, record.view, *resolve.destination_of(record)))
     def destination(self, info: Info) -> Entity:
         return resolve.destination(info.context, self)  # type: ignore[arg-type, return-value]
-
-
-@strawberry.type(description="An association in its connection.")
-class AssociationEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: Association = strawberry.field(description="The association.")
-
-
-@strawberry.type(description="A page of associations, by (source urn, destination urn, type, role).")
-class AssociationConnection:
-    edges: list[AssociationEdge] = strawberry.field(description="The page, with cursors.")
-    nodes: list[Association] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All associations, on whatever page.")

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from lineal.schema.connections import PageInfo
+from lineal.schema.connections import ListEdge, PageInfo
 from lineal.schema.scalars import DateTime
 
 
@@ -43,14 +43,8 @@ class AuditRecord:
     )
 
 
-@strawberry.type(description="A record of the audit log in its connection.")
-class AuditRecordEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: AuditRecord = strawberry.field(description="The record.")
-
-
 @strawberry.type(description="A page of the audit log, the newest first.")
 class AuditLogConnection:
-    edges: list[AuditRecordEdge] = strawberry.field(description="The page, with cursors.")
+    edges: list[ListEdge[AuditRecord]] = strawberry.field(description="The page, with cursors.")
     nodes: list[AuditRecord] = strawberry.field(description="The page, without cursors.")
     page_info: PageInfo = strawberry.field(description="Where the page stands.")

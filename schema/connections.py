@@ -23,6 +23,20 @@ class KindCount:
     count: int = strawberry.field(description="How many.")
 
 
+@strawberry.type(name="Edge", description="One of a list in its connection.")
+class ListEdge(Generic[Node]):
+    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
+    node: Node = strawberry.field(description="What is listed.")
+
+
+@strawberry.type(name="Connection", description="A page of a list, in the order its field gives.")
+class ListConnection(Generic[Node]):
+    edges: list[ListEdge[Node]] = strawberry.field(description="The page, with cursors.")
+    nodes: list[Node] = strawberry.field(description="The page, without cursors.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+    total_count: int = strawberry.field(description="All there are for the caller, on whatever page.")
+
+
 @strawberry.type(description="An entity in its connection.")
 class Edge(Generic[Node]):
     cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")

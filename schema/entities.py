@@ -15,17 +15,17 @@ from lineal.resolvers import entities as resolve
 from lineal.resolvers import lineage as resolve_lineage
 from lineal.resolvers.context import Context
 from lineal.schema import arguments as arg
-from lineal.schema.connections import Connection
+from lineal.schema.connections import Connection, ListConnection
 from lineal.schema.inputs import AsOf, AssociationFilter, EntityFilter
 from lineal.schema.projection import pure
 from lineal.schema.scalars import JSON, DateTime
 from lineal.schema.selection import asked_of_paths
 
 if TYPE_CHECKING:
-    from lineal.schema.associations import AssociationConnection
+    from lineal.schema.associations import Association
     from lineal.schema.groups import LineageGroup
     from lineal.schema.lineage import LineageConnection
-    from lineal.schema.revisions import RevisionConnection
+    from lineal.schema.revisions import Revision
 
 Info = strawberry.Info[Context, None]
 Shown = TypeVar("Shown")
@@ -127,7 +127,7 @@ class Entity(Node):
     )
     async def history(
         self, info: Info, first: arg.First = 20, after: arg.After = None
-    ) -> Annotated["RevisionConnection", strawberry.lazy("lineal.schema.revisions")]:
+    ) -> ListConnection[Annotated["Revision", strawberry.lazy("lineal.schema.revisions")]]:
         return await resolve.history(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
@@ -187,7 +187,7 @@ class Entity(Node):
         via: arg.Via = None,
         first: arg.First = 20,
         after: arg.After = None,
-    ) -> Annotated["AssociationConnection", strawberry.lazy("lineal.schema.associations")]:
+    ) -> ListConnection[Annotated["Association", strawberry.lazy("lineal.schema.associations")]]:
         return await resolve.associations(info.context, self, direction, via, first, after)  # type: ignore[arg-type, return-value]
 
 

@@ -7,7 +7,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Boundary
 from lineal.resolvers import access_groups as resolve
 from lineal.schema import arguments as arg
-from lineal.schema.connections import Connection, PageInfo
+from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info
 from lineal.schema.scalars import DateTime
 
@@ -59,17 +59,3 @@ class LineageGroup:
     @strawberry.field(description="Those of its entities that the caller may read, by URN.", **access(Permission.READ))
     async def entities(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
         return await resolve.entities_in(info.context, self, first, after)  # type: ignore[arg-type, return-value]
-
-
-@strawberry.type(description="A lineage group in its connection.")
-class LineageGroupEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: LineageGroup = strawberry.field(description="The group.")
-
-
-@strawberry.type(description="A page of lineage groups, by name.")
-class LineageGroupConnection:
-    edges: list[LineageGroupEdge] = strawberry.field(description="The page, with cursors.")
-    nodes: list[LineageGroup] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All groups the caller may know of, on whatever page.")

@@ -7,8 +7,8 @@ import strawberry
 from lineal.graphstore.kinds import IncompleteReason
 from lineal.resolvers import lineage as resolve
 from lineal.schema import arguments as arg
-from lineal.schema.associations import Association, AssociationConnection
-from lineal.schema.connections import KindCount, PageInfo
+from lineal.schema.associations import Association
+from lineal.schema.connections import KindCount, ListConnection, PageInfo
 from lineal.schema.entities import Entity, Info
 
 
@@ -44,11 +44,14 @@ class LineageConnection:
     counts_by_kind: list[KindCount] = strawberry.field(description="Matches by kind; kinds without any are left out.")
     completeness: Completeness = strawberry.field(description="Whether the answer is everything there is.")
 
-    @strawberry.field(description="The associations among the starts and everything traversed, allowed by `via`.")
+    @strawberry.field(
+        description="The associations among the starts and everything traversed, allowed by `via`, by (source urn, "
+        "destination urn, type, role)."
+    )
     async def associations(
         self,
         info: Info,
         first: Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 100.")] = 100,
         after: arg.After = None,
-    ) -> AssociationConnection:
+    ) -> ListConnection[Association]:
         return await resolve.among(info.context, self, first, after)  # type: ignore[arg-type, return-value]

@@ -4,7 +4,6 @@ import strawberry
 
 from lineal.graphstore.kinds import EntityStatus
 from lineal.resolvers import entities as resolve
-from lineal.schema.connections import PageInfo
 from lineal.schema.entities import Entity, Info, Property
 from lineal.schema.scalars import DateTime
 
@@ -27,17 +26,3 @@ class Revision:
     @strawberry.field(description="The entity that takes this one's place.")
     async def superseded_by(self, info: Info) -> Entity | None:
         return await resolve.superseding(info.context, self)  # type: ignore[arg-type, return-value]
-
-
-@strawberry.type(description="A revision in its connection.")
-class RevisionEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: Revision = strawberry.field(description="The revision.")
-
-
-@strawberry.type(description="A page of revisions.")
-class RevisionConnection:
-    edges: list[RevisionEdge] = strawberry.field(description="The page, with cursors.")
-    nodes: list[Revision] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All revisions, on whatever page.")

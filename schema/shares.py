@@ -6,7 +6,6 @@ from lineal.auth.permissions import Permission
 from lineal.auth.records import InvitationState
 from lineal.graphstore.kinds import EntityKind, LineageDirection
 from lineal.resolvers import access_shares as resolve
-from lineal.schema.connections import PageInfo
 from lineal.schema.entities import Info
 from lineal.schema.groups import LineageGroup
 from lineal.schema.scalars import DateTime
@@ -73,31 +72,3 @@ class Invitation:
     state: InvitationState = strawberry.field(description="What became of it.")
     decided_at: DateTime | None = strawberry.field(description="When it was answered.")
     decided_by: str | None = strawberry.field(description="Who answered.")
-
-
-@strawberry.type(description="A share in its connection.")
-class ResourceShareEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: ResourceShare = strawberry.field(description="The share.")
-
-
-@strawberry.type(description="A page of shares, by name.")
-class ResourceShareConnection:
-    edges: list[ResourceShareEdge] = strawberry.field(description="The page, with cursors.")
-    nodes: list[ResourceShare] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All shares, on whatever page.")
-
-
-@strawberry.type(description="An invitation in its connection.")
-class InvitationEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: Invitation = strawberry.field(description="The invitation.")
-
-
-@strawberry.type(description="A page of invitations, by the name of their share.")
-class InvitationConnection:
-    edges: list[InvitationEdge] = strawberry.field(description="The page, with cursors.")
-    nodes: list[Invitation] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All invitations, on whatever page.")
