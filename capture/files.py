@@ -8,9 +8,10 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
-from lineal.capture.native import InvalidLine, Part, Reader
+from lineal.capture.native import InvalidLine, Reader
+from lineal.graphstore.batches import NewPart
 
-NATIVE: Final = frozenset({"entity", "association", "revision", "focal"})
+NATIVE: Final = frozenset({"entity", "association", "revision", "observation", "focal"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Line:
     """One line, or one event of a JSON document: its number from 1, and what it holds, or what is wrong with it."""
 
     number: int
-    part: Part | None = None
+    part: NewPart | None = None
     event: dict[str, Any] | None = None
     problem: str | None = None
     end: int = 0

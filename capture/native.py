@@ -1,11 +1,12 @@
-"""The native form: one JSON object a line, an entity, an association or a revision; for import and export.
+"""The native form: one JSON object a line, an entity, association, revision or observation; for import and export.
 
     {"entity": {"key": "raw", "kind": "DATASET", "name": "raw", "version": "1", "account": "a", "properties": {}}}
     {"association": {"source": "raw", "destination": "job", "type": "CONTRIBUTED_TO"}}
     {"revision": {"entity": "job", "status": "COMPLETED", "properties": {}, "removed": []}}
+    {"observation": {"entity": "job", "metric": "loss", "step": 7, "value": 0.5, "occurredAt": "2026-03-01T12:00:00Z"}}
 
-`key` names an entity within the file; associations and revisions name entities by key or urn. Values that plain JSON
-cannot tell apart say their type: `{"$timestamp": "2026-03-01T12:00:00Z"}`, `{"$int": "5"}`, `{"$float": "1"}`,
+`key` names an entity within the file; all other parts name entities by key or urn. Values that plain JSON cannot tell
+apart say their type: `{"$timestamp": "2026-03-01T12:00:00Z"}`, `{"$int": "5"}`, `{"$float": "1"}`,
 `{"$json": ...}`. A `focal` line is skipped.
 """
 
@@ -15,13 +16,12 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import NewAssociation, NewEntity, NewObservation, NewPart, NewRevision
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
 from lineal.graphstore.records import Source, SourceId
 from lineal.graphstore.urns import make_urn, segment_problem
 from lineal.graphstore.values import Json, Property, format_float, format_timestamp, parse_timestamp
 
-Part = NewEntity | NewAssociation | NewRevision
 Closed = TypeVar("Closed", bound=StrEnum)
 
 _ENTITY: Final = frozenset(
@@ -31,6 +31,7 @@ _ASSOCIATION: Final = frozenset("source destination type role properties occurre
 _REVISION: Final = frozenset(
     "entity status tags description properties removed supersededBy occurredAt createdAt rank".split()
 )
+_OBSERVATION: Final = frozenset("entity metric step value occurredAt createdAt".split())
 _SOURCE: Final = frozenset({"uri", "type", "ids"})
 
 
@@ -45,10 +46,10 @@ class Reader:
         self._account = account
         self._urns: dict[str, str] = {}
 
-    def read(self, row: object) -> Part | None:
+    def read(self, row: object) -> NewPart | None:
         """The part that a line's JSON describes; None for a line to skip. Raises InvalidLine."""
         if not isinstance(row, dict) or len(row) != 1:
-            raise InvalidLine("a line is one object with one of entity, association, revision")
+            raise InvalidLine("a line is one object with one of entity, association, revision, observation")
         ((name, given),) = row.items()
         if name == "focal":
             return None
@@ -59,7 +60,11 @@ class Reader:
                 return self._association(given)
             if name == "revision":
                 return self._revision(given)
-        raise InvalidLine(f"{name[:64]!r} is none of entity, association, revision, each holding an object")
+            if name == "observation":
+                return self._observation(given)
+        raise InvalidLine(
+            f"{name[:64]!r} is none of entity, association, revision, observation, each holding an object"
+        )
 
     def _entity(self, given: dict[str, Any]) -> NewEntity:
         _only("entity", given, _ENTITY)
@@ -118,6 +123,16 @@ class Reader:
             rank,
         )
 
+    def _observation(self, given: dict[str, Any]) -> NewObservation:
+        _only("observation", given, _OBSERVATION)
+        return NewObservation(
+            self._reference(given, "entity") or _missing("entity"),
+            _text(given, "metric") or _missing("metric"),
+            _number(given, "value"),
+            _step(given),
+            _time(given),
+        )
+
     def _reference(self, given: dict[str, Any], field: str) -> str | None:
         text = _text(given, field)
         if text is None:
@@ -143,6 +158,22 @@ def _text(given: dict[str, Any], field: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidLine(f"{field} must be text")
     return value
+
+
+def _number(given: dict[str, Any], field: str) -> float:
+    value = given.get(field)
+    if value is None:
+        _missing(field)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidLine(f"{field} must be a number")
+    return float(value)
+
+
+def _step(given: dict[str, Any]) -> int:
+    value = given.get("step")
+    if isinstance(value, bool) or not isinstance(value, int | None):
+        raise InvalidLine("step must be an integer of 64 bits")
+    return value or 0
 
 
 def _texts(given: dict[str, Any], field: str) -> list[str] | None:
@@ -247,7 +278,7 @@ def _said(key: str, value: dict[str, Json]) -> Property:
     raise InvalidLine(f"property {key[:64]!r}: {type[:32]} is no type: use $timestamp, $int, $float or $json")
 
 
-def written(part: Part, urn_of: Callable[[NewEntity], str]) -> bytes:
+def written(part: NewPart, urn_of: Callable[[NewEntity], str]) -> bytes:
     """One line, without its end: what `Reader.read` gives this part back from."""
     match part:
         case NewEntity():
@@ -257,6 +288,8 @@ def written(part: Part, urn_of: Callable[[NewEntity], str]) -> bytes:
             row = {"association": {**_given(fields), **_shared(part)}}
         case NewRevision():
             row = {"revision": _revision_row(part)}
+        case NewObservation():
+            row = {"observation": _observation_row(part)}
     return orjson.dumps(row)
 
 
@@ -264,13 +297,15 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _shared(part: Part) -> dict[str, Any]:
-    row: dict[str, Any] = {}
+def _shared(part: NewEntity | NewAssociation | NewRevision) -> dict[str, Any]:
+    row = _when(part)
     if part.properties:
         row["properties"] = {each.key: _written_value(each) for each in part.properties}
-    if part.occurred_at is not None:
-        row["occurredAt"] = format_timestamp(part.occurred_at)
     return row
+
+
+def _when(part: NewPart) -> dict[str, Any]:
+    return {} if part.occurred_at is None else {"occurredAt": format_timestamp(part.occurred_at)}
 
 
 def _entity_row(entity: NewEntity) -> dict[str, Any]:
@@ -301,6 +336,11 @@ def _revision_row(revision: NewRevision) -> dict[str, Any]:
         "rank": revision.rank or None,
     }
     return {**_given(fields), **_shared(revision)}
+
+
+def _observation_row(observation: NewObservation) -> dict[str, Any]:
+    fields = {"entity": observation.entity, "metric": observation.metric, "step": observation.step or None}
+    return {**_given(fields), "value": observation.value, **_when(observation)}
 
 
 def _written_value(property: Property) -> Json:

@@ -1,4 +1,4 @@
-"""What is sent to a store to be recorded: one atomic batch of entities, associations and revisions."""
+"""What is sent to a store to be recorded: one atomic batch of entities, associations, revisions and observations."""
 
 from dataclasses import dataclass
 
@@ -55,12 +55,36 @@ class NewRevision:
 
 
 @dataclass(frozen=True, slots=True)
+class NewObservation:
+    """A value of a metric to append to the entity of a urn, of the same batch or recorded before.
+
+    `value` is finite; `step` any integer of 64 bits. Without `occurred_at` it takes the time of its recording.
+    """
+
+    entity: str
+    metric: str
+    value: float
+    step: int = 0
+    occurred_at: int | None = None
+
+
+NewPart = NewEntity | NewAssociation | NewRevision | NewObservation
+"""A part of a batch, or of an export."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What is written together: all of it or none, seen by readers whole or not at all."""
 
     entities: tuple[NewEntity, ...] = ()
     associations: tuple[NewAssociation, ...] = ()
     revisions: tuple[NewRevision, ...] = ()
+    observations: tuple[NewObservation, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return not (self.entities or self.associations or self.revisions or self.observations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +113,7 @@ class Recorded:
     entities_are_new: tuple[bool, ...]
     associations_are_new: tuple[bool, ...]
     revisions_are_new: tuple[bool, ...]
+    observations_are_new: tuple[bool, ...]
     entities: tuple[Entity | None, ...] = ()
     associations: tuple[Association | None, ...] = ()
     revisions: tuple[Revision | None, ...] = ()

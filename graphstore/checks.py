@@ -3,12 +3,20 @@
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
-from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.kinds import EntityKind, PropertyType
 from lineal.graphstore.records import Source
 from lineal.graphstore.urns import make_urn, segment_problem
-from lineal.graphstore.values import MAX_WORD_BYTES, Property, text_problem, value_problem
+from lineal.graphstore.values import (
+    INT64_MAX,
+    INT64_MIN,
+    MAX_METRIC_BYTES,
+    MAX_WORD_BYTES,
+    Property,
+    text_problem,
+    value_problem,
+)
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -22,6 +30,8 @@ def checked_urns(batch: Batch) -> list[str]:
         problems += _association_problems(association, ("associations", index))
     for index, revision in enumerate(batch.revisions):
         problems += _revision_problems(revision, ("revisions", index))
+    for index, observation in enumerate(batch.observations):
+        problems += _observation_problems(observation, ("observations", index))
     if problems:
         raise BatchRefused(tuple(problems))
     return [make_urn(entity.account, entity.kind, entity.name, entity.version) for entity in batch.entities]
@@ -43,13 +53,13 @@ def _text(text: str | None, path: Path) -> Iterator[Problem]:
         yield _refused(str(path[-1]), problem, path)
 
 
-def _word(text: str | None, path: Path, subject: str | None = None) -> Iterator[Problem]:
+def _word(text: str | None, path: Path, subject: str | None = None, most: int = MAX_WORD_BYTES) -> Iterator[Problem]:
     subject = str(path[-1]) if subject is None else subject
     if text is None:
         return
     if not text:
         yield _refused(subject, "is empty: leave it out, or give it at least one character", path)
-    elif problem := text_problem(text, MAX_WORD_BYTES):
+    elif problem := text_problem(text, most):
         yield _refused(subject, problem, path)
 
 
@@ -108,3 +118,11 @@ def _revision_problems(revision: NewRevision, path: Path) -> Iterator[Problem]:
     yield from _properties(revision.properties, (*path, "properties"))
     for index, key in enumerate(revision.removed):
         yield from _word(key, (*path, "removed", index), "a removed key")
+
+
+def _observation_problems(observation: NewObservation, path: Path) -> Iterator[Problem]:
+    yield from _word(observation.metric, (*path, "metric"), most=MAX_METRIC_BYTES)
+    if problem := value_problem(PropertyType.FLOAT, observation.value):
+        yield _refused("value", problem, (*path, "value"))
+    if not INT64_MIN <= observation.step <= INT64_MAX:
+        yield _refused("step", "is an integer outside 64 bits: count steps in a larger unit", (*path, "step"))

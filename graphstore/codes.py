@@ -35,6 +35,8 @@ SAME_AS: Final = TYPE_CODES[AssociationType.SAME_AS]
 
 AssociationKey = tuple[int, int, int, str]
 """Source key, type code, destination key, role ('' for none)."""
+ObservationKey = tuple[int, str, int, int]
+"""Entity key, metric, step, `occurred_at`."""
 
 
 def kind_codes(where: EntityFilter) -> frozenset[int] | None:

@@ -45,6 +45,14 @@ def conflicting(name: str, fields: Sequence[str]) -> str:
     )
 
 
+def conflicting_value(metric: str, urn: str, step: int) -> str:
+    """The sentence of an IMMUTABLE_CONFLICT of an observation."""
+    return (
+        f"{metric} of {urn} stands with another value at step {step} and that time, and what is recorded never "
+        "changes. Give the observation another step or time, or a metric of its own."
+    )
+
+
 class StoreError(Exception):
     """Anything a store refuses or cannot do."""
 

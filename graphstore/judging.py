@@ -8,8 +8,8 @@ from typing import Final, Protocol, TypeVar
 
 import orjson
 
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.codes import KIND_MASK, TYPE_CODES, AssociationKey
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
+from lineal.graphstore.codes import KIND_MASK, TYPE_CODES, AssociationKey, ObservationKey
 from lineal.graphstore.content import packed
 from lineal.graphstore.digests import (
     association_form,
@@ -19,7 +19,14 @@ from lineal.graphstore.digests import (
     revision_form,
     revision_set_form,
 )
-from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
+from lineal.graphstore.errors import (
+    BatchRefused,
+    Problem,
+    ProblemCode,
+    conflicting,
+    conflicting_value,
+    not_recorded,
+)
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import Revision
 from lineal.graphstore.standing import as_new_revision
@@ -51,10 +58,12 @@ class Outcome:
     associations: list[bool] = field(default_factory=list)
     revisions: list[bool] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
+    observations: list[bool] = field(default_factory=list)
 
     def packed(self) -> str:
         """As text, to be kept beside an idempotency key."""
-        return packed([self.recorded_at, self.entities, self.associations, self.revisions, self.sequences])
+        parts = (self.entities, self.associations, self.revisions, self.sequences, self.observations)
+        return packed([self.recorded_at, *parts])
 
     @classmethod
     def unpacked(cls, text: str) -> "Outcome":
@@ -83,6 +92,9 @@ class Standing(Protocol):
 
     def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         """The revisions, in any order, of those keys that have any."""
+
+    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+        """The values of those observations that stand."""
 
     def entity(self, key: int) -> NewEntity:
         """One that stands, as first recorded."""
@@ -114,6 +126,7 @@ class Judging:
         self.associations: dict[AssociationKey, tuple[NewAssociation, str]] = {}
         self.revisions: list[tuple[int, int, NewRevision, str]] = []
         """Entity key, sequence, the revision, its digest."""
+        self.observations: dict[ObservationKey, float] = {}
         self.property_keys: set[tuple[str, int, int]] = set()
         """Key, code of kind, and the moment it counts from, of every property in what is new."""
         self.known: dict[str, Stands] = {}
@@ -125,9 +138,10 @@ class Judging:
         self._judge_entities()
         self._judge_associations()
         self._judge_revisions()
+        self._judge_observations()
         if self._problems:
             raise BatchRefused(tuple(sorted(self._problems, key=_place)))
-        if self.entities or self.associations or self.revisions:
+        if self.entities or self.associations or self.revisions or self.observations:
             self.outcome.recorded_at = self.at
 
     def _judge_entities(self) -> None:
@@ -159,6 +173,7 @@ class Judging:
         named = {urn for each in batch.associations for urn in (each.source, each.destination)}
         named |= {revision.entity for revision in batch.revisions}
         named |= {revision.superseded_by for revision in batch.revisions if revision.superseded_by is not None}
+        named |= {observation.entity for observation in batch.observations}
         self._look_up(named)
         placed: list[tuple[int, NewAssociation, AssociationKey]] = []
         for index, association in enumerate(batch.associations):
@@ -224,6 +239,25 @@ class Judging:
             self._note_keys(settled, key, max(settled.occurred_at or 0, stands.occurred_at))
             self.outcome.revisions[index], self.outcome.sequences[index] = True, sequence
 
+    def _judge_observations(self) -> None:
+        wanted: list[tuple[int, NewObservation, ObservationKey]] = []
+        for index, observation in enumerate(self.batch.observations):
+            key = self._key(observation.entity, "observations", index, "entity")
+            if key is not None:
+                at = self.at if observation.occurred_at is None else observation.occurred_at
+                wanted.append((index, observation, (key, observation.metric, observation.step, at)))
+        old = {place for _, _, place in wanted if place[0] not in self.entities}
+        standing = self.standing.observations(old) if old else {}
+        self.outcome.observations = [False] * len(self.batch.observations)
+        for index, observation, place in wanted:
+            if place not in standing:
+                standing[place] = self.observations[place] = observation.value + 0.0  # -0 is 0
+                self.outcome.observations[index] = True
+            elif standing[place] != observation.value:
+                sentence = conflicting_value(observation.metric, observation.entity, observation.step)
+                path = ("observations", index)
+                self._problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path, ("value",)))
+
     def _note_keys(self, part: NewEntity | NewRevision, key: int, occurred_at: int) -> None:
         self.property_keys.update((property.key, key & KIND_MASK, occurred_at) for property in part.properties)
 
@@ -242,7 +276,7 @@ class Judging:
 
 
 def _place(problem: Problem) -> tuple[int, int]:
-    parts = ("entities", "associations", "revisions")
+    parts = ("entities", "associations", "revisions", "observations")
     return parts.index(str(problem.path[0])), int(problem.path[1])
 
 

@@ -190,6 +190,14 @@ class RevisionPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservationPosition:
+    """A place in a series: the order (step, occurred_at)."""
+
+    step: int
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Find:
     """A page of the entities that match `where`, and that `search` finds (see `words`; a text of no word finds all).
 
@@ -289,3 +297,36 @@ class PropertyKeys:
     starts_with: str
     kind: EntityKind | None = None
     first: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOf:
+    """The metrics of an entity that has observations of them, by name; `names` None: all."""
+
+    view: View
+    entity: str
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOf:
+    """A page of the observations of one metric of an entity, in the order (step, occurred_at)."""
+
+    view: View
+    entity: str
+    metric: str
+    first: int = 100
+    after: ObservationPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketsOf:
+    """A series in at most `most` buckets (at least 1): of n observations, bucket i of m begins at place i*n//m.
+
+    So there are never more buckets than observations, and each holds as many as any other, give or take one.
+    """
+
+    view: View
+    entity: str
+    metric: str
+    most: int

@@ -163,3 +163,47 @@ class Revision:
     recorded_by: str
     digest: str | None
     view: View = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One value of an entity's metric: at a step, and a time. Of one step and time there is one."""
+
+    entity_id: str
+    metric: str
+    step: int
+    value: float
+    occurred_at: int
+    recorded_at: int
+    recorded_by: str
+    view: View = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What an entity's observations of a metric come to, at least one in the view.
+
+    `last` is the value of the greatest (step, occurred_at).
+    """
+
+    entity_id: str
+    name: str
+    last: float
+    min: float
+    max: float
+    count: int
+    view: View = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Neighbours in a series, in the order of (step, occurred_at): how many, the first and the last, and the extremes.
+
+    Of several that are as small, or as great, `min` and `max` are the first.
+    """
+
+    count: int
+    first: Observation
+    last: Observation
+    min: Observation
+    max: Observation

@@ -7,14 +7,16 @@ and over a reference model. What holds for every verb:
   as many as the verb says). No questions: no answers, and no round trip. The same question twice is answered twice.
 - **A view.** Every question carries its view: a scope and a moment. What was recorded or occurred after the moment is
   as if it were not there, and so is what the scope does not show: an entity that is not readable, an association
-  either end of which is not, a property key that is hidden, in records, filters, counts, pages, keys and exports alike.
+  either end of which is not, a property key that is hidden, in records, filters, counts, pages, keys and exports
+  alike. A metric `m` is hidden where the property key `metrics.m` is.
   Which groups an entity is in is today's, whatever the moment. Of the entities that are not readable, walks and the
   associations of an entity show those whose boundary is MASK, as `Restricted`.
 - **Filters on what is restricted.** A filter on entities that names nothing but kinds holds for a restricted one as of
   kind RESTRICTED; any other does not, whatever it says. A filter on associations sees one beside a hidden end as it
   would be shown: without role, properties and times.
 - **Existence.** An entity exists in a view when it was recorded, and occurred, no later than the view's moment. An
-  association exists where it itself and both its ends do. A revision exists where it itself and its entity do.
+  association exists where it itself and both its ends do. A revision exists where it itself and its entity do; so does
+  an observation.
 - **As read.** An entity is its record with the revisions of the view folded in by (occurred_at, rank, sequence): later
   ones win; what a revision sets, it sets, and the keys it names in `removed` are gone until set again. Within one
   revision removal comes first.
@@ -34,19 +36,22 @@ from typing import Self
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
-from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
+from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.kinds import EntityKind, IncompleteReason
 from lineal.graphstore.queries import (
     UNMEASURED,
     AssociationsOf,
+    BucketsOf,
     Find,
     HistoryOf,
+    MetricsOf,
     PropertyKeys,
     Reach,
     ReachAssociations,
     ReachPosition,
+    SeriesOf,
 )
-from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
+from lineal.graphstore.records import Association, Bucket, Entity, Metric, Observation, Restricted, Revision, View
 
 
 class Durability(StrEnum):
@@ -84,6 +89,15 @@ class RevisionPage:
     """A page of revisions in the order they fold in."""
 
     items: tuple[Revision, ...]
+    total: int
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPage:
+    """A page of observations in the order (step, occurred_at)."""
+
+    items: tuple[Observation, ...]
     total: int
     has_next: bool
 
@@ -180,6 +194,8 @@ class Store(ABC):
         - A revision equal in `occurred_at`, rank, set and removed to one that stands changes nothing; one without
           `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
           entities of a batch count as recorded before its associations, and those before its revisions.
+        - An observation is told by its entity, metric, step and `occurred_at`: the same value again changes nothing,
+          another is a conflict. One without `occurred_at` is new, but for another of its batch. A value of -0 is 0.
         - An empty batch, or one with nothing new, writes nothing and `recorded_at` is None.
         - A batch written with POWER_LOSS, even an empty one, makes those before it survive a power loss too.
         - `returning` adds the records as read at the newest moment under that scope, in the batch's order.
@@ -187,8 +203,8 @@ class Store(ABC):
 
         Raises BatchRefused, with every problem that can be told at once, in the batch's order: INVALID_VALUE, TOO_LARGE
         and SELF_ASSOCIATION (as `checks.checked_urns` finds them, before the store is asked), NOT_FOUND (an end of an
-        association, a revised entity, or a superseding one, neither stands nor is in the batch), IMMUTABLE_CONFLICT
-        (naming the fields that differ), IDEMPOTENCY_MISMATCH.
+        association, a revised or observed entity, or a superseding one, neither stands nor is in the batch),
+        IMMUTABLE_CONFLICT (naming the fields that differ), IDEMPOTENCY_MISMATCH.
 
         A repeat under an idempotency key of the last 24 hours with the same fingerprint, by the same principal, writes
         nothing and answers as the first sending was answered, even if racing with it; a batch that was refused leaves
@@ -231,6 +247,18 @@ class Store(ABC):
     @abstractmethod
     async def history(self, questions: Sequence[HistoryOf]) -> list[RevisionPage]:
         """Pages of revisions. An entity that does not exist in the view has none."""
+
+    @abstractmethod
+    async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
+        """The metrics that entities have observations of, by name; none of one that does not exist in the view."""
+
+    @abstractmethod
+    async def series(self, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
+        """Pages of the observations of single metrics. An entity that does not exist in the view has none."""
+
+    @abstractmethod
+    async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
+        """Series in buckets, in their order; no buckets where there are no observations in the view."""
 
     @abstractmethod
     async def property_keys(self, question: PropertyKeys) -> list[str]:
@@ -281,12 +309,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
+    def export(self, view: View) -> AsyncIterator[NewPart]:
         """Everything in the view as first recorded, but for hidden keys, with `occurred_at` settled.
 
-        Entities by urn; then associations in their order; then revisions by entity urn and sequence. Recording them in
-        that order into an empty store gives the same digests. Streams: memory does not grow with the store. Reads one
-        moment, whatever is written meanwhile.
+        Entities by urn; then associations in their order; then revisions by entity urn and sequence; then observations
+        by entity urn, metric, step and `occurred_at`. Recording them in that order into an empty store gives the same
+        digests. Streams: memory does not grow with the store. Reads one moment, whatever is written meanwhile.
         """
 
     # -- access: read without a scope, by what decides on access and nothing else ------------------------------------

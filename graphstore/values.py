@@ -19,6 +19,10 @@ MAX_VALUE_BYTES: Final = 1024 * 1024
 """The most bytes of UTF-8 one value may have (a JSON value: as compact text)."""
 MAX_WORD_BYTES: Final = 512
 """The most bytes of UTF-8 a property key, tag, role, type or id type may have."""
+METRICS: Final = "metrics."
+"""Begins the property key that tells whether a metric is hidden."""
+MAX_METRIC_BYTES: Final = MAX_WORD_BYTES - len(METRICS)
+"""The most bytes of UTF-8 the name of a metric may have: `METRICS` and it are a property key."""
 MAX_JSON_DEPTH: Final = 100
 """How deep arrays and objects may nest in a JSON value."""
 INT64_MIN: Final = -(2**63)

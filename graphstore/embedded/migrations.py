@@ -3,6 +3,7 @@
 An entity's `key` is its sequence number times 64 plus the code of its kind. `role` is '' where an association has none
 (an empty role is refused). Content stands apart from identity: a later eraser removes content and leaves identity,
 digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `indexing`) are derived from it.
+Observations are by their `series`, the metric of an entity; who recorded one is told by its batch.
 
 An entity is in its account's default group, and in those of its placement's compartment: `groups` are the ids of these,
 sorted, as JSON. Most entities have no placement; one that left all its groups keeps one, in the compartment of none.
@@ -195,7 +196,25 @@ CREATE INDEX entity_by_occurrence ON entity (occurred_at);
 CREATE INDEX entity_by_recording ON entity (recorded_at);
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = """
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    entity INTEGER NOT NULL,
+    metric TEXT NOT NULL,
+    UNIQUE (entity, metric)
+) STRICT;
+
+CREATE TABLE observation (
+    series INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    value REAL NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    PRIMARY KEY (series, step, occurred_at)
+) STRICT, WITHOUT ROWID;
+""" + _unchanging("series", "observation")
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """Each brings a database from the version of its index to the next; `user_version` counts them."""
 UNINDEXED: Final = 3
 """The version after which terms are kept: what stood before is indexed by the step from it, once."""

@@ -6,8 +6,9 @@ import apsw
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
-from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey
+from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey, ObservationKey
 from lineal.graphstore.content import packed, packed_properties, packed_source
+from lineal.graphstore.embedded import observing
 from lineal.graphstore.embedded.indexing import index_entities, index_revisions
 from lineal.graphstore.embedded.rows import Rows, newest
 from lineal.graphstore.judging import Judging, Outcome, Stands, now
@@ -46,6 +47,9 @@ class _Standing:
     def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         return self._rows.revisions(keys)
 
+    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+        return observing.standing(self._connection, keys)
+
     def entity(self, key: int) -> NewEntity:
         return as_new_entity(self._rows.entities([key], as_recorded=True)[key])
 
@@ -73,6 +77,7 @@ class Recording:
         self._insert_entities()
         self._insert_associations()
         self._insert_revisions()
+        observing.insert(self.connection, self.judging.observations, self.at)
         self._insert_property_keys()
         return self.judging.outcome
 

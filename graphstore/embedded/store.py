@@ -12,9 +12,9 @@ import apsw
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
-from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
+from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
-from lineal.graphstore.embedded import access
+from lineal.graphstore.embedded import access, observing
 from lineal.graphstore.embedded.database import Database
 from lineal.graphstore.embedded.exporting import PARTS, chunk_after
 from lineal.graphstore.embedded.finding import find_pages, property_keys
@@ -24,9 +24,9 @@ from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.embedded.rows import newest
 from lineal.graphstore.embedded.writing import Writer
 from lineal.graphstore.errors import Unavailable
-from lineal.graphstore.queries import Find, PropertyKeys
-from lineal.graphstore.records import AsOf, View
-from lineal.graphstore.store import Durability, EntityPage, Newest, Placed
+from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
+from lineal.graphstore.records import AsOf, Bucket, Metric, View
+from lineal.graphstore.store import Durability, EntityPage, Newest, Placed, SeriesPage
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 
@@ -81,10 +81,19 @@ class EmbeddedStore(WalkingStore[Reading]):
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
         return await self._each(questions, find_pages)
 
+    async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
+        return await self._each(questions, observing.metrics_of)
+
+    async def series(self, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
+        return await self._each(questions, observing.series_pages)
+
+    async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
+        return await self._each(questions, observing.buckets_of)
+
     async def property_keys(self, question: PropertyKeys) -> list[str]:
         return await self._read_view(question.view, lambda reading: property_keys(reading, question))
 
-    async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
+    async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
         recorded_at = min(view.as_of.recorded_at, await self.watermark())
         view = replace(view, as_of=replace(view.as_of, recorded_at=recorded_at))
@@ -94,6 +103,11 @@ class EmbeddedStore(WalkingStore[Reading]):
                 chunk, after = await self._read_view(view, partial(chunk_after, part=part, urn=after))
                 for each in chunk:
                     yield each
+        place: observing.Place | None = observing.FIRST
+        while place is not None:
+            observations, place = await self._read_view(view, partial(observing.observations_after, place=place))
+            for observation in observations:
+                yield observation
 
     async def access_since(self, epoch: int) -> AccessNews:
         return await self._in_snapshot(partial(access.access_since, epoch=epoch))

@@ -54,7 +54,7 @@ class Writer:
             access.append_audit(connection, audit)
             return outcome
 
-        if not (batch.entities or batch.associations or batch.revisions or audit or self._unsynced):
+        if batch.is_empty and not (audit or self._unsynced):
             return Outcome(None)
         return self._transaction(write, durability)
 

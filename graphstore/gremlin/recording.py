@@ -13,9 +13,10 @@ from lineal.auth.ledger import AuditEntry
 from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore import terms
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity
-from lineal.graphstore.codes import KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey
+from lineal.graphstore.codes import KIND_CODES, KIND_MASK, SAME_AS, TYPES, AssociationKey, ObservationKey
 from lineal.graphstore.content import packed_properties
 from lineal.graphstore.errors import BatchRefused, Unavailable
+from lineal.graphstore.gremlin import observing
 from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.conditions import FOLDED
 from lineal.graphstore.gremlin.heads import Heads
@@ -55,6 +56,7 @@ class Standing:
     def foresee(self, batch: Batch, urns: list[str], *others: GraphTraversal) -> list[list[Any]]:
         """Load all that a batch names, in one journey, with some other questions asked beside."""
         named = {*urns, *(revision.entity for revision in batch.revisions)}
+        named |= {observation.entity for observation in batch.observations}
         named |= {revision.superseded_by for revision in batch.revisions if revision.superseded_by is not None}
         named |= {urn for each in batch.associations for urn in (each.source, each.destination)}
         return self._reading.load_ids([entity_id(urn) for urn in named], *others)
@@ -77,6 +79,9 @@ class Standing:
 
     def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         return self._reading.revisions(keys)
+
+    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+        return observing.standing(self._reading, keys)
 
     def entity(self, key: int) -> NewEntity:
         return as_new_entity(self._reading.entities([key], as_recorded=True)[key])
@@ -229,6 +234,8 @@ class Recording:
                 "occurred_at": long(revision.occurred_at),
             }
             edges.append(_edge(entity, entity, "REVISED", fields))
+        observed = observing.chunks(judging.observations, stamp, by)
+        edges += (_edge(key, key, observing.OBSERVED, fields) for key, fields in observed)
         return edges
 
     # -- writing --

@@ -1,4 +1,4 @@
-// Version 3 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
+// Version 4 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
 graph = g.getGraph()
 synchronized (graph) {
     graph.tx().rollback()
@@ -10,7 +10,7 @@ synchronized (graph) {
                 'part', 'state', 'value', 'extra_groups',
                 'urn_folded', 'name_folded', 'version_folded', 'source_uri_folded', 'recorded_by_folded',
             ],
-            (Long): ['recorded_at', 'occurred_at', 'kept_at'],
+            (Long): ['recorded_at', 'occurred_at', 'kept_at', 'first_step', 'last_step'],
             (Integer): ['kind', 'of_kind', 'schema', 'widened'],
         ]
         keys.each { type, names ->
@@ -24,7 +24,7 @@ synchronized (graph) {
                 .cardinality(org.janusgraph.core.Cardinality.SET).make()
         }
         ['entity', 'note'].each { management.getVertexLabel(it) ?: management.makeVertexLabel(it).make() }
-        ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'HEAD'].each {
+        ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'OBSERVED', 'HEAD'].each {
             management.getEdgeLabel(it) ?: management.makeEdgeLabel(it)
                 .multiplicity(org.janusgraph.core.Multiplicity.MULTI).make()
         }

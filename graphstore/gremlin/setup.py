@@ -14,7 +14,7 @@ from lineal.graphstore.gremlin.moments import ROOT
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.gremlin.transport import AccessRefused
 
-VERSION: Final = 3
+VERSION: Final = 4
 _WRONG_REQUEST: Final = 499
 _TRIES: Final = 6
 _TINKERGRAPH: Final = """

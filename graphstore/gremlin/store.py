@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 import structlog
@@ -13,9 +14,10 @@ from gremlin_python.process.traversal import Merge, T
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
-from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
+from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import StoreUnusable, Unavailable
+from lineal.graphstore.gremlin import observing
 from lineal.graphstore.gremlin.access import Access
 from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages
@@ -30,9 +32,9 @@ from lineal.graphstore.gremlin.scoping import scoping
 from lineal.graphstore.gremlin.server import REQUEST_SECONDS, Server, g
 from lineal.graphstore.gremlin.setup import keeps_nothing, name_of_graph, set_up
 from lineal.graphstore.gremlin.transport import Address, Transport
-from lineal.graphstore.queries import Find, PropertyKeys
-from lineal.graphstore.records import AsOf, View
-from lineal.graphstore.store import Durability, EntityPage, Newest, Placed
+from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
+from lineal.graphstore.records import AsOf, Bucket, Metric, View
+from lineal.graphstore.store import Durability, EntityPage, Newest, Placed, SeriesPage
 from lineal.graphstore.walking.cache import WalkCache
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
@@ -94,8 +96,8 @@ class GremlinStore(WalkingStore[Reading]):
     ) -> Recorded:
         urns = checked_urns(batch)
         self._refuse_if_closed()
-        if not (batch.entities or batch.associations or batch.revisions or audit):
-            return Recorded(None, (), (), ())
+        if batch.is_empty and not audit:
+            return Recorded(None, (), (), (), ())
         await self._look_at_graph()
         outcome = await self._whole(self._recording.run(batch, urns, by, idempotency, audit))
         if returning is None:
@@ -116,10 +118,19 @@ class GremlinStore(WalkingStore[Reading]):
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
         return await self._each(questions, find_pages)
 
+    async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
+        return await self._each(questions, observing.metrics_of)
+
+    async def series(self, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
+        return await self._each(questions, observing.series_pages)
+
+    async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
+        return await self._each(questions, observing.buckets_of)
+
     async def property_keys(self, question: PropertyKeys) -> list[str]:
         return await self._read_view(question.view, lambda reading: property_keys(reading, question))
 
-    async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
+    async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
         recorded_at = min(view.as_of.recorded_at, await self.watermark())
         view = replace(view, as_of=replace(view.as_of, recorded_at=recorded_at))
@@ -129,6 +140,11 @@ class GremlinStore(WalkingStore[Reading]):
                 some = keys[start : start + _EXPORTED_AT_ONCE]
                 for each in await self._read_view(view, lambda reading, part=part, some=some: part(reading, some)):  # type: ignore[misc]
                     yield each
+        for start in range(0, len(keys), _EXPORTED_AT_ONCE):
+            some = keys[start : start + _EXPORTED_AT_ONCE]
+            for portion in await self._read_view(view, partial(observing.portions, keys=some)):
+                for observation in await self._read_view(view, partial(observing.observations_of, portion=portion)):
+                    yield observation
 
     async def access_since(self, epoch: int) -> AccessNews:
         return await self._told(self._access.since(epoch))

@@ -118,7 +118,9 @@ def _history_page(reading: Reading, question: HistoryOf) -> RevisionPage:
 
 def recorded(records: Records | None, batch: Batch, urns: list[str], outcome: Outcome) -> Recorded:
     """The answer to a batch; with its records as they stand, if there is something to read them from."""
-    flags = (tuple(outcome.entities), tuple(outcome.associations), tuple(outcome.revisions))
+    parts = (outcome.entities, outcome.associations, outcome.revisions, outcome.observations)
+    entities_new, associations_new, revisions_new, observations_new = map(tuple, parts)
+    flags = (entities_new, associations_new, revisions_new, observations_new)
     if records is None:
         return Recorded(outcome.recorded_at, *flags)
     named = {urn: entity_id(urn) for urn in urns}

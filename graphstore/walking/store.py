@@ -6,7 +6,17 @@ from contextlib import ExitStack
 from typing import Generic, TypeVar
 
 from lineal.graphstore.errors import LimitExceeded
-from lineal.graphstore.queries import AssociationsOf, Find, HistoryOf, Reach, ReachAssociations, Walk
+from lineal.graphstore.queries import (
+    AssociationsOf,
+    BucketsOf,
+    Find,
+    HistoryOf,
+    MetricsOf,
+    Reach,
+    ReachAssociations,
+    SeriesOf,
+    Walk,
+)
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.store import AssociationPage, ReachPage, RevisionPage, Store
 from lineal.graphstore.walking.cache import WalkCache
@@ -16,7 +26,8 @@ from lineal.graphstore.walking.reaching import Walked, reach_pages
 
 R = TypeVar("R", bound=Reading)
 Result = TypeVar("Result")
-Question = TypeVar("Question", bound=Find | AssociationsOf | HistoryOf | Reach | ReachAssociations)
+Asked = Find | AssociationsOf | HistoryOf | MetricsOf | SeriesOf | BucketsOf | Reach | ReachAssociations
+Question = TypeVar("Question", bound=Asked)
 WalkQuestion = TypeVar("WalkQuestion", bound=Reach | ReachAssociations)
 
 
@@ -125,7 +136,7 @@ def _shown(question: Reach | ReachAssociations) -> int | None:
     return question.first if question.where is None and question.after is None else None
 
 
-def _view(question: Find | AssociationsOf | HistoryOf | Reach | ReachAssociations) -> View:
+def _view(question: Asked) -> View:
     return question.walk.view if isinstance(question, Reach | ReachAssociations) else question.view
 
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from strategies import batches
 
-from lineal.capture.native import InvalidLine, Part, Reader, read_properties, written
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.capture.native import InvalidLine, Reader, read_properties, written
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewPart, NewRevision
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType
 from lineal.graphstore.urns import make_urn
 from lineal.graphstore.values import Property, parse_timestamp
 
 
-def line(part: Part) -> Any:
+def line(part: NewPart) -> Any:
     return json.loads(written(part, lambda e: make_urn(e.account, e.kind, e.name, e.version)))
 
 
@@ -22,8 +22,8 @@ def line(part: Part) -> Any:
 def test_writing_is_the_inverse_of_reading(history: list[Batch]) -> None:
     reader = Reader("nobody")
     for batch in history:
-        for part in (*batch.entities, *batch.associations, *batch.revisions):
-            expected: Part = part  # type: ignore[assignment]
+        for part in (*batch.entities, *batch.associations, *batch.revisions, *batch.observations):
+            expected: NewPart = part  # type: ignore[assignment]
             assert reader.read(line(expected)) == expected
 
 
@@ -35,6 +35,9 @@ def test_keys_name_entities_within_a_file() -> None:
     assert association == NewAssociation("lineal:mine:DATASET:n", "lineal:x", AssociationType.PRODUCED)
     revision = reader.read({"revision": {"entity": "k", "status": "FAILED", "tags": []}})
     assert revision == NewRevision("lineal:mine:DATASET:n", EntityStatus.FAILED, ())
+    observed = reader.read({"observation": {"entity": "k", "metric": "loss", "value": 1, "step": None}})
+    assert observed == NewObservation("lineal:mine:DATASET:n", "loss", 1.0)
+    assert isinstance(observed.value, float)
     assert reader.read({"focal": {"anything": 1}}) is None
 
 
@@ -64,6 +67,7 @@ def test_properties_flatten_and_say_their_types() -> None:
 
 
 ENTITY = {"kind": "DATASET", "name": "n"}
+SEEN = {"entity": "lineal:a", "metric": "m", "value": 1}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ ENTITY = {"kind": "DATASET", "name": "n"}
     [
         ([], "a line is one object with one of entity, association, revision"),
         ({"thing": {}}, "'thing' is none of entity, association, revision"),
-        ({"entity": 1}, "'entity' is none of entity, association, revision, each holding an object"),
+        ({"entity": 1}, "'entity' is none of entity, association, revision, observation, each holding an object"),
         ({"entity": {"kind": "DATASET"}}, "name is missing"),
         ({"entity": {"name": "n"}}, "kind is missing"),
         ({"entity": {**ENTITY, "kind": "TABLE"}}, "kind is 'TABLE', which is no such word"),
@@ -88,6 +92,16 @@ ENTITY = {"kind": "DATASET", "name": "n"}
         ({"association": {"source": "a", "destination": "b", "type": "PRODUCED"}}, "source names 'a', which no entity"),
         ({"association": {"source": "lineal:a", "type": "PRODUCED"}}, "destination is missing"),
         ({"revision": {"entity": "lineal:a", "rank": 7}}, "rank must be 0, 1 or 2"),
+        ({"observation": {"entity": "lineal:a", "value": 1}}, "metric is missing"),
+        ({"observation": {"entity": "lineal:a", "metric": "m"}}, "value is missing"),
+        ({"observation": {"metric": "m", "value": 1}}, "entity is missing"),
+        ({"observation": {"entity": "nobody", "metric": "m", "value": 1}}, "entity names 'nobody', which no entity"),
+        ({"observation": {**SEEN, "value": "1"}}, "value must be a number"),
+        ({"observation": {**SEEN, "value": True}}, "value must be a number"),
+        ({"observation": {**SEEN, "step": 1.0}}, "step must be an integer of 64 bits"),
+        ({"observation": {**SEEN, "step": True}}, "step must be an integer of 64 bits"),
+        ({"observation": {**SEEN, "occurredAt": 5}}, "occurredAt must be an RFC 3339 time, as text"),
+        ({"observation": {**SEEN, "digest": "x"}}, "observation has no field digest; its fields are createdAt, entity"),
     ],
 )
 def test_what_is_wrong_is_said(row: Any, message: str) -> None:

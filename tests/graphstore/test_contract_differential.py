@@ -13,6 +13,7 @@ from making import EPOCH
 from reference_store import ReferenceStore
 from strategies import (
     GROUPS,
+    METRICS,
     association_filters,
     batches,
     entity_filters,
@@ -34,14 +35,18 @@ from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
     AssociationPosition,
     AssociationsOf,
+    BucketsOf,
     EntityPosition,
     Find,
     HistoryOf,
     Limits,
+    MetricsOf,
+    ObservationPosition,
     PropertyKeys,
     Reach,
     ReachAssociations,
     RevisionPosition,
+    SeriesOf,
     Walk,
 )
 from lineal.graphstore.records import AsOf, View
@@ -226,7 +231,8 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
     async with opened as engine:
         pair = Pair(engine, history, data)
         await pair.record()
-        if ids := sorted({each.id for page in await _all(engine) for each in page.items}):
+        ids = sorted({each.id for page in await _all(engine) for each in page.items})
+        if ids:
             await pair.group(ids)
         views = pair.views()
         exported = [[part async for part in s.export(v)] for s, v in zip((engine, pair.model), views, strict=True)]
@@ -247,6 +253,7 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
             for store, view in zip((engine, pair.model), views, strict=True)
         ]
         assert keys[0] == keys[1]
+        await _observed(pair, views, ids)
         for entity in found[:3]:
             position = None
             for _ in range(50):
@@ -265,3 +272,21 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
                     break
                 final = page.items[-1]
                 position = AssociationPosition(final.source_urn, final.destination_urn, final.type, final.role)
+
+
+async def _observed(pair: Pair, views: tuple[View, View], ids: list[str]) -> None:
+    """All metrics of all entities, and their series, by pages and in buckets."""
+    names = pair.data.draw(st.sampled_from([None, None, ("loss",), ("é", "none")]))
+    await pair.alike("metrics", *([MetricsOf(view, id, names) for id in ids] for view in views))
+    most = pair.data.draw(st.sampled_from([1, 2, 3, 100]))
+    series = [(id, metric) for id in ids for metric in METRICS]
+    await pair.alike("buckets", *([BucketsOf(view, *each, most) for each in series] for view in views))
+    places: dict[tuple[str, str], ObservationPosition | None] = dict.fromkeys(series)
+    while places:
+        asked = ([SeriesOf(view, *each, 2, after) for each, after in places.items()] for view in views)
+        pages = await pair.alike("series", *asked)
+        places = {
+            each: ObservationPosition(page.items[-1].step, page.items[-1].occurred_at)
+            for each, page in zip(places, pages, strict=True)
+            if page.has_next
+        }

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from reference_records import Kept, Part, identity
+from reference_records import Kept, Observed, Part, identity
 
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.digests import (
     association_form,
     differing_fields,
@@ -25,9 +25,10 @@ class Ledger:
     entities: list[Kept[NewEntity]] = field(default_factory=list)
     associations: list[Kept[NewAssociation]] = field(default_factory=list)
     revisions: list[Kept[NewRevision]] = field(default_factory=list)
+    observations: list[Observed] = field(default_factory=list)
 
     def copy(self) -> "Ledger":
-        return Ledger(list(self.entities), list(self.associations), list(self.revisions))
+        return Ledger(list(self.entities), list(self.associations), list(self.revisions), list(self.observations))
 
     def entity(self, urn: str) -> Kept[NewEntity] | None:
         return next((kept for kept in self.entities if kept.urn == urn), None)
@@ -49,10 +50,12 @@ class Judged:
         self.associations = [self._association(each, index) for index, each in enumerate(batch.associations)]
         self.sequences = [self._revision(each, index) for index, each in enumerate(batch.revisions)]
         """The sequence number of each revision, negative where it stood before, 0 where it is refused."""
+        self.observations = [self._observation(each, index) for index, each in enumerate(batch.observations)]
 
     @property
     def is_new(self) -> bool:
-        return any(self.entities) or any(self.associations) or any(number > 0 for number in self.sequences)
+        revised = any(number > 0 for number in self.sequences)
+        return any(self.entities) or any(self.associations) or revised or any(self.observations)
 
     def _entity(self, entity: NewEntity, urn: str, index: int) -> bool:
         stands = self.ledger.entity(urn)
@@ -94,6 +97,29 @@ class Judged:
         form = revision_form(part, entity.digest, earlier[-1].digest if earlier else None, sequence)
         self.ledger.revisions.append(Kept(part, revision.entity, sequence, self.at, self.by, digest(form)))
         return sequence
+
+    def _observation(self, observation: NewObservation, index: int) -> bool:
+        if self._are_missing({"entity": observation.entity}, ("observations", index)):
+            return False
+        at = self.at if observation.occurred_at is None else observation.occurred_at
+        value = 0.0 if observation.value == 0 else float(observation.value)
+        new = Observed(replace(observation, value=value, occurred_at=at), self.at, self.by)
+        for stands in self.ledger.observations:
+            if stands.place == new.place:
+                if stands.part.value != value:
+                    self._refuse_other_value(observation, index)
+                return False
+        self.ledger.observations.append(new)
+        return True
+
+    def _refuse_other_value(self, observation: NewObservation, index: int) -> None:
+        sentence = (
+            f"{observation.metric} of {observation.entity} stands with another value at step {observation.step} and "
+            "that time, and what is recorded never changes. Give the observation another step or time, or a metric of "
+            "its own."
+        )
+        path = ("observations", index)
+        self.problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path, ("value",)))
 
     def _compare(self, name: str, form: dict[str, object], standing: dict[str, object], path: Path) -> None:
         if fields := differing_fields(form, standing):

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.records import Association, Entity, Revision, Source, SourceId, View
+from lineal.graphstore.batches import NewAssociation, NewEntity, NewObservation, NewRevision
+from lineal.graphstore.records import Association, Entity, Observation, Revision, Source, SourceId, View
 from lineal.graphstore.urns import association_id, entity_id
 
 Part = TypeVar("Part", NewEntity, NewAssociation, NewRevision)
@@ -28,6 +28,32 @@ class Kept(Generic[Part]):
     def occurred_at(self) -> int:
         assert self.part.occurred_at is not None
         return self.part.occurred_at
+
+
+@dataclass(frozen=True)
+class Observed:
+    """An observation as recorded: its time settled and -0 as 0, when, and by whom."""
+
+    part: NewObservation
+    at: int
+    by: str
+
+    @property
+    def occurred_at(self) -> int:
+        assert self.part.occurred_at is not None
+        return self.part.occurred_at
+
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """What makes an observation one and the same; also the order observations are exported in."""
+        return self.part.entity, self.part.metric, self.part.step, self.occurred_at
+
+
+def observation_of(kept: Observed, view: View) -> Observation:
+    part = kept.part
+    return Observation(
+        entity_id(part.entity), part.metric, part.step, part.value, kept.occurred_at, kept.at, kept.by, view
+    )
 
 
 def identity(part: NewAssociation) -> tuple[str, str, str, str]:

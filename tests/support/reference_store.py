@@ -21,16 +21,18 @@ from reference_records import (
     fold_order,
     identity,
     normal,
+    observation_of,
     place,
     revision_of,
 )
 from reference_scope import Eye, Seen, revisions_shown, seen
+from reference_series import buckets_among, metrics_among, page_among
 from reference_walks import Walked, matches, walked
 
 from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore import ordering
-from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision, Recorded
+from lineal.graphstore.batches import Batch, Idempotency, NewEntity, NewObservation, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Problem, ProblemCode, Unavailable
 from lineal.graphstore.kinds import AssociationType, EntityKind, IncompleteReason, LineageDirection
@@ -38,17 +40,30 @@ from lineal.graphstore.queries import (
     UNMEASURED,
     AssociationPosition,
     AssociationsOf,
+    BucketsOf,
     EntityFilter,
     EntityOrderField,
     Find,
     HistoryOf,
     Limits,
+    MetricsOf,
     PropertyKeys,
     Reach,
     ReachAssociations,
     ReachPosition,
+    SeriesOf,
 )
-from lineal.graphstore.records import AsOf, Association, Entity, Restricted, Revision, View
+from lineal.graphstore.records import (
+    AsOf,
+    Association,
+    Bucket,
+    Entity,
+    Metric,
+    Observation,
+    Restricted,
+    Revision,
+    View,
+)
 from lineal.graphstore.standing import as_new_association, as_new_revision
 from lineal.graphstore.store import (
     AssociationPage,
@@ -59,6 +74,7 @@ from lineal.graphstore.store import (
     Reached,
     ReachPage,
     RevisionPage,
+    SeriesPage,
     Store,
 )
 from lineal.graphstore.urns import entity_id
@@ -118,7 +134,12 @@ class ReferenceStore(Store):
     def _recorded(
         self, batch: Batch, urns: list[str], recorded_at: int | None, judged: Judged, returning: Scope | None
     ) -> Recorded:
-        flags = (tuple(judged.entities), tuple(judged.associations), tuple(n > 0 for n in judged.sequences))
+        flags = (
+            tuple(judged.entities),
+            tuple(judged.associations),
+            tuple(n > 0 for n in judged.sequences),
+            tuple(judged.observations),
+        )
         if returning is None:
             return Recorded(recorded_at, *flags)
         view = View(returning, AsOf(self.latest))
@@ -168,6 +189,7 @@ class ReferenceStore(Store):
                 if shown(kept.at, kept.occurred_at) and {kept.part.source, kept.part.destination} <= urns
             ],
             [kept for kept in ledger.revisions if shown(kept.at, kept.occurred_at) and kept.urn in urns],
+            [kept for kept in ledger.observations if shown(kept.at, kept.occurred_at) and kept.part.entity in urns],
         )
 
     def _seen(self, view: View) -> Seen:
@@ -272,6 +294,28 @@ class ReferenceStore(Store):
         left = [revision for revision in in_order if given is None or _order(revision) > given]
         return RevisionPage(tuple(left[: question.first]), len(in_order), len(left) > question.first)
 
+    # -- observations --
+
+    def _observations(self, view: View) -> list[Observation]:
+        """Those that show, in the order of an export."""
+        graph = self._seen(view)
+        kept = [
+            each
+            for each in self._view(view).observations
+            if each.part.entity in graph.readable
+            and not graph.eyes[each.part.entity].hides(f"metrics.{each.part.metric}")
+        ]
+        return [observation_of(each, view) for each in sorted(kept, key=lambda each: each.place)]
+
+    async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
+        return [metrics_among(self._observations(question.view), question) for question in questions]
+
+    async def series(self, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
+        return [page_among(self._observations(question.view), question) for question in questions]
+
+    async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
+        return [buckets_among(self._observations(question.view), question) for question in questions]
+
     async def property_keys(self, question: PropertyKeys) -> list[str]:
         graph = self._seen(question.view)
         ledger = self._view(question.view)
@@ -360,7 +404,7 @@ class ReferenceStore(Store):
         ]
         return _association_page(among, question.first, question.after)
 
-    async def export(self, view: View) -> AsyncIterator[NewEntity | NewAssociation | NewRevision]:
+    async def export(self, view: View) -> AsyncIterator[NewPart]:
         self._refuse_if_closed()
         graph = self._seen(view)
         ledger = self._view(view)
@@ -373,6 +417,9 @@ class ReferenceStore(Store):
         for urn in sorted(graph.readable):
             for revision in self._revisions(view, urn):
                 yield as_new_revision(revision, urn)
+        urns = {entity.id: urn for urn, entity in graph.readable.items()}
+        for each in self._observations(view):
+            yield NewObservation(urns[each.entity_id], each.metric, each.value, each.step, each.occurred_at)
 
     # -- access --
 

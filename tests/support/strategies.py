@@ -7,7 +7,7 @@ from making import EPOCH, type_of
 
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Boundary, Grant, GroupRule, Scope, default_group
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.kinds import (
     AssociationType,
     Combine,
@@ -35,6 +35,7 @@ KINDS = [EntityKind.DATASET, EntityKind.TRAINING_JOB, EntityKind.MODEL, EntityKi
 NAMES = ["a", "b", "c", "d", "e", "f", "é%", "A", "ß", "SS", "'_", "\U0001f600", "\ue000"]
 WORDS = ["train", "Train", "test", "x_y", "ß"]
 KEYS = ["k", "lr", "m.auc"]
+METRICS = ["loss", "auc", "é"]
 LONG = "ü" * 600
 """Longer than what an engine may keep in an index."""
 times = st.integers(0, 5).map(lambda step: EPOCH + step)
@@ -107,7 +108,17 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             st.integers(0, 2),
         )
         associations = tuple(draw(st.lists(linked, max_size=12))) if len(set(pool)) > 1 else ()
-        made.append(Batch(new, associations, tuple(draw(st.lists(revised, max_size=3)))))
+        seen = st.builds(
+            NewObservation,
+            among,
+            st.sampled_from(METRICS),
+            st.sampled_from([0.0, 0.5, 0.5, 1.0, -1e300]),
+            st.sampled_from([0, 1, 2, 2**63 - 1, -(2**63)]),
+            times,
+        )
+        # Two alike but for their values make a conflict, and a batch refused: few enough that most batches stand.
+        observed = st.lists(seen, max_size=8, unique_by=lambda each: (each.entity, each.metric, each.step))
+        made.append(Batch(new, associations, tuple(draw(st.lists(revised, max_size=3))), tuple(draw(observed))))
     return made
 
 
@@ -252,7 +263,7 @@ grants = st.builds(
     maybe(st.frozensets(st.sampled_from(KINDS), max_size=3)),
     maybe(_some(["ASCENDANTS", "DESCENDANTS"])),
     maybe(st.sampled_from([0, 1, 2])),
-    st.just(frozenset[str]()) | _some(KEYS),
+    st.just(frozenset[str]()) | _some([*KEYS, "metrics.loss", "metrics.é"]),
 )
 
 

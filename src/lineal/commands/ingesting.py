@@ -18,7 +18,7 @@ from lineal.commands.asking import asker
 from lineal.commands.servers import server_client
 from lineal.commands.sinks import MOST_EMBEDDED, MOST_GREMLIN, Outcome, ServerSink, Sink, StoreSink
 from lineal.config import load_settings
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused
 from lineal.stores import open_configured
@@ -137,6 +137,8 @@ def _alone(line: Line) -> Batch:
             return Batch(associations=(line.part,))
         case NewRevision():
             return Batch(revisions=(line.part,))
+        case NewObservation():
+            return Batch(observations=(line.part,))
     return Batch()
 
 

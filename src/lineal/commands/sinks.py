@@ -9,10 +9,9 @@ from typing import Any, Protocol
 import httpx
 import orjson
 
-from lineal.capture.native import Part
 from lineal.capture.openlineage import InvalidEvent, receive
 from lineal.commands.servers import check_admitted
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewPart, NewRevision
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.store import Durability, Store
@@ -39,16 +38,26 @@ class Sink(Protocol):
 
     most: int
 
-    async def parts(self, parts: Sequence[Part]) -> Outcome: ...
+    async def parts(self, parts: Sequence[NewPart]) -> Outcome: ...
     async def event(self, event: dict[str, Any]) -> Outcome: ...
     async def finish(self) -> None: ...
 
 
-def split(parts: Sequence[Part]) -> tuple[list[int], list[int], list[int]]:
-    """The places of entities, of associations and of revisions."""
-    kinds = (NewEntity, NewAssociation, NewRevision)
-    found = tuple([place for place, part in enumerate(parts) if isinstance(part, kind)] for kind in kinds)
-    return found[0], found[1], found[2]
+_KINDS = {
+    NewEntity: "entities",
+    NewAssociation: "associations",
+    NewRevision: "revisions",
+    NewObservation: "observations",
+}
+"""What a batch, and the path of a problem with it, calls each kind of part."""
+
+
+def split(parts: Sequence[NewPart]) -> dict[str, list[int]]:
+    """The places of the parts of each kind, by what a batch calls them."""
+    places: dict[str, list[int]] = {name: [] for name in _KINDS.values()}
+    for place, part in enumerate(parts):
+        places[_KINDS[type(part)]].append(place)
+    return places
 
 
 class StoreSink:
@@ -57,19 +66,18 @@ class StoreSink:
     def __init__(self, store: Store, account: str, most: int) -> None:
         self._store, self._account, self.most = store, account, most
 
-    async def parts(self, parts: Sequence[Part]) -> Outcome:
+    async def parts(self, parts: Sequence[NewPart]) -> Outcome:
         places = split(parts)
-        entities, associations, revisions = ([parts[place] for place in each] for each in places)
-        batch = Batch(tuple(entities), tuple(associations), tuple(revisions))  # type: ignore[arg-type]
+        kinds: Any = {name: tuple(parts[place] for place in each) for name, each in places.items()}
+        batch = Batch(**kinds)
         try:
             done = await self._store.record(batch, by=PRINCIPAL, durability=Durability.CRASH)
         except BatchRefused as refused:
-            by_name = dict(zip(("entities", "associations", "revisions"), places, strict=True))
             return Outcome(
-                refused={by_name[str(each.path[0])][int(each.path[1])]: each.message for each in refused.problems}
+                refused={places[str(each.path[0])][int(each.path[1])]: each.message for each in refused.problems}
             )
-        flags = (*done.entities_are_new, *done.associations_are_new, *done.revisions_are_new)
-        return Outcome(sum(flags), len(flags) - sum(flags))
+        new = sum(map(sum, (getattr(done, f"{name}_are_new") for name in places)))
+        return Outcome(new, len(parts) - new)
 
     async def event(self, event: dict[str, Any]) -> Outcome:
         try:
@@ -86,6 +94,8 @@ _RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $inpu
   entities { isNew } associations { isNew } userErrors { message path } } }"""
 _REVISE = """mutation ($input: EntityReviseInput!) { entityRevise(input: $input) {
   isNew userErrors { message path } } }"""
+_OBSERVE = """mutation ($input: ObservationsRecordInput!) { observationsRecord(input: $input) {
+  newCount userErrors { message path } } }"""
 _TRIES = 4
 _PAUSE_SECONDS = 0.5
 """Before the second try; before each later one it is as much longer."""
@@ -99,8 +109,8 @@ class ServerSink:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def parts(self, parts: Sequence[Part]) -> Outcome:
-        entities, associations, revisions = split(parts)
+    async def parts(self, parts: Sequence[NewPart]) -> Outcome:
+        entities, associations, revisions, observations = split(parts).values()
         outcome = Outcome()
         if entities or associations:
             sent = {
@@ -128,7 +138,32 @@ class ServerSink:
                 outcome.refused[place] = done["userErrors"][0]["message"]
             else:
                 outcome.new, outcome.known = outcome.new + done["isNew"], outcome.known + (not done["isNew"])
+        await self._observe(parts, observations, outcome)
         return outcome
+
+    async def _observe(self, parts: Sequence[NewPart], places: list[int], outcome: Outcome) -> None:
+        """Send observations, and again without those refused: what was recorded before them stands by now."""
+        while places:
+            series: dict[tuple[str, str], list[int]] = {}
+            for place in places:
+                observation = parts[place]
+                assert isinstance(observation, NewObservation)
+                series.setdefault((observation.entity, observation.metric), []).append(place)
+            sent = {"series": [series_input([parts[place] for place in each]) for each in series.values()]}
+            done = (await self._mutate(_OBSERVE, sent))["observationsRecord"]
+            if not done["userErrors"]:
+                outcome.new += done["newCount"]
+                outcome.known += len(places) - done["newCount"]
+                return
+            in_order = list(series.values())
+            for error in done["userErrors"]:
+                # input, series, its place, and either observations and the place of one, or what is wrong with all.
+                _, _, number, *inside = [*error["path"], "series", "0"][:5]
+                refused = in_order[int(number)]
+                if inside[:1] == ["observations"] and len(inside) > 1:
+                    refused = [refused[int(inside[1])]]
+                outcome.refused |= dict.fromkeys(refused, error["message"])
+            places = [place for place in places if place not in outcome.refused]
 
     async def event(self, event: dict[str, Any]) -> Outcome:
         answer = await self._send("/api/v1/lineage", event)
@@ -221,9 +256,18 @@ def revision_input(revision: NewRevision) -> dict[str, Any]:
     }
 
 
+def series_input(observations: Sequence[Any]) -> dict[str, Any]:
+    """Observations of one metric of an entity as GraphQL's SeriesInput."""
+    given = [{"step": each.step, "value": each.value, "occurredAt": _when(each)} for each in observations]
+    return {"entity": {"urn": observations[0].entity}, "metric": observations[0].metric, "observations": given}
+
+
 def _shared(part: Any) -> dict[str, Any]:
-    when = None if part.occurred_at is None else format_timestamp(part.occurred_at)
-    return {"properties": [_property_input(each) for each in part.properties], "occurredAt": when}
+    return {"properties": [_property_input(each) for each in part.properties], "occurredAt": _when(part)}
+
+
+def _when(part: Any) -> str | None:
+    return None if part.occurred_at is None else format_timestamp(part.occurred_at)
 
 
 def _property_input(property: Property) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import apsw
 import pytest
-from making import Down, association, distances, entity, graph, id_of, now, reach, urn
+from making import EPOCH, Down, association, distances, entity, graph, id_of, now, reach, urn
 from watched_disk import WatchedDisk
 
 from lineal.auth.ledger import AccessChange, AuditEntry, AuditQuestion, Document, Membership
 from lineal.auth.scopes import EVERYTHING
-from lineal.graphstore.batches import Batch, NewRevision
+from lineal.graphstore.batches import Batch, NewObservation, NewRevision
 from lineal.graphstore.embedded import connections, present
 from lineal.graphstore.embedded.connections import FULL, connect
 from lineal.graphstore.embedded.migrations import MIGRATIONS
@@ -27,7 +27,7 @@ from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.rows import carried
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.opening import open_store
-from lineal.graphstore.queries import Reach, Walk
+from lineal.graphstore.queries import Reach, SeriesOf, Walk
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Durability, Store
 from lineal.graphstore.walking.cache import WalkCache
@@ -175,6 +175,26 @@ async def test_a_store_from_before_access_is_brought_up_to_date(path: Path, monk
         assert await seen(store) == (1, 0, True, 0)
 
 
+async def test_observations_of_a_store_from_before_them_and_after_reopening(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(connections, "MIGRATIONS", MIGRATIONS[:4])
+        old = connect(str(path))
+        connections.migrate(old)
+        old.close()
+    observations = tuple(NewObservation(urn("a"), "loss", step / 4, step, EPOCH) for step in range(3))
+    async with await open_store(f"sqlite:///{path}") as store:
+        await store.record(graph("a"), by="me")
+        done = await store.record(Batch(observations=observations[:2]), by="me")
+        assert done.observations_are_new == (True, True)
+    async with await open_store(f"sqlite:///{path}") as store:
+        done = await store.record(Batch(observations=observations), by="me")
+        assert done.observations_are_new == (False, False, True)
+        (page,) = await store.series([SeriesOf(await now(store), id_of("a"), "loss")])
+        assert [each.value for each in page.items] == [0, 0.25, 0.5]
+
+
 async def test_how_the_database_keeps_who_is_where(store: Store, path: Path) -> None:
     """Entities in the same groups share one compartment; one that left all of them is in that of none."""
     await store.record(graph("a", "b", "c", "d"), by="me")
@@ -193,18 +213,26 @@ async def test_how_the_database_keeps_who_is_where(store: Store, path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "table", ["entity", "entity_content", "association", "revision", "revision_content", "batch", "audit"]
+    ("table", "column"),
+    [
+        ("entity", "recorded_by"),
+        ("entity_content", "description"),
+        ("association", "recorded_by"),
+        ("revision", "recorded_by"),
+        ("revision_content", "description"),
+        ("series", "metric"),
+        ("observation", "value"),
+        ("batch", "recorded_by"),
+        ("audit", "principal"),
+    ],
 )
-async def test_the_database_itself_refuses_changes(store: Store, path: Path, table: str) -> None:
+async def test_the_database_itself_refuses_changes(store: Store, path: Path, table: str, column: str) -> None:
     revision = NewRevision(urn("a"), tags=("x",), occurred_at=1)
-    batch = Batch((entity("a", description="d"), entity("b")), (association("a", "b"),), (revision,))
+    entities, observation = (entity("a", description="d"), entity("b")), NewObservation(urn("a"), "loss", 0.5)
+    batch = Batch(entities, (association("a", "b"),), (revision,), (observation,))
     await store.record(batch, by="me", audit=[AuditEntry((), "", "", "", "", True)])
     with closing(sqlite3.connect(path)) as connection:
-        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET recorded_by = 'x'"):
-            if table == "audit":
-                statement = statement.replace("recorded_by", "principal")
-            if "content" in table:
-                statement = statement.replace("recorded_by", "description")
+        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET {column} = 0"):
             with pytest.raises(sqlite3.IntegrityError, match="nothing recorded is ever changed"):
                 connection.execute(statement)
 

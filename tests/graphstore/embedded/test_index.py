@@ -134,7 +134,7 @@ async def test_what_was_recorded_before_there_was_an_index_is_found(tmp_path: Pa
     async with await open_store(f"sqlite:///{path}") as store:
         await filled(store)
     with connect(str(path)) as connection:
-        for table in ("term_entry", "term", "part", "revised"):
+        for table in ("term_entry", "term", "part", "revised", "series", "observation"):
             connection.execute(f"DROP TABLE {table}")
         for index in ("entity_by_occurrence", "entity_by_recording"):
             connection.execute(f"DROP INDEX {index}")
