@@ -15,7 +15,7 @@ from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, P
 from lineal.graphstore.records import AsOf, Association, Entity, Revision, Source, SourceId, View
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
-from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes
+from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes, format_float
 from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.idempotency import checked_key
@@ -261,6 +261,10 @@ def sized_fingerprint(mutation: str, batch: Batch) -> str:
         when = None if revision.occurred_at is None else str(revision.occurred_at)
         removed = sorted(revision.removed)
         forms.append({"of": revision.entity, "set": revision_set_form(revision), "removed": removed, "at": when})
+    for seen in batch.observations:
+        when = None if seen.occurred_at is None else str(seen.occurred_at)
+        value = {"of": seen.entity, "metric": seen.metric, "step": str(seen.step), "value": format_float(seen.value)}
+        forms.append({**value, "at": when})
     digest, size = sha256(mutation.encode()), 0
     for form in forms:
         data = canonical_bytes(form)

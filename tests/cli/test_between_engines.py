@@ -11,11 +11,14 @@ import pytest
 from asking import data
 from click.testing import CliRunner
 from engines import Engine, emptied
+from making import now
 from serving import serving
 
 from lineal.capture.sample import write
 from lineal.cli import main
 from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import BucketsOf, MetricsOf
+from lineal.graphstore.store import Store
 
 
 def associated(source: str, destination: str, type: str, **more: Any) -> dict[str, Any]:
@@ -24,6 +27,10 @@ def associated(source: str, destination: str, type: str, **more: Any) -> dict[st
 
 def revised(entity: str, **more: Any) -> dict[str, Any]:
     return {"revision": {"entity": entity, **more}}
+
+
+def observed(entity: str, metric: str, value: float, step: int, at: str) -> dict[str, Any]:
+    return {"observation": {"entity": entity, "metric": metric, "value": value, "step": step, "occurredAt": at}}
 
 
 ODD_NAMES = [
@@ -60,6 +67,11 @@ ODD = [
     revised("full", description="'", removed=["text", "nothing"], occurredAt="2020-01-01T00:00:00Z"),
     revised("full", properties={"yes": {"$int": "1"}}, supersededBy="n2"),
     revised(ODD_NAMES[0], status="FAILED", tags=["\U0001f600"]),
+    *(observed("n0", "loss", 1 / (n + 1), n, f"2026-03-01T12:00:{n % 60:02}.000001Z") for n in range(2500)),
+    *(observed(ODD_NAMES[3], name, -0.0, -(2**63), "2026-03-01T12:00:00Z") for name in ODD_NAMES),
+    observed("full", "auc", 5e-324, 2**63 - 1, "1969-12-31T23:59:59.000001Z"),
+    observed("full", "auc", 1e22, 2**63 - 1, "2026-03-01T12:00:00Z"),
+    observed("full", "auc", 2**53 + 1, 0, "2026-03-01T12:00:00Z"),
 ]  # fmt: skip
 """Hostile text, every type of property, a cycle, parallel roles, SAME_AS, and revisions out of order."""
 
@@ -123,9 +135,22 @@ def answers(url: str) -> list[Any]:
                 given.append(await data(store, LINEAGE, {"from": begin, "direction": direction, **shape}))
             given += [await data(store, FOUND, {"where": where}) for where in FILTERS]
             given.append(await data(store, '{ propertyKeys(startsWith: "", first: 100) }'))
+            given.append(await observations(store, [node["id"] for node in nodes]))
             return given
 
     return asyncio.run(ask())
+
+
+async def observations(store: Store, ids: list[str]) -> list[Any]:
+    """All metrics, and the series of each in buckets, but for when and by whom they were recorded."""
+    view = await now(store)
+    metrics = [each for found in await store.metrics([MetricsOf(view, id) for id in ids]) for each in found]
+    buckets = await store.buckets([BucketsOf(view, each.entity_id, each.name, 100) for each in metrics])
+    shown = [
+        [(b.count, *((o.step, o.occurred_at, o.value) for o in (b.first, b.last, b.min, b.max))) for b in some]
+        for some in buckets
+    ]
+    return [metrics, shown]
 
 
 @pytest.mark.slow

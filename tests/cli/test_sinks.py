@@ -3,11 +3,12 @@
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from lineal.commands import sinks
 from lineal.commands.sinks import ServerSink
-from lineal.graphstore.batches import NewEntity
+from lineal.graphstore.batches import NewEntity, NewObservation
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.kinds import EntityKind
 
@@ -57,3 +58,29 @@ async def test_it_goes_on_where_the_store_comes_back() -> None:
     assert got[0].content == got[1].content
     events, _ = sink(httpx.Response(503, json=AWAY[1]), httpx.Response(201))
     assert (await events.event({})).new == 1
+
+
+async def test_observations_go_by_series_and_again_without_those_refused() -> None:
+    seen = [
+        NewObservation("u", metric, value, step, 0) for step, (metric, value) in enumerate([("a", 1), ("b", 2)] * 2)
+    ]
+    odd = NewObservation("absent", "a", 1)
+    wrong = {
+        "newCount": 0,
+        "userErrors": [
+            {"message": "another value", "path": ["input", "series", "1", "observations", "1", "value"]},
+            {"message": "not recorded", "path": ["input", "series", "2", "entity"]},
+        ],
+    }
+    right = {"newCount": 2, "userErrors": []}
+    answers = [httpx.Response(200, json={"data": {"observationsRecord": each}}) for each in (wrong, right)]
+    parts, got = sink(*answers)
+    outcome = await parts.parts([*seen, odd])
+    assert (outcome.new, outcome.known, outcome.refused) == (2, 1, {3: "another value", 4: "not recorded"})
+    sent = [orjson.loads(request.content)["variables"]["input"]["series"] for request in got]
+    assert [[len(series["observations"]) for series in each] for each in sent] == [[2, 2, 1], [2, 1]]
+    assert sent[1][1] == {
+        "entity": {"urn": "u"},
+        "metric": "b",
+        "observations": [{"step": 1, "value": 2, "occurredAt": "1970-01-01T00:00:00.000000Z"}],
+    }

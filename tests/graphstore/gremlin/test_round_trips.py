@@ -4,17 +4,21 @@ A journey is what is asked at once and waited for together; the one read of the 
 watermark, is not among them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from asking import data
 from engines import Engine, emptied
-from making import entity, graph, properties, urn
+from making import EPOCH, entity, graph, id_of, properties, urn
 
-from lineal.graphstore.batches import Batch, NewRevision
-from lineal.graphstore.gremlin import loading
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group
+from lineal.graphstore.batches import Batch, NewObservation, NewRevision
+from lineal.graphstore.gremlin import loading, observing
 from lineal.graphstore.gremlin.server import Server
 from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
+from lineal.graphstore.records import AsOf, View
 
 ROOT = 'entity(urn: "lineal:a:DATASET:root")'
 FILTERS = [
@@ -94,3 +98,62 @@ async def test_associations_versions_and_history_of_many(graph_server: Engine, j
     query = f"""{{ {ROOT} {{ descendants(first: 100) {{ associations(first: 5) {{ totalCount nodes {{ type }} }}
       nodes {{ versions {{ totalCount }} history {{ totalCount }} associations {{ totalCount }} }} }} }} }}"""
     assert await journeys_of(graph_server, query, 4, journeys) <= 1 + 2 + 2 + 2 + 1 + 1
+
+
+async def test_observations_take_one_journey_a_verb(graph_server: Engine, journeys: list[int]) -> None:
+    """Of however many entities and metrics, under a scope that hides some of them too."""
+    await emptied(graph_server.url)
+    async with await open_store(graph_server.url) as store:
+        names = [f"n{number}" for number in range(30)]
+        seen = [
+            NewObservation(urn(name), metric, 0.5, n, EPOCH) for name in names for metric in "abc" for n in range(3)
+        ]
+        await store.record(Batch(tuple(map(entity, names)), observations=tuple(seen)), by="me")
+        at = AsOf(await store.watermark())
+        reading = frozenset({Permission.READ, Permission.READ_PROPERTIES})
+        partly = Scope.of([GroupRule(default_group("a"), (Grant(reading, redacted=frozenset({"metrics.b"})),))])
+        for scope, shown in ((EVERYTHING, "abc"), (partly, "ac")):
+            view = View(scope, at)
+            journeys.clear()
+            metrics = await store.metrics([MetricsOf(view, id_of(name)) for name in names])
+            assert [each.name for found in metrics for each in found] == list(shown) * 30
+            assert len(journeys) == 1
+            pages = await store.series([SeriesOf(view, id_of(name), m, 2) for name in names for m in "abc"])
+            assert [page.total for page in pages] == [3 * (m in shown) for m in "abc"] * 30
+            assert len(journeys) == 2
+            buckets = await store.buckets([BucketsOf(view, id_of(name), "a", 2) for name in names])
+            assert [len(found) for found in buckets] == [2] * 30
+            assert len(journeys) == 3
+
+
+async def test_judging_reads_only_chunks_that_may_hold_the_same(
+    graph_server: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[str]] = []
+    chunks = observing._chunks
+
+    def reading(lines: list[str]) -> Iterator[observing.Chunk]:
+        read.append(lines)
+        return chunks(lines)
+
+    await emptied(graph_server.url)
+    async with await open_store(graph_server.url) as store:
+
+        async def record(*steps: int, metric: str = "loss") -> tuple[bool, ...]:
+            seen = tuple(NewObservation(urn("job"), metric, step / 2, step, EPOCH) for step in steps)
+            return (await store.record(Batch(observations=seen), by="me")).observations_are_new
+
+        await store.record(graph("job"), by="me")
+        assert all(await record(*range(2500)))
+        assert all(await record(*range(2500, 2510)))
+        assert all(await record(1, metric="auc"))
+        monkeypatch.setattr(observing, "_chunks", reading)
+        for steps, chunks_read, new in (
+            ((2510,), 0, 1),
+            ((5, 7), 1, 0),
+            ((2400, 2505, 2600), 3, 1),
+            ((-1, 9999), 6, 2),
+        ):
+            read.clear()
+            assert sum(await record(*steps)) == new
+            assert [len(lines) for lines in read] == [chunks_read]

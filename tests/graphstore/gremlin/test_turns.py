@@ -18,9 +18,9 @@ from engines import Engine, emptied
 from gremlin_python.process.graph_traversal import GraphTraversal
 from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
-from making import graph, id_of, now, urn
+from making import EPOCH, graph, id_of, now, urn
 
-from lineal.graphstore.batches import Batch
+from lineal.graphstore.batches import Batch, NewObservation
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin import heads, recording, sweeping
 from lineal.graphstore.gremlin.keys import key_of_urn, vertex_of_key
@@ -29,7 +29,7 @@ from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.queries import Reach, Walk
+from lineal.graphstore.queries import MetricsOf, Reach, Walk
 
 WITHIN = 30.0
 KILLS = 8
@@ -212,16 +212,20 @@ async def test_what_the_dead_left_is_removed(
     """All of it, and nothing that another recorded, be it of the same identities."""
     dead, other = await opened(), await opened()
     await other.record(graph("root>x", "root>y"), by="the living")
-    batch = graph("x>y", "root>a>b>c>d", "root>e", "x>f", "y>f")
+    seen = tuple(NewObservation(urn(name), "loss", 0.5, step, EPOCH) for name in ("x", "a") for step in range(3))
+    batch = replace(graph("x>y", "root>a>b>c>d", "root>e", "x>f", "y>f"), observations=seen)
     stamp = await dies(dead, batch, at, monkeypatch)
     assert await bearing(other, stamp)
     assert await reached(other, "root") == {"x", "y"}
+    assert await other.metrics([MetricsOf(await now(other), id_of("x"))]) == [()]
     await other.record(batch if same else graph("root>z"), by="the living")
     assert stamp in other._heads.moment.void
     await swept(other)
     assert not await bearing(other, stamp)
     expected = {"x", "y", "z"} if not same else {"x", "y", "a", "b", "c", "d", "e", "f"}
     assert await reached(other, "root") == expected
+    (metrics,) = await other.metrics([MetricsOf(await now(other), id_of("x"))])
+    assert [each.count for each in metrics] == ([3] if same else [])
 
 
 async def test_a_batch_that_failed_is_removed_by_its_own_process(
