@@ -28,6 +28,11 @@ synchronized (graph) {
             management.getEdgeLabel(it) ?: management.makeEdgeLabel(it)
                 .multiplicity(org.janusgraph.core.Multiplicity.MULTI).make()
         }
+        // Recording asks which chunks of a metric may hold its steps, of thousands at one vertex.
+        def observed = management.getEdgeLabel('OBSERVED')
+        management.getRelationIndex(observed, 'observed_by_step') ?: management.buildEdgeIndex(
+            observed, 'observed_by_step', Direction.OUT,
+            management.getPropertyKey('name'), management.getPropertyKey('last_step'))
         ['kind', 'name', 'part'].each {
             management.getGraphIndex('by_' + it) ?: management.buildIndex('by_' + it, Vertex)
                 .addKey(management.getPropertyKey(it)).buildCompositeIndex()
