@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from lineal.graphstore.store import Store
 
 VERBS = (
-    "record", "watermark", "newest", "entities", "find", "associations", "history", "property_keys", "reach",
-    "reach_associations", "access_since", "change_access", "placed", "audit", "audit_log", "key_used", "keys_used",
-    "ready", "secret",
+    "record", "watermark", "newest", "entities", "find", "associations", "history", "metrics", "series", "buckets",
+    "property_keys", "reach", "reach_associations", "access_since", "change_access", "placed", "audit", "audit_log",
+    "key_used", "keys_used", "ready", "secret",
 )  # fmt: skip
 
 

@@ -117,7 +117,10 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             times,
         )
         # Two alike but for their values make a conflict, and a batch refused: few enough that most batches stand.
-        observed = st.lists(seen, max_size=8, unique_by=lambda each: (each.entity, each.metric, each.step))
+        least = draw(st.sampled_from([0, 3, 6]))
+        observed = st.lists(
+            seen, min_size=least, max_size=12, unique_by=lambda each: (each.entity, each.metric, each.step)
+        )
         made.append(Batch(new, associations, tuple(draw(st.lists(revised, max_size=3))), tuple(draw(observed))))
     return made
 
