@@ -14,9 +14,28 @@ from lineal.auth.directory import Directory
 from lineal.auth.permissions import Permission
 from lineal.auth.planning import Operation
 from lineal.auth.principals import Principal
-from lineal.graphstore.queries import AssociationsOf, Find, HistoryOf, Limits, Reach, ReachAssociations
-from lineal.graphstore.records import AsOf, Entity, View
-from lineal.graphstore.store import AssociationPage, EntityPage, Newest, Placed, ReachPage, RevisionPage, Store
+from lineal.graphstore.queries import (
+    AssociationsOf,
+    BucketsOf,
+    Find,
+    HistoryOf,
+    Limits,
+    MetricsOf,
+    Reach,
+    ReachAssociations,
+    SeriesOf,
+)
+from lineal.graphstore.records import AsOf, Bucket, Entity, Metric, View
+from lineal.graphstore.store import (
+    AssociationPage,
+    EntityPage,
+    Newest,
+    Placed,
+    ReachPage,
+    RevisionPage,
+    SeriesPage,
+    Store,
+)
 from lineal.resolvers.cursors import Cursors, cursors
 from lineal.resolvers.moments import as_of, asked_of
 
@@ -48,6 +67,8 @@ class Context:
     """Entities loaded before anyone asked for them, by view and id."""
     not_seen: dict[str, None] = field(default_factory=dict)
     """Ids that were asked for by name and were not to be seen: absent, or denied."""
+    observations_asked: int = 0
+    """How many observations, and buckets of them, the request asked for so far."""
 
     @classmethod
     async def opened(
@@ -154,6 +175,9 @@ class Loaders:
         self.reach: DataLoader[Reach, ReachPage | None] = DataLoader(store.reach)
         self.associations: DataLoader[AssociationsOf, AssociationPage] = DataLoader(store.associations)
         self.among: DataLoader[ReachAssociations, AssociationPage | None] = DataLoader(store.reach_associations)
+        self.metrics: DataLoader[MetricsOf, tuple[Metric, ...]] = DataLoader(store.metrics)
+        self.series: DataLoader[SeriesOf, SeriesPage] = DataLoader(store.series)
+        self.buckets: DataLoader[BucketsOf, tuple[Bucket, ...]] = DataLoader(store.buckets)
         self.placed: DataLoader[str, Placed | None] = DataLoader(store.placed)
         self.key_used: DataLoader[str, int | None] = DataLoader(self._keys_used)
 

@@ -17,7 +17,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from lineal.graphstore.kinds import AssociationType
-from lineal.graphstore.queries import AssociationPosition, EntityPosition, ReachPosition, RevisionPosition
+from lineal.graphstore.queries import (
+    AssociationPosition,
+    EntityPosition,
+    ObservationPosition,
+    ReachPosition,
+    RevisionPosition,
+)
 from lineal.graphstore.records import AsOf, View
 from lineal.resolvers.errors import BadInput
 
@@ -59,6 +65,7 @@ AnyPosition: TypeAlias = (
     | ReachPosition
     | AssociationPosition
     | RevisionPosition
+    | ObservationPosition
     | NamedPosition
     | LogPosition
     | VersionPosition
@@ -70,6 +77,7 @@ Position = TypeVar(
     ReachPosition,
     AssociationPosition,
     RevisionPosition,
+    ObservationPosition,
     NamedPosition,
     LogPosition,
     VersionPosition,

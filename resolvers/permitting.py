@@ -15,11 +15,12 @@ from lineal.auth.directive import checked
 from lineal.auth.ledger import AuditEntry
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Sight, default_group
-from lineal.graphstore.batches import Batch, NewRevision
+from lineal.graphstore.batches import Batch, NewObservation, NewRevision
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
 from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id, make_urn
+from lineal.graphstore.values import METRICS
 from lineal.resolvers.context import Context
 from lineal.resolvers.particulars import DECISION_KEYS
 
@@ -82,6 +83,21 @@ class Permit:
                     self._refuse_redeciding(revision, index)
             if revision.superseded_by is not None and entity_id(revision.superseded_by) not in self._own:
                 self._readable(revision.superseded_by, "revisions", index, "supersededBy")
+        self._judge_observations()
+
+    def _judge_observations(self) -> None:
+        before = None
+        for index, observation in enumerate(self.batch.observations):
+            # Series come one after the other: the first observation of each stands for all of it.
+            series = (observation.entity, observation.metric)
+            if series == before:
+                continue
+            before = series
+            observed = self._own.get(entity_id(observation.entity))
+            observed = observed or self._readable(observation.entity, "observations", index, "entity")
+            if observed is not None:
+                path = ("observations", index, "entity")
+                self._allows(Permission.RECORD, observed, f"Observing {observation.entity}", *path)
 
     def _refuse_redeciding(self, revision: NewRevision, index: int) -> None:
         given: list[tuple[tuple[str | int, ...], str]] = [
@@ -179,6 +195,8 @@ class Permit:
         if problem.code is not ProblemCode.IMMUTABLE_CONFLICT:
             return problem
         part, index = problem.path[0], int(problem.path[1])
+        if part == "observations":
+            return self._shown_observation(problem, self.batch.observations[index])
         if part == "entities":
             name, sights = self.urns[index], [self._sight_of(entity_id(self.urns[index]))]
         else:
@@ -187,6 +205,15 @@ class Permit:
             sights = [self._sight_of(entity_id(urn)) for urn in (association.source, association.destination)]
         told = [field for field in problem.differing if not any(_hides(sight, field) for sight in sights)]
         return replace(problem, message=conflicting(name, told), differing=tuple(told))
+
+    def _shown_observation(self, problem: Problem, observation: NewObservation) -> Problem:
+        if not self._sight_of(entity_id(observation.entity)).hides(METRICS + observation.metric):
+            return problem
+        sentence = (
+            f"{observation.metric} of {observation.entity} stands with content that is not told here, and what is "
+            "recorded never changes. Give the observation another step or time, or a metric of its own."
+        )
+        return replace(problem, message=sentence, differing=())
 
 
 def _hides(sight: Sight, field: str) -> bool:
@@ -201,5 +228,6 @@ async def permitted(context: Context, batch: Batch) -> list[AuditEntry]:
     urns = [make_urn(each.account, each.kind, each.name, each.version) for each in batch.entities]
     named = [*urns, *(end for each in batch.associations for end in (each.source, each.destination))]
     named += [revision.entity for revision in batch.revisions]
+    named += [observation.entity for observation in batch.observations]
     places = await placed(context, map(entity_id, named))
     return (await Permit.asked(context, batch, urns, places)).audit

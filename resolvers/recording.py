@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from strawberry import UNSET
 
-from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.digests import association_form, entity_form, revision_set_form
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
@@ -81,7 +82,7 @@ async def lineage_record(context: Context, given: Any) -> LineageRecorded:
         _refuse_too_many("entities", entities)
         _refuse_too_many("associations", given.associations or ())
         urns = checked_urns(Batch(entities))
-        refs = _Refs(context, urns)
+        refs = Refs(context, urns)
         await refs.look_up([ref for each in given.associations or () for ref in (each.source, each.destination)])
         associations = tuple(
             _new_association(refs, each, ("associations", index)) for index, each in enumerate(given.associations or ())
@@ -107,7 +108,7 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
     """Append one revision."""
     permit = None
     try:
-        refs = _Refs(context, [])
+        refs = Refs(context, [])
         await refs.look_up([ref for ref in (given.entity, given.superseded_by) if ref is not None])
         revision = NewRevision(
             refs.urn(given.entity, ("revisions", 0, "entity")),
@@ -141,7 +142,7 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
     return EntityRevised(entity, appended, done.revisions_are_new[0])
 
 
-class _Refs:
+class Refs:
     """References to entities, each by id or urn, of the batch or recorded before."""
 
     def __init__(self, context: Context, urns: Sequence[str]) -> None:
@@ -199,7 +200,7 @@ def _source(given: Any) -> Source | None:
     return Source(given.uri, given.type, ids)
 
 
-def _new_association(refs: _Refs, given: Any, path: tuple[str | int, ...]) -> NewAssociation:
+def _new_association(refs: Refs, given: Any, path: tuple[str | int, ...]) -> NewAssociation:
     return NewAssociation(
         refs.urn(given.source, (*path, "source")),
         refs.urn(given.destination, (*path, "destination")),
@@ -230,20 +231,23 @@ def _property(key: str, given: Any) -> Property:
     name = next(name for name in _INPUTS if getattr(given, f"{name}_value") is not UNSET)
     value: Json = getattr(given, f"{name}_value")
     if name == "int":
-        value = _integer(key, value)
+        value = integer(f"property {key[:64]!r}: int", value)
     elif name == "float":
         value = float(value)  # type: ignore[arg-type]
     return Property(key, _INPUTS[name], value)
 
 
-def _integer(key: str, value: Json) -> int:
-    """A 64-bit integer, given as a JSON number or, where a client's numbers are too short for it, as decimal text."""
+def integer(name: str, value: Json) -> int:
+    """A 64-bit integer, given as a JSON number or, where a client's numbers are too short for it, as decimal text.
+
+    Raises BadInput, under the name it is given by.
+    """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str) and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():
         value = int(value) if len(value) <= 20 else INT64_MAX + 1
     if isinstance(value, bool) or not isinstance(value, int) or not INT64_MIN <= value <= INT64_MAX:
-        raise BadInput(f"property {key[:64]!r}: int takes an integer of 64 bits, as a number or as decimal text")
+        raise BadInput(f"{name} takes an integer of 64 bits, as a number or as decimal text")
     return value
 
 
@@ -261,10 +265,9 @@ def sized_fingerprint(mutation: str, batch: Batch) -> str:
         when = None if revision.occurred_at is None else str(revision.occurred_at)
         removed = sorted(revision.removed)
         forms.append({"of": revision.entity, "set": revision_set_form(revision), "removed": removed, "at": when})
-    for seen in batch.observations:
-        when = None if seen.occurred_at is None else str(seen.occurred_at)
-        value = {"of": seen.entity, "metric": seen.metric, "step": str(seen.step), "value": format_float(seen.value)}
-        forms.append({**value, "at": when})
+    for (entity, metric), series in groupby(batch.observations, key=lambda each: (each.entity, each.metric)):
+        values = [_observed(each) for each in series]
+        forms.append({"of": entity, "metric": metric, "values": values})
     digest, size = sha256(mutation.encode()), 0
     for form in forms:
         data = canonical_bytes(form)
@@ -276,6 +279,10 @@ def sized_fingerprint(mutation: str, batch: Batch) -> str:
         )
         raise BatchRefused((Problem(ProblemCode.TOO_LARGE, sentence),))
     return digest.hexdigest()
+
+
+def _observed(observation: NewObservation) -> str:
+    return f"{observation.step} {observation.occurred_at} {format_float(observation.value)}"
 
 
 def idempotency_of(key: str | None, fingerprint: str) -> Idempotency | None:

@@ -66,6 +66,7 @@ OUTPUTS_OF_COMPONENT: Final = Relation("outputs", _DOWN, _FLOW, _ARTIFACTS)
 VERSIONS_BEHIND_ENDPOINT: Final = Relation(
     "modelVersions", _UP, _FLOW, _kinds(EntityKind.MODEL_VERSION), EntityKind.DEPLOYMENT
 )
+PRODUCERS_OF_MODEL: Final = Relation("producers", _UP, (AssociationType.PRODUCED,), EntityFilter())
 GROUPS_OF_MODEL: Final = Relation(
     "groups", LineageDirection.CONNECTED, _GROUPING, _kinds(EntityKind.MODEL_GROUP), EntityKind.MODEL_VERSION
 )
@@ -110,12 +111,20 @@ async def all_related(context: Context, view: View, id: str, relation: Relation)
 
 
 async def _reached(context: Context, asked: Reach) -> ReachPage:
-    page = await context.loaders.reach.load(asked)
+    return _finished(await context.loaders.reach.load(asked))
+
+
+def _finished(page: ReachPage | None) -> ReachPage:
     if page is None:
         raise BadInput("this entity is no longer to be seen: ask again")
     if page.cut_at is not None:
         raise LimitExceeded("More is related to this entity than one question may visit: ask for its `associations`.")
     return page
+
+
+def reached_of(page: ReachPage | None) -> Sequence[Entity]:
+    """The entities of a page of a relation that was asked for. Raises LimitExceeded where it was cut."""
+    return [_entity(each) for each in _finished(page).items]
 
 
 def _entity(reached: Reached) -> Entity:

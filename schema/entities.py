@@ -13,6 +13,7 @@ from lineal.graphstore.records import Entity as EntityRecord
 from lineal.resolvers import access_groups as resolve_groups
 from lineal.resolvers import entities as resolve
 from lineal.resolvers import lineage as resolve_lineage
+from lineal.resolvers import metrics as resolve_metrics
 from lineal.resolvers.context import Context
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection, ListConnection
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lineal.schema.associations import Association
     from lineal.schema.groups import LineageGroup
     from lineal.schema.lineage import LineageConnection
+    from lineal.schema.metrics import Metric
     from lineal.schema.revisions import Revision
 
 Info = strawberry.Info[Context, None]
@@ -114,6 +116,20 @@ class Entity(Node):
     def property(self, key: Annotated[str, strawberry.argument(description="The property's key.")]) -> JSON | None:
         found: JSON | None = property_of(self, None, {"key": key})
         return found
+
+    @strawberry.field(
+        description="Its metrics, by name: those it has observations of, and the numbers among its properties "
+        "`metrics.NAME` that it has none of. More than 1000 must be asked for by their names.",
+        **access(Permission.READ_PROPERTIES),
+    )
+    async def metrics(
+        self,
+        info: Info,
+        names: Annotated[
+            list[str] | None, strawberry.argument(description="Only these, at most 100; all unless given.")
+        ] = None,
+    ) -> list[Annotated["Metric", strawberry.lazy("lineal.schema.metrics")]]:
+        return await resolve_metrics.metrics(info.context, self, names)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
         description="The entities of the same account, kind and name, newest first, this one included.",

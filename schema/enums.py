@@ -7,7 +7,7 @@ import strawberry
 from lineal.graphstore import kinds
 from lineal.graphstore.errors import ProblemCode
 from lineal.graphstore.queries import EntityOrderField
-from lineal.resolvers import particulars
+from lineal.resolvers import comparing, particulars
 
 
 def described(enum: type[StrEnum], description: str, values: dict[str, str]) -> None:
@@ -192,6 +192,18 @@ described(
 )
 
 described(
+    comparing.MetricGoal,
+    "Which values of a metric are the better ones.",
+    {"MINIMUM": "The smaller ones: of a loss.", "MAXIMUM": "The greater ones: of an accuracy."},
+)
+
+described(
+    comparing.MetricValue,
+    "Which value of a metric counts.",
+    {"LAST": "That of the greatest step and time.", "MIN": "The least.", "MAX": "The greatest."},
+)
+
+described(
     particulars.ReviewDecision,
     "What was decided on a model version.",
     {
@@ -230,6 +242,15 @@ class EntityReviseErrorCode(StrEnum):
     FORBIDDEN = ProblemCode.FORBIDDEN
 
 
+class ObservationsRecordErrorCode(StrEnum):
+    INVALID_VALUE = ProblemCode.INVALID_VALUE
+    TOO_LARGE = ProblemCode.TOO_LARGE
+    NOT_FOUND = ProblemCode.NOT_FOUND
+    IMMUTABLE_CONFLICT = ProblemCode.IMMUTABLE_CONFLICT
+    IDEMPOTENCY_MISMATCH = ProblemCode.IDEMPOTENCY_MISMATCH
+    FORBIDDEN = ProblemCode.FORBIDDEN
+
+
 class ModelVersionRegisterErrorCode(StrEnum):
     INVALID_VALUE = ProblemCode.INVALID_VALUE
     TOO_LARGE = ProblemCode.TOO_LARGE
@@ -248,5 +269,6 @@ class ModelVersionReviewErrorCode(StrEnum):
 
 described(LineageRecordErrorCode, "Why a lineageRecord wrote nothing.", _PROBLEMS)
 described(EntityReviseErrorCode, "Why an entityRevise wrote nothing.", _PROBLEMS)
+described(ObservationsRecordErrorCode, "Why an observationsRecord wrote nothing.", _PROBLEMS)
 described(ModelVersionRegisterErrorCode, "Why a modelVersionRegister wrote nothing.", _PROBLEMS)
 described(ModelVersionReviewErrorCode, "Why a modelVersionReview wrote nothing.", _PROBLEMS)

@@ -39,6 +39,12 @@ INTROSPECTED_LIST: Final = 8
 """How long a list of the schema's own description is taken to be."""
 WALK: Final = 500
 """What a traversal costs that goes further than one association."""
+COMPARED: Final = frozenset({("Comparison", "entities"), ("ComparedParameter", "cells"), ("ComparedMetric", "cells")})
+"""Lists as long as the list of what is compared, which is the argument `of` around them."""
+MOST_COMPARED: Final = 100
+"""How long that list is taken to be where it is not known."""
+SHORT: Final = {("ParameterCell", "values"): 2, ("MetricCell", "metrics"): 2}
+"""How long lists are taken to be that seldom hold more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ class _Pass:
         names[node.alias.value if node.alias else name] += 1
         times = 1
         if definition and is_composite_type(below) and is_list_type(get_nullable_type(definition.type)):
-            times = self._length(node, name, below, page)
+            times = self._length(node, parent.name, definition, below, page)
         walk = WALK if definition and self._walks(node, definition) else 0
         return Size(inner.depth + 1, inner.directives, min(MOST, walk + times * (1 + inner.values)))
 
@@ -154,20 +160,34 @@ class _Pass:
         return None
 
     def _page(self, node: FieldNode, definition: GraphQLField | None, page: int) -> int:
-        if definition is None or "first" not in definition.args:
+        if definition is None:
             return page
-        given = self._argument(node, "first")
-        default = definition.args["first"].default_value
-        size = given if isinstance(given, int) else default if isinstance(default, int) else 20
-        return max(0, min(size, MOST))
+        if "first" in definition.args:
+            return self._asked(node, definition, "first", 20)
+        return self._asked(node, definition, "of", MOST_COMPARED) if "of" in definition.args else page
 
-    def _length(self, node: FieldNode, name: str, below: Any, page: int) -> int:
+    def _length(self, node: FieldNode, of: str, definition: GraphQLField, below: Any, page: int) -> int:
+        name = node.name.value
         if below.name.startswith("__"):
             return INTROSPECTED_LIST
+        if (of, name) in COMPARED:
+            return page
+        if (of, name) in SHORT:
+            return SHORT[of, name]
+        if "most" in definition.args:
+            return self._asked(node, definition, "most", PLAIN_LIST)
+        if "names" in definition.args:
+            return self._asked(node, definition, "names", PLAIN_LIST)
         if name in ("nodes", "edges"):
             ids = self._argument(node, "ids")
             return len(ids) if isinstance(ids, list) else page
         return PLAIN_LIST
+
+    def _asked(self, node: FieldNode, definition: GraphQLField, argument: str, otherwise: int) -> int:
+        """How much an argument asks for: its number, or how many its list names."""
+        given, default = self._argument(node, argument), definition.args[argument].default_value
+        sizes = [len(each) if isinstance(each, list) else each for each in (given, default, otherwise)]
+        return max(0, min(next(size for size in sizes if isinstance(size, int)), MOST))
 
     def _walks(self, node: FieldNode, definition: GraphQLField) -> bool:
         return "depth" in definition.args and self._argument(node, "depth") != 1

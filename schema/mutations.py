@@ -13,6 +13,7 @@ from lineal.schema.entities import Entity, Info
 from lineal.schema.enums import EntityReviseErrorCode, LineageRecordErrorCode
 from lineal.schema.inputs import EntityReviseInput, LineageRecordInput
 from lineal.schema.model_mutations import ModelMutations
+from lineal.schema.observation_mutations import ObservationMutations
 from lineal.schema.revisions import Revision
 
 
@@ -68,7 +69,7 @@ class EntityRevisePayload:
 
 
 @strawberry.type(description="What can be recorded, and what of access can be changed.")
-class Mutation(AccessMutations, ModelMutations):
+class Mutation(AccessMutations, ModelMutations, ObservationMutations):
     @strawberry.mutation(
         description="Records one atomic batch of entities and associations: all of it, or nothing. Recording the same "
         "again is a success that changes nothing. Associating takes `lineage:Associate` on both ends.",

@@ -11,6 +11,7 @@ from lineal.resolvers import entities as resolve
 from lineal.resolvers import lineage as resolve_lineage
 from lineal.schema import arguments as arg
 from lineal.schema.access_queries import AccessQueries
+from lineal.schema.comparisons import ComparisonQueries
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, Node
 from lineal.schema.lineage import LineageConnection
@@ -39,7 +40,7 @@ Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 10
 
 
 @strawberry.type(description="The questions.")
-class Query(AccessQueries):
+class Query(AccessQueries, ComparisonQueries):
     @strawberry.field(description="The entity of an id; null where there is none.", **access(Permission.READ))
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id.")]

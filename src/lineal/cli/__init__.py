@@ -7,6 +7,7 @@ import click
 
 from lineal import __version__
 from lineal.cli.access import account, audit, key
+from lineal.cli.comparing import compare
 from lineal.cli.janusgraph import janusgraph
 from lineal.cli.options import config_option, one_of, plainly, run_to_end, store_option, url_option
 from lineal.cli.questions import ascendants, descendants, models, search
@@ -76,5 +77,5 @@ def doctor(config: Path | None, store: str | None) -> None:
     run_to_end(checkup(config, store))
 
 
-for command in (ascendants, descendants, models, search, account, key, audit, janusgraph):
+for command in (ascendants, descendants, compare, models, search, account, key, audit, janusgraph):
     main.add_command(command)

@@ -1,0 +1,23 @@
+"""Observations recorded and read through GraphQL."""
+
+from typing import Any
+
+from asking import data
+
+from lineal.auth.principals import Principal
+from lineal.graphstore.store import Store
+
+OBSERVE = """mutation ($i: ObservationsRecordInput!) { observationsRecord(input: $i) {
+  newCount entities { urn metrics { name last count } } userErrors { code message path } } }"""
+
+
+def series(entity: str, metric: str, *values: float, **more: Any) -> dict[str, Any]:
+    """A series of values at the steps from 0 on, all at one time unless told."""
+    times = {"occurredAt": "2026-03-01T12:00:00Z", **more}
+    observations = [{"step": step, "value": value, **times} for step, value in enumerate(values)]
+    return {"entity": {"urn": entity}, "metric": metric, "observations": observations}
+
+
+async def observed(store: Store, by: Principal, *given: dict[str, Any], **more: Any) -> Any:
+    """What became of an observationsRecord of some series."""
+    return (await data(store, OBSERVE, {"i": {"series": list(given), **more}}, by))["observationsRecord"]
