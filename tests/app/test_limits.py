@@ -81,6 +81,25 @@ def test_pages_count_by_their_size() -> None:
     assert judged("{ entities { nodes { urn } } }").values == 1 + 20 * 2
 
 
+def test_metrics_count_by_what_they_ask() -> None:
+    asked = '{ entity(urn: "u") { metrics%s { %s } } }'
+    assert judged(asked % ("", "last")).values == 1 + 10 * 2
+    assert judged(asked % ('(names: ["a", "b"])', "last")).values == 1 + 2 * 2
+    assert judged(asked % ('(names: ["a"])', "buckets { count }")).values == 2 + 500 * 2
+    assert judged(asked % ('(names: ["a"])', "buckets(most: 7) { count }")).values == 2 + 7 * 2
+    assert judged(asked % ('(names: ["a"])', "series { nodes { value } }")).values == 3 + 100 * 2
+    everything = "{ trials(first: 100) { nodes { metrics { buckets { min { value } } } } } }"
+    assert "values; the most is 100000" in (judged(everything).problem or "")
+
+
+def test_comparisons_count_by_what_they_compare() -> None:
+    text = "query ($of: [ID!]!) { comparison(of: $of) { entities { urn } parameters { cells { values { value } } } } }"
+    for count in (2, 100):
+        assert judged(text, {"of": ["x"] * count}).values == 1 + count * 2 + 10 * (1 + count * (1 + 2 * 2))
+    assert judged(text).values == judged(text, {"of": ["x"] * 100}).values, "of what is not known, the most"
+    assert judged('{ comparison(of: ["x", "y"]) { entities { urn } } }').values == 1 + 2 * 2
+
+
 def test_deep_and_many_variables_are_refused() -> None:
     deep: Any = 1
     for _ in range(200):
