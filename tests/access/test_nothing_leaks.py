@@ -7,6 +7,7 @@ of an answer is compared but for times of recording; cursors by what they go on 
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,12 +17,13 @@ from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from observed import COMPARISON, METRICS
 from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from reference_store import ReferenceStore
 from strategies import association_filters, batches, entity_filters, maybe, orderings, searches, walks
 
 from lineal.auth.ledger import AccessChange
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.errors import BatchRefused
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import EntityOrderField
@@ -39,7 +41,7 @@ LINEAGE = f"""totalCount countsByKind {{ kind count }} completeness {{ isComplet
   pageInfo {{ hasNextPage endCursor }}
   edges {{ distance node {{ {ENTITY} }} path {{ {EDGE} }} }}
   associations(first: 100) {{ totalCount nodes {{ {EDGE} }} }}"""
-NESTED = f"""{ENTITY} {TYPED}
+NESTED = f"""{ENTITY} {TYPED} {METRICS}
   history(first: 100) {{ totalCount nodes {{
     sequence status tags description properties {{ key value }} removed occurredAt digest }} }}
   versions(first: 100) {{ totalCount nodes {{ urn }} }}
@@ -86,6 +88,7 @@ async def questions(draws: st.DataObject, ids: list[str]) -> dict[str, Any]:
         "where": draw(inputs(entity_filters)),
         "search": draw(maybe(searches.filter(words_of))),
         "order": as_order(draw(orderings.filter(lambda order: order.field is not EntityOrderField.RECORDED_AT))),
+        "compared": draw(st.lists(st.sampled_from(ids), min_size=2, max_size=4)),
         "starts": draw(st.lists(st.sampled_from(ids), min_size=1, max_size=2)),
         "excluding": draw(st.just([]) | st.lists(st.sampled_from(ids), max_size=1)),
         "direction": way["direction"],
@@ -107,6 +110,9 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
     for urn in urns:
         query = f"query ($u: String!) {{ entity(urn: $u) {{ {ENTITY} }} }}"
         found[urn] = await asker.ask(query, u=urn)
+    query = f"query ($of: [ID!]!) {{ comparison(of: $of) {{ {COMPARISON} }} }}"
+    found["comparison"] = await asker.ask(query, of=asked["compared"])
+    found["pairs"] = [await asker.ask(query, of=list(pair)) for pair in pairwise(ids)]
     shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {ENTITY} }}"
     declared, given = ", $w: EntityFilter, $s: String, $o: EntityOrder", "where: $w, search: $s, orderBy: $o, first: 2"
     found["entities"] = await asker.pages(
@@ -162,6 +168,7 @@ async def stores(
                 tuple(part for part in parts if isinstance(part, NewEntity)),
                 tuple(part for part in parts if isinstance(part, NewAssociation)),
                 tuple(part for part in parts if isinstance(part, NewRevision)),
+                tuple(part for part in parts if isinstance(part, NewObservation)),
             ),
             by="me",
         )

@@ -8,6 +8,7 @@ to; where less has occurred than was recorded, not the numbers of revisions eith
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -18,6 +19,7 @@ from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
+from observed import COMPARISON, METRICS
 from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
@@ -87,7 +89,8 @@ def by_then(history: History, moment: Moment) -> list[Batch]:
             if happened(each) <= occurred_at and {each.source, each.destination} <= there
         ]
         revisions = [each for each in batch.revisions if happened(each) <= occurred_at and each.entity in there]
-        found.append(Batch(tuple(entities), tuple(associations), tuple(revisions)))
+        observations = [each for each in batch.observations if happened(each) <= occurred_at and each.entity in there]
+        found.append(Batch(tuple(entities), tuple(associations), tuple(revisions), tuple(observations)))
     return found
 
 
@@ -118,7 +121,7 @@ HISTORY = "status tags description properties { key value } removed occurredAt"
 
 def node(numbered: bool) -> str:
     """An entity and all that is nested in it, without another `asOf`."""
-    return f"""{ENTITY} {TYPED}
+    return f"""{ENTITY} {TYPED} {METRICS}
       history(first: 100) {{ totalCount nodes {{ {HISTORY} {"sequence digest" if numbered else ""} }} }}
       versions(first: 100) {{ totalCount nodes {{ urn tags }} }}
       lineageGroups {{ id entities(first: 100) {{ totalCount nodes {{ urn tags }} }} }}
@@ -199,6 +202,10 @@ async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[
     for urn in urns:
         query = f"query ($u: String!, $at: AsOf) {{ entity(urn: $u, asOf: $at) {{ {selection} }} }}"
         assert await now.ask(query, u=urn, at=moment.given) == await then.ask(query, u=urn), urn
+    query = f"query ($of: [ID!]!, $at: AsOf) {{ comparison(of: $of, asOf: $at) {{ {COMPARISON} }} }}"
+    for pair in pairwise(map(entity_id, urns)):
+        of = list(pair)
+        assert await now.ask(query, of=of, at=moment.given) == await then.ask(query, of=of), pair
     shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {selection} }}"
     declared = ", $at: AsOf, $w: EntityFilter, $f: Int"
     for field in ("entities", "models", "datasets"):

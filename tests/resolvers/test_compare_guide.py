@@ -15,6 +15,7 @@ from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id, make_urn
+from lineal.graphstore.values import Json
 
 GUIDE = {
     name: text
@@ -39,9 +40,11 @@ async def swept() -> Store:
     entities = [NewEntity("local", EntityKind.EXPERIMENT, "churn", occurred_at=EPOCH)]
     ties = []
     for number, trial in zip(NUMBERS, TRIALS, strict=True):
-        said = properties(**{"hyperparameters.learning_rate": number / 10, "hyperparameters.optimizer": "adam"})
+        told: dict[str, Json] = {"hyperparameters.learning_rate": number / 10, "hyperparameters.optimizer": "adam"}
         entities.append(NewEntity("local", EntityKind.TRIAL, f"sweep-{number}", occurred_at=EPOCH))
-        part = NewEntity("local", EntityKind.TRIAL_COMPONENT, f"fit-{number}", properties=said, occurred_at=EPOCH)
+        part = NewEntity(
+            "local", EntityKind.TRIAL_COMPONENT, f"fit-{number}", properties=properties(**told), occurred_at=EPOCH
+        )
         entities.append(part)
         ties.append(NewAssociation(experiment, trial, link))
         ties.append(NewAssociation(trial, urn(EntityKind.TRIAL_COMPONENT, f"fit-{number}"), link))

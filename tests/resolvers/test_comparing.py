@@ -320,8 +320,9 @@ async def test_what_is_hidden_tells_nothing(store: Store) -> None:
 async def test_few_round_trips_however_many_are_compared(store: Store, width: int) -> None:
     numbers = range(width)
     for number in numbers:
-        entities = {f"TRIAL_t{number}": {}, f"TRIAL_COMPONENT_c{number}": {"lr": number}, f"PARAMETERS_p{number}": {}}
-        await made(store, **entities, **{f"MODEL_m{number}": {}, f"MODEL_VERSION_v{number}": {}})
+        kinds = ("TRIAL_t", "TRIAL_COMPONENT_c", "PARAMETERS_p", "MODEL_m", "MODEL_VERSION_v")
+        entities: dict[str, Any] = {f"{kind}{number}": {"lr": number} for kind in kinds}
+        await made(store, **entities)
         await made(store, f"TRIAL:t{number}>TRIAL_COMPONENT:c{number}", f"MODEL:m{number}>MODEL_VERSION:v{number}")
         await made(store, f"PARAMETERS:p{number}>TRIAL_COMPONENT:c{number}", type="CONTRIBUTED_TO")
         await made(store, f"TRIAL_COMPONENT:c{number}>MODEL:m{number}", type="PRODUCED")

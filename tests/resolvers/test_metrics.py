@@ -94,7 +94,7 @@ async def test_pages_of_a_series_go_on_in_one_moment(store: Store) -> None:
       metrics(names: [$m]) {{ series(first: $first, after: $after) {{ totalCount
       pageInfo {{ hasNextPage endCursor }} edges {{ cursor node {{ step }} }} nodes {{ value }} }} }} }} }}"""
     found: list[float] = []
-    after = None
+    after: Any = None
     for page_number in range(4):
         (metric,) = (await data(store, query, {"after": after, "first": 2}, A))["entity"]["metrics"]
         page = metric["series"]

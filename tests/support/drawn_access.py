@@ -65,7 +65,7 @@ def terms(draw: st.DrawFn, groups: list[str]) -> ShareTerms:
         ),
         draw(st.sampled_from([None, None, "ASCENDANTS", "DESCENDANTS"])),
         draw(st.sampled_from([None, None, 1, 2])),
-        draw(st.frozensets(st.sampled_from(KEYS), max_size=2)),
+        draw(st.frozensets(st.sampled_from([*KEYS, "metrics.loss"]), max_size=2)),
         None,
     )
 

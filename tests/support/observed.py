@@ -21,3 +21,15 @@ def series(entity: str, metric: str, *values: float, **more: Any) -> dict[str, A
 async def observed(store: Store, by: Principal, *given: dict[str, Any], **more: Any) -> Any:
     """What became of an observationsRecord of some series."""
     return (await data(store, OBSERVE, {"i": {"series": list(given), **more}}, by))["observationsRecord"]
+
+
+OBSERVATION = "step value occurredAt recordedBy"
+METRICS = f"""metrics {{ name last min max count from {{ urn }}
+  series(first: 2) {{ totalCount pageInfo {{ hasNextPage }} nodes {{ {OBSERVATION} }} }}
+  buckets(most: 2) {{ count first {{ step }} last {{ step }} min {{ {OBSERVATION} }} max {{ {OBSERVATION} }} }} }}"""
+"""All that is told of metrics, but for times of recording and cursors."""
+COMPARISON = """entities { urn }
+  parameters { key isVarying cells { of { urn } values { type value from { urn } } } }
+  varying: parameters(varying: true) { key }
+  metrics { name best(goal: MINIMUM) { of { urn } } cells { of { urn } metrics { last count from { urn } } } }"""
+"""All that is told of a comparison."""

@@ -50,4 +50,5 @@ def as_of_kinds(batch: Batch, kinds: dict[str, str]) -> Batch:
     revisions = [
         replace(each, entity=renamed(each.entity), properties=decided(each.properties)) for each in batch.revisions
     ]
-    return Batch(tuple(entities), tuple(ties), tuple(revisions))
+    observations = [replace(each, entity=renamed(each.entity)) for each in batch.observations]
+    return Batch(tuple(entities), tuple(ties), tuple(revisions), tuple(observations))

@@ -34,7 +34,7 @@ from lineal.graphstore.values import Property, canonical_json
 KINDS = [EntityKind.DATASET, EntityKind.TRAINING_JOB, EntityKind.MODEL, EntityKind.ENDPOINT, EntityKind.TRIAL]
 NAMES = ["a", "b", "c", "d", "e", "f", "é%", "A", "ß", "SS", "'_", "\U0001f600", "\ue000"]
 WORDS = ["train", "Train", "test", "x_y", "ß"]
-KEYS = ["k", "lr", "m.auc"]
+KEYS = ["k", "lr", "metrics.auc"]
 METRICS = ["loss", "auc", "é"]
 LONG = "ü" * 600
 """Longer than what an engine may keep in an index."""
