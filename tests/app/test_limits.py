@@ -100,6 +100,25 @@ def test_comparisons_count_by_what_they_compare() -> None:
     assert judged('{ comparison(of: ["x", "y"]) { entities { urn } } }').values == 1 + 2 * 2
 
 
+@pytest.mark.parametrize(("count", "each"), [(1, 10_000), (1000, 10)])
+def test_ten_thousand_observations_are_let_through(server: Server, count: int, each: int) -> None:
+    name = f"observed{count}"
+    recorded = (
+        "mutation ($n: String!) { lineageRecord(input: {entities: [{kind: TRIAL, name: $n}]}) { userErrors { code } } }"
+    )
+    server.ask(recorded, n=name)
+    points = [{"step": step, "value": step / 7, "occurredAt": "2026-03-01T12:00:00.000001Z"} for step in range(each)]
+    entity = {"urn": f"lineal:local:TRIAL:{name}"}
+    series = [{"entity": entity, "metric": f"m{number}", "observations": points} for number in range(count)]
+    query = """mutation ($s: [SeriesInput!]!) { observationsRecord(input: {series: $s}) {
+      newCount userErrors { code message } } }"""
+    assert server.ask(query, s=series)["observationsRecord"] == {"newCount": 10_000, "userErrors": []}
+    points.append({"step": -1, "value": 0.0, "occurredAt": "2026-03-01T12:00:00Z"})
+    (error,) = server.ask(query, s=series)["observationsRecord"]["userErrors"]
+    assert error["code"] == "TOO_LARGE"
+    assert "observations; the most is 10000: send several requests." in error["message"]
+
+
 def test_deep_and_many_variables_are_refused() -> None:
     deep: Any = 1
     for _ in range(200):
