@@ -62,7 +62,7 @@ def test_lines_of_a_sweep(store: str) -> None:
         f"{trial(2)}\t0.0\t0.2",
         f"{trial(3)}\t0.1\t0.30000000000000004",
     ]
-    said = "1 parameters vary between 4, 3 are held constant; --all shows those, too"
+    said = "4 compared; parameters that vary: 1, held constant: 3, which --all shows"
     for named in (("--experiment", EXPERIMENT), tuple(map(trial, range(4)))):
         assert run("compare", *named, "--store", store).output.splitlines() == [*expected, said]
     given = run("compare", trial(3), trial(0), trial(3), "--store", store).output.splitlines()
@@ -70,7 +70,7 @@ def test_lines_of_a_sweep(store: str) -> None:
     whole = run("compare", "--experiment", EXPERIMENT, "--all", "--store", store).output.splitlines()
     assert whole[0] == "urn\tmetrics.loss\tlr\tdeep.layers\tlabel\toptimizer"
     assert whole[1] == f'{trial(0)}\t0.2\t0.0\t3\t"1"\tadam'
-    assert whole[-1] == "1 parameters vary between 4, 3 are held constant"
+    assert whole[-1] == "4 compared; parameters that vary: 1, held constant: 3"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_what_is_wrong_is_said(store: str, tmp_path: Path, words: tuple[str, ...
 def test_as_it_was(store: str) -> None:
     lines = run("compare", trial(1), trial(2), "--occurred-by", "2026-03-01", "--store", store).output.splitlines()
     assert lines[0] == "urn\tlr"
-    assert lines[-1].endswith("too, occurred by 2026-03-01T00:00:00.000000Z")
+    assert lines[-1].endswith("which --all shows, occurred by 2026-03-01T00:00:00.000000Z")
     shown = json.loads(
         run("compare", trial(1), trial(2), "--occurred-by", "2026-03-01", "--json", "--store", store).output
     )
@@ -198,3 +198,21 @@ def test_a_hundred_trials_through_a_server(tmp_path: Path) -> None:
         assert (len(lines), lines[1].split("\t")[0]) == (102, trial(2))
         recorded(store, tmp_path, *sweep(101))
         assert f"{EXPERIMENT} has 101 trials; 2 to 100 can be compared" in run(*words, "--url", server.url).output
+
+
+def test_observations_are_ingested_through_a_server(store: str, tmp_path: Path) -> None:
+    file, there = tmp_path / "all.jsonl", f"sqlite:///{tmp_path}/there.db"
+    assert run("export", "--store", store, str(file)).exit_code == 0
+    with serving(there, tmp_path) as server:
+        for told in ("17 recorded, 0 already there", "0 recorded, 17 already there"):
+            done = run("ingest", str(file), "--url", server.url)
+            assert (done.exit_code, told in done.output) == (0, True), done.output
+        wrong = {"entity": trial(1), "metric": "loss", "occurredAt": "2026-03-02T00:00:00Z"}
+        points = [{**wrong, "step": 1, "value": 7}, {**wrong, "step": 5, "value": 7}]
+        bad = tmp_path / "bad.jsonl"
+        bad.write_text("\n".join(json.dumps({"observation": point}) for point in points))
+        done = run("ingest", str(bad), "--url", server.url)
+        assert done.exit_code == 1
+        assert f"loss of {trial(1)} stands with another value at step 1" in done.output
+    lines = run("compare", trial(0), trial(1), "--store", there).output.splitlines()
+    assert [line.split("\t")[1] for line in lines[1:3]] == ["0.2", "7.0"], "the good line is kept"

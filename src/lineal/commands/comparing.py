@@ -211,6 +211,7 @@ def _labels(entities: list[dict[str, Any]]) -> list[str]:
 def _say(found: dict[str, Any], at: dict[str, str], show_all: bool) -> None:
     varying = sum(each["isVarying"] for each in found["parameters"])
     constant = len(found["parameters"]) - varying
-    more = "" if show_all or not constant else "; --all shows those, too"
+    more = "" if show_all or not constant else ", which --all shows"
     when = f", {shown_moment(at)}" if at else ""
-    click.echo(f"{varying} parameters vary between {len(found['entities'])}, {constant} are held constant{more}{when}")
+    said = f"{len(found['entities'])} compared; parameters that vary: {varying}, held constant: {constant}"
+    click.echo(said + more + when)
