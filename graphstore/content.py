@@ -48,6 +48,12 @@ def unpacked_properties(text: str | None) -> tuple[Property, ...]:
     return tuple([Property(key, _TYPES[code], value) for key, code, value in orjson.loads(text)])
 
 
+def unpacked_property(text: str | None, key: str) -> Property | None:
+    """The property of a key among what `packed_properties` was given; None where it is not there."""
+    found = (each for each in ([] if text is None else orjson.loads(text)) if each[0] == key)
+    return next((Property(key, _TYPES[code], value) for _, code, value in found), None)
+
+
 def packed_source(source: Source | None) -> str | None:
     """What a source holds besides its uri, as text."""
     if source is None or (source.type is None and not source.ids):

@@ -1,9 +1,9 @@
 """Which entities the index names for a filter and a search, and which of them it decides on.
 
 An `Arm` is a statement that finds, through an index, all that a condition can hold for, and maybe more. A filter has as
-many as its conditions give, of which the shortest is taken; where it has none, entities are scanned: nothing is asked,
-or only kinds and accounts (which have indexes of their own), or `not`, `ne`, `exists: false` of a property, or
-`contains` of fewer than three characters, with nothing beside them.
+many as its conditions give, of which the shortest is taken; where it has none, all entities are looked through: nothing
+is asked, or only kinds (which have an index of their own), or `not`, `ne`, `exists: false` of a property, or `contains`
+of fewer than three characters, with nothing beside them.
 
 `plain` decides over the entities that were never revised, and of which no property is hidden: what it says of them
 needs no look at the records. It is None where only the records tell.
@@ -15,15 +15,10 @@ from functools import reduce
 from typing import Final
 
 from lineal.graphstore import terms
+from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.content import packed
-from lineal.graphstore.embedded.conditions import (
-    Condition,
-    among,
-    joined,
-    kind_condition,
-    text_condition,
-    time_condition,
-)
+from lineal.graphstore.embedded.conditions import Condition, among, text_condition, time_condition
+from lineal.graphstore.embedded.deciding import All, Arm, Decision, Either, Named, Not, OfKinds
 from lineal.graphstore.embedded.indexing import FIELDS, FOLDED, LONGEST_WORD, of_field, of_folded, of_word
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
@@ -40,21 +35,13 @@ _OF_TERM: Final = f"SELECT {_KEY.format('t.doc')} AS key FROM term_entry t WHERE
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """A SELECT of the keys, as `key`, of all entities that a condition can hold for; some may come twice."""
-
-    sql: str
-    parameters: tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """What the index knows of a filter, or a part of one. `of_properties`: a scope may hide what it asks of.
 
     `decider`: the arm, where there is one, that names just what `plain` holds for.
     """
 
-    plain: Condition | None
+    plain: Decision | None
     arms: tuple[Arm, ...] = ()
     of_properties: bool = False
     decider: Arm | None = None
@@ -70,14 +57,16 @@ def parts_asked(where: EntityFilter, search: str | None) -> list[Asked]:
     return [*_parts(where), *map(_word, words)]
 
 
-def plain_of(parts: Iterable[Asked], driver: Arm | None) -> Condition | None:
+def plain_of(parts: Iterable[Asked], driver: Arm | None) -> Decision | None:
     """What decides over the entities that an arm names: the parts that it does not decide itself."""
-    return _joined([part.plain for part in parts if driver is None or part.decider is not driver], "AND", "true")
+    plain = _known([part.plain for part in parts if driver is None or part.decider is not driver])
+    return None if plain is None else All(plain)
 
 
 def _both(parts: Sequence[Asked]) -> Asked:
+    plain = _known([part.plain for part in parts])
     return Asked(
-        _joined([part.plain for part in parts], "AND", "true"),
+        None if plain is None else All(plain),
         tuple(arm for part in parts for arm in part.arms),
         any(part.of_properties for part in parts),
     )
@@ -87,18 +76,17 @@ def _either(parts: Sequence[Asked]) -> Asked:
     if not parts:
         return _NOTHING
     arms = (_united([part.arms[0] for part in parts]),) if all(part.arms for part in parts) else ()
-    plain = _joined([part.plain for part in parts], "OR", "false")
-    return Asked(plain, arms, any(part.of_properties for part in parts))
+    plain = _known([part.plain for part in parts])
+    return Asked(None if plain is None else Either(plain), arms, any(part.of_properties for part in parts))
 
 
 def _not(part: Asked) -> Asked:
-    plain = None if part.plain is None else Condition(f"NOT {part.plain.sql}", part.plain.parameters)
-    return Asked(plain, (), part.of_properties)
+    return Asked(None if part.plain is None else Not(part.plain), (), part.of_properties)
 
 
-def _joined(parts: Sequence[Condition | None], word: str, empty: str) -> Condition | None:
-    known = [part for part in parts if part is not None]
-    return joined(known, word, empty) if len(known) == len(parts) else None
+def _known(parts: Sequence[Decision | None]) -> tuple[Decision, ...] | None:
+    known = tuple([part for part in parts if part is not None])
+    return known if len(known) == len(parts) else None
 
 
 def _united(arms: Sequence[Arm]) -> Arm:
@@ -128,10 +116,10 @@ def _parts(where: EntityFilter) -> Iterable[Asked]:
     yield from _time("occurred_at", where.occurred_at)
     yield from _time("recorded_at", where.recorded_at)
     yield from _text("recorded_by", where.recorded_by)
-    if (kinds := kind_condition(where)) is not None:
-        yield Asked(kinds)
+    if (kinds := kind_codes(EntityFilter(where.kind, where.lineage_type))) is not None:
+        yield Asked(OfKinds(frozenset(kinds)))
     if where.account is not None:
-        yield Asked(among("e.account", where.account))
+        yield _told([_of_accounts(where.account)])
     if where.not_ is not None:
         yield _not(_both(list(_parts(where.not_))))
 
@@ -139,6 +127,11 @@ def _parts(where: EntityFilter) -> Iterable[Asked]:
 def _word(word: str) -> Asked:
     arm = _range(of_word(word), of_word(word) + _LAST_OF_WORDS)
     return _told([arm], True) if len(word) <= LONGEST_WORD else Asked(None, (arm,), of_properties=True)
+
+
+def _of_accounts(accounts: Iterable[str]) -> Arm:
+    of_one = "SELECT o.key FROM json_each(?) j CROSS JOIN entity o ON o.account = j.value"
+    return Arm(of_one, (packed(list(accounts)),))
 
 
 # -- what no revision changes --
@@ -189,7 +182,8 @@ def _time(field: str, where: TimeFilter | None) -> Iterable[Asked]:
     if where is not None and where != TimeFilter():
         condition = time_condition(f"e.{field}", where)
         own = time_condition(field, where)
-        yield Asked(condition, (Arm(f"SELECT key FROM entity WHERE {own.sql}", own.parameters),))
+        arm = Arm(f"SELECT key FROM entity WHERE {own.sql}", own.parameters)
+        yield Asked(condition, (arm,), decider=arm)
 
 
 def _of_part(text: str | None) -> tuple[Arm, ...]:
@@ -207,19 +201,12 @@ def _of_part(text: str | None) -> tuple[Arm, ...]:
 # -- what stands as terms --
 
 
-def _in(arms: Sequence[Arm]) -> Condition:
-    return Condition(
-        "(" + " OR ".join(f"e.key IN ({arm.sql})" for arm in arms) + ")",
-        tuple(each for arm in arms for each in arm.parameters),
-    )
-
-
 def _told(arms: Sequence[Arm], of_properties: bool = False) -> Asked:
     """What one of some arms names, and nothing else is."""
     if not arms:
         return _NOTHING
     united = _united(arms)
-    return Asked(_in(arms), (united,), of_properties, united)
+    return Asked(Named(united), (united,), of_properties, united)
 
 
 def _of_terms(given: Iterable[str]) -> Arm:
@@ -266,7 +253,18 @@ def _property(where: PropertyFilter) -> Iterable[Asked]:
         is_long = _is_long(where.starts_with)
         yield Asked(None, (arm,), of_properties=True) if is_long else _told([arm], of_properties=True)
     if where.contains is not None:
-        yield Asked(None, (*_of_part(where.contains), *stands.arms), of_properties=True)
+        yield _containing(where.key, where.contains, stands.arms)
+
+
+def _containing(key: str, text: str, stands: tuple[Arm, ...]) -> Asked:
+    """The terms of a key's texts are looked through; of texts that are cut only the records tell."""
+    begin = terms.of_type(key, PropertyType.STRING).lower()
+    holding = Arm(
+        f"{_OF_TERM} >= ? AND t.term < ? AND instr(substr(t.term, {len(begin) + 1}), ?) > 0",
+        (begin, begin + _LAST, terms.text_of(text)),
+    )
+    plain = Named(holding, doubtful=_of_terms([terms.of_key(key) + terms.CUT]))
+    return Asked(plain, (*_of_part(text), *stands), of_properties=True)
 
 
 def _moment(operand: Operand) -> int | None:

@@ -21,15 +21,17 @@ CHECKPOINT_PAGES: Final = 10_000
 
 
 class Connection(apsw.Connection):
-    """A connection whose statements may ask `sees(key)`: whether an entity is readable, by what it was given last.
+    """A connection whose statements may ask of an entity, by what it was given last, before they count or sort.
 
-    So the engine decides before it counts, sorts or reads.
+    `sees(key)`: whether it is readable; `matches(key)`: whether it is one of those found.
     """
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.sees: Callable[[Any], int] = lambda key: 0
+        self.matches: Callable[[Any], int] = lambda key: 0
         self.create_scalar_function("sees", lambda *keys: self.sees(keys[0]), 1)
+        self.create_scalar_function("matches", lambda *keys: self.matches(keys[0]), 1)
 
 
 def connect(path: str) -> Connection:

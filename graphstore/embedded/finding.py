@@ -6,12 +6,27 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import apsw
+import numpy as np
 
-from lineal.graphstore.codes import KIND_CODES
-from lineal.graphstore.content import unpacked_properties
-from lineal.graphstore.embedded.candidates import Arm, bearing, parts_asked, plain_of
+from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK
+from lineal.graphstore.content import unpacked_property
+from lineal.graphstore.embedded.adjacency import Keys
+from lineal.graphstore.embedded.candidates import bearing, parts_asked, plain_of
 from lineal.graphstore.embedded.conditions import REVISED, Condition, entity_condition, joined
 from lineal.graphstore.embedded.connections import Connection
+from lineal.graphstore.embedded.deciding import (
+    CONTENT,
+    NO_KEYS,
+    Arm,
+    Deciding,
+    Decision,
+    OfKinds,
+    among,
+    as_condition,
+    carried,
+    is_one_of,
+    named_in,
+)
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.filters import matches_entity
 from lineal.graphstore.ordering import (
@@ -32,12 +47,17 @@ from lineal.graphstore.words import is_found, words_of
 MOST_NAMED = 50
 """So many accounts, or fewer, are named in a statement."""
 _VERIFIED_AT_ONCE = 1000
-_CONTENT: Final = "LEFT JOIN entity_content c ON c.key = e.key"
-_FROM: Final = f"FROM entity e {_CONTENT}"
 _EVERY: Final = Condition("true")
-_NONE: Final = Arm("SELECT 0 AS key WHERE false", ())
 MOST_PROBED: Final = 3000
 """So far the arms of a question are counted, to take the shortest."""
+MOST_VERIFIED: Final = 500
+"""Up to so many candidates are read and judged, rather than all that the index names for the other conditions."""
+_FROM: Final = f"entity e {CONTENT}"
+_PLACED: Final = "e.key, e.urn, c.properties"
+FEW_MATCHES: Final = 1000
+"""Up to so many matches are looked up and sorted for a page."""
+_DENSE: Final = 8
+"""Where more match, and one entity in so many, a page is found by looking through all in its order."""
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
 
 
@@ -53,110 +73,151 @@ def _find_page(reading: Reading, question: Find) -> EntityPage:
 
 
 class Finding:
-    """One question on its way: what the database decides of it, and what the records do."""
+    """One question on its way: what the index and the database decide of it, and what the records do."""
 
     def __init__(self, reading: Reading, question: Find) -> None:
         self.reading, self.question = reading, question
+        self.deciding = Deciding(reading.connection)
         self.may = entity_condition(question.where)
         self.parts = parts_asked(question.where, question.search)
         self.driver = _driver(reading, [arm for part in self.parts for arm in part.arms])
-        general = f"{reading.on_time('e')} AND {seen(reading)}"
-        self.general = Condition(general)
+        self.plain = plain_of(self.parts, self.driver)
+        self.of_view = Condition(reading.on_time("e"))
         if question.within is not None:
-            self.general = Condition(f"{general} AND {within_group(reading)}", (question.within,))
+            within = f"{self.of_view.sql} AND {within_group(reading)}"
+            self.of_view = Condition(within, (question.within,))
         self.after = _place(reading, question)
 
     def page(self) -> EntityPage:
         """What is asked."""
-        question, order = self.question, self.question.order
-        decided, doubtful = self._split()
+        plain = self.plain
+        if plain is None or self._hides_what_is_asked():
+            return self._page(*self._verified(self._candidates()))
+        names = any(named_in(plain))
+        if self.driver is None and not names:
+            return self._page_by_rows(as_condition(plain))
+        keys = self._candidates()
+        if names and len(keys) <= MOST_VERIFIED:
+            return self._page(*self._verified(keys))
+        doubtful = keys[among(keys, self._doubtful(plain, keys))]
         counter, matches = self._verified(doubtful)
-        if decided is not None:
-            counter += self._counts(decided)
-        check_sortable(counter.total(), order)
-        if decided is not None:
-            keys = (
-                self._first_by_property(decided) if order.field is EntityOrderField.PROPERTY else self._first(decided)
-            )
-            matches += self.reading.entities(keys).values()
-        page = in_order(matches, order, self.after)
+        decided = self.deciding.holding(plain, keys[~among(keys, doubtful)] if len(doubtful) else keys)
+        codes, counts = np.unique(decided & KIND_MASK, return_counts=True)
+        counter.update(dict(zip(codes.tolist(), counts.tolist(), strict=True)))
+        check_sortable(counter.total(), self.question.order)
+        return self._page(counter, [*matches, *self._first_of(decided)])
+
+    def _page(self, counter: Counter[int], matches: list[Entity]) -> EntityPage:
+        question = self.question
+        page = in_order(matches, question.order, self.after)
         has_next = len(page) > question.first
         return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), has_next)
 
-    def _split(self) -> tuple[Condition | None, Arm | None]:
-        """What holds for those that the database decides on, and what names those whose records have to be looked at.
+    def _page_by_rows(self, asked: Condition) -> EntityPage:
+        """Where the index names nothing: a page by looking through the entities, by an index of the database's own."""
+        settled = self._is_settled()
+        counter, matches = (Counter[int](), list[Entity]()) if settled else self._verified(self._revised())
+        decided = joined((asked, self.of_view, Condition(seen(self.reading))), "AND", "true")
+        if not settled:
+            decided = joined((decided, Condition(f"NOT {REVISED}")), "AND", "true")
+        counter.update(dict(self._rows("e.kind, count(*)", decided, "GROUP BY e.kind")))
+        check_sortable(counter.total(), self.question.order)
+        if self.question.order.field is EntityOrderField.PROPERTY:
+            return self._page(counter, [*matches, *self._first_by_property(self._rows(_PLACED, decided))])
+        return self._page(counter, [*matches, *self._first_in_rows(decided)])
 
-        No condition: nothing is decided; no arm: all that may match are looked at.
-        """
-        lens, order = self.reading.lens, self.question.order
-        revisable = order.field in (EntityOrderField.STATUS, EntityOrderField.PROPERTY)
-        if self.may.exact and self.question.search is None and not revisable:
-            return self.may, _NONE
-        redacts = lens is not None and lens.redacts
-        plain = plain_of(self.parts, self.driver)
-        of_properties = any(part.of_properties for part in self.parts)
-        if plain is None or (redacts and (of_properties or order.field is EntityOrderField.PROPERTY)):
-            return None, self.driver
-        decided = joined((Condition(f"NOT {REVISED}"), plain), "AND", "true")
-        return decided, _revised_among(self.driver)
+    def _hides_what_is_asked(self) -> bool:
+        """Whether a property key may be hidden that a condition or the order asks of."""
+        lens = self.reading.lens
+        by_property = self.question.order.field is EntityOrderField.PROPERTY
+        return lens is not None and lens.redacts and (by_property or any(part.of_properties for part in self.parts))
 
-    def _select(self, what: str, driver: Arm | None, condition: Condition, more: Condition, ending: str = "") -> Rows:
-        whole = joined((condition, self.general, more), "AND", "true")
-        asked = f"WHERE {whole.sql} {ending}"
-        source, parameters = "entity e", whole.parameters
-        if driver is not None:
-            # UNION gives each key once, and in the order the entities lie in.
-            keys = f"SELECT key FROM ({driver.sql}) UNION {_NONE.sql}"
-            source = f"({keys}) f CROSS JOIN entity e ON e.key = f.key"
-            parameters = (*driver.parameters, *parameters)
-        content = _CONTENT if "c." in what + asked else ""
-        return self.reading.connection.execute(f"SELECT {what} FROM {source} {content} {asked}", parameters)
+    def _is_settled(self) -> bool:
+        """Whether nothing is asked that revisions change."""
+        revisable = self.question.order.field in (EntityOrderField.STATUS, EntityOrderField.PROPERTY)
+        return self.may.exact and self.question.search is None and not revisable
 
-    def _counts(self, condition: Condition) -> Counter[int]:
-        return Counter(dict(self._select("e.kind, count(*)", self.driver, condition, _EVERY, "GROUP BY e.kind")))
+    def _candidates(self) -> Keys:
+        """All that may match."""
+        return self._shown(self.deciding.named(self.driver))
 
-    def _first(self, condition: Condition) -> list[int]:
-        """The keys of the first beyond the place, in an order by a column."""
-        order = self.question.order
-        ending = f"ORDER BY {_ordered_by(order)} LIMIT {self.question.first + 1:d}"
-        return [key for (key,) in self._select("e.key", self.driver, condition, _beyond(order, self.after), ending)]
+    def _revised(self) -> Keys:
+        return self._shown(self.deciding.keys("SELECT entity FROM revision"))
 
-    def _first_by_property(self, condition: Condition) -> list[int]:
-        """The keys of the first beyond the place, in an order by what stands in the content."""
-        order, after = self.question.order, self.after
-        placed: list[tuple[Place, int]] = []
-        for key, urn, text in self._select("e.key, e.urn, c.properties", self.driver, condition, _EVERY):
-            found = (each for each in unpacked_properties(text) if each.key == order.property_key)
-            place = next(map(value_of_property, found), None), urn
-            if after is None or compared(place, after, order) > 0:
-                placed.append((place, key))
-        return [key for _, key in sorted_places(placed, order)[: self.question.first + 1]]
+    def _shown(self, keys: Keys) -> Keys:
+        """Those that the view shows."""
+        lens = self.reading.lens
+        return self.deciding.where(keys if lens is None else lens.readable(keys), self.of_view)
 
-    def _verified(self, driver: Arm | None) -> tuple[Counter[int], list[Entity]]:
-        """Counts of those that match, of those that an arm names, and the first of them beyond the place."""
+    def _doubtful(self, plain: Decision, keys: Keys) -> Keys:
+        """Of which only the records tell whether they match."""
+        if self._is_settled():
+            return NO_KEYS
+        arms = {named.doubtful for named in named_in(plain)} - {None}
+        return np.concatenate([self.deciding.revised(keys), *map(self.deciding.named, arms)])
+
+    def _verified(self, keys: Keys) -> tuple[Counter[int], list[Entity]]:
+        """Counts of those that match by their records, and the first of them beyond the place."""
         question, counter = self.question, Counter[int]()
-        keys = [] if driver is _NONE else [key for (key,) in self._select("e.key", driver, self.may, _EVERY)]
         search = words_of(question.search or "")
         first: list[Entity] = []
-        for start in range(0, len(keys), _VERIFIED_AT_ONCE):
-            entities = self.reading.entities(keys[start : start + _VERIFIED_AT_ONCE]).values()
+        may = self.deciding.where(keys, self.may).tolist() if len(keys) else []
+        for start in range(0, len(may), _VERIFIED_AT_ONCE):
+            entities = self.reading.entities(may[start : start + _VERIFIED_AT_ONCE]).values()
             found = [each for each in entities if matches_entity(each, question.where) and is_found(each, search)]
             counter.update(KIND_CODES[entity.kind] for entity in found)
             check_sortable(counter.total(), question.order)
             first = in_order([*first, *found], question.order, self.after)[: question.first + 1]
         return counter, first
 
+    def _first_of(self, keys: Keys) -> Iterable[Entity]:
+        """The first of some entities beyond the place."""
+        if not len(keys):
+            return ()
+        connection = self.reading.connection
+        among_keys = f"carray(?) f CROSS JOIN entity e ON e.key = f.value {CONTENT}"
+        if self.question.order.field is EntityOrderField.PROPERTY:
+            rows = connection.execute(f"SELECT {_PLACED} FROM {among_keys}", (carried(keys),))
+            return self._first_by_property(rows)
+        if len(keys) > FEW_MATCHES and _DENSE * len(keys) > int(keys[-1]) >> KIND_BITS:
+            assert isinstance(connection, Connection)
+            connection.matches = is_one_of(keys)
+            return self._first_in_rows(Condition("matches(e.key)"))
+        return self._first_in_rows(_EVERY, among_keys, (carried(keys),))
 
-def _revised_among(driver: Arm | None) -> Arm:
-    """Names those of the entities that an arm names that were ever revised."""
-    if driver is None:
-        return Arm("SELECT entity AS key FROM revision", ())
-    revised = "EXISTS (SELECT 1 FROM revision v WHERE v.entity = d.key)"
-    return Arm(f"SELECT d.key FROM ({driver.sql}) d WHERE {revised}", driver.parameters)
+    def _first_in_rows(self, asked: Condition, source: str = _FROM, given: tuple[object, ...] = ()) -> Iterable[Entity]:
+        """The first of some rows beyond the place, in an order by a column."""
+        order = self.question.order
+        ending = f"ORDER BY {_ordered_by(order)} LIMIT {self.question.first + 1:d}"
+        whole = joined((asked, _beyond(order, self.after)), "AND", "true")
+        return self.reading.entities([key for (key,) in self._rows("e.key", whole, ending, source, given)]).values()
+
+    def _rows(
+        self, what: str, asked: Condition, ending: str = "", source: str = _FROM, given: tuple[object, ...] = ()
+    ) -> Rows:
+        content = "c." in what + asked.sql + ending
+        source = source if content else source.removesuffix(CONTENT)
+        return self.reading.connection.execute(
+            f"SELECT {what} FROM {source} WHERE {asked.sql} {ending}", (*given, *asked.parameters)
+        )
+
+    def _first_by_property(self, rows: Rows) -> Iterable[Entity]:
+        """The first of rows of key, urn and properties beyond the place, in an order by a property."""
+        order, after = self.question.order, self.after
+        assert order.property_key is not None
+        placed: list[tuple[Place, int]] = []
+        for key, urn, text in rows:
+            property = unpacked_property(text, order.property_key)
+            place = None if property is None else value_of_property(property), urn
+            if after is None or compared(place, after, order) > 0:
+                placed.append((place, key))
+        return self.reading.entities(
+            [key for _, key in sorted_places(placed, order)[: self.question.first + 1]]
+        ).values()
 
 
 def _driver(reading: Reading, arms: Sequence[Arm]) -> Arm | None:
-    """The shortest of some arms; None where there is none, and entities are looked through."""
+    """The shortest of some arms; None where there is none, and all entities are looked through."""
     if len(arms) < 2:
         return arms[0] if arms else None
     lengths: list[int] = []
@@ -265,14 +326,12 @@ def property_keys(reading: Reading, question: PropertyKeys) -> list[str]:
 def _is_borne(reading: Reading, question: PropertyKeys, key: str) -> bool:
     """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
     assert reading.lens is not None
-    of_kind = "true" if question.kind is None else f"e.kind = {KIND_CODES[question.kind]}"
-    arm = bearing(key)
-    bearers = reading.connection.execute(
-        f"SELECT e.key FROM ({arm.sql}) f CROSS JOIN entity e ON e.key = f.key "
-        f"WHERE {of_kind} AND {reading.on_time('e')} AND {seen(reading)}",
-        arm.parameters,
-    )
-    shown = (bearer for (bearer,) in bearers if not reading.lens.sight(bearer).hides(key))
+    deciding = Deciding(reading.connection)
+    bearers = reading.lens.readable(deciding.named(bearing(key)))
+    if question.kind is not None:
+        bearers = deciding.holding(OfKinds(frozenset((KIND_CODES[question.kind],))), bearers)
+    bearers = deciding.where(bearers, Condition(reading.on_time("e"))).tolist()
+    shown = (bearer for bearer in bearers if not reading.lens.sight(bearer).hides(key))
     return any(key in _keys_ever(reading, bearer) for bearer in shown)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lineal.auth.scopes import UNLIMITED, Boundary, Scope, Sight
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS, RESTRICTED
-from lineal.graphstore.embedded.adjacency import Keys
+from lineal.graphstore.embedded.adjacency import Keys, ascending
 from lineal.graphstore.embedded.places import Places
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.walking.crossings import Hidden
@@ -124,7 +124,7 @@ class Lens:
 
     def hidden(self, keys: Keys) -> Hidden:
         """Those of the keys whose entities are not readable."""
-        keys = np.unique(np.abs(keys))
+        keys = ascending(np.abs(keys))
         at = self._at(keys)
         states = self._states[at]
         by_state = {state: set(keys[states == state].tolist()) for state in _STATES.values()}

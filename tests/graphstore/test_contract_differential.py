@@ -27,6 +27,8 @@ from strategies import (
 from lineal.auth.ledger import AccessChange, Membership
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch
+from lineal.graphstore.embedded import deciding
+from lineal.graphstore.embedded import finding as embedded_finding
 from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
 from lineal.graphstore.gremlin import finding, loading, reading
@@ -146,6 +148,14 @@ _BOUNDS: Final = (
 )
 
 
+_FEW: Final = (
+    (embedded_finding, "MOST_VERIFIED"),
+    (embedded_finding, "FEW_MATCHES"),
+    (deciding, "MOST_LOOKED_UP"),
+)
+"""The bounds at which the embedded engine goes another way to find."""
+
+
 @given(batches(), st.booleans(), st.data())
 async def test_walks(history: list[Batch], in_memory: bool, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patched:
@@ -212,9 +222,13 @@ async def _all(store: Store) -> list[Any]:
     return await store.find([Find(View(EVERYTHING, AsOf(await store.watermark())), first=1000)])
 
 
-@given(batches(), st.data())
-async def test_everything_else(history: list[Batch], data: st.DataObject) -> None:
-    await _everything_else(await open_store("memory:"), history, data)
+@given(batches(), st.booleans(), st.data())
+async def test_everything_else(history: list[Batch], as_if_many: bool, data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        if as_if_many:
+            for module, name in _FEW:
+                patched.setattr(module, name, 0)
+        await _everything_else(await open_store("memory:"), history, data)
 
 
 @settings(max_examples=ON_SERVERS)
