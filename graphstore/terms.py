@@ -79,6 +79,7 @@ def key_of(term: str) -> str:
     return bytes.fromhex(term[1:]).decode()
 
 
+@lru_cache(4096)
 def of_type(key: str, type: PropertyType) -> str:
     """How the terms of a property begin where its value is of the type; integers and floats begin alike."""
     return of_key(key) + _TYPES[type]
@@ -86,24 +87,21 @@ def of_type(key: str, type: PropertyType) -> str:
 
 def text_or_cut(text: str) -> str:
     """A text in the order of code points; of one past MOST_BYTES the beginning, `~`, and a digest of the whole."""
-    if len(text) <= MOST_BYTES // 4:  # no character takes more than four bytes
-        return text_of(text)
     raw = text.encode()
     if len(raw) <= MOST_BYTES:
-        return text_of(text)
+        return _of_bytes(raw)
     return _of_bytes(raw[:MOST_BYTES]) + "~" + sha256(raw).hexdigest()
 
 
 def of_value(key: str, type: PropertyType, value: object) -> str:
     """The term of a property; JSON as the value, or as its canonical text."""
     begin = of_type(key, type)
-    if isinstance(value, bool) and type is PropertyType.BOOLEAN:
+    if isinstance(value, str):
+        return begin + text_or_cut(value)
+    if type is PropertyType.BOOLEAN:
         return f"{begin}{value:d}"
-    if type in (PropertyType.INTEGER, PropertyType.FLOAT, PropertyType.TIMESTAMP):
-        assert isinstance(value, int | float)
-        return begin + number_of(value)
-    assert isinstance(value, str)
-    return begin + text_or_cut(value)
+    assert isinstance(value, int | float)
+    return begin + number_of(value)
 
 
 def of_status(status: EntityStatus) -> str:

@@ -32,7 +32,13 @@ def words_of(text: str) -> list[str]:
 def words_among(texts: Iterable[str | None], tags: Iterable[str] | None, properties: Iterable[Property]) -> set[str]:
     """The words of an entity, or of what a revision sets: of plain texts, tags and text properties."""
     values = [str(each.value) for each in properties if each.type is PropertyType.STRING]
-    return {word for text in (*texts, *(tags or ()), *values) if text is not None for word in words_of(text)}
+    given = [text for text in (*texts, *(tags or ()), *values) if text is not None]
+    # Those whose words are found swiftly are taken at once: a line's end parts words.
+    found = set(words_of("\n".join([text for text in given if text.isascii()])))
+    for text in given:
+        if not text.isascii():
+            found.update(words_of(text))
+    return found
 
 
 def words_of_entity(entity: Entity) -> set[str]:

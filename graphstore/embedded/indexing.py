@@ -24,7 +24,6 @@ from lineal.graphstore.embedded.rows import Rows, newest
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.standing import as_new_entity, as_new_revision
-from lineal.graphstore.urns import make_urn
 from lineal.graphstore.values import Property
 from lineal.graphstore.words import words_among
 
@@ -79,18 +78,29 @@ def _parts_document(texts: Iterable[str | None], properties: Iterable[Property])
     return "\n".join([text.casefold() for text in (*texts, *values) if text is not None])
 
 
-def _index(connection: apsw.Connection, number: int, document: str, parts: str) -> None:
-    connection.execute("INSERT INTO term (rowid, terms) VALUES (?, ?)", (number, document))
-    connection.execute("INSERT INTO part (rowid, texts) VALUES (?, ?)", (number, parts))
+def _index(connection: apsw.Connection, documents: Iterable[tuple[int, str, str]]) -> None:
+    """Keep documents of terms and of parts, by number."""
+    # All of one index after all of the other: so its pages stay at hand.
+    parts = []
+    for number, document, part in documents:
+        connection.execute("INSERT INTO term (rowid, terms) VALUES (?, ?)", (number, document))
+        parts.append((number, part))
+    connection.executemany("INSERT INTO part (rowid, texts) VALUES (?, ?)", parts)
 
 
-def index_entities(connection: apsw.Connection, entities: Iterable[tuple[int, NewEntity, str]]) -> None:
-    """Index entities, by key and with their recorders."""
-    for key, entity, by in entities:
-        urn = make_urn(entity.account, entity.kind, entity.name, entity.version)
-        uri = None if entity.source is None else entity.source.uri
-        texts = (urn, entity.name if entity.name not in urn else None, entity.version, uri, by)
-        _index(connection, key, entity_document(entity, by), _parts_document(texts, entity.properties))
+def index_entities(connection: apsw.Connection, entities: Iterable[tuple[int, str, NewEntity, str]]) -> None:
+    """Index entities, by key, with their urns and recorders."""
+    _index(
+        connection,
+        ((key, entity_document(entity, by), _entity_parts(urn, entity, by)) for key, urn, entity, by in entities),
+    )
+
+
+def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
+    uri = None if entity.source is None else entity.source.uri
+    # What stands in the urn as it is has no parts that the urn has not.
+    apart = [text for text in (entity.name, entity.version) if text is not None and text not in urn]
+    return _parts_document((urn, *apart, uri, by), entity.properties)
 
 
 def index_revisions(connection: apsw.Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
@@ -99,7 +109,7 @@ def index_revisions(connection: apsw.Connection, revisions: Iterable[tuple[int, 
         if document := revision_document(revision):
             connection.execute("INSERT INTO revised (entity) VALUES (?)", (key,))
             number = -connection.last_insert_rowid()
-            _index(connection, number, document, _parts_document((), revision.properties))
+            _index(connection, [(number, document, _parts_document((), revision.properties))])
 
 
 def index_everything(connection: apsw.Connection) -> None:
@@ -109,7 +119,8 @@ def index_everything(connection: apsw.Connection) -> None:
     while keys := rows.keys("SELECT key FROM entity WHERE key > ? ORDER BY key LIMIT ?", (last, _AT_ONCE)):
         last = keys[-1]
         entities = rows.entities(keys, as_recorded=True)
-        index_entities(connection, ((key, as_new_entity(each), each.recorded_by) for key, each in entities.items()))
+        standing = ((key, each.urn, as_new_entity(each), each.recorded_by) for key, each in entities.items())
+        index_entities(connection, standing)
         revisions = rows.revisions(keys)
         index_revisions(
             connection, ((key, as_new_revision(each, "")) for key, some in revisions.items() for each in some)

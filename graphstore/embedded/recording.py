@@ -99,7 +99,7 @@ class Recording:
             (row for row in contents if any(part is not None for part in row[1:])),
         )
 
-        index_entities(self.connection, ((key, each.entity, self.by) for key, each in new.items()))
+        index_entities(self.connection, ((key, each.urn, each.entity, self.by) for key, each in new.items()))
 
     def _insert_associations(self) -> None:
         new = self.judging.associations
