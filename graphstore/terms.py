@@ -5,10 +5,14 @@ one thing about an entity: `S:` and a status, `G:` and a tag, or `P`, the proper
 and the value. The text of a value keeps the order of values under Java's comparison of strings, and a term holds
 letters, digits and `: ~` alone, so that any index takes it.
 
+Of fields there are terms too, for the indexes that want them: a letter for the field, `:` and its text; and, where full
+case folding changes the text, the letter, `f:` and the folded text.
+
 Keys are UTF-8 in hexadecimal. The bytes of texts are two characters each, of which the first are g to v and the second
 0 to f: a part of a text begins nowhere but between two bytes, and never within a key.
 """
 
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from math import frexp
@@ -23,6 +27,9 @@ MOST_BYTES: Final = 1024
 TERM: Final = "term"
 """The property that holds the terms of an entity."""
 STATUS, TAG = "S:", "G:"
+FIELDS: Final = {"name": "n", "version": "v", "type": "y", "source_uri": "u", "recorded_by": "r"}
+"""The letters of the fields, by the names that filters give them."""
+FOLDED: Final = "f"
 CUT: Final = "~"
 """The type of the term which says that a property's text is cut."""
 _FIRST: Final = bytes(b"ghijklmnopqrstuv"[byte >> 4] for byte in range(256))
@@ -118,6 +125,25 @@ def of_property(property: Property) -> str:
     """The term of a property."""
     value = canonical_json(property.value) if property.type is PropertyType.JSON else property.value
     return of_value(property.key, property.type, value)
+
+
+def of_field(field: str, text: str) -> str:
+    """The term of a field's text."""
+    return f"{FIELDS[field]}:{text_or_cut(text)}"
+
+
+def of_folded(field: str, text: str) -> str:
+    """The term of a field's folded text, where it differs from the text."""
+    return f"{FIELDS[field]}{FOLDED}:{text_or_cut(text)}"
+
+
+def of_fields(given: Mapping[str, str | None]) -> Iterator[str]:
+    """The terms of fields' texts."""
+    for field, text in given.items():
+        if text is not None:
+            yield of_field(field, text)
+            if (folded := text.casefold()) != text:
+                yield of_folded(field, folded)
 
 
 def of_part(part: NewEntity | NewRevision) -> set[str]:

@@ -14,10 +14,13 @@ from re import ASCII, compile
 from typing import Final
 from unicodedata import category, normalize
 
+from lineal.graphstore.batches import NewEntity, NewRevision
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.records import Entity
 from lineal.graphstore.values import Property
 
+LONGEST_WORD: Final = 64
+"""Of a longer word only so many characters are in an index."""
 _ASCII_WORD: Final = compile("[a-z0-9]+", ASCII)
 
 
@@ -39,6 +42,15 @@ def words_among(texts: Iterable[str | None], tags: Iterable[str] | None, propert
         if not text.isascii():
             found.update(words_of(text))
     return found
+
+
+def words_recorded(part: NewEntity | NewRevision) -> set[str]:
+    """The words of an entity as first recorded, or of what a revision sets."""
+    if isinstance(part, NewRevision):
+        return words_among((part.description,), part.tags, part.properties)
+    uri = None if part.source is None else part.source.uri
+    texts = (part.name, part.version, part.type, part.description, uri)
+    return words_among(texts, part.tags, part.properties)
 
 
 def words_of_entity(entity: Entity) -> set[str]:

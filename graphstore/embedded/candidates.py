@@ -19,11 +19,11 @@ from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.content import packed
 from lineal.graphstore.embedded.conditions import Condition, among, text_condition, time_condition
 from lineal.graphstore.embedded.deciding import All, Arm, Decision, Either, Named, Not, OfKinds
-from lineal.graphstore.embedded.indexing import FIELDS, FOLDED, LONGEST_WORD, of_field, of_folded, of_word
+from lineal.graphstore.embedded.indexing import of_word
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
 from lineal.graphstore.values import parse_timestamp
-from lineal.graphstore.words import words_of
+from lineal.graphstore.words import LONGEST_WORD, words_of
 
 _LAST: Final = "\x7f"
 """After every character of a term but those of words."""
@@ -106,7 +106,7 @@ def _parts(where: EntityFilter) -> Iterable[Asked]:
     if where.tag is not None:
         yield _told([_of_terms([terms.of_tag(tag) for tag in where.tag])])
     if where.type is not None:
-        yield Asked(among("c.type", where.type), (_of_terms([of_field("type", each) for each in where.type]),))
+        yield Asked(among("c.type", where.type), (_of_terms([terms.of_field("type", each) for each in where.type]),))
     if where.status is not None:
         yield _told([_of_terms([terms.of_status(status) for status in where.status])])
     for each in where.and_ or ():
@@ -162,9 +162,11 @@ def _urn_arms(where: StringFilter) -> Iterable[Arm]:
 def _field_arms(field: str, where: StringFilter) -> Iterable[Arm]:
     def of_texts(texts: Iterable[str]) -> Arm:
         if not where.ignore_case:
-            return _of_terms([of_field(field, text) for text in texts])
+            return _of_terms([terms.of_field(field, text) for text in texts])
         folded = [text.casefold() for text in texts]
-        return _of_terms([term for text in folded for term in (of_field(field, text), of_folded(field, text))])
+        return _of_terms(
+            [term for text in folded for term in (terms.of_field(field, text), terms.of_folded(field, text))]
+        )
 
     if where.eq is not None:
         yield of_texts([where.eq])
@@ -172,10 +174,10 @@ def _field_arms(field: str, where: StringFilter) -> Iterable[Arm]:
         yield of_texts(where.in_)
     if where.starts_with is not None:
         text = where.starts_with.casefold() if where.ignore_case else where.starts_with
-        begins = [f"{FIELDS[field]}:", *([f"{FIELDS[field]}{FOLDED}:"] if where.ignore_case else [])]
+        begins = [f"{terms.FIELDS[field]}:", *([f"{terms.FIELDS[field]}{terms.FOLDED}:"] if where.ignore_case else [])]
         yield _united([_beginning(begin, text) for begin in begins])
     if where.exists:
-        yield _beginning(f"{FIELDS[field]}:", "")
+        yield _beginning(f"{terms.FIELDS[field]}:", "")
 
 
 def _time(field: str, where: TimeFilter | None) -> Iterable[Asked]:

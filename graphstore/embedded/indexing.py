@@ -2,17 +2,13 @@
 
 A document is an entity as first recorded, under its key, or what one revision sets, under a negative number that
 `revised` maps to the entity. An entity is thus a candidate by whatever it ever had; which still holds is seen on its
-record. Beside the terms of `graphstore.terms` there are:
-
-- `w:` and a word of `graphstore.words`;
-- a letter for a field, `:` and its text, in the order of texts; and, where full case folding changes the text, the
-  letter, `f:` and the folded text.
+record. Beside the terms of `graphstore.terms` there are `w:` and a word of `graphstore.words`.
 
 FTS5 folds the letters of terms to lower case, which makes no two of them alike that were not. The parts are all three
 characters in a row of the folded urn, name, version, source uri, recorder and text properties.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 import apsw
@@ -25,13 +21,8 @@ from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.standing import as_new_entity, as_new_revision
 from lineal.graphstore.values import Property
-from lineal.graphstore.words import words_among
+from lineal.graphstore.words import LONGEST_WORD, words_recorded
 
-FIELDS: Final = {"name": "n", "version": "v", "type": "y", "source_uri": "u", "recorded_by": "r"}
-"""The letters of the fields that stand in the index, by the names that filters give them."""
-FOLDED: Final = "f"
-LONGEST_WORD: Final = 64
-"""Of a longer word only so many characters are in its term."""
 _AT_ONCE: Final = 1000
 
 
@@ -40,37 +31,16 @@ def of_word(word: str) -> str:
     return "w:" + word[:LONGEST_WORD]
 
 
-def of_field(field: str, text: str) -> str:
-    """The term of a field's text."""
-    return f"{FIELDS[field]}:{terms.text_or_cut(text)}"
-
-
-def of_folded(field: str, text: str) -> str:
-    """The term of a field's folded text, where it differs from the text."""
-    return f"{FIELDS[field]}{FOLDED}:{terms.text_or_cut(text)}"
-
-
-def _of_fields(given: dict[str, str | None]) -> Iterator[str]:
-    for field, text in given.items():
-        if text is not None:
-            yield of_field(field, text)
-            if (folded := text.casefold()) != text:
-                yield of_folded(field, folded)
-
-
 def entity_document(entity: NewEntity, by: str) -> str:
     """The terms of an entity as first recorded, as a text."""
     uri = None if entity.source is None else entity.source.uri
     fields = {"name": entity.name, "version": entity.version, "type": entity.type, "source_uri": uri, "recorded_by": by}
-    texts = (entity.name, entity.version, entity.type, entity.description, uri)
-    words = words_among(texts, entity.tags, entity.properties)
-    return " ".join((*_of_fields(fields), *terms.of_part(entity), *map(of_word, words)))
+    return " ".join((*terms.of_fields(fields), *terms.of_part(entity), *map(of_word, words_recorded(entity))))
 
 
 def revision_document(revision: NewRevision) -> str:
     """The terms of what a revision sets, as a text."""
-    words = words_among((revision.description,), revision.tags, revision.properties)
-    return " ".join((*terms.of_part(revision), *map(of_word, words)))
+    return " ".join((*terms.of_part(revision), *map(of_word, words_recorded(revision))))
 
 
 def _parts_document(texts: Iterable[str | None], properties: Iterable[Property]) -> str:
