@@ -90,7 +90,7 @@ def condition(where: EntityFilter, showing: Showing = _everywhere) -> Condition:
 def _parts(where: EntityFilter, showing: Showing) -> Iterable[Condition]:
     if where.kind is not None or where.lineage_type is not None:
         codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-        yield _settled(__.has("kind", P.within(sorted(codes or ()))))
+        yield _settled(of_kinds(codes or ()))
     for name in ("type", "account"):
         words = getattr(where, name)
         if words is not None:
@@ -116,6 +116,11 @@ def _parts(where: EntityFilter, showing: Showing) -> Iterable[Condition]:
 # -- what no revision changes --
 
 
+def of_kinds(codes: Iterable[int]) -> GraphTraversal:
+    """Whether a vertex is of some kind, by the codes of these."""
+    return _holds("kind", P.within(sorted(codes)))
+
+
 def _text(name: str, where: StringFilter | None) -> Iterable[Condition]:
     if where is None:
         return
@@ -126,7 +131,7 @@ def _text(name: str, where: StringFilter | None) -> Iterable[Condition]:
             yield _settled(_holds(name, test))
         return
     folded = name + FOLDED
-    for test in _tests(_folded(where)):
+    for test in _tests(folded_filter(where)):
         alike = __.and_(__.has_not(folded), _holds(name, test))
         yield _settled(__.or_(_holds(folded, test), alike))
 
@@ -136,7 +141,9 @@ def _holds(name: str, test: P) -> GraphTraversal:
     return __.values(name).is_(test)
 
 
-def _folded(where: StringFilter) -> StringFilter:
+def folded_filter(where: StringFilter) -> StringFilter:
+    """A filter whose texts are folded."""
+
     def fold(text: str | None) -> str | None:
         return None if text is None else text.casefold()
 
@@ -191,7 +198,7 @@ def _property(where: PropertyFilter, shown: GraphTraversal | None) -> Iterable[C
     if where.exists is not None:
         yield stands if where.exists else _not(stands)
     if where.ne is not None:
-        yield _both([stands, _not(_of_terms(_equal(where.key, where.ne)))])
+        yield _both([stands, _not(_of_terms(equal_terms(where.key, where.ne)))])
     for asked in _comparisons(where):
         yield _both([shows, asked])
 
@@ -199,12 +206,12 @@ def _property(where: PropertyFilter, shown: GraphTraversal | None) -> Iterable[C
 def _comparisons(where: PropertyFilter) -> Iterable[Condition]:
     """What is asked of a value, but that it is another."""
     if where.eq is not None:
-        yield _of_terms(_equal(where.key, where.eq))
+        yield _of_terms(equal_terms(where.key, where.eq))
     for operand, sign in ((where.gt, ">"), (where.gte, ">="), (where.lt, "<"), (where.lte, "<=")):
         if operand is not None:
             yield _ordered(where.key, operand, sign)
     if where.in_ is not None:
-        yield _of_terms([term for operand in where.in_ for term in _equal(where.key, operand)])
+        yield _of_terms([term for operand in where.in_ for term in equal_terms(where.key, operand)])
     text = terms.of_type(where.key, PropertyType.STRING)
     if where.contains is not None:
         part = terms.text_of(where.contains)
@@ -220,17 +227,18 @@ def _on_texts(key: str, ways: list[GraphTraversal]) -> Condition:
     return Condition(ways[0] if len(ways) == 1 else __.or_(*ways), may, is_settled=False)
 
 
-def _moment(operand: Operand) -> int | None:
+def moment_of_operand(operand: Operand) -> int | None:
+    """The time that an operand's text is; None where it is none."""
     try:
         return parse_timestamp(str(operand.value))
     except ValueError:
         return None
 
 
-def _equal(key: str, operand: Operand) -> list[str]:
+def equal_terms(key: str, operand: Operand) -> list[str]:
     """The terms that are equal to an operand: a text may be a time as well."""
     equal = [terms.of_value(key, operand.type, operand.value)]
-    if operand.type is PropertyType.STRING and (moment := _moment(operand)) is not None:
+    if operand.type is PropertyType.STRING and (moment := moment_of_operand(operand)) is not None:
         equal.append(terms.of_value(key, PropertyType.TIMESTAMP, moment))
     return equal if operand.type is not PropertyType.TIMESTAMP else []
 
@@ -243,7 +251,7 @@ def _ordered(key: str, operand: Operand, sign: str) -> Condition:
     if operand.type is not PropertyType.STRING:
         return _settled(never())
     ways = [_term(_beside(terms.of_type(key, PropertyType.STRING), terms.text_of(str(operand.value)), sign))]
-    if (moment := _moment(operand)) is not None:
+    if (moment := moment_of_operand(operand)) is not None:
         ways.append(_term(_beside(terms.of_type(key, PropertyType.TIMESTAMP), terms.number_of(moment), sign)))
     return _on_texts(key, ways)
 

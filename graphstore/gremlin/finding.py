@@ -12,7 +12,9 @@ from gremlin_python.statics import long
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.codes import KIND_CODES, kind_codes
 from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.gremlin.conditions import of_kinds
 from lineal.graphstore.gremlin.keys import GROUP, key_of_urn, number_of_group, number_of_id, vertex_of
+from lineal.graphstore.gremlin.prefilters import Ways, start, start_by_term, ways_of
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.scoping import never
 from lineal.graphstore.gremlin.server import g
@@ -136,6 +138,15 @@ def entities_in_view(reading: Reading, codes: Collection[int] | None) -> GraphTr
     return reading.readable(reading.on_time(g.V().has("kind", P.within(given))))
 
 
+def _candidates(reading: Reading, ways: Ways | None, codes: Collection[int] | None) -> GraphTraversal:
+    """The readable entities of the view, of kinds by their codes, that may match in one of some ways; None: in any."""
+    vertices = None if ways is None else start(ways) if reading.server.has_mixed_index else start_by_term(ways)
+    if vertices is None:
+        return entities_in_view(reading, codes)
+    found = reading.readable(reading.on_time(vertices))
+    return found if codes is None else found.where(of_kinds(codes))
+
+
 def _search(reading: Reading, asked: _Asked) -> list[GraphTraversal]:
     """A question as traversals.
 
@@ -147,14 +158,18 @@ def _search(reading: Reading, asked: _Asked) -> list[GraphTraversal]:
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
     if codes == frozenset():
         return []
+    ways = ways_of(question)
+    if ways == ():
+        return []
     told = reading.asked_of(replace(where, kind=None, lineage_type=None))
     exact, may = told.exact, told.may
     if not told.is_settled:
         exact = __.has_not("widened") if exact is None else __.has_not("widened").where(exact)
-        may = __.has("widened") if may is None else __.has("widened").where(may)
+        is_widened = __.where(__.values("widened").is_(1))  # not `has`, which JanusGraph would ask of the index in vain
+        may = is_widened if may is None else is_widened.where(may)
 
     def matches(condition: GraphTraversal | None) -> GraphTraversal:
-        vertices = entities_in_view(reading, codes)
+        vertices = _candidates(reading, ways, codes)
         if question.within is not None:
             vertices = vertices.where(__.values(GROUP).is_(number_of_group(question.within)))
         return vertices if condition is None else vertices.where(condition)

@@ -13,6 +13,7 @@ from gremlin_python.process.traversal import Bytecode
 from gremlin_python.structure.io.graphbinaryV1 import DataType, GraphBinaryReader
 
 from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.gremlin.predicates import writer
 
 _BATCH: Final = 256
 """How many results the server puts into one frame."""
@@ -24,7 +25,7 @@ _HEADER: Final = struct.Struct(">2sQQi")
 _CODE: Final = struct.Struct(">i")
 _PAST: Final = b"\0"
 
-_serializer = GraphBinarySerializersV1()
+_serializer = GraphBinarySerializersV1(writer=writer())
 _reader = GraphBinaryReader()
 
 

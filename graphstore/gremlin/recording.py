@@ -20,6 +20,7 @@ from lineal.graphstore.gremlin import observing
 from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.conditions import FOLDED
 from lineal.graphstore.gremlin.heads import Heads
+from lineal.graphstore.gremlin.indexing import ENTITY, TOUCHED_AT, WORDS, terms_beside, tokens, wait_until_shown
 from lineal.graphstore.gremlin.keys import GROUP, key_of, number_of_group, number_of_id, vertex_of_key, vertex_of_note
 from lineal.graphstore.gremlin.loading import Urns
 from lineal.graphstore.gremlin.moments import Moment
@@ -40,6 +41,9 @@ _VERTICES_IN_FLIGHT: Final = 2
 _EDGES_IN_FLIGHT: Final = 1
 """One: TinkerGraph breaks, for good, where two requests add edges to one vertex at once."""
 _MOST_CHUNK_BYTES: Final = 4 * 1024 * 1024
+
+_ADDED: Final = (terms.TERM, WORDS)
+"""The properties that hold many values, and to which some are added."""
 
 Fields = dict[Any, Any]
 Edge = dict[str, Any]
@@ -100,6 +104,11 @@ class Parts(NamedTuple):
     widened: list[Fields]
     edges: list[Edge]
 
+    def shown_by(self, stamp: int) -> list[tuple[str, int, int]]:
+        """How many entities the index should show under the stamp, by the key that holds it."""
+        new = sum(each[T.label] == ENTITY for each in self.vertices)
+        return [("recorded_at", stamp, new), (TOUCHED_AT, stamp, len(self.widened))]
+
     @property
     def plan(self) -> str:
         """Where what bears the batch's stamp is written: an edge is at its source."""
@@ -134,6 +143,7 @@ class Recording:
             parts = await asyncio.to_thread(self._parts, judging, stamp, by, idempotency)
             await self._heads.begin(stamp, parts.plan)
             await self._write(stamp, parts)
+            await wait_until_shown(self._server, parts.shown_by(stamp))
             kept = await self._log.write(stamp, moment.kept, audit)
             await self._heads.commit(stamp, any(key[1] == SAME_AS for key in judging.associations), kept)
             for name, code, occurred_at in sorted(judging.property_keys, reverse=True):
@@ -181,7 +191,7 @@ class Recording:
         vertices = self._vertices(judging, stamp, by)
         if idempotency is not None:
             vertices.append(self._kept(by, idempotency, judging.outcome, stamp))
-        return Parts(vertices, _widened(judging), self._edges(judging, stamp, by))
+        return Parts(vertices, _widened(judging, stamp), self._edges(judging, stamp, by))
 
     def _vertices(self, judging: Judging, stamp: int, by: str) -> list[Fields]:
         vertices: list[Fields] = []
@@ -189,9 +199,10 @@ class Recording:
             entity, code = each.entity, key & KIND_MASK
             said = terms.of_part(entity)
             fields: Fields = {
-                T.id: vertex_of_key(key), T.label: "entity", "account": entity.account, "kind": code,
+                T.id: vertex_of_key(key), T.label: ENTITY, "account": entity.account, "kind": code,
                 "occurred_at": long(entity.occurred_at), "recorded_at": long(stamp),
-                "record": packed_entity(each.urn, code, entity, each.digest, stamp, by), terms.TERM: said,
+                "record": packed_entity(each.urn, code, entity, each.digest, stamp, by),
+                terms.TERM: said | terms_beside(entity, code, by), WORDS: _of_words(tokens(entity)),
                 GROUP: number_of_group(default_group(entity.account)),
                 **_texts(each.urn, entity, by),
             }  # fmt: skip
@@ -299,12 +310,22 @@ def _texts(urn: str, entity: NewEntity, by: str) -> dict[str, str]:
     return given | {name: text for name, text in folded.items() if text != given[name.removesuffix(FOLDED)]}
 
 
-def _widened(judging: Judging) -> list[Fields]:
-    """The entities with new revisions, and the terms of these."""
+def _of_words(found: set[str]) -> set[str]:
+    """The values of the property of words: one, if there are any."""
+    return {" ".join(sorted(found))} if found else set()
+
+
+def _widened(judging: Judging, stamp: int) -> list[Fields]:
+    """The entities with new revisions, and the terms and the words of these."""
     said: defaultdict[int, set[str]] = defaultdict(set)
+    words: defaultdict[int, set[str]] = defaultdict(set)
     for entity, _, revision, _ in judging.revisions:
         said[entity] |= terms.of_part(revision)
-    return [{T.id: vertex_of_key(key), terms.TERM: more} for key, more in said.items()]
+        words[entity] |= tokens(revision)
+    return [
+        {T.id: vertex_of_key(key), terms.TERM: more, WORDS: _of_words(words[key]), TOUCHED_AT: long(stamp)}
+        for key, more in said.items()
+    ]
 
 
 async def _in_flight(most: int, write: Callable[[list[Fields]], Awaitable[None]], chunks: list[list[Fields]]) -> None:
@@ -331,7 +352,7 @@ def _chunks(parts: list[Fields], most: int) -> list[list[Fields]]:
     size = 0
     for part in parts:
         bytes_in = sum(len(value) for value in part.values() if isinstance(value, str))
-        bytes_in += sum(map(len, part.get(terms.TERM, ())))
+        bytes_in += sum(len(value) for name in _ADDED for value in part.get(name, ()))
         if chunks[-1] and (len(chunks[-1]) == most or size + bytes_in > _MOST_CHUNK_BYTES):
             chunks.append([])
             size = 0
@@ -347,32 +368,34 @@ def _idempotency_vertex(by: str, idempotency: Idempotency) -> long:
 def _vertex_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
     """Write vertices, and count those that stand with the chunk's stamp; run twice, it changes nothing."""
     merged = _merged(start, chunk).option(Merge.on_create, __.select("all"))
-    return _with_terms(merged).has("recorded_at", chunk[0]["recorded_at"]).count()
+    return _with_added(merged).has("recorded_at", chunk[0]["recorded_at"]).count()
 
 
 def _widening_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
     """Let vertices that stand tell what their revisions say too, and count them; run twice, it changes nothing."""
     merged = _merged(start, chunk).option(Merge.on_create, __.fail("a revised entity is missing"))
-    merged = merged.option(Merge.on_match, {"widened": 1})
-    return _with_terms(merged).has("record").count()
+    merged = merged.option(Merge.on_match, {"widened": 1, TOUCHED_AT: chunk[0][TOUCHED_AT]})
+    return _with_added(merged).has("record").count()
 
 
 def _merged(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
     rows = [
         {
             "which": {T.id: fields[T.id]},
-            "all": {name: value for name, value in fields.items() if name != terms.TERM},
-            "terms": list(fields.get(terms.TERM, ())),
+            "all": {name: value for name, value in fields.items() if name not in _ADDED},
+            **{name: list(fields.get(name, ())) for name in _ADDED},
         }
         for fields in chunk
     ]
     return start.constant(rows).unfold().as_("row").merge_v(__.select("which"))
 
 
-def _with_terms(merged: GraphTraversal) -> GraphTraversal:
-    term = __.select("row").select("terms").unfold().as_("term")
-    add = term.select("vertex").property(Cardinality.set_, terms.TERM, __.select("term"))
-    return merged.as_("vertex").side_effect(add)
+def _with_added(merged: GraphTraversal) -> GraphTraversal:
+    merged = merged.as_("vertex")
+    for name in _ADDED:
+        value = __.select("row").select(name).unfold().as_("value")
+        merged = merged.side_effect(value.select("vertex").property(Cardinality.set_, name, __.select("value")))
+    return merged
 
 
 def _edge_steps(start: GraphTraversal, chunk: list[Edge]) -> GraphTraversal:

@@ -10,7 +10,7 @@ synchronized (graph) {
                 'part', 'state', 'value', 'extra_groups',
                 'urn_folded', 'name_folded', 'version_folded', 'source_uri_folded', 'recorded_by_folded',
             ],
-            (Long): ['recorded_at', 'occurred_at', 'kept_at', 'first_step', 'last_step'],
+            (Long): ['recorded_at', 'occurred_at', 'kept_at', 'touched_at', 'first_step', 'last_step'],
             (Integer): ['kind', 'of_kind', 'schema', 'widened'],
         ]
         keys.each { type, names ->
@@ -19,7 +19,7 @@ synchronized (graph) {
                     .cardinality(org.janusgraph.core.Cardinality.SINGLE).make()
             }
         }
-        [term: String, group: Long].each { name, type ->
+        [term: String, words: String, group: Long].each { name, type ->
             management.getPropertyKey(name) ?: management.makePropertyKey(name).dataType(type)
                 .cardinality(org.janusgraph.core.Cardinality.SET).make()
         }
@@ -33,9 +33,18 @@ synchronized (graph) {
         management.getRelationIndex(observed, 'observed_by_step') ?: management.buildEdgeIndex(
             observed, 'observed_by_step', Direction.OUT,
             management.getPropertyKey('name'), management.getPropertyKey('last_step'))
-        ['kind', 'name', 'part'].each {
+        ['kind', 'part'].each {
             management.getGraphIndex('by_' + it) ?: management.buildIndex('by_' + it, Vertex)
                 .addKey(management.getPropertyKey(it)).buildCompositeIndex()
+        }
+        // Texts whose length is bounded: Lucene takes no more than 32,766 bytes, and loses the whole entity with them.
+        def texts = ['term', 'urn', 'name', 'version', 'type', 'account', 'urn_folded', 'name_folded', 'version_folded']
+        if (!management.getGraphIndex('asked')) {
+            def asked = management.buildIndex('asked', Vertex).indexOnly(management.getVertexLabel('entity'))
+            texts.each { asked.addKey(management.getPropertyKey(it), Mapping.STRING.asParameter()) }
+            asked.addKey(management.getPropertyKey('words'), Mapping.TEXT.asParameter())
+            ['recorded_at', 'occurred_at', 'touched_at', 'group'].each { asked.addKey(management.getPropertyKey(it)) }
+            asked.buildMixedIndex('search')
         }
         management.commit()
     } catch (Throwable problem) {

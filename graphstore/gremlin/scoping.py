@@ -112,7 +112,9 @@ def _in_any(groups: Collection[str]) -> GraphTraversal:
 def _of_kinds(kinds: frozenset[str] | None, condition: GraphTraversal) -> GraphTraversal:
     if kinds is None:
         return condition
-    return __.and_(__.has("kind", P.within(sorted(KIND_CODES[EntityKind(kind)] for kind in kinds))), condition)
+    # Not `has`, which JanusGraph would look up in an index of its own, all entities of the kinds.
+    codes = sorted(KIND_CODES[EntityKind(kind)] for kind in kinds)
+    return __.and_(__.values("kind").is_(P.within(codes)), condition)
 
 
 def _unless(groups: Collection[str], condition: GraphTraversal) -> GraphTraversal:

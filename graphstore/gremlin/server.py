@@ -31,6 +31,8 @@ class Server:
     def __init__(self, transport: Transport, seconds: float = REQUEST_SECONDS) -> None:
         self.transport = transport
         self.seconds = seconds
+        self.has_mixed_index = False
+        """Whether the graph has one, as JanusGraph's does; told when it is set up."""
         self._loop = asyncio.get_running_loop()
 
     async def ask(self, steps: GraphTraversal, seconds: float | None = None) -> list[Any]:

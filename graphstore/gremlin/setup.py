@@ -9,6 +9,7 @@ from gremlin_python.process.graph_traversal import __
 from gremlin_python.process.traversal import Merge, T
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
+from lineal.graphstore.gremlin.indexing import NOT_ITS_OWN, SHOWN_SECONDS, is_its_own, put_mark
 from lineal.graphstore.gremlin.messages import ServerRefused
 from lineal.graphstore.gremlin.moments import ROOT
 from lineal.graphstore.gremlin.server import Server, g
@@ -19,7 +20,7 @@ _WRONG_REQUEST: Final = 499
 _TRIES: Final = 6
 _TINKERGRAPH: Final = """
 graph = g.getGraph()
-['kind', 'name', 'part'].each { graph.createIndex(it, Vertex) }
+['kind', 'name', 'part', 'term'].each { graph.createIndex(it, Vertex) }
 true
 """
 
@@ -37,9 +38,15 @@ async def set_up(server: Server) -> str:
                 f"the graph has schema version {found}, and this Lineal knows {VERSION}: "
                 + ("use the newer Lineal" if found > VERSION else "export it with the older one, and ingest it again")
             )
+        server.has_mixed_index = not await keeps_nothing(server)
         if found is None:
             await _make(server)
-        return await name_of_graph(server) or ""
+        name = await name_of_graph(server) or ""
+        if server.has_mixed_index:
+            await put_mark(server, name)
+            if not await is_its_own(server, name, SHOWN_SECONDS):
+                raise StoreUnusable(NOT_ITS_OWN)
+        return name
     except AccessRefused as error:
         raise StoreUnusable(str(error)) from error
     except ServerRefused as error:
@@ -67,7 +74,8 @@ def _advice(error: ServerRefused, server: Server) -> str:
         )
     return (
         f"the graph server refused to be set up ({error}): a JanusGraph must be configured with "
-        "graph.set-vertex-id=true before its first start, and allow Groovy scripts; see the guide on JanusGraph"
+        "graph.set-vertex-id=true and an index named search (index.search.backend) before its first start, and allow "
+        "Groovy scripts; see the guide on JanusGraph"
     )
 
 
@@ -77,7 +85,7 @@ async def _version(server: Server) -> int | None:
 
 
 async def _make(server: Server) -> None:
-    script = _TINKERGRAPH if await keeps_nothing(server) else (files(__package__) / "schema.groovy").read_text()
+    script = (files(__package__) / "schema.groovy").read_text() if server.has_mixed_index else _TINKERGRAPH
     for attempt in range(_TRIES):
         try:
             await server.script(script)

@@ -22,6 +22,7 @@ from lineal.graphstore.gremlin.access import Access
 from lineal.graphstore.gremlin.auditing import AuditLog
 from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages
 from lineal.graphstore.gremlin.heads import Heads
+from lineal.graphstore.gremlin.indexing import NOT_ITS_OWN, is_its_own
 from lineal.graphstore.gremlin.key_uses import key_used, keys_used
 from lineal.graphstore.gremlin.keys import vertex_of_note
 from lineal.graphstore.gremlin.loading import Urns
@@ -245,6 +246,8 @@ class GremlinStore(WalkingStore[Reading]):
         if await name_of_graph(self._server) != self._graph:
             await self._renew()
             raise Unavailable("the graph server was started again and had kept nothing, so the graph is new: ask again")
+        if not await is_its_own(self._server, self._graph):
+            raise Unavailable(NOT_ITS_OWN)
         self._connects = connects
 
     async def _renew(self) -> None:
