@@ -11,7 +11,7 @@ from making import entity, now, properties, urn
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.gremlin.server import Server
 from lineal.graphstore.opening import open_store
-from lineal.graphstore.queries import BY_URN, EntityFilter, EntityOrderField, Find, Ordering, StringFilter
+from lineal.graphstore.queries import BY_URN, EntityOrderField, Find, Ordering
 from lineal.graphstore.records import Source
 from lineal.graphstore.store import Store
 
