@@ -7,7 +7,8 @@ maybe more.
 from typing import Final
 
 ANYTHING: Final = ".*"
-_LONGEST_PART: Final = 120
+_LONGEST_PART: Final = 32
+"""Of a part that repeats itself a longer one takes Lucene more steps than it allows."""
 LONGEST_PLACE: Final = 24
 """Of places in the order of values so many characters are looked at; a number's text is no longer."""
 _FIRST, _LAST = "0", "~"

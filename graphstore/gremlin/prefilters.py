@@ -33,7 +33,6 @@ MOST_WAYS: Final = 64
 _MOST_NAMED: Final = 250
 _MOST_ASKED: Final = 1000
 """Lucene takes so many values in one question."""
-_LONGEST_PREFIX: Final = 500
 _LONGEST_START: Final = 300
 """Before a pattern: the key of a property may be long."""
 _OF_TERMS: Final = ("source_uri", "recorded_by")
@@ -161,7 +160,7 @@ class _Own:
         return _among(self.key, texts)
 
     def starting(self, text: str) -> Ways:
-        return _one(self.key, starts_with(text[:_LONGEST_PREFIX]))
+        return _one(self.key, starts_with(text))
 
     def holding(self, part: str) -> Ways:
         return _one(self.key, is_like(patterns.holding(part)))
@@ -177,7 +176,7 @@ class _Term:
         return _among(terms.TERM, [self.begin + terms.text_or_cut(text) for text in texts])
 
     def starting(self, text: str) -> Ways:
-        return _beginning(self.begin + terms.text_of(text)[: 2 * terms.MOST_BYTES])
+        return _beginning(self.begin + terms.text_of(text[: terms.MOST_BYTES // 4]))
 
     def holding(self, part: str) -> Ways:
         if not part or len(self.begin) > _LONGEST_START:

@@ -149,7 +149,8 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 # What is deleted in Cassandra stays as a tombstone, which reads have to skip, so its tables are emptied as a whole. The
-# schema is in them too, and JanusGraph remembers that it is there: it is kept aside, and put back.
+# schema is in them too, and JanusGraph remembers that it is there: it is kept aside, and put back. The index is emptied
+# by itself.
 _ON_CASSANDRA: Final[set[str]] = set()
 """The graphs whose schema is kept aside."""
 _COPY: Final = """
@@ -174,6 +175,7 @@ _ONLY_SCHEMA: Final = f"""{_COPY}
     session.execute("TRUNCATE lineal.$it".toString())
     copy("kept_$it", it)
 }}
+g.getGraph().getBackend().@indexes['search'].@writers.values().each {{ it.deleteAll(); it.commit() }}
 true
 """
 
