@@ -25,6 +25,7 @@ from lineal.graphstore.content import packed
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin.auditing import AuditLog, entry_of, in_chunks
 from lineal.graphstore.gremlin.heads import Heads
+from lineal.graphstore.gremlin.indexing import TOUCHED_AT, wait_until_shown
 from lineal.graphstore.gremlin.keys import (
     GROUP,
     key_of_urn,
@@ -117,7 +118,7 @@ class Access:
             left = await self._server.ask(g.V(_vertex(epoch + 1)).values("value"))
             await self._heads.begin(stamp)
             if left:
-                await self._finish(stamp, epoch + 1, _unpacked(left[0])[1])
+                await self._finish(stamp, epoch + 1, _unpacked(left[0])[1], anew=True)
                 raise AccessMoved
             start = self._heads.writing(stamp)
             try:
@@ -140,9 +141,12 @@ class Access:
         # What another was in the middle of writing may have come in between.
         return not self._heads.moment.void or await self._server.ask(g.V(vertex).values("value")) == [text]
 
-    async def _finish(self, stamp: int, epoch: int, change: AccessChange) -> None:
-        """Do what is left of a change that is written down. Done twice, it does no more."""
-        await self._place(stamp, moves(change))
+    async def _finish(self, stamp: int, epoch: int, change: AccessChange, *, anew: bool = False) -> None:
+        """Do what is left of a change that is written down. Done twice, it does no more.
+
+        `anew`: members that are where they should be are placed again, since the index may not show them there.
+        """
+        await self._place(stamp, moves(change), anew)
         kept = replace(self._heads.moment.kept, epoch=epoch)
         if change.joins or change.leaves:
             kept = replace(kept, members_at=epoch)
@@ -154,7 +158,8 @@ class Access:
 
     # -- members --
 
-    async def _place(self, stamp: int, moving: Mapping[str, Move]) -> None:
+    async def _place(self, stamp: int, moving: Mapping[str, Move], anew: bool) -> None:
+        placed: set[long] = set()
         for some in in_chunks(list(moving), _AT_ONCE):
             for attempt in range(_TRIES):
                 wrong: defaultdict[tuple[frozenset[str], frozenset[int]], list[long]] = defaultdict(list)
@@ -163,7 +168,7 @@ class Access:
                     each = standing[id]
                     extra = moving[id].moved(each.account, each.extra)
                     numbers = frozenset(map(number_of_group, (default_group(each.account), *extra)))
-                    if (each.extra, each.numbers) != (extra, numbers):
+                    if (each.extra, each.numbers) != (extra, numbers) or (anew and each.vertex not in placed):
                         wrong[extra, each.numbers - numbers].append(each.vertex)
                 if not wrong:
                     break
@@ -172,11 +177,14 @@ class Access:
                     await asyncio.sleep(_PAUSE_SECONDS)
                 for (extra, gone), vertices in wrong.items():
                     await self._put(stamp, vertices, extra, gone)
+                    placed |= set(vertices)
             else:
                 raise Unavailable(_NOT_PLACED)
+        await wait_until_shown(self._server, [(TOUCHED_AT, stamp, len(placed))])
 
     async def _put(self, stamp: int, vertices: Sequence[long], extra: frozenset[str], gone: Iterable[int]) -> None:
         steps = self._heads.writing(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
+        steps = steps.property(TOUCHED_AT, long(stamp))
         if gone:
             steps = steps.side_effect(__.properties(GROUP).has_value(P.within([long(each) for each in gone])).drop())
         for group in sorted(extra):

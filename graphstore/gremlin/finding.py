@@ -138,7 +138,7 @@ def entities_in_view(reading: Reading, codes: Collection[int] | None) -> GraphTr
     return reading.readable(reading.on_time(g.V().has("kind", P.within(given))))
 
 
-def _candidates(reading: Reading, ways: Ways | None, codes: Collection[int] | None) -> GraphTraversal:
+def candidates_in_view(reading: Reading, ways: Ways | None, codes: Collection[int] | None) -> GraphTraversal:
     """The readable entities of the view, of kinds by their codes, that may match in one of some ways; None: in any."""
     vertices = None if ways is None else start(ways) if reading.server.has_mixed_index else start_by_term(ways)
     if vertices is None:
@@ -158,7 +158,7 @@ def _search(reading: Reading, asked: _Asked) -> list[GraphTraversal]:
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
     if codes == frozenset():
         return []
-    ways = ways_of(question)
+    ways = ways_of(question, reading.scoping.readable_in)
     if ways == ():
         return []
     told = reading.asked_of(replace(where, kind=None, lineage_type=None))
@@ -169,7 +169,7 @@ def _search(reading: Reading, asked: _Asked) -> list[GraphTraversal]:
         may = is_widened if may is None else is_widened.where(may)
 
     def matches(condition: GraphTraversal | None) -> GraphTraversal:
-        vertices = _candidates(reading, ways, codes)
+        vertices = candidates_in_view(reading, ways, codes)
         if question.within is not None:
             vertices = vertices.where(__.values(GROUP).is_(number_of_group(question.within)))
         return vertices if condition is None else vertices.where(condition)

@@ -12,7 +12,8 @@ from gremlin_python.process.traversal import Scope, TextP
 
 from lineal.graphstore import terms
 from lineal.graphstore.codes import KIND_CODES
-from lineal.graphstore.gremlin.finding import entities_in_view
+from lineal.graphstore.gremlin.finding import candidates_in_view
+from lineal.graphstore.gremlin.prefilters import bearing, narrowed
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.scoping import pattern
 from lineal.graphstore.gremlin.server import g
@@ -48,14 +49,16 @@ def _beginning(keys: Iterable[str], question: PropertyKeys) -> list[str]:
     return sorted({key for key in keys if key.startswith(question.starts_with)})
 
 
-def _bearers(reading: Reading, question: PropertyKeys) -> GraphTraversal:
-    return entities_in_view(reading, None if question.kind is None else [KIND_CODES[question.kind]])
+def _bearers(reading: Reading, question: PropertyKeys, key: str | None) -> GraphTraversal:
+    """The entities of the view that may have a key; None: any."""
+    ways = narrowed([] if key is None else [bearing(key)], reading.scoping.readable_in)
+    return candidates_in_view(reading, ways, None if question.kind is None else [KIND_CODES[question.kind]])
 
 
 def _showing(reading: Reading, question: PropertyKeys, key: str | None) -> GraphTraversal:
     """The entities whose terms tell their keys, and that do not hide one."""
     shown = reading.scoping.showing(key)
-    sure = _bearers(reading, question).has_not("widened")
+    sure = _bearers(reading, question, key).has_not("widened")
     return sure if shown is None else sure.where(shown)
 
 
@@ -81,7 +84,7 @@ def _told_by_records(reading: Reading, question: PropertyKeys, doubtful: Collect
     if not doubtful:
         return set()
     among = TextP.regex(pattern(terms.of_key(key).rstrip(":") for key in doubtful))
-    widened = _bearers(reading, question).has("widened").where(_keys().is_(among))
+    widened = _bearers(reading, question, None).where(__.values("widened").is_(1)).where(_keys().is_(among))
     keys = reading.take(reading.server.wait(reading.with_revisions(widened))[0])
     shown = [each.properties for each in reading.entities(keys, as_recorded=True).values()]
     shown += [each.properties for revisions in reading.revisions(keys).values() for each in revisions]

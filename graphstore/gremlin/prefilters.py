@@ -53,17 +53,25 @@ Ways = tuple[Way, ...]
 """One of them must hold; none: nothing matches."""
 
 
-def ways_of(question: Find) -> Ways | None:
-    """The ways in which an entity may match a question; None where the index does not tell."""
+def ways_of(question: Find, groups: Sequence[int] | None) -> Ways | None:
+    """The ways in which an entity may match a question; None where the index does not tell.
+
+    `groups` are the numbers of those that every readable entity is in some of, where these are few.
+    """
     parts = list(_parts(question.where))
     parts += [_one(WORDS, has_word(token(word))) for word in dict.fromkeys(words_of(question.search or ""))]
     if question.within is not None:
         parts.append(_one(GROUP, number_of_group(question.within)))
-    ways = _all(parts)
+    ways = narrowed(parts, groups)
     codes = kind_codes(EntityFilter(question.where.kind, question.where.lineage_type))
     if ways is None or codes is None:
         return ways
-    return _all([ways, _among(terms.TERM, [of_kind(code) for code in sorted(codes)])])
+    return narrowed([ways, _among(terms.TERM, [of_kind(code) for code in sorted(codes)])], None)
+
+
+def narrowed(parts: Iterable[Ways | None], groups: Sequence[int] | None) -> Ways | None:
+    """The ways in which all parts hold that are known, of entities in some groups by the numbers of these."""
+    return _all([*parts, None if groups is None else _among(GROUP, [long(group) for group in groups])])
 
 
 def start(ways: Ways) -> GraphTraversal:
@@ -100,7 +108,7 @@ def _one(key: str, test: Any) -> Ways:
     return ((Asked(key, test),),)
 
 
-def _among(key: str, values: Sequence[str]) -> Ways:
+def _among(key: str, values: Sequence[Any]) -> Ways:
     if len(values) == 1:
         return _one(key, values[0])
     some = [list(values[at : at + _MOST_NAMED]) for at in range(0, len(values), _MOST_NAMED)]

@@ -24,6 +24,8 @@ _WAYS: Final = (LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS)
 _NO_GROUP: Final = ""
 """Stands for all groups that a scope says nothing of; no group has this id."""
 _KEPT: Final = 64
+MOST_NAMED: Final = 50
+"""So many groups or fewer are named to an index."""
 
 
 def never() -> GraphTraversal:
@@ -154,6 +156,12 @@ class Scoping:
     def readable(self) -> GraphTraversal | None:
         """Whether an entity is readable."""
         return None if self.scope.everything else self._read.steps()
+
+    @cached_property
+    def readable_in(self) -> list[int] | None:
+        """The numbers of the groups that every readable entity is in some of, in order; None where they are many."""
+        groups = self._read.groups
+        return None if self.scope.everything or len(groups) > MOST_NAMED else sorted(map(number_of_group, groups))
 
     @cached_property
     def met(self) -> GraphTraversal:
