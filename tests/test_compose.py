@@ -160,6 +160,7 @@ def test_required_settings_are_there() -> None:
         "storage.cql.init-wait-time=2000",
         "storage.cql.read-consistency-level=QUORUM",
         "storage.cql.write-consistency-level=QUORUM",
+        "index.search.elasticsearch.bulk-refresh=true",
     } <= set(cql.splitlines())
     assert {
         "storage.berkeleyje.isolation-level=READ_COMMITTED",

@@ -1,6 +1,8 @@
 """What goes through the mixed index does, by JanusGraph's own account; and nothing counts before the index shows it."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from re import DOTALL, findall
 from typing import Any
 
 import pytest
@@ -193,7 +195,7 @@ async def test_a_batch_that_the_index_does_not_show_never_counts(store: Store, m
     assert [each.name for each in page.items] == ["lost"]
 
 
-async def test_an_index_that_lost_what_it_held_is_refused(store: Store, janusgraph: Engine) -> None:
+async def test_an_index_that_lost_what_it_held_is_refused_until_it_is_rebuilt(store: Store, janusgraph: Engine) -> None:
     server: Server = store._server  # type: ignore[attr-defined]
     await _index(server, "@writers.values().each { it.deleteAll(); it.commit() }")
     with pytest.raises(StoreUnusable, match="search index is not this graph's, or has lost what it held"):
@@ -201,3 +203,29 @@ async def test_an_index_that_lost_what_it_held_is_refused(store: Store, janusgra
     server.transport.connects += 1  # as where the server was started again
     with pytest.raises(Unavailable, match="search index is not this graph's"):
         await now(store)
+    guide = Path("docs/how-to/run-janusgraph.md").read_text()
+    (script,) = findall(r"'\'\'(.*?)'\'\'", guide, DOTALL)
+    await server.script(script)
+    async with await open_store(janusgraph.url) as again:
+        (page,) = await again.find([Find(await now(again), search="lake", where=EntityFilter(tag=("later",)))])
+        assert page.total == 9
+
+
+class _Unindexed(Engine):
+    """A JanusGraph that was given no index."""
+
+    def configure(self, name: str, **values: object) -> None:
+        super().configure(name, **values)
+        lines = (self.folder / name).read_text().splitlines(keepends=True)
+        (self.folder / name).write_text("".join(line for line in lines if not line.startswith("index.search.")))
+
+
+@pytest.mark.slow
+async def test_a_janusgraph_without_an_index_is_refused(tmp_path: Path) -> None:
+    engine = _Unindexed("janusgraph", tmp_path)
+    try:
+        engine.start()
+        with pytest.raises(StoreUnusable, match="an index named search"):
+            await open_store(engine.url)
+    finally:
+        engine.stop()
