@@ -14,13 +14,13 @@ from lineal.resolvers.permitting import Permit
 from lineal.resolvers.recording import (
     MOST_PARTS,
     ProblemPath,
-    Refs,
     UserError,
     idempotency_of,
     integer,
     sized_fingerprint,
     user_errors_at,
 )
+from lineal.resolvers.references import Refs
 
 MOST_OBSERVATIONS: Final = 10_000
 """The most observations of one batch."""

@@ -14,13 +14,13 @@ from lineal.graphstore.digests import association_form, entity_form, revision_se
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
 from lineal.graphstore.records import AsOf, Association, Entity, Revision, Source, SourceId, View
-from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canonical_bytes, format_float
 from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.idempotency import checked_key
-from lineal.resolvers.permitting import Permit, placed
+from lineal.resolvers.permitting import Permit
+from lineal.resolvers.references import Refs
 
 ProblemPath: TypeAlias = tuple[str | int, ...]
 """Where a problem lies, in a batch or in an input."""
@@ -140,41 +140,6 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
     as_of = AsOf((await context.store.newest()).recorded_at) if appended is None else appended.view.as_of
     (entity,) = await context.store.entities(View(scope, as_of), [entity_id(revision.entity)])
     return EntityRevised(entity, appended, done.revisions_are_new[0])
-
-
-class Refs:
-    """References to entities, each by id or urn, of the batch or recorded before."""
-
-    def __init__(self, context: Context, urns: Sequence[str]) -> None:
-        self._context = context
-        self._urns: dict[str, str] = {entity_id(urn): urn for urn in urns}
-        self._problems: list[Problem] = []
-        self.places: dict[str, Placed] = {}
-        """Where the batch's entities and all that is referred to stand, by id."""
-
-    async def look_up(self, refs: Sequence[Any]) -> None:
-        """Learn where everything stands, and of what may be read the urns, in one read."""
-        named = [entity_id(ref.urn) if ref.urn else str(ref.id) for ref in refs]
-        self.places = await placed(self._context, [*self._urns, *named])
-        scope = self._context.access.scope
-        for id, place in self.places.items():
-            if scope.sight(place.groups, place.kind).is_readable:
-                self._urns.setdefault(id, place.urn)
-
-    def urn(self, ref: Any, path: tuple[str | int, ...]) -> str:
-        """The urn of a reference; a problem is noted where there is none."""
-        if ref.urn:
-            return str(ref.urn)
-        if ref.id not in self._urns:
-            self._context.missed([ref.id])
-            sentence = f"No entity has the id {str(ref.id)[:64]!r}: record it first, or in the same batch."
-            self._problems.append(Problem(ProblemCode.NOT_FOUND, sentence, path))
-        return self._urns.get(ref.id, "")
-
-    def refuse(self) -> None:
-        """Raise BatchRefused where a reference led nowhere."""
-        if self._problems:
-            raise BatchRefused(tuple(self._problems))
 
 
 def _new_entity(context: Context, given: Any) -> NewEntity:

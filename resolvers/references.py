@@ -1,6 +1,6 @@
-"""What a caller refers to by id or urn, where it must be of a certain kind."""
+"""What a caller refers to by id or urn: of a batch or recorded before, or where it must be of a certain kind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, not_recorded
@@ -9,11 +9,47 @@ from lineal.graphstore.records import AsOf, Entity, View
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
 from lineal.resolvers.context import Context
+from lineal.resolvers.permitting import placed
 
 
 def ref_id(ref: Any) -> str:
     """The id that a reference gives, or that its urn has."""
     return entity_id(ref.urn) if ref.urn else str(ref.id)
+
+
+class Refs:
+    """References to entities, each by id or urn, of the batch or recorded before."""
+
+    def __init__(self, context: Context, urns: Sequence[str]) -> None:
+        self._context = context
+        self._urns: dict[str, str] = {entity_id(urn): urn for urn in urns}
+        self._problems: list[Problem] = []
+        self.places: dict[str, Placed] = {}
+        """Where the batch's entities and all that is referred to stand, by id."""
+
+    async def look_up(self, refs: Sequence[Any]) -> None:
+        """Learn where everything stands, and of what may be read the urns, in one read."""
+        named = [ref_id(ref) for ref in refs]
+        self.places = await placed(self._context, [*self._urns, *named])
+        scope = self._context.access.scope
+        for id, place in self.places.items():
+            if scope.sight(place.groups, place.kind).is_readable:
+                self._urns.setdefault(id, place.urn)
+
+    def urn(self, ref: Any, path: tuple[str | int, ...]) -> str:
+        """The urn of a reference; a problem is noted where there is none."""
+        if ref.urn:
+            return str(ref.urn)
+        if ref.id not in self._urns:
+            self._context.missed([ref.id])
+            sentence = f"No entity has the id {str(ref.id)[:64]!r}: record it first, or in the same batch."
+            self._problems.append(Problem(ProblemCode.NOT_FOUND, sentence, path))
+        return self._urns.get(ref.id, "")
+
+    def refuse(self) -> None:
+        """Raise BatchRefused where a reference led nowhere."""
+        if self._problems:
+            raise BatchRefused(tuple(self._problems))
 
 
 async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Entity:
