@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import apsw
 
-from lineal.graphstore.embedded.indexing import index_everything
+from lineal.graphstore.embedded.indexing import Indexed, index_everything
 from lineal.graphstore.embedded.migrations import APPLICATION_ID, MIGRATIONS, UNINDEXED
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
@@ -105,8 +105,11 @@ def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
         )
 
 
-def migrate(connection: apsw.Connection) -> None:
-    """Bring the database to the newest schema, each step in a transaction, however many servers start at once."""
+def migrate(connection: apsw.Connection, indexed: Indexed | None = None) -> None:
+    """Bring the database to the newest schema, each step in a transaction, however many servers start at once.
+
+    `indexed` is told how far it has come where it indexes what stands.
+    """
     while True:
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -116,7 +119,7 @@ def migrate(connection: apsw.Connection) -> None:
                 return
             connection.execute(MIGRATIONS[version])
             if version == UNINDEXED:
-                index_everything(connection)
+                index_everything(connection, indexed)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", version + 1)
             connection.execute("COMMIT")

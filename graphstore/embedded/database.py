@@ -8,6 +8,7 @@ from typing import Final
 import apsw
 
 from lineal.graphstore.embedded.connections import connect, migrate, sqlite_path
+from lineal.graphstore.embedded.indexing import Indexed
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
 IN_MEMORY: Final = ":memory:"
@@ -16,7 +17,7 @@ IN_MEMORY: Final = ":memory:"
 class Database:
     """One file, or one database in memory, which has a single connection that reads and writes take in turn."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, indexed: Indexed | None = None) -> None:
         self.path = path if path == IN_MEMORY else sqlite_path(path)
         self.in_memory = path == IN_MEMORY
         self._turn = RLock()
@@ -25,7 +26,7 @@ class Database:
         self._lent = 0
         try:
             first = connect(self.path)
-            migrate(first)
+            migrate(first, indexed)
         except apsw.Error as error:
             raise StoreUnusable(
                 f"{path} cannot be opened as a store ({error}): check that the disk has room and that this user may "

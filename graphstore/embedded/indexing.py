@@ -8,8 +8,8 @@ FTS5 folds the letters of terms to lower case, which makes no two of them alike 
 characters in a row of the folded urn, name, version, source uri, recorder and text properties.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
 
 import apsw
 
@@ -24,6 +24,8 @@ from lineal.graphstore.values import Property
 from lineal.graphstore.words import LONGEST_WORD, words_recorded
 
 _AT_ONCE: Final = 1000
+Indexed: TypeAlias = Callable[[int, int], None]
+"""Is told how many entities are indexed, at first none, and how many there are."""
 
 
 def of_word(word: str) -> str:
@@ -82,8 +84,12 @@ def index_revisions(connection: apsw.Connection, revisions: Iterable[tuple[int, 
             _index(connection, [(number, document, _parts_document((), revision.properties))])
 
 
-def index_everything(connection: apsw.Connection) -> None:
-    """Index what a database holds that was written before there was an index."""
+def index_everything(connection: apsw.Connection, indexed: Indexed | None = None) -> None:
+    """Index what a database holds that was written before there was an index; tells `indexed` of every thousand."""
+    done, total = 0, connection.execute("SELECT count(*) FROM entity").get
+    told = indexed or (lambda done, total: None)
+    if total:
+        told(0, total)
     rows = Rows(connection, View(EVERYTHING, AsOf(newest(connection))))
     last = 0
     while keys := rows.keys("SELECT key FROM entity WHERE key > ? ORDER BY key LIMIT ?", (last, _AT_ONCE)):
@@ -95,3 +101,5 @@ def index_everything(connection: apsw.Connection) -> None:
         index_revisions(
             connection, ((key, as_new_revision(each, "")) for key, some in revisions.items() for each in some)
         )
+        done += len(keys)
+        told(done, total)

@@ -45,6 +45,12 @@ log = structlog.get_logger()
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+def _log_indexing(done: int, total: int) -> None:
+    """Say that a store is being indexed, which may take minutes, before and after."""
+    if done in (0, total):
+        log.info("store_indexed" if done else "store_indexing", entities=total)
+
+
 def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
     """The ASGI application of some settings. It opens the store when it starts, then calls `ready`, and closes it last.
 
@@ -55,7 +61,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
-            store = await open_configured(settings)
+            store = await open_configured(settings, _log_indexing)
         except StoreError as error:
             app.state.refused = error
             raise

@@ -55,6 +55,21 @@ def load_settings(
     flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ, config: Path | None = None
 ) -> Settings:
     """The settings of a run. Raises ConfigError on an unknown name or a value of the wrong type."""
+    return Settings(**_chosen(flags, environment, config))
+
+
+def named_store(
+    store: str | None, environment: Mapping[str, str] = os.environ, config: Path | None = None
+) -> Settings | None:
+    """The settings of a run on the store that a flag, the environment or a file names; None where none of them does.
+
+    Raises as `load_settings` does.
+    """
+    chosen = _chosen({"store": store}, environment, config)
+    return Settings(**chosen) if "store" in chosen else None
+
+
+def _chosen(flags: Mapping[str, Any], environment: Mapping[str, str], config: Path | None) -> dict[str, Any]:
     file = _read(config)
     chosen: dict[str, Any] = {}
     for each in fields(Settings):
@@ -65,7 +80,7 @@ def load_settings(
             chosen[each.name] = _typed(name, environment[name], each.default)
         elif each.name in file:
             chosen[each.name] = _typed(f"{each.name} in {config}", file[each.name], each.default)
-    return Settings(**chosen)
+    return chosen
 
 
 def _read(config: Path | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The command `lineal`."""
 
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from lineal import __version__
 from lineal.cli.access import account, audit, key
 from lineal.cli.comparing import compare
 from lineal.cli.janusgraph import janusgraph
-from lineal.cli.options import config_option, one_of, plainly, run_to_end, store_option, url_option
+from lineal.cli.options import config_option, on_store, plainly, run_to_end, store_of, targeted
 from lineal.cli.questions import ascendants, descendants, models, search
 from lineal.commands.checkup import checkup
 from lineal.commands.exporting import export_store
@@ -39,24 +40,28 @@ def serve(config: Path | None, **flags: Any) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@url_option
-@store_option
+@targeted
 @click.option("--account", help="The account of what names none.  [default: one's own; of a --store, local]")
 @click.option("--strict", is_flag=True, help="Send nothing if any line is bad; stop at the first conflict.")
 @plainly
-def ingest(files: tuple[str, ...], url: str | None, store: str | None, account: str | None, strict: bool) -> None:
+def ingest(
+    files: tuple[str, ...],
+    url: str | None,
+    store: str | None,
+    config: Path | None,
+    account: str | None,
+    strict: bool,
+) -> None:
     """Record files of the native form or of OpenLineage events; `-` is standard input."""
-    one_of(url, store)
-    run_to_end(ingest_files(files, url, store, account, strict))
+    run_to_end(ingest_files(files, url, store_of(url, store, config), account, strict))
 
 
 @main.command()
-@click.option("--store", metavar="URL", help="The store to export.  [default: sqlite:///lineal.db]")
 @click.argument("file", default="-", metavar="[FILE]")
-@plainly
-def export(store: str | None, file: str) -> None:
+@on_store
+def export(settings: Settings, file: str) -> Coroutine[Any, Any, int]:
     """Write everything recorded, in the native form, to a file or standard output."""
-    run_to_end(export_store(store or Settings().store, file))
+    return export_store(settings, file)
 
 
 @main.command()

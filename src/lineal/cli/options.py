@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from lineal.commands.asking import Asker, asker
-from lineal.config import ConfigError, load_settings
+from lineal.config import ConfigError, Settings, load_settings, named_store
 from lineal.graphstore.errors import StoreError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,13 +43,9 @@ def run_to_end(work: Coroutine[Any, Any, int]) -> None:
         sys.exit(status)
 
 
-store_option = click.option("--store", metavar="URL", help="Open this store directly, without a server.")
-url_option = click.option("--url", metavar="SERVER", help="Ask this server.  [default: http://127.0.0.1:8000]")
 config_option = click.option(
     "--config", type=click.Path(path_type=Path), help="A TOML file of settings.", envvar="LINEAL_CONFIG"
 )
-
-
 as_of_option = click.option(
     "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
 )
@@ -66,18 +62,27 @@ def asking(command: F) -> F:
     """A command that asks a server or a store; the one who is asked is its first argument."""
 
     @wraps(command)
-    def run(url: str | None, store: str | None, **named: Any) -> None:
-        one_of(url, store)
+    def run(url: str | None, store: str | None, config: Path | None, **named: Any) -> None:
+        settings = store_of(url, store, config)
 
         async def work() -> int:
             made: Asker
-            async with asker(url, store) as made:
+            async with asker(url, settings) as made:
                 status: int = await command(made, **named)
                 return status
 
         run_to_end(work())
 
-    return plainly(url_option(store_option(run)))  # type: ignore[return-value]
+    return plainly(targeted(run))  # type: ignore[return-value]
+
+
+def targeted(command: F) -> F:
+    """A command that takes a server or a store."""
+    url = click.option(
+        "--url", metavar="SERVER", help="Ask this server.  [default: http://127.0.0.1:8000, where no store is named]"
+    )
+    store = click.option("--store", metavar="URL", help="Open this store directly, without a server.")
+    return url(store(config_option(command)))
 
 
 place_options = (
@@ -98,6 +103,8 @@ def on_store(command: F) -> F:
     return plainly(run)  # type: ignore[return-value]
 
 
-def one_of(url: str | None, store: str | None) -> None:
+def store_of(url: str | None, store: str | None, config: Path | None) -> Settings | None:
+    """The settings of the store to open; None where a server is to be asked."""
     if url and store:
         raise click.UsageError("give --url or --store, not both: a store has one way in at a time")
+    return None if url else named_store(store, config=config)

@@ -11,20 +11,20 @@ from lineal.auth.permissions import Permission
 from lineal.auth.planning import Operation, Refused
 from lineal.auth.principals import LOCAL
 from lineal.auth.records import ApiKey
+from lineal.commands.opening import opened_store
 from lineal.commands.showing import show_table
 from lineal.commands.times import moment
 from lineal.config import Settings
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.store import Store
 from lineal.graphstore.values import format_timestamp
-from lineal.stores import open_configured
 
 Result = TypeVar("Result")
 
 
 async def make_account(settings: Settings, name: str, is_operator: bool) -> int:
     """Register an account, with its default group."""
-    async with await open_configured(settings) as store:
+    async with opened_store(settings) as store:
         made = await _changed(store, create_account(name, is_operator=is_operator))
     click.echo(f"account {made.name} is registered" + (" as an operator" if made.is_operator else ""))
     return 0
@@ -32,7 +32,7 @@ async def make_account(settings: Settings, name: str, is_operator: bool) -> int:
 
 async def show_accounts(settings: Settings) -> int:
     """List the accounts, by name."""
-    async with await open_configured(settings) as store:
+    async with opened_store(settings) as store:
         accounts = (await Authority(store).newest()).accounts.values()
     rows = (
         (account.name, "operator" if account.is_operator else "", _when(account.created_at), account.created_by)
@@ -58,7 +58,7 @@ async def make_key(
         permissions=frozenset(map(Permission, permissions)) or None,
         expires_at=None if expires is None else moment("--expires", expires),
     )
-    async with await open_configured(settings) as store:
+    async with opened_store(settings) as store:
         made = await _changed(store, operation)
     click.echo(made.text)
     until = "" if made.key.expires_at is None else f", until {_when(made.key.expires_at)}"
@@ -68,7 +68,7 @@ async def make_key(
 
 async def show_keys(settings: Settings, account: str | None) -> int:
     """List the keys of an account, or all: whose they are, and what has become of them; never their text."""
-    async with await open_configured(settings) as store:
+    async with opened_store(settings) as store:
         directory = await Authority(store).newest()
         keys = [key for key in directory.keys.values() if account is None or key.account == account]
         used = await store.keys_used([key.id for key in keys])
@@ -91,7 +91,7 @@ async def show_keys(settings: Settings, account: str | None) -> int:
 
 async def end_key(settings: Settings, id: str) -> int:
     """Revoke a key, at once and for good."""
-    async with await open_configured(settings) as store:
+    async with opened_store(settings) as store:
         ended = await _changed(store, revoke_key(id.removeprefix("lnl_")[:12]))
     click.echo(f"key {ended.id} of {ended.principal.shown} is revoked")
     return 0

@@ -8,14 +8,14 @@ import httpx
 
 from lineal.auth.authority import Authority
 from lineal.auth.principals import LOCAL
+from lineal.commands.opening import opened_store
 from lineal.commands.servers import check_admitted, server_client
 from lineal.commands.sinks import no_server
-from lineal.config import load_settings
+from lineal.config import Settings
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.queries import Limits
 from lineal.resolvers.context import Context
 from lineal.schema import schema
-from lineal.stores import open_configured
 
 
 class Asker(Protocol):
@@ -54,13 +54,13 @@ def _data(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def asker(url: str | None, store: str | None) -> AsyncIterator[Asker]:
-    """Whom to ask: a store opened here, or a server."""
+async def asker(url: str | None, store: Settings | None) -> AsyncIterator[Asker]:
+    """Whom to ask: a store opened here, or else a server."""
     if store is None:
         async with server_client(url) as client:
             yield _Server(client)
         return
-    async with await open_configured(load_settings({"store": store})) as opened:
+    async with opened_store(store) as opened:
         key, authority = await opened.secret("cursors"), Authority(opened)
         yield _Opened(await Context.opened(opened, authority, LOCAL, key, Limits()))
 

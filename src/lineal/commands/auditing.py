@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lineal.auth.ledger import AuditQuestion, AuditRecord, audit_digest
+from lineal.commands.opening import opened_store
 from lineal.config import Settings
-from lineal.stores import open_configured
 
 _AT_ONCE = 1000
 
@@ -16,7 +16,7 @@ async def verify_log(settings: Settings) -> int:
     newest: AuditRecord | None = None
     after: AuditRecord | None = None
     console = Console(stderr=True)
-    async with await open_configured(settings) as store:
+    async with opened_store(settings) as store:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("records", total=None)
             while True:

@@ -11,11 +11,11 @@ import apsw
 import click
 
 from lineal import __version__
+from lineal.commands.opening import opened_store
 from lineal.config import ConfigError, Settings, load_settings
 from lineal.graphstore.embedded.connections import OLDEST_SQLITE
 from lineal.graphstore.errors import StoreError
 from lineal.oidc import token_rules
-from lineal.stores import open_configured
 
 LITTLE_ROOM = 1024**3
 
@@ -56,7 +56,7 @@ async def _check_store(settings: Settings, say: Callable[[bool, str], None]) -> 
         room = f"{free // 1024**2} MiB free where {path} lies"
         say(free > LITTLE_ROOM, room if free > LITTLE_ROOM else f"{room}: make room, or move the store")
     try:
-        async with await open_configured(settings) as opened:
+        async with opened_store(settings) as opened:
             await asyncio.wait_for(opened.ready(), 10)
             moment = await opened.watermark()
         say(True, f"{url} answers a query; " + ("it holds lineage" if moment else "it is empty"))

@@ -9,20 +9,20 @@ from rich.progress import Progress
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.native import written
-from lineal.config import load_settings
+from lineal.commands.opening import opened_store
+from lineal.config import Settings
 from lineal.graphstore.batches import NewEntity
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.urns import make_urn
-from lineal.stores import open_configured
 
 
-async def export_store(url: str, file: str) -> int:
+async def export_store(settings: Settings, file: str) -> int:
     """Write a store's records to a file, or to standard output for `-`; the file is whole or is not there."""
     parts = 0
     target = Path(file)
     unfinished = target.with_name(target.name + ".part")
     to_stdout = file == "-"
-    async with await open_configured(load_settings({"store": url})) as store:
+    async with opened_store(settings) as store:
         view = View(EVERYTHING, AsOf(await store.watermark()))
         out = nullcontext(sys.stdout.buffer) if to_stdout else unfinished.open("wb")
         with out as lines, Progress(console=Console(stderr=True), disable=to_stdout, transient=True) as progress:

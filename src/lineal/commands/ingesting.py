@@ -11,18 +11,18 @@ from typing import BinaryIO
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
 from lineal.capture.files import Line, read_lines, size_of
 from lineal.capture.openlineage import InvalidEvent, mapped, validated
 from lineal.commands.asking import asker
+from lineal.commands.opening import opened_store, progress_bars
 from lineal.commands.servers import server_client
 from lineal.commands.sinks import MOST_EMBEDDED, MOST_GREMLIN, Outcome, ServerSink, Sink, StoreSink
-from lineal.config import load_settings
+from lineal.config import Settings
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused
-from lineal.stores import open_configured
 
 SHOWN = 50
 """How many bad lines are shown; all are counted."""
@@ -53,9 +53,12 @@ class Totals:
 
 
 async def ingest_files(
-    files: tuple[str, ...], url: str | None, store: str | None, account: str | None, strict: bool
+    files: tuple[str, ...], url: str | None, store: Settings | None, account: str | None, strict: bool
 ) -> int:
-    """Record files; exit status 1 where any line was bad. `account` None: that of who asks the server."""
+    """Record files, in a store or else by a server; exit status 1 where any line was bad.
+
+    `account` None: that of who asks the server.
+    """
     totals = Totals()
     if account is None:
         account = "local" if store is not None else await _own_account(url)
@@ -63,7 +66,7 @@ async def ingest_files(
         click.echo(f"{totals.bad} bad lines, so nothing was sent", err=True)
         return 1
     async with _sink(url, store, account) as sink:
-        with _seldom_collected(), _progress(totals.console) as progress:
+        with _seldom_collected(), progress_bars(totals.console) as progress:
             for name in files:
                 task = progress.add_task(Path(name).name, total=None if name == "-" else size_of(Path(name)))
                 try:
@@ -92,16 +95,11 @@ def _seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
 @asynccontextmanager
-async def _sink(url: str | None, store: str | None, account: str) -> AsyncIterator[Sink]:
+async def _sink(url: str | None, store: Settings | None, account: str) -> AsyncIterator[Sink]:
     if store is not None:
-        async with await open_configured(load_settings({"store": store})) as opened:
-            most = MOST_GREMLIN if store.startswith(("gremlin://", "gremlins://")) else MOST_EMBEDDED
+        async with opened_store(store) as opened:
+            most = MOST_GREMLIN if store.store.startswith(("gremlin://", "gremlins://")) else MOST_EMBEDDED
             yield StoreSink(opened, account, most)
     else:
         async with server_client(url) as client:

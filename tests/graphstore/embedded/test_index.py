@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from indexed_filters import FILTERS
 from making import entity, now, properties, urn
+from old_stores import without_index
 
 from lineal.graphstore.batches import Batch, NewRevision
-from lineal.graphstore.embedded.connections import connect
-from lineal.graphstore.embedded.migrations import UNINDEXED
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -89,14 +88,10 @@ async def test_what_was_recorded_before_there_was_an_index_is_found(tmp_path: Pa
     path = tmp_path / "old.db"
     async with await open_store(f"sqlite:///{path}") as store:
         await filled(store)
-    with connect(str(path)) as connection:
-        for table in ("term_entry", "term", "part", "revised", "series", "observation"):
-            connection.execute(f"DROP TABLE {table}")
-        for index in ("entity_by_occurrence", "entity_by_recording"):
-            connection.execute(f"DROP INDEX {index}")
-        connection.pragma("user_version", UNINDEXED)
-    connection.close()
-    async with await open_store(f"sqlite:///{path}") as store:
+    without_index(path)
+    told: list[tuple[int, int]] = []
+    async with await open_store(f"sqlite:///{path}", indexed=lambda *far: told.append(far)) as store:
+        assert told == [(0, 50), (50, 50)]
         view = await now(store)
         questions = [
             Find(view, search="name 7"),
@@ -105,3 +100,9 @@ async def test_what_was_recorded_before_there_was_an_index_is_found(tmp_path: Pa
             Find(view, EntityFilter(source_uri=StringFilter(contains="LAKE/49", ignore_case=True))),
         ]
         assert [page.total for page in await store.find(questions)] == [1, 9, 8, 1]
+
+
+async def test_a_new_store_has_nothing_to_index(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    async with await open_store(f"sqlite:///{tmp_path}/new.db", indexed=lambda *far: told.append(far)):
+        assert told == []

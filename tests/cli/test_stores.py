@@ -1,0 +1,120 @@
+"""Which store a command opens, and what it shows while that takes long."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from making import entity
+from old_stores import without_index
+from rich.console import Console
+from structlog.testing import capture_logs
+
+from lineal.app import create_app
+from lineal.cli import main
+from lineal.commands import opening
+from lineal.config import Settings
+from lineal.graphstore.batches import Batch
+from lineal.graphstore.opening import open_store
+
+URN = "lineal:local:MODEL:m"
+LINE = json.dumps({"entity": {"key": "m", "kind": "MODEL", "name": "m"}}) + "\n"
+QUESTIONS = (
+    ("search", "m"),
+    ("descendants", URN),
+    ("ascendants", URN),
+    ("models", "list"),
+    ("export",),
+    ("account", "list"),
+)
+
+
+def run(*words: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(main, words, input=stdin)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lineal.db"
+
+
+@pytest.fixture
+def file(tmp_path: Path, path: Path) -> str:
+    """A file of settings that names the store."""
+    file = tmp_path / "lineal.toml"
+    file.write_text(f"store = {json.dumps(f'sqlite:///{path}')}\n")
+    return str(file)
+
+
+@pytest.mark.parametrize("by", ["--config", "LINEAL_CONFIG", "LINEAL_STORE"])
+def test_every_command_opens_the_store_of_the_settings(
+    by: str, file: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--config", file) if by == "--config" else ()
+    if not flags:
+        monkeypatch.setenv(by, file if by == "LINEAL_CONFIG" else f"sqlite:///{path}")
+    assert run("ingest", "-", *flags, stdin=LINE).output == "1 recorded, 0 already there, 0 bad\n"
+    assert path.exists()
+    for question in QUESTIONS:
+        done = run(*question, *flags)
+        assert done.exit_code == 0, done.output
+    assert URN in run("search", "m", *flags).output
+    assert '"name":"m"' in run("export", *flags).output
+
+
+def test_a_flag_comes_before_the_environment_and_that_before_the_file(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest", "-", "--config", file, stdin=LINE)
+    monkeypatch.setenv("LINEAL_STORE", f"sqlite:///{tmp_path}/other.db")
+    assert URN not in run("search", "m", "--config", file).output
+    assert URN in run("search", "m", "--config", file, "--store", f"sqlite:///{tmp_path}/lineal.db").output
+
+
+def test_a_server_that_is_named_is_asked_whatever_the_settings_say(file: str) -> None:
+    done = run("search", "m", "--config", file, "--url", "http://127.0.0.1:1")
+    assert done.exit_code == 1
+    assert "http://127.0.0.1:1" in done.output
+
+
+def test_without_a_store_in_the_settings_a_server_is_asked(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(file).write_text("port = 9000\n")
+    asked: list[str | None] = []
+    monkeypatch.setattr("lineal.commands.asking.server_client", asked.append)
+    run("search", "m", "--config", file)
+    assert asked == [None]
+
+
+def test_a_file_that_cannot_be_used_is_said(file: str) -> None:
+    Path(file).write_text("stroe = 'x'\n")
+    for question in QUESTIONS:
+        done = run(*question, "--config", file)
+        assert (done.exit_code, done.output.split(";")[0]) == (1, f"lineal: {file} sets stroe")
+
+
+def test_a_terminal_shows_how_far_the_index_of_an_older_store_has_come(
+    file: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest", "-", "--config", file, stdin=LINE)
+    without_index(path)
+    screen = StringIO()
+    monkeypatch.setattr(opening, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=100))
+    assert URN in run("search", "m", "--config", file).output
+    assert "indexing what an older Lineal recorded" in screen.getvalue()
+    assert "100%" in screen.getvalue()
+    screen.truncate(0)
+    assert URN in run("search", "m", "--config", file).output
+    assert "indexing" not in screen.getvalue()
+
+
+async def test_a_server_logs_that_it_indexes_an_older_store(path: Path) -> None:
+    async with await open_store(f"sqlite:///{path}") as store:
+        await store.record(Batch((entity("m"),)), by="me")
+    without_index(path)
+    app = create_app(Settings(store=f"sqlite:///{path}", dev=True))
+    with capture_logs() as logs:
+        async with app.router.lifespan_context(app):
+            pass
+    told = [(each["event"], each["entities"]) for each in logs if each["event"].startswith("store_index")]
+    assert told == [("store_indexing", 1), ("store_indexed", 1)]
