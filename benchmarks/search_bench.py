@@ -1,114 +1,193 @@
-"""Searches on JanusGraph through its index, beside the same searches by looking through the entities of the kinds.
+"""Search by properties nobody declared, beside scans by SQLite and DuckDB of the same records, and at three sizes.
 
-    scripts/bench --search [ENTITIES]
+    scripts/bench --search [FOLDER]
 
-One JanusGraph on BerkeleyJE, with trial components that have properties no schema declares. Rounds alternate, and both
-ways must give the same page. Prints a table in Markdown of minimum and median milliseconds.
+Makes graphs of 2,000, 20,000 and 200,000 models of the project's own sample, gives every entity properties of its own,
+and loads them; with a FOLDER they are kept there, and taken from there when run again. Lineal answers through GraphQL
+over HTTP, its peers within their process, each with the total and the first 20 in alternating rounds; their answers are
+compared. Prints tables in Markdown of minimum and median milliseconds, and of ratios of the medians.
 """
 
-import asyncio
+import json
+import os
+import random
+import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from random import Random
 from statistics import median
-from typing import Final
-from unittest.mock import patch
+from typing import Any
 
-from engines import Engine
+import httpx
+import psutil
+from bench import HERE, LINEAL, served, timed
 
-from lineal.auth.scopes import EVERYTHING
-from lineal.graphstore.batches import Batch, NewEntity
-from lineal.graphstore.gremlin import finding
-from lineal.graphstore.gremlin.store import GremlinStore
-from lineal.graphstore.gremlin.transport import Address
-from lineal.graphstore.kinds import EntityKind, PropertyType
-from lineal.graphstore.queries import EntityFilter, Find, Operand, PropertyFilter, StringFilter
-from lineal.graphstore.records import AsOf, View
-from lineal.graphstore.store import EntityPage, Store
-from lineal.graphstore.values import Property
+from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.urns import make_urn
 
-ROUNDS: Final = 5
-_ENTITIES: Final = 100_000
-_AT_ONCE: Final = 1000
-_SECONDS: Final = 600.0
+SIZES = (2_000, 20_000, 200_000)
+ROUNDS = 7
+FIRST = """query ($property: [PropertyFilter!], $search: String, $orderBy: EntityOrder) {
+  entities(where: {property: $property}, search: $search, orderBy: $orderBy, first: 20) { totalCount nodes { urn } } }"""
+BY_COST = {"field": "PROPERTY", "propertyKey": "cost", "direction": "DESCENDING"}
+
+Question = tuple[str, dict[str, Any], str | None, str | None]
+"""What it is called, its variables, and the same for SQLite and for DuckDB where they can be asked it."""
 
 
-def _trial(number: int) -> NewEntity:
-    drawn = Random(number)
-    properties = (
-        Property("hyperparameters.learning_rate", PropertyType.FLOAT, drawn.random()),
-        Property("hyperparameters.epochs", PropertyType.INTEGER, drawn.randrange(100)),
-        Property("code.commit", PropertyType.STRING, f"{drawn.getrandbits(160):040x}"),
-        Property("cost", PropertyType.INTEGER, number),
-    )
-    return NewEntity("a", EntityKind.TRIAL_COMPONENT, f"run-{number:07}", properties=properties, occurred_at=number)
+def by_text(name: str, asked: dict[str, Any], condition: str) -> Question:
+    """A question about a text property; the condition is on `{}`, its value."""
+    value = f"json_extract(properties, '$.{asked['key']}')"
+    return name, {"property": [asked]}, condition.format(value), condition.format(f"properties->>'{asked['key']}'")
 
 
-def _questions(count: int) -> dict[str, Find]:
-    commit = next(each.value for each in _trial(count // 2).properties if each.key == "code.commit")
-    integer = PropertyType.INTEGER
-
-    def where(key: str, **asked: object) -> EntityFilter:
-        return EntityFilter((EntityKind.TRIAL_COMPONENT,), property=(PropertyFilter(key, **asked),))  # type: ignore[arg-type]
-
-    filters = {
-        "equal to a text": where("code.commit", eq=Operand(PropertyType.STRING, str(commit))),
-        "a text that begins so": where("code.commit", starts_with=str(commit)[:8]),
-        "a text that holds": where("code.commit", contains=str(commit)[5:15]),
-        "50 values in a range": where("cost", gte=Operand(integer, count // 2), lt=Operand(integer, count // 2 + 50)),
-        "a hundredth: equal to a number": where("hyperparameters.epochs", eq=Operand(integer, 7)),
-        "a name that holds": EntityFilter(name=StringFilter(contains=f"{count // 2:07}")),
-    }
-    view = View(EVERYTHING, AsOf(2**62))
-    questions = {name: Find(view, each) for name, each in filters.items()}
-    return questions | {"search: a word": Find(view, search=str(commit)[:12])}
+def by_number(name: str, asked: dict[str, Any], condition: str) -> Question:
+    """A question about a number property; the condition is on `{}`, its value."""
+    value = f"json_extract(properties, '$.{asked['key']}')"
+    duck = condition.format(f"(properties->>'{asked['key']}')::DOUBLE")
+    return name, {"property": [asked]}, condition.format(value), duck
 
 
-async def _timed(store: Store, question: Find) -> tuple[float, EntityPage]:
-    began = time.perf_counter()
-    (page,) = await store.find([question])
-    return (time.perf_counter() - began) * 1000, page
+QUESTIONS: tuple[Question, ...] = (
+    by_text("a rare property, eq", {"key": "ticket", "eq": "OPS-5007"}, "{} = 'OPS-5007'"),
+    by_text("a rare property, exists", {"key": "ticket", "exists": True}, "{} IS NOT NULL"),
+    by_number(
+        "a common one, a narrow range", {"key": "cost", "gte": 100.0, "lt": 100.01}, "{0} >= 100 AND {0} < 100.01"
+    ),
+    by_text("a common one, contains, few match", {"key": "hash", "contains": "abcde"}, "{} LIKE '%abcde%'"),
+    by_text("a common one, eq, one in 50", {"key": "owner", "eq": "person-7@x.org"}, "{} = 'person-7@x.org'"),
+    by_number("a common one, a range, one in three", {"key": "cost", "gte": 100.0}, "{} >= 100"),
+    by_text("a common one, contains, all match", {"key": "owner", "contains": "person"}, "{} LIKE '%person%'"),
+    by_text("a common one, exists, all match", {"key": "owner", "exists": True}, "{} IS NOT NULL"),
+    ("search, two words, few match", {"search": "person ops"}, None, None),
+    ("search, one word, all match", {"search": "person"}, None, None),
+    ("sorted by a property, few", {"property": [{"key": "ticket", "exists": True}], "orderBy": BY_COST}, None, None),
+)
+SMALL = {"a rare property, eq"}
+"""Of which the same match at every size: they should take as long at each."""
 
 
-async def _measure(url: str, count: int) -> None:
-    async with await GremlinStore.opened(Address.parsed(url), _SECONDS) as store:
-        began = time.perf_counter()
-        for start in range(0, count, _AT_ONCE):
-            await store.record(Batch(tuple(map(_trial, range(start, min(count, start + _AT_ONCE))))), by="bench")
-        seconds = time.perf_counter() - began
-        print(f"{count:,} entities recorded in {seconds:.0f} s, {count / seconds:,.0f} a second\n")
-        print("| what | matches | index, ms: min / median | looked through, ms: min / median | ratio of medians |")
-        print("|---|---|---|---|---|")
-        for name, question in _questions(count).items():
-            await _timed(store, question)
-            by_index, looked = [], []
-            for _ in range(ROUNDS):
-                took, page = await _timed(store, question)
-                by_index.append(took)
-                with patch.object(finding, "ways_of", lambda question, groups: None):
-                    took, other = await _timed(store, question)
-                looked.append(took)
-                assert (page.total, [each.urn for each in page.items]) == (
-                    other.total,
-                    [each.urn for each in other.items],
-                )
-            mine, theirs = median(by_index), median(looked)
-            figures = f"{min(by_index):.1f} / {mine:.1f} | {min(looked):.1f} / {theirs:.1f} | {theirs / mine:.1f}"
-            print(f"| {name} | {page.total:,} | {figures} |", flush=True)
+def widened(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """The records of a sample, entities with more properties: some on all, some on few, of several types."""
+    drawn = random.Random(11)
+    for number, record in enumerate(map(json.loads, lines)):
+        if entity := record.get("entity"):
+            more = entity.setdefault("properties", {})
+            more |= {"owner": f"person-{drawn.randrange(50)}@x.org", "cost": round(drawn.expovariate(0.01), 4)}
+            if number % 5000 == 7:
+                more["ticket"] = f"OPS-{number}"
+            if number % 3 == 1:
+                more["hash"] = f"{drawn.getrandbits(128):032x}"
+        yield record
 
 
-def main(count: int) -> None:
-    """Start a JanusGraph, fill it, and measure."""
-    with tempfile.TemporaryDirectory() as folder:
-        engine = Engine("janusgraph", Path(folder))
-        try:
-            engine.start()
-            asyncio.run(_measure(engine.url, count))
-        finally:
-            engine.stop()
+def made(folder: Path, models: int) -> tuple[Path, Path]:
+    """A store of so many models, and the file of its entities for the peers."""
+    graph, entities, store = (folder / f"{models}.{ending}" for ending in ("graph.jsonl", "jsonl", "db"))
+    if not store.exists():
+        sample = folder / "sample.jsonl"
+        subprocess.run([sys.executable, "-m", "lineal.capture.sample", str(models), sample], check=True)
+        with sample.open() as lines, graph.open("w") as out, entities.open("w") as table:
+            for record in widened(lines):
+                out.write(json.dumps(record) + "\n")
+                if entity := record.get("entity"):
+                    urn = make_urn(entity["account"], EntityKind(entity["kind"]), entity["name"], entity.get("version"))
+                    table.write(json.dumps({"urn": urn, "properties": entity["properties"]}) + "\n")
+        part = store.with_suffix(".part")
+        command = [*LINEAL, "ingest", str(graph), "--store", f"sqlite:///{part}"]
+        subprocess.run(command, check=True, capture_output=True)
+        part.rename(store)
+    return store, entities
+
+
+def asked(client: httpx.Client, variables: dict[str, Any]) -> tuple[int, list[str]]:
+    answer = client.post("/graphql", json={"query": FIRST, "variables": variables}).json()
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]["entities"]["totalCount"], [each["urn"] for each in answer["data"]["entities"]["nodes"]]
+
+
+class Peer:
+    """The process of the peers."""
+
+    def __init__(self, entities: Path) -> None:
+        command = [os.environ["LINEAL_BENCH_PEER"], str(HERE / "search_peer.py")]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for ending in (".sqlite", ".duckdb"):
+            entities.with_suffix(ending).unlink(missing_ok=True)
+        self.versions = self.told({"load": str(entities)})
+
+    def told(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wanted) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+def shown(seconds: list[float]) -> str:
+    return f"{min(seconds) * 1000:.1f} / {median(seconds) * 1000:.1f}"
+
+
+def beside(store: Path, entities: Path) -> None:
+    """The questions, beside the peers."""
+    peer = Peer(entities)
+    print(f"SQLite {peer.versions['sqlite']}, DuckDB {peer.versions['duckdb']}; {entities.stem} models.\n")
+    print("| question | matches | Lineal over HTTP, ms: min / median | SQLite, ms | DuckDB, ms | ratios of medians |")
+    print("|---|---|---|---|---|---|")
+    with served(f"sqlite:///{store}", "--dev") as client:
+        for name, variables, lite, duck in QUESTIONS:
+            if lite is None:
+                continue
+            took: dict[str, list[float]] = {"lineal": [], "sqlite": [], "duckdb": []}
+            for round in range(ROUNDS + 1):
+                seconds, (total, urns) = timed(partial(asked, client, variables))
+                asks = (("sqlite", lite), ("duckdb", duck))
+                answers = {each: peer.told({"ask": each, "where": where}) for each, where in asks}
+                for each, answer in answers.items():
+                    assert (answer["total"], answer["urns"]) == (total, urns), (name, each)
+                if round:
+                    took["lineal"].append(seconds)
+                    for each, answer in answers.items():
+                        took[each].append(answer["seconds"])
+            ratios = " / ".join(f"{median(took[each]) / median(took['lineal']):.1f}" for each in ("sqlite", "duckdb"))
+            print(f"| {name} | {total:,} | {' | '.join(shown(each) for each in took.values())} | {ratios} |")
+    peer.end()
+
+
+def at_sizes(stores: list[Path]) -> None:
+    """The questions at every size."""
+    print("\n| question | " + " | ".join(f"{size:,} models, ms" for size in SIZES) + " | last to first |")
+    print("|---|" + "---|" * (len(SIZES) + 1))
+    memory = []
+    took: dict[str, list[list[float]]] = {name: [[] for _ in stores] for name, *_ in QUESTIONS}
+    for number, store in enumerate(stores):
+        with served(f"sqlite:///{store}", "--dev") as client:
+            for name, variables, *_ in QUESTIONS:
+                for _ in range(ROUNDS + 1):
+                    took[name][number].append(timed(partial(asked, client, variables))[0])
+                del took[name][number][0]
+            memory.append(max(each.memory_info().rss for each in psutil.Process().children(recursive=True)))
+    for name, each in took.items():
+        ratio = f"{median(each[-1]) / median(each[0]):.2f}" + (" (B7)" if name in SMALL else "")
+        print(f"| {name} | {' | '.join(map(shown, each))} | {ratio} |")
+    print("\nMemory of the server after these: " + ", ".join(f"{each >> 20} MiB" for each in memory) + ".")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else place).absolute()
+        folder.mkdir(exist_ok=True)
+        all_made = [made(folder, models) for models in SIZES]
+        beside(*all_made[-1])
+        at_sizes([store for store, _ in all_made])
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else _ENTITIES)
+    main()
