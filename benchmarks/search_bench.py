@@ -30,7 +30,8 @@ from lineal.graphstore.urns import make_urn
 SIZES = (2_000, 20_000, 200_000)
 ROUNDS = 7
 FIRST = """query ($property: [PropertyFilter!], $search: String, $orderBy: EntityOrder) {
-  entities(where: {property: $property}, search: $search, orderBy: $orderBy, first: 20) { totalCount nodes { urn } } }"""
+  entities(where: {property: $property}, search: $search, orderBy: $orderBy, first: 20) {
+    totalCount nodes { urn } } }"""
 BY_COST = {"field": "PROPERTY", "propertyKey": "cost", "direction": "DESCENDING"}
 
 Question = tuple[str, dict[str, Any], str | None, str | None]

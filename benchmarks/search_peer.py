@@ -5,8 +5,8 @@ Runs in an environment of its own, which has DuckDB. Reads one line of JSON afte
     {"load": ENTITIES.jsonl}                  makes the tables in the folder of that file
     {"ask": "sqlite" or "duckdb", "where": CONDITION}     the count and the first 20 urns, and the seconds they took
 
-Each holds a table `entity (urn, properties)`, `urn` its key, `properties` the JSON; both scan it, as there is no index on
-what nobody declared.
+Each holds a table `entity (urn, properties)`, `urn` its key, `properties` the JSON; both scan it, as there is no index
+on what nobody declared.
 """
 
 import json

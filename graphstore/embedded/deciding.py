@@ -21,6 +21,7 @@ CONTENT: Final = "LEFT JOIN entity_content c ON c.key = e.key"
 NO_KEYS: Final = np.zeros(0, np.int64)
 MOST_LOOKED_UP: Final = 10_000
 """Up to so many entities it is looked up whether they were revised; of more, all that were revised are read."""
+_AT_FIRST: Final = 1 << 12
 _AT_ONCE: Final = 1 << 18
 
 
@@ -128,12 +129,16 @@ class Deciding:
 
     def keys(self, statement: str, parameters: tuple[object, ...] = ()) -> Keys:
         """The keys that a statement selects."""
+        found = list(self.chunks(statement, parameters))
+        return found[0] if len(found) == 1 else ascending(np.concatenate([NO_KEYS, *found]))
+
+    def chunks(self, statement: str, parameters: tuple[object, ...] = ()) -> Iterator[Keys]:
+        """The keys that a statement selects, some after others, each chunk in ascending order."""
         # Neither an object of each nor a text of all is kept: only what NumPy makes of so many at once.
-        each = chain.from_iterable(self._connection.execute(statement, parameters))
-        found = [NO_KEYS]
-        while len(some := np.fromiter(islice(each, _AT_ONCE), np.int64)):
-            found.append(ascending(some))
-        return found[-1] if len(found) <= 2 else ascending(np.concatenate(found))
+        each, size = chain.from_iterable(self._connection.execute(statement, parameters)), _AT_FIRST
+        while len(some := np.fromiter(islice(each, size), np.int64)):
+            yield ascending(some)
+            size = min(8 * size, _AT_ONCE)
 
     def named(self, arm: Arm | None) -> Keys:
         """What an arm names; without one, all entities."""

@@ -327,12 +327,17 @@ def _is_borne(reading: Reading, question: PropertyKeys, key: str) -> bool:
     """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
     assert reading.lens is not None
     deciding = Deciding(reading.connection)
-    bearers = reading.lens.readable(deciding.named(bearing(key)))
-    if question.kind is not None:
-        bearers = deciding.holding(OfKinds(frozenset((KIND_CODES[question.kind],))), bearers)
-    bearers = deciding.where(bearers, Condition(reading.on_time("e"))).tolist()
-    shown = (bearer for bearer in bearers if not reading.lens.sight(bearer).hides(key))
-    return any(key in _keys_ever(reading, bearer) for bearer in shown)
+    kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
+    on_time = Condition(reading.on_time("e"))
+    arm = bearing(key)
+    for some in deciding.chunks(arm.sql, arm.parameters):
+        bearers = reading.lens.readable(some)
+        if kind is not None:
+            bearers = deciding.holding(kind, bearers)
+        for bearer in deciding.where(bearers, on_time).tolist():
+            if not reading.lens.sight(bearer).hides(key) and key in _keys_ever(reading, bearer):
+                return True
+    return False
 
 
 def _keys_ever(reading: Reading, bearer: int) -> set[str]:
