@@ -131,6 +131,8 @@ async def test_more_values_than_lucene_takes_at_once(store: Store) -> None:
     where = EntityFilter(tag=tags, name=StringFilter(in_=names, ignore_case=True), property=(among("k", numbers),))
     (page,) = await store.find([Find(await now(store), where)])
     assert [each.name for each in page.items] == [f"name-{n}" for n in range(45, 50)]
+    (page,) = await store.find([Find(await now(store), EntityFilter(name=StringFilter(in_=names)))])
+    assert [each.name for each in page.items] == [f"name-{n}" for n in range(40, 50)]
 
 
 def among(key: str, operands: tuple[Operand, ...]) -> PropertyFilter:
