@@ -135,14 +135,13 @@ async def test_connections_cut_under_load(proxy: Proxy, store: GremlinStore) -> 
     async def write(worker: int) -> None:
         for number in range(15):
             name = f"w{worker}n{number}"
-            for _ in range(20):
+            while name not in acknowledged:
                 try:
                     await store.record(graph(f"a>{name}"), by="me", idempotency=Idempotency(name, name))
                 except Unavailable:
                     await asyncio.sleep(0.05)
                 else:
                     acknowledged.append(name)
-                    break
 
     async def read() -> None:
         while not writers.done():
