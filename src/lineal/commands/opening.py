@@ -1,7 +1,7 @@
 """Stores that commands open."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -20,11 +20,14 @@ def progress_bars(console: Console) -> Progress:
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[Store]:
     """The store of some settings, open; where it is indexed first, a bar shows how far that has come."""
-    with progress_bars(Console(stderr=True)) as bars:
+    bars = progress_bars(Console(stderr=True))
+    with ExitStack() as shown:
 
         def indexed(done: int, total: int) -> None:
-            tasks = bars.task_ids or [bars.add_task("indexing what an older Lineal recorded")]
-            bars.update(tasks[0], completed=done, total=total)
+            if not bars.task_ids:
+                shown.enter_context(bars)
+                bars.add_task("indexing what an older Lineal recorded")
+            bars.update(bars.task_ids[0], completed=done, total=total)
 
         store = await open_configured(settings, indexed)
     async with store:
