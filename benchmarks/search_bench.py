@@ -72,9 +72,10 @@ SMALL = {"a rare property, eq"}
 
 def widened(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     """The records of a sample, entities with more properties: some on all, some on few, of several types."""
-    drawn = random.Random(11)
-    for number, record in enumerate(map(json.loads, lines)):
+    drawn, number = random.Random(11), 0
+    for record in map(json.loads, lines):
         if entity := record.get("entity"):
+            number += 1
             more = entity.setdefault("properties", {})
             more |= {"owner": f"person-{drawn.randrange(50)}@x.org", "cost": round(drawn.expovariate(0.01), 4)}
             if number % 5000 == 7:
