@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from engines import Engine, emptied
 from indexed_filters import FILTERS
-from making import entity, now, properties, urn
+from making import entity, id_of, now, properties, urn
 
+from lineal.auth.ledger import AccessChange, AccessMoved, Document, Membership
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewRevision
-from lineal.graphstore.errors import StoreUnusable, Unavailable
+from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.gremlin import indexing
 from lineal.graphstore.gremlin.server import Server
 from lineal.graphstore.kinds import EntityKind, PropertyType
@@ -195,6 +196,27 @@ async def test_a_batch_that_the_index_does_not_show_never_counts(store: Store, m
     await store.record(Batch((entity("lost"),)), by="me")
     (page,) = await store.find([Find(await now(store), EntityFilter(name=StringFilter(starts_with="lost")))])
     assert [each.name for each in page.items] == ["lost"]
+    # What was lost stands in the graph already when it is sent again, and not in the index.
+    await store.record(Batch(revisions=(NewRevision(urn("name-1"), tags=("lost",)),)), by="me")
+    for question in (Find(await now(store), EntityFilter(tag=("lost",))), Find(await now(store), search="los 1")):
+        (page,) = await store.find([question])
+        assert [each.name for each in page.items] == ["name-1"]
+
+
+async def test_members_that_the_index_does_not_show_are_placed_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "SHOWN_SECONDS", 0.3)
+    server: Server = store._server  # type: ignore[attr-defined]
+    change = AccessChange((Document("group", "new", "x"),), (Membership("new", id_of("name-3")),), (), ())
+    await _index(server, "@writers.values().each { it.close() }")
+    with pytest.raises(OutcomeUnknown):
+        await store.change_access(change, epoch=(await store.newest()).epoch)
+    await _index(server, "@writers.clear()")
+    with pytest.raises(AccessMoved):
+        await store.change_access(change, epoch=(await store.newest()).epoch)
+    (page,) = await store.find([Find(await now(store), within="new")])
+    assert [each.name for each in page.items] == ["name-3"]
 
 
 async def test_an_index_that_lost_what_it_held_is_refused_until_it_is_rebuilt(store: Store, janusgraph: Engine) -> None:
