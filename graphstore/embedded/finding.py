@@ -1,8 +1,7 @@
-"""Pages of entities and of property keys."""
+"""Pages of entities."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import apsw
@@ -11,7 +10,7 @@ import numpy as np
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK
 from lineal.graphstore.content import unpacked_property
 from lineal.graphstore.embedded.adjacency import Keys
-from lineal.graphstore.embedded.candidates import bearing, parts_asked, plain_of
+from lineal.graphstore.embedded.candidates import parts_asked, plain_of
 from lineal.graphstore.embedded.conditions import REVISED, Condition, entity_condition, joined
 from lineal.graphstore.embedded.connections import Connection
 from lineal.graphstore.embedded.deciding import (
@@ -20,7 +19,6 @@ from lineal.graphstore.embedded.deciding import (
     Arm,
     Deciding,
     Decision,
-    OfKinds,
     among,
     as_condition,
     carried,
@@ -38,7 +36,7 @@ from lineal.graphstore.ordering import (
     sorted_places,
     value_of_property,
 )
-from lineal.graphstore.queries import EntityOrderField, Find, Ordering, PropertyKeys
+from lineal.graphstore.queries import EntityOrderField, Find, Ordering
 from lineal.graphstore.records import Entity
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.reaching import kinds
@@ -304,43 +302,3 @@ _COMPARTMENT = "ifnull((SELECT p.compartment FROM placement p WHERE p.entity = e
 def within_group(reading: Reading) -> str:
     """The condition that `entity e` is in a group, whose id is the parameter."""
     return f"EXISTS (SELECT 1 FROM compartment c, json_each(c.groups) g WHERE c.id = {_COMPARTMENT} AND g.value = ?)"
-
-
-def property_keys(reading: Reading, question: PropertyKeys) -> list[str]:
-    """The first property keys that start with a text."""
-    if reading.sees_nothing:
-        return []
-    start = question.starts_with
-    of_kind = "true" if question.kind is None else f"p.kind = {KIND_CODES[question.kind]}"
-    rows = reading.connection.execute(
-        f"SELECT DISTINCT p.key FROM property_key p WHERE p.key >= ? AND substr(p.key, 1, ?) = ? AND {of_kind} "
-        f"AND {reading.on_time('p')} ORDER BY p.key",
-        (start, len(start), start),
-    )
-    keys = (key for (key,) in rows)
-    if reading.lens is not None:
-        keys = (key for key in keys if _is_borne(reading, question, key))
-    return list(islice(keys, question.first))
-
-
-def _is_borne(reading: Reading, question: PropertyKeys, key: str) -> bool:
-    """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
-    assert reading.lens is not None
-    deciding = Deciding(reading.connection)
-    kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
-    on_time = Condition(reading.on_time("e"))
-    arm = bearing(key)
-    for some in deciding.chunks(arm.sql, arm.parameters):
-        bearers = reading.lens.readable(some)
-        if kind is not None:
-            bearers = deciding.holding(kind, bearers)
-        for bearer in deciding.where(bearers, on_time).tolist():
-            if not reading.lens.sight(bearer).hides(key) and key in _keys_ever(reading, bearer):
-                return True
-    return False
-
-
-def _keys_ever(reading: Reading, bearer: int) -> set[str]:
-    recorded = reading.entities([bearer], as_recorded=True)[bearer].properties
-    revised = [each for found in reading.revisions([bearer]).values() for each in found]
-    return {each.key for each in recorded} | {each.key for revision in revised for each in revision.properties}

@@ -17,8 +17,9 @@ from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded import access, observing
 from lineal.graphstore.embedded.database import Database
 from lineal.graphstore.embedded.exporting import PARTS, chunk_after
-from lineal.graphstore.embedded.finding import find_pages, property_keys
+from lineal.graphstore.embedded.finding import find_pages
 from lineal.graphstore.embedded.lens import Lenses
+from lineal.graphstore.embedded.naming import property_keys
 from lineal.graphstore.embedded.present import Present
 from lineal.graphstore.embedded.reading import Reading
 from lineal.graphstore.embedded.rows import newest
