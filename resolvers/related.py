@@ -54,6 +54,7 @@ def _kinds(*kinds: EntityKind) -> EntityFilter:
 
 
 _ARTIFACTS: Final = EntityFilter(lineage_type=(LineageType.ARTIFACT,))
+_SHOWN: Final = EntityFilter(lineage_type=tuple(each for each in LineageType if each is not LineageType.RESTRICTED))
 _STEPS: Final = _kinds(
     EntityKind.TRIAL_COMPONENT, EntityKind.TRAINING_JOB, EntityKind.PROCESSING_JOB, EntityKind.TRANSFORM_JOB
 )
@@ -66,7 +67,7 @@ OUTPUTS_OF_COMPONENT: Final = Relation("outputs", _DOWN, _FLOW, _ARTIFACTS)
 VERSIONS_BEHIND_ENDPOINT: Final = Relation(
     "modelVersions", _UP, _FLOW, _kinds(EntityKind.MODEL_VERSION), EntityKind.DEPLOYMENT
 )
-PRODUCERS_OF_MODEL: Final = Relation("producers", _UP, (AssociationType.PRODUCED,), EntityFilter())
+PRODUCERS_OF_MODEL: Final = Relation("producers", _UP, (AssociationType.PRODUCED,), _SHOWN)
 GROUPS_OF_MODEL: Final = Relation(
     "groups", LineageDirection.CONNECTED, _GROUPING, _kinds(EntityKind.MODEL_GROUP), EntityKind.MODEL_VERSION
 )

@@ -300,9 +300,11 @@ async def test_what_is_hidden_tells_nothing(store: Store) -> None:
         TRIAL_b={"lr": 1, "secret": 2},
         TRIAL_COMPONENT_c={"seed": 1, "metrics.auc": 1},
         PARAMETERS_p={"epochs": 1},
+        MODEL_made={"size": 7},
     )
     await made(store, "TRIAL:a>TRIAL_COMPONENT:c")
     await made(store, "PARAMETERS:p>TRIAL:b", type="CONTRIBUTED_TO")
+    await made(store, "TRIAL_COMPONENT:c>MODEL:made", type="PRODUCED")
     await observed(store, A, series(urn("TRIAL:a"), "loss", 1), series(urn("TRIAL:b"), "f1", 1))
     await share(store, "a", "b", redacted=["secret", "metrics.loss"])
     hidden = [entity_id(urn(each)) for each in ("TRIAL_COMPONENT:c", "PARAMETERS:p")]
@@ -313,6 +315,7 @@ async def test_what_is_hidden_tells_nothing(store: Store) -> None:
         assert await codes(store, admin("a"), "lineageGroupChange", id=group, boundary=boundary) == []
         assert await parameters(store, "TRIAL:a", "TRIAL:b", by=B) == {"lr": (False, [[(1, "a")], [(1, "b")]])}
         assert await metrics(store, "TRIAL:a", "TRIAL:b", by=B) == {"f1": [[], [(1.0, "b")]]}
+        assert (await parameters(store, "MODEL:made", "TRIAL:b", by=B)).keys() == {"lr", "size"}
         assert (await parameters(store, "TRIAL:a", "TRIAL:b")).keys() == {"epochs", "lr", "secret", "seed"}
 
 
