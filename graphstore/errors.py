@@ -45,11 +45,12 @@ def conflicting(name: str, fields: Sequence[str]) -> str:
     )
 
 
-def conflicting_value(metric: str, urn: str, step: int) -> str:
-    """The sentence of an IMMUTABLE_CONFLICT of an observation."""
+def conflicting_value(metric: str, urn: str, step: int | None) -> str:
+    """The sentence of an IMMUTABLE_CONFLICT of an observation; without a step, where the metric may not be seen."""
+    told = "content that is not told here" if step is None else f"another value at step {step} and that time"
     return (
-        f"{metric} of {urn} stands with another value at step {step} and that time, and what is recorded never "
-        "changes. Give the observation another step or time, or a metric of its own."
+        f"{metric} of {urn} stands with {told}, and what is recorded never changes. Give the observation another step "
+        "or time, or a metric of its own."
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from lineal.graphstore.kinds import LINEAGE_TYPE, AssociationType, EntityKind, PropertyType
+from lineal.graphstore.kinds import LINEAGE_TYPE, NUMBERS, AssociationType, EntityKind, PropertyType
 from lineal.graphstore.queries import (
     AssociationFilter,
     EntityFilter,
@@ -16,8 +16,6 @@ from lineal.graphstore.records import Association, Entity
 from lineal.graphstore.values import Property, canonical_json, parse_timestamp
 
 Number = int | float
-
-_NUMBERS = (PropertyType.INTEGER, PropertyType.FLOAT)
 
 
 def matches_entity(entity: Entity, where: EntityFilter) -> bool:
@@ -159,7 +157,7 @@ def _moment(text: str) -> int | None:
 def _comparable(property: Property, operand: Operand) -> tuple[str | Number, str | Number] | None:
     """Both sides as values of one ordered type, or None where they are of different types or have no order."""
     value = property.value
-    if property.type in _NUMBERS and operand.type in _NUMBERS:
+    if property.type in NUMBERS and operand.type in NUMBERS:
         assert isinstance(value, int | float)
         assert not isinstance(operand.value, str)
         return value, operand.value

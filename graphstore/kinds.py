@@ -117,6 +117,10 @@ class PropertyType(StrEnum):
     JSON = "JSON"
 
 
+NUMBERS: Final = (PropertyType.INTEGER, PropertyType.FLOAT)
+"""The types whose values compare as numbers."""
+
+
 class LineageDirection(StrEnum):
     """Which way a traversal goes."""
 

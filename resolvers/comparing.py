@@ -11,14 +11,21 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lineal.graphstore.errors import LimitExceeded
-from lineal.graphstore.kinds import AssociationType, EntityKind, LineageDirection, PropertyType
+from lineal.graphstore.kinds import NUMBERS, EntityKind, LineageDirection, PropertyType
 from lineal.graphstore.queries import AssociationFilter, EntityFilter, MetricsOf, Reach, Walk
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.values import METRICS, Property, canonical_json
 from lineal.resolvers.context import Context
 from lineal.resolvers.metrics import Metric, asked_names, told
 from lineal.resolvers.pages import checked_count
-from lineal.resolvers.related import COMPONENTS_OF_TRIAL, MODEL_OF_VERSION, PRODUCERS_OF_MODEL, Relation, reached_of
+from lineal.resolvers.related import (
+    COMPONENTS_OF_TRIAL,
+    FLOW,
+    MODEL_OF_VERSION,
+    PRODUCERS_OF_MODEL,
+    Relation,
+    reached_of,
+)
 
 MOST_PARTS: Final = 1000
 """The most entities that tell of one that is compared, found across one association."""
@@ -28,8 +35,6 @@ _PARTS: Final = {
     EntityKind.MODEL_VERSION: MODEL_OF_VERSION,
 }
 """By kind, what else tells of an entity, beside the parameters of all of them."""
-_FLOW: Final = (AssociationType.CONTRIBUTED_TO, AssociationType.PRODUCED, AssociationType.DERIVED_FROM)
-_NUMBERS: Final = (PropertyType.INTEGER, PropertyType.FLOAT)
 
 
 class MetricGoal(StrEnum):
@@ -150,7 +155,7 @@ async def _related(
 async def _parameters(
     context: Context, view: View, tellers: Sequence[Mapping[str, Entity]]
 ) -> Sequence[Sequence[Entity]]:
-    where, via = EntityFilter(kind=(EntityKind.PARAMETERS,)), AssociationFilter(type=_FLOW)
+    where, via = EntityFilter(kind=(EntityKind.PARAMETERS,)), AssociationFilter(type=FLOW)
     walks = [
         Walk(view, tuple(told), LineageDirection.ASCENDANTS, depth=1, via=via, limits=context.limits)
         for told in tellers
@@ -199,7 +204,7 @@ def _told(parent: Comparison) -> Iterator[tuple[str, Entity, Property]]:
 
 def _compared(property: Property) -> object:
     """What two values are equal by, as filters compare them: 1 and 1.0 are, types apart."""
-    if property.type in _NUMBERS:
+    if property.type in NUMBERS:
         return "NUMBER", property.value
     is_json = property.type is PropertyType.JSON
     return property.type, canonical_json(property.value) if is_json else property.value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lineal.graphstore.errors import LimitExceeded
-from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.kinds import NUMBERS
 from lineal.graphstore.queries import BucketsOf, MetricsOf, ObservationPosition, SeriesOf
 from lineal.graphstore.records import Bucket, Entity, Observation, Restricted, View
 from lineal.graphstore.records import Metric as Observed
@@ -21,7 +21,6 @@ MOST_OBSERVATIONS: Final = 1000
 """The most observations a page of a series may have, and buckets that it may be put in."""
 MOST_ASKED: Final = 100_000
 """The most observations and buckets that one request may ask for, over all its metrics."""
-_NUMBERS: Final = (PropertyType.INTEGER, PropertyType.FLOAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def told(entity: Entity, observed: Sequence[Observed], names: tuple[str, ...] | 
     found = {
         each.key.removeprefix(METRICS): float(each.value)  # type: ignore[arg-type]
         for each in entity.properties
-        if each.key.startswith(METRICS) and each.key != METRICS and each.type in _NUMBERS
+        if each.key.startswith(METRICS) and each.key != METRICS and each.type in NUMBERS
     }
     shown = {
         name: Metric(entity, name, value, value, value, 0)

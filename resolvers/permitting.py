@@ -16,7 +16,7 @@ from lineal.auth.ledger import AuditEntry
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Sight, default_group
 from lineal.graphstore.batches import Batch, NewObservation, NewRevision
-from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, conflicting_value, not_recorded
 from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id, make_urn
@@ -209,10 +209,7 @@ class Permit:
     def _shown_observation(self, problem: Problem, observation: NewObservation) -> Problem:
         if not self._sight_of(entity_id(observation.entity)).hides(METRICS + observation.metric):
             return problem
-        sentence = (
-            f"{observation.metric} of {observation.entity} stands with content that is not told here, and what is "
-            "recorded never changes. Give the observation another step or time, or a metric of its own."
-        )
+        sentence = conflicting_value(observation.metric, observation.entity, None)
         return replace(problem, message=sentence, differing=())
 
 

@@ -22,7 +22,7 @@ MOST_SORTED: Final = 100_000
 """The most related entities that are put in an order of their own."""
 
 _GROUPING: Final = (AssociationType.ASSOCIATED_WITH,)
-_FLOW: Final = (AssociationType.CONTRIBUTED_TO, AssociationType.PRODUCED, AssociationType.DERIVED_FROM)
+FLOW: Final = (AssociationType.CONTRIBUTED_TO, AssociationType.PRODUCED, AssociationType.DERIVED_FROM)
 _UP: Final = LineageDirection.ASCENDANTS
 _DOWN: Final = LineageDirection.DESCENDANTS
 
@@ -62,10 +62,10 @@ _STEPS: Final = _kinds(
 EXPERIMENT_OF_TRIAL: Final = Relation("experiment", _UP, _GROUPING, _kinds(EntityKind.EXPERIMENT))
 TRIALS_OF_EXPERIMENT: Final = Relation("trials", _DOWN, _GROUPING, _kinds(EntityKind.TRIAL))
 COMPONENTS_OF_TRIAL: Final = Relation("components", _DOWN, _GROUPING, _STEPS)
-INPUTS_OF_COMPONENT: Final = Relation("inputs", _UP, _FLOW, _ARTIFACTS)
-OUTPUTS_OF_COMPONENT: Final = Relation("outputs", _DOWN, _FLOW, _ARTIFACTS)
+INPUTS_OF_COMPONENT: Final = Relation("inputs", _UP, FLOW, _ARTIFACTS)
+OUTPUTS_OF_COMPONENT: Final = Relation("outputs", _DOWN, FLOW, _ARTIFACTS)
 VERSIONS_BEHIND_ENDPOINT: Final = Relation(
-    "modelVersions", _UP, _FLOW, _kinds(EntityKind.MODEL_VERSION), EntityKind.DEPLOYMENT
+    "modelVersions", _UP, FLOW, _kinds(EntityKind.MODEL_VERSION), EntityKind.DEPLOYMENT
 )
 PRODUCERS_OF_MODEL: Final = Relation("producers", _UP, (AssociationType.PRODUCED,), _SHOWN)
 GROUPS_OF_MODEL: Final = Relation(

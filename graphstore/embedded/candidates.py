@@ -20,7 +20,7 @@ from lineal.graphstore.content import packed
 from lineal.graphstore.embedded.conditions import Condition, among, text_condition, time_condition
 from lineal.graphstore.embedded.deciding import All, Arm, Decision, Either, Named, Not, OfKinds
 from lineal.graphstore.embedded.indexing import of_word
-from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.kinds import NUMBERS, PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
 from lineal.graphstore.values import parse_timestamp
 from lineal.graphstore.words import LONGEST_WORD, words_of
@@ -314,7 +314,7 @@ def _overlap(one: _Ranges, other: _Ranges) -> _Ranges:
 def _ranges(key: str, sign: str, operand: Operand) -> _Ranges:
     """Where the values lie on one side of an operand: of its type, and of timestamps if its text is one."""
     begin = terms.of_type(key, operand.type).lower()
-    if operand.type in (PropertyType.INTEGER, PropertyType.FLOAT):
+    if operand.type in NUMBERS:
         assert not isinstance(operand.value, str)
         return {begin: _beside(begin, terms.number_of(operand.value), sign)}
     if operand.type is not PropertyType.STRING:

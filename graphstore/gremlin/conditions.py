@@ -16,7 +16,7 @@ from gremlin_python.statics import long
 from lineal.graphstore import terms
 from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.gremlin.scoping import never
-from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.kinds import NUMBERS, PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
 from lineal.graphstore.values import parse_timestamp
 
@@ -244,7 +244,7 @@ def equal_terms(key: str, operand: Operand) -> list[str]:
 
 
 def _ordered(key: str, operand: Operand, sign: str) -> Condition:
-    if operand.type in (PropertyType.INTEGER, PropertyType.FLOAT):
+    if operand.type in NUMBERS:
         assert not isinstance(operand.value, str)
         steps = _term(_beside(terms.of_type(key, operand.type), terms.number_of(operand.value), sign))
         return Condition(steps, steps, is_settled=False)

@@ -24,7 +24,7 @@ from lineal.graphstore.gremlin.indexing import WORDS, indexed, of_kind, token
 from lineal.graphstore.gremlin.keys import GROUP, number_of_group
 from lineal.graphstore.gremlin.predicates import has_word, is_like, starts_with
 from lineal.graphstore.gremlin.server import g
-from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.kinds import NUMBERS, PropertyType
 from lineal.graphstore.queries import EntityFilter, Find, Operand, PropertyFilter, StringFilter, TimeFilter
 from lineal.graphstore.words import words_of
 
@@ -283,7 +283,7 @@ def _range(begin: str, least: str, most: str) -> Ways:
 
 def _texts(operand: Operand) -> dict[PropertyType, str]:
     """What an operand is compared with, by the types of values it has an order with: a text may be a time as well."""
-    if operand.type in (PropertyType.INTEGER, PropertyType.FLOAT):
+    if operand.type in NUMBERS:
         assert not isinstance(operand.value, str)
         return {PropertyType.FLOAT: terms.number_of(operand.value)}
     if operand.type is not PropertyType.STRING:

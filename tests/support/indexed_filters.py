@@ -1,7 +1,12 @@
 """Filters that every engine answers through an index: one for each operator of each field."""
 
+from making import entity, properties, urn
+
+from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.kinds import EntityStatus, PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
+from lineal.graphstore.records import Source
+from lineal.graphstore.store import Store
 
 ONE, WORD = Operand(PropertyType.INTEGER, 1), Operand(PropertyType.STRING, "word")
 LONG = Operand(PropertyType.STRING, "x" * 5000)
@@ -46,3 +51,14 @@ FILTERS |= {
     "or": EntityFilter(or_=(EntityFilter(tag=("t",)), EntityFilter(name=StringFilter(eq="n")))),
     "and": EntityFilter(and_=(EntityFilter(tag=("t",)), EntityFilter(not_=EntityFilter(name=StringFilter(eq="n"))))),
 }
+
+
+async def filled(store: Store) -> Store:
+    """A store with fifty entities whose fields the filters ask for, some of them revised."""
+    some = [
+        entity(f"name-{n}", source=Source(f"s3://lake/{n}"), tags=("t",), properties=properties(k=n)) for n in range(50)
+    ]
+    await store.record(Batch(tuple(some)), by="me")
+    revisions = tuple(NewRevision(urn(f"name-{n}"), tags=("later",), properties=properties(k=-n)) for n in range(9))
+    await store.record(Batch(revisions=revisions), by="me")
+    return store

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from indexed_filters import FILTERS
-from making import entity, now, properties, urn
+from indexed_filters import FILTERS, filled
+from making import now
 from old_stores import without_index
 
-from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -21,18 +20,7 @@ from lineal.graphstore.queries import (
     PropertyFilter,
     StringFilter,
 )
-from lineal.graphstore.records import Source
 from lineal.graphstore.store import Store
-
-
-async def filled(store: Store) -> Store:
-    some = [
-        entity(f"name-{n}", source=Source(f"s3://lake/{n}"), tags=("t",), properties=properties(k=n)) for n in range(50)
-    ]
-    await store.record(Batch(tuple(some)), by="me")
-    revisions = tuple(NewRevision(urn(f"name-{n}"), tags=("later",), properties=properties(k=-n)) for n in range(9))
-    await store.record(Batch(revisions=revisions), by="me")
-    return store
 
 
 async def plans(store: Store, question: Find) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, emptied
-from indexed_filters import FILTERS
+from indexed_filters import FILTERS, filled
 from making import entity, id_of, now, properties, urn
 
 from lineal.auth.ledger import AccessChange, AccessMoved, Document, Membership
@@ -31,15 +31,6 @@ from lineal.graphstore.queries import (
 )
 from lineal.graphstore.records import Source, View
 from lineal.graphstore.store import Store
-
-
-async def filled(store: Store) -> None:
-    some = [
-        entity(f"name-{n}", source=Source(f"s3://lake/{n}"), tags=("t",), properties=properties(k=n)) for n in range(50)
-    ]
-    await store.record(Batch(tuple(some)), by="me")
-    revisions = tuple(NewRevision(urn(f"name-{n}"), tags=("later",), properties=properties(k=-n)) for n in range(9))
-    await store.record(Batch(revisions=revisions), by="me")
 
 
 @pytest.fixture
