@@ -48,13 +48,11 @@ def words_recorded(part: NewEntity | NewRevision) -> set[str]:
     """The words of an entity as first recorded, or of what a revision sets."""
     if isinstance(part, NewRevision):
         return words_among((part.description,), part.tags, part.properties)
-    uri = None if part.source is None else part.source.uri
-    texts = (part.name, part.version, part.type, part.description, uri)
-    return words_among(texts, part.tags, part.properties)
+    return words_of_entity(part)
 
 
-def words_of_entity(entity: Entity) -> set[str]:
-    """All words by which a search finds an entity as read."""
+def words_of_entity(entity: Entity | NewEntity) -> set[str]:
+    """All words by which a search finds an entity as read, or finds it as first recorded."""
     uri = None if entity.source is None else entity.source.uri
     texts = (entity.name, entity.version, entity.type, entity.description, uri)
     return words_among(texts, entity.tags, entity.properties)
