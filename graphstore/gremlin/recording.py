@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
-from gremlin_python.process.graph_traversal import GraphTraversal, __
-from gremlin_python.process.traversal import Cardinality, Merge, P, T
+from gremlin_python.process.graph_traversal import GraphTraversal
+from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
 
 from lineal.auth.ledger import AuditEntry
@@ -29,6 +29,7 @@ from lineal.graphstore.gremlin.packing import packed_entity, packed_line, packed
 from lineal.graphstore.gremlin.reading import Reading
 from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.gremlin.sweeping import Sweeper, packed_plan
+from lineal.graphstore.gremlin.writing import Edge, Fields, chunks_of, edge_steps, vertex_steps, widening_steps
 from lineal.graphstore.judging import IDEMPOTENCY_MISMATCH, KEPT_MICROSECONDS, Judging, Outcome, Stands, now
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import AsOf, Revision, View
@@ -40,14 +41,6 @@ _EDGES_AT_ONCE: Final = 500
 _VERTICES_IN_FLIGHT: Final = 2
 _EDGES_IN_FLIGHT: Final = 1
 """One: TinkerGraph breaks, for good, where two requests add edges to one vertex at once."""
-_MOST_CHUNK_BYTES: Final = 4 * 1024 * 1024
-
-_ADDED: Final = (terms.TERM, WORDS)
-"""The properties that hold many values, and to which some are added."""
-
-Fields = dict[Any, Any]
-Edge = dict[str, Any]
-"""Its `source`, `destination` and `label`, and its properties."""
 
 
 class Standing:
@@ -137,7 +130,7 @@ class Recording:
             if known is not None or outcome.recorded_at is None:
                 if known is None and idempotency is not None:
                     noted = self._kept(by, idempotency, outcome, moment.newest)
-                    self._refuse_unless(await self._server.ask(_vertex_steps(g.inject(0), [noted])) == [1])
+                    self._refuse_unless(await self._server.ask(vertex_steps(g.inject(0), [noted])) == [1])
                 await self._log.append_in(stamp, audit)
                 return outcome
             parts = await asyncio.to_thread(self._parts, judging, stamp, by, idempotency)
@@ -255,7 +248,7 @@ class Recording:
         """Write all of a batch, the edges when the vertices stand."""
 
         async def write_vertices(chunk: list[Fields]) -> None:
-            steps = await asyncio.to_thread(_vertex_steps, self._heads.writing(stamp), chunk)
+            steps = await asyncio.to_thread(vertex_steps, self._heads.writing(stamp), chunk)
             if await self._server.ask(steps) != [len(chunk)]:
                 # What a batch that never became visible left stands where this one is to write.
                 await self._clear(chunk)
@@ -266,19 +259,19 @@ class Recording:
                 self._refuse_unless(await self._server.ask(written) == [len(chunk)])
 
         async def widen(chunk: list[Fields]) -> None:
-            steps = await asyncio.to_thread(_widening_steps, self._heads.writing(stamp), chunk)
+            steps = await asyncio.to_thread(widening_steps, self._heads.writing(stamp), chunk)
             self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
 
         async def write_edges(chunk: list[Edge]) -> None:
-            steps = await asyncio.to_thread(_edge_steps, self._heads.writing(stamp), chunk)
+            steps = await asyncio.to_thread(edge_steps, self._heads.writing(stamp), chunk)
             self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
 
-        await _in_flight(_VERTICES_IN_FLIGHT, write_vertices, _chunks(parts.vertices, _VERTICES_AT_ONCE))
-        await _in_flight(_VERTICES_IN_FLIGHT, widen, _chunks(parts.widened, _VERTICES_AT_ONCE))
+        await _in_flight(_VERTICES_IN_FLIGHT, write_vertices, chunks_of(parts.vertices, _VERTICES_AT_ONCE))
+        await _in_flight(_VERTICES_IN_FLIGHT, widen, chunks_of(parts.widened, _VERTICES_AT_ONCE))
         shapes: defaultdict[tuple[Any, ...], list[Edge]] = defaultdict(list)
         for edge in parts.edges:
             shapes[tuple(edge)].append(edge)
-        chunked = [chunk for alike in shapes.values() for chunk in _chunks(alike, _EDGES_AT_ONCE)]
+        chunked = [chunk for alike in shapes.values() for chunk in chunks_of(alike, _EDGES_AT_ONCE)]
         await _in_flight(_EDGES_IN_FLIGHT, write_edges, chunked)
 
     async def _clear(self, vertices: list[Fields]) -> None:
@@ -346,70 +339,5 @@ async def _in_flight(most: int, write: Callable[[list[Fields]], Awaitable[None]]
         raise
 
 
-def _chunks(parts: list[Fields], most: int) -> list[list[Fields]]:
-    """Parts by as many as a request may hold, and no more bytes than it should."""
-    chunks: list[list[Fields]] = [[]]
-    size = 0
-    for part in parts:
-        bytes_in = sum(len(value) for value in part.values() if isinstance(value, str))
-        bytes_in += sum(len(value) for name in _ADDED for value in part.get(name, ()))
-        if chunks[-1] and (len(chunks[-1]) == most or size + bytes_in > _MOST_CHUNK_BYTES):
-            chunks.append([])
-            size = 0
-        chunks[-1].append(part)
-        size += bytes_in
-    return chunks if chunks[0] else []
-
-
 def _idempotency_vertex(by: str, idempotency: Idempotency) -> long:
     return vertex_of_note("idempotency", by, idempotency.key)
-
-
-def _vertex_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
-    """Write vertices, and count those that stand with the chunk's stamp; run twice, it changes nothing."""
-    merged = _merged(start, chunk).option(Merge.on_create, __.select("all"))
-    return _with_added(merged).has("recorded_at", chunk[0]["recorded_at"]).count()
-
-
-def _widening_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
-    """Let vertices that stand tell what their revisions say too, and count them; run twice, it changes nothing."""
-    merged = _merged(start, chunk).option(Merge.on_create, __.fail("a revised entity is missing"))
-    merged = merged.option(Merge.on_match, {"widened": 1, TOUCHED_AT: chunk[0][TOUCHED_AT]})
-    return _with_added(merged).has("record").count()
-
-
-def _merged(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
-    rows = [
-        {
-            "which": {T.id: fields[T.id]},
-            "all": {name: value for name, value in fields.items() if name not in _ADDED},
-            **{name: list(fields.get(name, ())) for name in _ADDED},
-        }
-        for fields in chunk
-    ]
-    return start.constant(rows).unfold().as_("row").merge_v(__.select("which"))
-
-
-def _with_added(merged: GraphTraversal) -> GraphTraversal:
-    merged = merged.as_("vertex")
-    for name in _ADDED:
-        value = __.select("row").select(name).unfold().as_("value")
-        merged = merged.side_effect(value.select("vertex").property(Cardinality.set_, name, __.select("value")))
-    return merged
-
-
-def _edge_steps(start: GraphTraversal, chunk: list[Edge]) -> GraphTraversal:
-    """Write edges with properties of the same names, and count them; where an end is missing, it fails.
-
-    Run twice, each is there twice, and readers take them for one, alike in their lines.
-    """
-    source, destination = (
-        __.select("edge").select(end).merge_v().option(Merge.on_create, __.fail("an end of an association is missing"))
-        for end in ("source", "destination")
-    )
-    steps = start.constant(chunk).unfold().as_("edge").add_e(__.select("edge").select("label"))
-    steps = steps.from_(source).to(destination)
-    for name in chunk[0]:
-        if name not in ("source", "destination", "label"):
-            steps = steps.property(name, __.select("edge").select(name))
-    return steps.count()

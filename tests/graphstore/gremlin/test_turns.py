@@ -28,6 +28,7 @@ from lineal.graphstore.gremlin.moments import Head, moment_of, plan_vertex
 from lineal.graphstore.gremlin.server import g
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
+from lineal.graphstore.gremlin.writing import vertex_steps
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import MetricsOf, Reach, Walk
 
@@ -258,7 +259,7 @@ async def test_a_batch_that_failed_is_removed_by_its_own_process(
     assert await reached(store, "root") == {"x", "y"}
     assert not await bearing(store, stamp)
     # What of it was still on its way does nothing, though the process has gone on.
-    assert await store._server.ask(recording._vertex_steps(late[0], [late_vertex(stamp)])) == [0]
+    assert await store._server.ask(vertex_steps(late[0], [late_vertex(stamp)])) == [0]
     assert not await bearing(store, stamp)
 
 
@@ -371,7 +372,7 @@ async def test_what_arrives_late_from_the_dead_is_not_written(
     late = dead._heads.writing(stamp)
     await other.record(graph("a>b"), by="the living")
     await swept(other)
-    assert await dead._server.ask(recording._vertex_steps(late, [late_vertex(stamp)])) == [0]
+    assert await dead._server.ask(vertex_steps(late, [late_vertex(stamp)])) == [0]
     assert not await bearing(other, stamp)
 
 
