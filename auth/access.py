@@ -16,7 +16,7 @@ from lineal.auth.records import Invitation, InvitationState, LineageGroup, Resou
 from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
 
 if TYPE_CHECKING:
-    from lineal.auth.directory import Directory
+    from lineal.auth.access_snapshot import Directory
 
 _IN_SCOPES: Final = (Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
 """The permissions that reads ask scopes about; the others are asked of `Access.decide`."""

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 import jwt
 from jwt import exceptions
 
-from lineal.auth.keysets import KeySet, without_repeats
+from lineal.auth.jwks import KeySet, without_repeats
 from lineal.auth.names import name_problem
 from lineal.auth.principals import Principal
 

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 from bench import CLOSURE, ENDPOINTS, LINEAL, Graph, served, timed
 
-from lineal.auth.authority import Authority
-from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.access_service import Authority
+from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.api_keys import create_key
 from lineal.auth.operations.group_policies import set_policy

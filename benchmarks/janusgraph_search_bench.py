@@ -21,7 +21,7 @@ from engines import Engine
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewEntity
-from lineal.graphstore.gremlin import finding
+from lineal.graphstore.gremlin import entity_pages
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
 from lineal.graphstore.kinds import EntityKind, PropertyType
@@ -89,7 +89,7 @@ async def _measure(url: str, count: int, looked_in: int) -> None:
                 by_index.append(took)
                 if number >= looked_in:
                     continue
-                with patch.object(finding, "ways_of", lambda question, groups: None):
+                with patch.object(entity_pages, "ways_of", lambda question, groups: None):
                     took, other = await _timed(store, question)
                 looked.append(took)
                 assert (page.total, [each.urn for each in page.items]) == (

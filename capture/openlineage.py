@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import jsonschema_rs
 import orjson
 
-from lineal.auth.ledger import AuditEntry
+from lineal.auth.access_store import AuditEntry
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.facets import folded_facets
 from lineal.capture.ties import without_what_ties_lose

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from lineal.graphstore.embedded.database import IN_MEMORY, Database
-from lineal.graphstore.embedded.indexing import Indexed
+from lineal.graphstore.embedded.sql.database import IN_MEMORY, Database
+from lineal.graphstore.embedded.sql.index_writer import Indexed
 from lineal.graphstore.embedded.store import EmbeddedStore
 from lineal.graphstore.errors import StoreUnusable
 from lineal.graphstore.store import Store

@@ -10,8 +10,8 @@ from dataclasses import replace
 from lineal.auth.scopes import Sight
 from lineal.graphstore.digests import revision_set_form
 from lineal.graphstore.kinds import AssociationType
+from lineal.graphstore.recorded_state import as_new_revision
 from lineal.graphstore.records import RESTRICTED_URN, Association, Entity, Revision, View
-from lineal.graphstore.standing import as_new_revision
 from lineal.graphstore.urns import association_id
 from lineal.graphstore.values import Property, canonical_bytes
 

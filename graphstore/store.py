@@ -34,7 +34,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
-from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.kinds import EntityKind, IncompleteReason

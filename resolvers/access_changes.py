@@ -8,22 +8,22 @@ from typing import Any, TypeVar
 from strawberry import UNSET
 
 from lineal.auth.access import Access
-from lineal.auth.directory import Directory
+from lineal.auth.access_snapshot import Directory
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.api_keys import NewKey, create_key, revoke_key
+from lineal.auth.operations.base import Operation, RefusalCode, Refused
 from lineal.auth.operations.group_policies import PolicyRefused, set_policy
 from lineal.auth.operations.groups import MAX_ENTITIES, GroupChange, change_group, create_group
 from lineal.auth.operations.invitations import accept_invitation, reject_invitation
 from lineal.auth.operations.repeating import once
 from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Operation, RefusalCode, Refused
 from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, ResourceShare, ShareTarget
 from lineal.auth.scopes import Boundary
 from lineal.resolvers.access_shares import Invited, invited
 from lineal.resolvers.context import Context
 from lineal.resolvers.idempotency import checked_key
-from lineal.resolvers.permitting import placed
+from lineal.resolvers.write_permissions import placed
 
 Made = TypeVar("Made")
 

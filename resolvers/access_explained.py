@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lineal.auth.authority import microseconds
+from lineal.auth.access_service import microseconds
 from lineal.auth.decisions import GroupExplanation
 from lineal.auth.directive import Forbidden
-from lineal.auth.explaining import explain
+from lineal.auth.explanation import explain
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.auth.records import LineageGroup

@@ -11,10 +11,10 @@ from lineal.auth.records import InvitationState, LineageGroup
 from lineal.auth.scopes import default_group
 from lineal.graphstore.queries import EntityFilter, EntityPosition, Find
 from lineal.graphstore.records import Entity, Restricted, View
+from lineal.resolvers.access_pages import listed
 from lineal.resolvers.access_shares import invitations_of
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import as_of_cursor
-from lineal.resolvers.lists import listed
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_first, connection
 
 ASKED_AT_ONCE: Final = 50

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lineal.auth.ledger import AuditQuestion, AuditRecord
+from lineal.auth.access_store import AuditQuestion, AuditRecord
 from lineal.auth.permissions import Permission, in_order
 from lineal.auth.records import Account, ApiKey
+from lineal.resolvers.access_pages import listed
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import LogPosition
-from lineal.resolvers.lists import listed
 from lineal.resolvers.pages import MOST, Connection, checked_first, connection
 
 

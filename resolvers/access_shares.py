@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lineal.auth.authority import microseconds
+from lineal.auth.access_service import microseconds
+from lineal.auth.access_snapshot import Directory
 from lineal.auth.directive import checked
-from lineal.auth.directory import Directory
 from lineal.auth.permissions import Permission, in_order
 from lineal.auth.records import Invitation, InvitationState, LineageGroup, ResourceShare, ShareTarget
 from lineal.graphstore.kinds import EntityKind, LineageDirection
+from lineal.resolvers.access_pages import listed
 from lineal.resolvers.context import Context
-from lineal.resolvers.lists import listed
 from lineal.resolvers.pages import Connection
 
 

@@ -8,11 +8,11 @@ from typing import Any, Final, TypeVar
 from aiodataloader import DataLoader
 
 from lineal.auth.access import Access
-from lineal.auth.authority import Authority, microseconds
+from lineal.auth.access_service import Authority, microseconds
+from lineal.auth.access_snapshot import Directory
 from lineal.auth.directive import NeverChecked, checked
-from lineal.auth.directory import Directory
+from lineal.auth.operations.base import Operation
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Operation
 from lineal.auth.principals import Principal
 from lineal.graphstore.queries import (
     AssociationsOf,
@@ -36,8 +36,8 @@ from lineal.graphstore.store import (
     SeriesPage,
     Store,
 )
+from lineal.resolvers.as_of import as_of, asked_of
 from lineal.resolvers.cursors import Cursors, cursors
-from lineal.resolvers.moments import as_of, asked_of
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")

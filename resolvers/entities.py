@@ -23,8 +23,8 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import as_of_cursor
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
-from lineal.resolvers.finding import ordering, search_text
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
+from lineal.resolvers.search_input import ordering, search_text
 
 
 async def node(context: Context, id: str, as_of: Any = None) -> Entity | None:

@@ -19,8 +19,8 @@ from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, Property, canon
 from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.idempotency import checked_key
-from lineal.resolvers.permitting import Permit
 from lineal.resolvers.references import Refs
+from lineal.resolvers.write_permissions import Permit
 
 ProblemPath: TypeAlias = tuple[str | int, ...]
 """Where a problem lies, in a batch or in an input."""

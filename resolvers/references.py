@@ -9,7 +9,7 @@ from lineal.graphstore.records import AsOf, Entity, View
 from lineal.graphstore.store import Placed
 from lineal.graphstore.urns import entity_id
 from lineal.resolvers.context import Context
-from lineal.resolvers.permitting import placed
+from lineal.resolvers.write_permissions import placed
 
 
 def ref_id(ref: Any) -> str:

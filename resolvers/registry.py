@@ -7,8 +7,8 @@ from typing import Final
 from lineal.graphstore.records import Entity
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import DecisionPosition, VersionPosition, as_of_cursor
+from lineal.resolvers.kind_fields import ReviewDecision, decision, number
 from lineal.resolvers.pages import MOST, Connection, checked_first, connection
-from lineal.resolvers.particulars import ReviewDecision, decision, number
 from lineal.resolvers.related import (
     APPROVALS_OF_VERSION,
     GROUP_OF_VERSION,

@@ -3,7 +3,7 @@
 import strawberry
 
 from lineal.graphstore.kinds import EntityKind
-from lineal.resolvers import particulars as read
+from lineal.resolvers import kind_fields as read
 from lineal.schema.entities import Entity, of_kind
 from lineal.schema.projection import pure
 

@@ -7,7 +7,7 @@ import strawberry
 from lineal.auth.directive import access
 from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import PropertyType
-from lineal.resolvers import comparing as resolve
+from lineal.resolvers import comparison as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.entities import Entity, Info
 from lineal.schema.metrics import Metric

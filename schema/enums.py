@@ -7,7 +7,7 @@ import strawberry
 from lineal.graphstore import kinds
 from lineal.graphstore.errors import ProblemCode
 from lineal.graphstore.queries import EntityOrderField
-from lineal.resolvers import comparing, particulars
+from lineal.resolvers import comparison, kind_fields
 
 
 def described(enum: type[StrEnum], description: str, values: dict[str, str]) -> None:
@@ -182,7 +182,7 @@ described(
 )
 
 described(
-    particulars.TrialStage,
+    kind_fields.TrialStage,
     "Which part of a trial a component is.",
     {
         "PREPROCESSING": "It prepares data.",
@@ -192,19 +192,19 @@ described(
 )
 
 described(
-    comparing.MetricGoal,
+    comparison.MetricGoal,
     "Which values of a metric are the better ones.",
     {"MINIMUM": "The smaller ones: of a loss.", "MAXIMUM": "The greater ones: of an accuracy."},
 )
 
 described(
-    comparing.MetricValue,
+    comparison.MetricValue,
     "Which value of a metric counts.",
     {"LAST": "That of the greatest step and time.", "MIN": "The least.", "MAX": "The greatest."},
 )
 
 described(
-    particulars.ReviewDecision,
+    kind_fields.ReviewDecision,
     "What was decided on a model version.",
     {
         "APPROVED": "It may be used.",

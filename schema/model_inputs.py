@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import UNSET
 
-from lineal.resolvers.particulars import ReviewDecision
+from lineal.resolvers.kind_fields import ReviewDecision
 from lineal.schema.inputs import EntityRef, PropertyInput
 from lineal.schema.scalars import DateTime
 

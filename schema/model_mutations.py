@@ -6,7 +6,7 @@ import strawberry
 
 from lineal.auth.directive import access
 from lineal.auth.permissions import Permission
-from lineal.resolvers import registering, reviewing
+from lineal.resolvers import model_registration, model_review
 from lineal.schema.entities import Info
 from lineal.schema.enums import ModelVersionRegisterErrorCode, ModelVersionReviewErrorCode
 from lineal.schema.model_inputs import ModelVersionRegisterInput, ModelVersionReviewInput
@@ -60,7 +60,7 @@ class ModelMutations:
     async def model_version_register(
         self, info: Info, input: Annotated[ModelVersionRegisterInput, strawberry.argument(description="The version.")]
     ) -> ModelVersionRegisterPayload:
-        return await registering.model_version_register(info.context, input)  # type: ignore[return-value]
+        return await model_registration.model_version_register(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
         description="Decides on a model version: records an approval, tied to it. Nothing is taken back; the latest "
@@ -70,4 +70,4 @@ class ModelMutations:
     async def model_version_review(
         self, info: Info, input: Annotated[ModelVersionReviewInput, strawberry.argument(description="The decision.")]
     ) -> ModelVersionReviewPayload:
-        return await reviewing.model_version_review(info.context, input)  # type: ignore[return-value]
+        return await model_review.model_version_review(info.context, input)  # type: ignore[return-value]

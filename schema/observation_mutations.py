@@ -6,7 +6,7 @@ import strawberry
 
 from lineal.auth.directive import access
 from lineal.auth.permissions import Permission
-from lineal.resolvers import observing
+from lineal.resolvers import observations
 from lineal.schema.entities import Entity, Info
 from lineal.schema.enums import ObservationsRecordErrorCode
 from lineal.schema.observation_inputs import ObservationsRecordInput
@@ -43,4 +43,4 @@ class ObservationMutations:
         info: Info,
         input: Annotated[ObservationsRecordInput, strawberry.argument(description="The observations.")],
     ) -> ObservationsRecordPayload:
-        return await observing.observations_record(info.context, input)  # type: ignore[return-value]
+        return await observations.observations_record(info.context, input)  # type: ignore[return-value]

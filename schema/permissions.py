@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
+from lineal.auth.operations.base import RefusalCode
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import RefusalCode
 from lineal.auth.records import InvitationState
 from lineal.auth.scopes import Boundary
 from lineal.schema.enums import described

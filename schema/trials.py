@@ -7,7 +7,7 @@ import strawberry
 from lineal.auth.directive import access
 from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind
-from lineal.resolvers import particulars as read
+from lineal.resolvers import kind_fields as read
 from lineal.resolvers import related as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection

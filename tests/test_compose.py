@@ -12,7 +12,7 @@ from engines import GRAPH_SERVERS, Engine
 
 from lineal.app import refuse_openness
 from lineal.config import load_settings
-from lineal.graphstore.gremlin.server import Server
+from lineal.graphstore.gremlin.client import Server
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
 

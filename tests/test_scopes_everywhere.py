@@ -27,9 +27,9 @@ MAKES_SCOPES = {
     "auth/scopes.py": "defines them",
     "auth/access.py": "makes them of policies and shares",
     "capture/openlineage.py": "finds out what of a permitted event is not recorded yet",
-    "graphstore/embedded/indexing.py": "indexes all that stands, once",
-    "graphstore/embedded/recording.py": "judges a batch against all that stands",
-    "graphstore/gremlin/recording.py": "judges a batch against all that stands",
+    "graphstore/embedded/sql/index_writer.py": "indexes all that stands, once",
+    "graphstore/embedded/sql/batch_writer.py": "judges a batch against all that stands",
+    "graphstore/gremlin/batch_writer.py": "judges a batch against all that stands",
     "src/lineal/commands/exporting.py": "is run by whoever holds the store itself",
 }
 """Where a scope may be made, and why. What answers questions over the network is not among them."""

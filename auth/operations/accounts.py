@@ -1,13 +1,13 @@
 """Registering accounts."""
 
 from lineal.auth.access import Access
+from lineal.auth.access_codec import document
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_store import AccessChange
 from lineal.auth.cedar import default_policy
 from lineal.auth.decisions import Decision
-from lineal.auth.directory import Directory
-from lineal.auth.documents import document
-from lineal.auth.ledger import AccessChange
+from lineal.auth.operations.base import Asked, Operation, Planned, RefusalCode, Refused, checked_name
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_name
 from lineal.auth.records import Account, LineageGroup
 
 

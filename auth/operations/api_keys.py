@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lineal.auth.access import Access
-from lineal.auth.directory import Directory
-from lineal.auth.documents import document
+from lineal.auth.access_codec import document
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_store import AccessChange
 from lineal.auth.keys import key_hash, new_key
-from lineal.auth.ledger import AccessChange
 from lineal.auth.names import told
+from lineal.auth.operations.base import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name
 from lineal.auth.records import ApiKey
 
 MAX_ROLES: Final = 100

@@ -5,12 +5,21 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lineal.auth.access import Access
-from lineal.auth.directory import Directory
-from lineal.auth.documents import document
-from lineal.auth.ledger import AccessChange, AuditEntry, Membership
+from lineal.auth.access_codec import document
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_store import AccessChange, AuditEntry, Membership
 from lineal.auth.names import told
+from lineal.auth.operations.base import (
+    Asked,
+    Operation,
+    Planned,
+    RefusalCode,
+    Refused,
+    checked_count,
+    checked_name,
+    new_id,
+)
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name, new_id
 from lineal.auth.records import LineageGroup
 from lineal.auth.scopes import Boundary, default_group
 

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from lineal.auth.access import Access
-from lineal.auth.directory import Directory
-from lineal.auth.documents import document
-from lineal.auth.ledger import AccessChange
+from lineal.auth.access_codec import document
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_store import AccessChange
 from lineal.auth.names import told
+from lineal.auth.operations.base import Asked, Operation, Planned, RefusalCode, Refused
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused
 from lineal.auth.records import Invitation, InvitationState
 
 

@@ -7,10 +7,10 @@ from hashlib import sha256
 from typing import Final, TypeVar
 
 from lineal.auth.access import Access
-from lineal.auth.directory import Directory
-from lineal.auth.documents import Part, document
-from lineal.auth.ledger import AccessChange, Document
-from lineal.auth.planning import Operation, Planned, RefusalCode, Refused
+from lineal.auth.access_codec import Part, document
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_store import AccessChange, Document
+from lineal.auth.operations.base import Operation, Planned, RefusalCode, Refused
 from lineal.auth.principals import Principal
 from lineal.auth.records import Repeat
 

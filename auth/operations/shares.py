@@ -4,13 +4,22 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lineal.auth.access import Access
+from lineal.auth.access_codec import document
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_store import AccessChange, AuditEntry
 from lineal.auth.decisions import Decision
-from lineal.auth.directory import Directory
-from lineal.auth.documents import document
-from lineal.auth.ledger import AccessChange, AuditEntry
 from lineal.auth.names import told
+from lineal.auth.operations.base import (
+    Asked,
+    Operation,
+    Planned,
+    RefusalCode,
+    Refused,
+    checked_count,
+    checked_name,
+    new_id,
+)
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Asked, Operation, Planned, RefusalCode, Refused, checked_count, checked_name, new_id
 from lineal.auth.records import SHAREABLE, Invitation, LineageGroup, ResourceShare, ShareTarget
 from lineal.auth.scopes import UNLIMITED
 

@@ -10,20 +10,20 @@ from typing import TypeVar
 
 import apsw
 
-from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
-from lineal.graphstore.embedded import access, observing
-from lineal.graphstore.embedded.database import Database
-from lineal.graphstore.embedded.exporting import PARTS, chunk_after
-from lineal.graphstore.embedded.finding import find_pages
-from lineal.graphstore.embedded.lens import Lenses
-from lineal.graphstore.embedded.naming import property_keys
-from lineal.graphstore.embedded.present import Present
-from lineal.graphstore.embedded.reading import Reading
-from lineal.graphstore.embedded.rows import newest
-from lineal.graphstore.embedded.writing import Writer
+from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
+from lineal.graphstore.embedded.memory.scope_table import ScopeTables
+from lineal.graphstore.embedded.sql import access_tables, metric_series
+from lineal.graphstore.embedded.sql.database import Database
+from lineal.graphstore.embedded.sql.entity_pages import find_pages
+from lineal.graphstore.embedded.sql.export import PARTS, chunk_after
+from lineal.graphstore.embedded.sql.property_keys import property_keys
+from lineal.graphstore.embedded.sql.reader import Reader
+from lineal.graphstore.embedded.sql.record_reader import newest
+from lineal.graphstore.embedded.sql.transactions import Writer
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 READERS = 3
 
 
-class EmbeddedStore(WalkingStore[Reading]):
+class EmbeddedStore(WalkingStore[Reader]):
     """SQLite in this process. One thread writes, a few read; every verb is one call on one of them."""
 
     def __init__(self, database: Database) -> None:
@@ -45,8 +45,8 @@ class EmbeddedStore(WalkingStore[Reading]):
         self._readers = ThreadPoolExecutor(1 if database.in_memory else READERS, "lineal-read")
         self._writer = Writer(database)
         self._writes = ThreadPoolExecutor(1, "lineal-write")
-        self._present = Present(database)
-        self._lenses = Lenses()
+        self._present = AdjacencyCache(database)
+        self._lenses = ScopeTables()
         self._closed = False
 
     async def record(
@@ -68,8 +68,8 @@ class EmbeddedStore(WalkingStore[Reading]):
         scope = returning
 
         def read(connection: apsw.Connection) -> Recorded:
-            reading = self._reading(connection, View(scope, AsOf(newest(connection))))
-            return recorded(reading, batch, urns, outcome)
+            reader = self._reader(connection, View(scope, AsOf(newest(connection))))
+            return recorded(reader, batch, urns, outcome)
 
         return await self._in_snapshot(read)
 
@@ -77,22 +77,22 @@ class EmbeddedStore(WalkingStore[Reading]):
         return await self._in_snapshot(newest)
 
     async def newest(self) -> Newest:
-        return await self._in_snapshot(access.newest_state)
+        return await self._in_snapshot(access_tables.newest_state)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
         return await self._each(questions, find_pages)
 
     async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
-        return await self._each(questions, observing.metrics_of)
+        return await self._each(questions, metric_series.metrics_of)
 
     async def series(self, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
-        return await self._each(questions, observing.series_pages)
+        return await self._each(questions, metric_series.series_pages)
 
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
-        return await self._each(questions, observing.buckets_of)
+        return await self._each(questions, metric_series.buckets_of)
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return await self._read_view(question.view, lambda reading: property_keys(reading, question))
+        return await self._read_view(question.view, lambda reader: property_keys(reader, question))
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
@@ -104,33 +104,33 @@ class EmbeddedStore(WalkingStore[Reading]):
                 chunk, after = await self._read_view(view, partial(chunk_after, part=part, urn=after))
                 for each in chunk:
                     yield each
-        place: observing.Place | None = observing.FIRST
+        place: metric_series.Place | None = metric_series.FIRST
         while place is not None:
-            observations, place = await self._read_view(view, partial(observing.observations_after, place=place))
+            observations, place = await self._read_view(view, partial(metric_series.observations_after, place=place))
             for observation in observations:
                 yield observation
 
     async def access_since(self, epoch: int) -> AccessNews:
-        return await self._in_snapshot(partial(access.access_since, epoch=epoch))
+        return await self._in_snapshot(partial(access_tables.access_since, epoch=epoch))
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
         return await self._run(self._writes, lambda: self._writer.change_access(change, epoch))
 
     async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
-        return await self._in_snapshot(partial(access.placed, ids=ids)) if ids else []
+        return await self._in_snapshot(partial(access_tables.placed, ids=ids)) if ids else []
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         if entries:
             await self._run(self._writes, lambda: self._writer.audit(entries))
 
     async def audit_log(self, question: AuditQuestion) -> AuditPage:
-        return await self._in_snapshot(partial(access.audit_log, question=question))
+        return await self._in_snapshot(partial(access_tables.audit_log, question=question))
 
     async def key_used(self, id: str, at: int) -> None:
         await self._run(self._writes, lambda: self._writer.key_used(id, at))
 
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
-        return await self._in_snapshot(partial(access.keys_used, ids=ids)) if ids else {}
+        return await self._in_snapshot(partial(access_tables.keys_used, ids=ids)) if ids else {}
 
     async def ready(self) -> None:
         await self._in_snapshot(lambda connection: connection.execute("SELECT count(*) FROM secret").fetchall())
@@ -146,14 +146,14 @@ class EmbeddedStore(WalkingStore[Reading]):
         await asyncio.to_thread(self._readers.shutdown)
         await asyncio.to_thread(self._database.close)
 
-    async def _read(self, work: Callable[[Callable[[View], Reading]], Result]) -> Result:
+    async def _read(self, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
         def read(connection: apsw.Connection) -> Result:
-            return work(partial(self._reading, connection))
+            return work(partial(self._reader, connection))
 
         return await self._in_snapshot(read)
 
-    def _reading(self, connection: apsw.Connection, view: View) -> Reading:
-        return Reading(connection, view, self._present, self._lenses.of(view.scope, connection))
+    def _reader(self, connection: apsw.Connection, view: View) -> Reader:
+        return Reader(connection, view, self._present, self._lenses.of(view.scope, connection))
 
     async def _in_snapshot(self, read: Callable[[apsw.Connection], Result]) -> Result:
         def in_snapshot() -> Result:

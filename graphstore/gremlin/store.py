@@ -12,33 +12,33 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from gremlin_python.process.traversal import Merge, T
 
-from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin import observing
-from lineal.graphstore.gremlin.access import Access
-from lineal.graphstore.gremlin.auditing import AuditLog
-from lineal.graphstore.gremlin.finding import PARTS, all_keys, find_pages
-from lineal.graphstore.gremlin.heads import Heads
-from lineal.graphstore.gremlin.indexing import NOT_ITS_OWN, is_its_own
-from lineal.graphstore.gremlin.key_uses import key_used, keys_used
-from lineal.graphstore.gremlin.keys import vertex_of_note
-from lineal.graphstore.gremlin.loading import Urns
-from lineal.graphstore.gremlin.naming import property_keys
-from lineal.graphstore.gremlin.reading import Reading
-from lineal.graphstore.gremlin.recording import Recording
-from lineal.graphstore.gremlin.scoping import scoping
-from lineal.graphstore.gremlin.server import REQUEST_SECONDS, Server, g
-from lineal.graphstore.gremlin.setup import keeps_nothing, name_of_graph, set_up
+from lineal.graphstore.gremlin import metric_series
+from lineal.graphstore.gremlin.access_graph import Access
+from lineal.graphstore.gremlin.api_key_usage import key_used, keys_used
+from lineal.graphstore.gremlin.audit_log import AuditLog
+from lineal.graphstore.gremlin.batch_writer import Recording
+from lineal.graphstore.gremlin.client import REQUEST_SECONDS, Server, g
+from lineal.graphstore.gremlin.entity_pages import PARTS, all_keys, find_pages
+from lineal.graphstore.gremlin.graph_setup import keeps_nothing, name_of_graph, set_up
+from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, is_its_own
+from lineal.graphstore.gremlin.property_keys import property_keys
+from lineal.graphstore.gremlin.reader import Reader
+from lineal.graphstore.gremlin.record_cache import Urns
+from lineal.graphstore.gremlin.scope_steps import scoping
 from lineal.graphstore.gremlin.transport import Address, Transport
+from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
+from lineal.graphstore.gremlin.writer_lease import Heads
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
 from lineal.graphstore.store import Durability, EntityPage, Newest, Placed, SeriesPage
-from lineal.graphstore.walking.cache import WalkCache
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
+from lineal.graphstore.walking.walk_cache import WalkCache
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ READY_SECONDS: Final = 5.0
 _EXPORTED_AT_ONCE: Final = 500
 
 
-class GremlinStore(WalkingStore[Reading]):
+class GremlinStore(WalkingStore[Reader]):
     """Lineage in a graph server. Every verb runs on a worker thread, which waits for the event loop's connections."""
 
     def __init__(self, server: Server, graph: str) -> None:
@@ -104,7 +104,7 @@ class GremlinStore(WalkingStore[Reading]):
         if returning is None:
             return recorded(None, batch, urns, outcome)
         view = View(returning, AsOf(self._heads.moment.newest))
-        return await self._read_view(view, lambda reading: recorded(reading, batch, urns, outcome))
+        return await self._read_view(view, lambda reader: recorded(reader, batch, urns, outcome))
 
     async def watermark(self) -> int:
         self._refuse_if_closed()
@@ -120,16 +120,16 @@ class GremlinStore(WalkingStore[Reading]):
         return await self._each(questions, find_pages)
 
     async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
-        return await self._each(questions, observing.metrics_of)
+        return await self._each(questions, metric_series.metrics_of)
 
     async def series(self, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
-        return await self._each(questions, observing.series_pages)
+        return await self._each(questions, metric_series.series_pages)
 
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
-        return await self._each(questions, observing.buckets_of)
+        return await self._each(questions, metric_series.buckets_of)
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return await self._read_view(question.view, lambda reading: property_keys(reading, question))
+        return await self._read_view(question.view, lambda reader: property_keys(reader, question))
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
@@ -139,12 +139,12 @@ class GremlinStore(WalkingStore[Reading]):
         for part in PARTS:
             for start in range(0, len(keys), _EXPORTED_AT_ONCE):
                 some = keys[start : start + _EXPORTED_AT_ONCE]
-                for each in await self._read_view(view, lambda reading, part=part, some=some: part(reading, some)):  # type: ignore[misc]
+                for each in await self._read_view(view, lambda reader, part=part, some=some: part(reader, some)):  # type: ignore[misc]
                     yield each
         for start in range(0, len(keys), _EXPORTED_AT_ONCE):
             some = keys[start : start + _EXPORTED_AT_ONCE]
-            for portion in await self._read_view(view, partial(observing.portions, keys=some)):
-                for observation in await self._read_view(view, partial(observing.observations_of, portion=portion)):
+            for portion in await self._read_view(view, partial(metric_series.portions, keys=some)):
+                for observation in await self._read_view(view, partial(metric_series.observations_of, portion=portion)):
                     yield observation
 
     async def access_since(self, epoch: int) -> AccessNews:
@@ -219,18 +219,18 @@ class GremlinStore(WalkingStore[Reading]):
         await self._look_at_graph()
         return answer
 
-    async def _read(self, work: Callable[[Callable[[View], Reading]], Result]) -> Result:
+    async def _read(self, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
         self._refuse_if_closed()
 
-        def reading_of(view: View) -> Reading:
+        def reader_of(view: View) -> Reader:
             moment = self._heads.moment
             if view.as_of.recorded_at > moment.newest and not scoping(view.scope).sees_nothing:
                 asyncio.run_coroutine_threadsafe(self._heads.read(), loop).result()
                 moment = self._heads.moment
-            return Reading(self._server, view, moment, self._urns)
+            return Reader(self._server, view, moment, self._urns)
 
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._readers, work, reading_of)
+        answer = await loop.run_in_executor(self._readers, work, reader_of)
         await self._look_at_graph()
         return answer
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
+from lineal.graphstore.batch_validation import Outcome
 from lineal.graphstore.batches import Batch, Recorded
 from lineal.graphstore.codes import TYPE_CODES, AssociationKey
-from lineal.graphstore.folding import fold_order
-from lineal.graphstore.judging import Outcome
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import (
     AssociationPosition,
@@ -15,82 +14,83 @@ from lineal.graphstore.queries import (
     ReachPosition,
     Walk,
 )
+from lineal.graphstore.revisions import fold_order
 from lineal.graphstore.store import AssociationPage, RevisionPage
 from lineal.graphstore.urns import entity_id
-from lineal.graphstore.walking.crossings import Crossings, Reading, Records
-from lineal.graphstore.walking.reaching import Walked
+from lineal.graphstore.walking.reach_pages import WalkState
+from lineal.graphstore.walking.reader_protocol import Crossings, Reader, Records
 
 
-def associations_pages(reading: Reading, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
+def associations_pages(reader: Reader, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
     """A page of the associations of one entity, for each question."""
     directions = [_either_way(question.direction) for question in questions]
-    reading.foresee_walks(
+    reader.prefetch_walks(
         (Walk(question.view, (question.entity,), direction, depth=1, via=question.via), 0)
         for question, direction in zip(questions, directions, strict=True)
     )
     lists = []
     for question, direction in zip(questions, directions, strict=True):
-        keys = list(reading.keys_of([question.entity]).values())
-        crossed = reading.crossed(Crossings(direction, question.via), keys) if keys else []
-        lists.append(in_order(reading, {association for _, _, association in crossed}))
-    return _association_pages(reading, [(found, q.first, q.after) for found, q in zip(lists, questions, strict=True)])
+        keys = list(reader.keys_of([question.entity]).values())
+        crossed = reader.crossed(Crossings(direction, question.via), keys) if keys else []
+        lists.append(in_order(reader, {association for _, _, association in crossed}))
+    return _association_pages(reader, [(found, q.first, q.after) for found, q in zip(lists, questions, strict=True)])
 
 
 def _either_way(direction: LineageDirection) -> LineageDirection:
     return LineageDirection.CONNECTED if direction is LineageDirection.BOTH else direction
 
 
-def among_pages(reading: Reading, asked: Sequence[tuple[Walked, ReachAssociations]]) -> list[AssociationPage]:
+def among_pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
     """A page of the associations among what a walk traversed, as far as `up_to`, for each question."""
     traversed = [
-        set() if question.up_to in walked.associations else _traversed(reading, walked, question)
+        set() if question.up_to in walked.associations else _traversed(reader, walked, question)
         for walked, question in asked
     ]
     crossings = [Crossings(LineageDirection.DESCENDANTS, question.walk.via) for _, question in asked]
-    reading.foresee_crossings(zip(crossings, traversed, strict=True))
+    reader.prefetch_crossings(zip(crossings, traversed, strict=True))
     for (walked, question), crossing, keys in zip(asked, crossings, traversed, strict=True):
         if question.up_to not in walked.associations:
-            found = {association for _, far, association in reading.crossed(crossing, keys) if far in keys}
-            walked.associations[question.up_to] = in_order(reading, found)
-    return _association_pages(reading, [(walked.associations[q.up_to], q.first, q.after) for walked, q in asked])
+            found = {association for _, far, association in reader.crossed(crossing, keys) if far in keys}
+            walked.associations[question.up_to] = in_order(reader, found)
+    return _association_pages(reader, [(walked.associations[q.up_to], q.first, q.after) for walked, q in asked])
 
 
-def _traversed(reading: Reading, walked: Walked, question: ReachAssociations) -> set[int]:
+def _traversed(reader: Reader, walked: WalkState, question: ReachAssociations) -> set[int]:
     up_to: ReachPosition | None = question.up_to
-    last = len(walked.source.levels) if up_to is None else walked.level(reading, up_to)
+    last = len(walked.source.levels) if up_to is None else walked.level(reader, up_to)
     keys = set(walked.starts)
     for level, reached in enumerate(walked.source.levels[: last + 1]):
         if up_to is not None and level == last:
-            reached = [key for urn, key in walked.ordered(reading, None, level) if urn <= up_to.urn]
+            reached = [key for urn, key in walked.ordered(reader, None, level) if urn <= up_to.urn]
         keys.update(reached)
     return keys
 
 
-def in_order(reading: Reading, associations: set[AssociationKey]) -> list[AssociationKey]:
+def in_order(reader: Reader, associations: set[AssociationKey]) -> list[AssociationKey]:
     """Associations in the order they are listed in."""
-    urns = reading.urns({association[0] for association in associations} | {a[2] for a in associations})
+    urns = reader.urns({association[0] for association in associations} | {a[2] for a in associations})
     return sorted(associations, key=lambda a: (urns[a[0]], urns[a[2]], a[1], a[3]))
 
 
 def _association_pages(
-    reading: Reading, asked: Sequence[tuple[list[AssociationKey], int, AssociationPosition | None]]
+    reader: Reader, asked: Sequence[tuple[list[AssociationKey], int, AssociationPosition | None]]
 ) -> list[AssociationPage]:
-    starts = [0 if after is None else _index_after(reading, ordered, after) for ordered, _, after in asked]
+    starts = [0 if after is None else _index_after(reader, ordered, after) for ordered, _, after in asked]
     shown = [ordered[start : start + first] for start, (ordered, first, _) in zip(starts, asked, strict=True)]
-    reading.foresee_records((), {key for page in shown for key in page})
+    reader.prefetch_records((), {key for page in shown for key in page})
     pages = []
     for page, start, (ordered, first, _) in zip(shown, starts, asked, strict=True):
-        records = reading.associations(page)
+        records = reader.associations(page)
         pages.append(AssociationPage(tuple(records[key] for key in page), len(ordered), len(ordered) > start + first))
     return pages
 
 
-def _index_after(reading: Reading, ordered: list[AssociationKey], after: AssociationPosition) -> int:
+def _index_after(reader: Reader, ordered: list[AssociationKey], after: AssociationPosition) -> int:
     place = (after.source_urn, after.destination_urn, after.type, after.role or "")
     low, high = 0, len(ordered)
     while low < high:
         middle = (low + high) // 2
-        record = reading.associations([ordered[middle]])[ordered[middle]]
+        record = reader.associations([ordered[middle]])[ordered[middle]]
         if (record.source_urn, record.destination_urn, record.type, record.role or "") <= place:
             low = middle + 1
         else:
@@ -98,15 +98,15 @@ def _index_after(reading: Reading, ordered: list[AssociationKey], after: Associa
     return low
 
 
-def history_pages(reading: Reading, questions: Sequence[HistoryOf]) -> list[RevisionPage]:
+def history_pages(reader: Reader, questions: Sequence[HistoryOf]) -> list[RevisionPage]:
     """A page of an entity's revisions, for each question."""
-    reading.foresee_ids({question.entity for question in questions})
-    return [_history_page(reading, question) for question in questions]
+    reader.prefetch_ids({question.entity for question in questions})
+    return [_history_page(reader, question) for question in questions]
 
 
-def _history_page(reading: Reading, question: HistoryOf) -> RevisionPage:
-    keys = list(reading.keys_of([question.entity]).values())
-    revisions = sorted((r for found in reading.revisions(keys).values() for r in found), key=fold_order)
+def _history_page(reader: Reader, question: HistoryOf) -> RevisionPage:
+    keys = list(reader.keys_of([question.entity]).values())
+    revisions = sorted((r for found in reader.revisions(keys).values() for r in found), key=fold_order)
     after = question.after
     if after is not None:
         place = (after.occurred_at, after.rank, after.sequence)

@@ -5,8 +5,8 @@ from collections import defaultdict
 from lineal.graphstore.codes import SAME_AS, AssociationKey
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.records import Association
-from lineal.graphstore.walking.crossings import Reading, is_masked
-from lineal.graphstore.walking.walks import OneWay
+from lineal.graphstore.walking.breadth_first import DirectedWalk
+from lineal.graphstore.walking.reader_protocol import Reader, is_masked
 
 Open = tuple[int, ...]
 """The walks, by index, in which a trail may still go back."""
@@ -14,10 +14,10 @@ State = tuple[int, Open]
 Trail = tuple[AssociationKey, State]
 
 
-class Trails:
+class ShortestPaths:
     """The ways back from some of what walks reached, each by the tie rule of `Reached`, found without any record."""
 
-    def __init__(self, reading: Reading, ways: list[OneWay], targets: list[tuple[int, int]]) -> None:
+    def __init__(self, reader: Reader, ways: list[DirectedWalk], targets: list[tuple[int, int]]) -> None:
         """From each target, a key and its least distance, back to a start."""
         self._trails: dict[tuple[int, State], Trail] = {}
         self._begins: dict[tuple[int, int], State] = {}
@@ -27,7 +27,7 @@ class Trails:
             self._begins[key, level] = state
             wanted[level].add(state)
         for level in range(max(wanted, default=0), 0, -1):
-            for state, trail in _one_back(reading, ways, level, wanted[level]).items():
+            for state, trail in _one_back(reader, ways, level, wanted[level]).items():
                 self._trails[level, state] = trail
                 if level > 1:
                     wanted[level - 1].add(trail[1])
@@ -49,7 +49,7 @@ class Trails:
         return paths
 
 
-def _crosses(reading: Reading, way: OneWay, far: int, association: AssociationKey, level: int) -> bool:
+def _crosses(reader: Reader, way: DirectedWalk, far: int, association: AssociationKey, level: int) -> bool:
     """Whether the walk crossed from the far end to this level over an association."""
     if is_masked(far):
         return False
@@ -59,20 +59,20 @@ def _crosses(reading: Reading, way: OneWay, far: int, association: AssociationKe
         directions = [LineageDirection.DESCENDANTS if down else LineageDirection.ASCENDANTS]
         if association[1] == SAME_AS:
             directions = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
-    return any(reading.crosses(far, direction, level - 1) for direction in directions)
+    return any(reader.crosses(far, direction, level - 1) for direction in directions)
 
 
-def _one_back(reading: Reading, ways: list[OneWay], level: int, states: set[State]) -> dict[State, Trail]:
+def _one_back(reader: Reader, ways: list[DirectedWalk], level: int, states: set[State]) -> dict[State, Trail]:
     behind: defaultdict[tuple[int, int], list[tuple[int, AssociationKey]]] = defaultdict(list)
     for index, way in enumerate(ways):
         keys = {key for key, open_ways in states if index in open_ways}
         if not keys:
             continue
-        for near, far, association in reading.crossed_back(way.crossings, keys):
+        for near, far, association in reader.crossed_back(way.crossings, keys):
             returns_over_same_as = near in way.starts and association[1] == SAME_AS
-            if way.before(far, level) and not returns_over_same_as and _crosses(reading, way, far, association, level):
+            if way.before(far, level) and not returns_over_same_as and _crosses(reader, way, far, association, level):
                 behind[near, index].append((far, association))
-    urns = reading.urns({far for crossings in behind.values() for far, _ in crossings} | {key for key, _ in states})
+    urns = reader.urns({far for crossings in behind.values() for far, _ in crossings} | {key for key, _ in states})
     trails = {}
     for key, open_ways in states:
         choices = [

@@ -19,12 +19,12 @@ from lineal.graphstore.queries import (
 )
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.store import AssociationPage, ReachPage, RevisionPage, Store
-from lineal.graphstore.walking.cache import WalkCache
-from lineal.graphstore.walking.crossings import Reading
 from lineal.graphstore.walking.pages import among_pages, associations_pages, history_pages
-from lineal.graphstore.walking.reaching import Walked, reach_pages
+from lineal.graphstore.walking.reach_pages import WalkState, reach_pages
+from lineal.graphstore.walking.reader_protocol import Reader
+from lineal.graphstore.walking.walk_cache import WalkCache
 
-R = TypeVar("R", bound=Reading)
+R = TypeVar("R", bound=Reader)
 Result = TypeVar("Result")
 Asked = Find | AssociationsOf | HistoryOf | MetricsOf | SeriesOf | BucketsOf | Reach | ReachAssociations
 Question = TypeVar("Question", bound=Asked)
@@ -32,7 +32,7 @@ WalkQuestion = TypeVar("WalkQuestion", bound=Reach | ReachAssociations)
 
 
 class WalkingStore(Store, Generic[R]):
-    """A store whose engine gives `Reading`s."""
+    """A store whose engine gives `Reader`s."""
 
     def __init__(self) -> None:
         self._walks = WalkCache()
@@ -42,9 +42,9 @@ class WalkingStore(Store, Generic[R]):
         """Do some work on a worker thread, within one read; it is given what makes the reading of a view."""
 
     async def entities(self, view: View, ids: Sequence[str]) -> list[Entity | None]:
-        def read(reading: R) -> list[Entity | None]:
-            keys = reading.keys_of(ids)
-            found = reading.entities(list(keys.values()))
+        def read(reader: R) -> list[Entity | None]:
+            keys = reader.keys_of(ids)
+            found = reader.entities(list(keys.values()))
             return [found[keys[id]] if id in keys else None for id in ids]
 
         return await self._read_view(view, read) if ids else []
@@ -59,29 +59,29 @@ class WalkingStore(Store, Generic[R]):
         return await self._walk(questions, reach_pages)
 
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
-        def pages(reading: Reading, asked: Sequence[tuple[Walked, ReachAssociations]]) -> list[AssociationPage]:
+        def pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
             for walked, question in asked:
-                known = walked.known(reading, question.up_to, question.walk.limits)
+                known = walked.known(reader, question.up_to, question.walk.limits)
                 if known.reason is not None and question.up_to is None:
                     raise LimitExceeded(
                         "the walk is cut by a limit, so what lies among it cannot be told: ask for less"
                     )
-            return among_pages(reading, asked)
+            return among_pages(reader, asked)
 
         return await self._walk(questions, pages)
 
     async def _walk(
         self,
         questions: Sequence[WalkQuestion],
-        pages: Callable[[Reading, Sequence[tuple[Walked, WalkQuestion]]], list[Result]],
+        pages: Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], list[Result]],
     ) -> list[Result | None]:
-        return await self._each(questions, lambda reading, asked: self._walked(reading, asked, pages))
+        return await self._each(questions, lambda reader, asked: self._walked(reader, asked, pages))
 
     def _walked(
         self,
-        reading: R,
+        reader: R,
         questions: Sequence[WalkQuestion],
-        pages: Callable[[Reading, Sequence[tuple[Walked, WalkQuestion]]], list[Result]],
+        pages: Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], list[Result]],
     ) -> list[Result | None]:
         walks = list(dict.fromkeys(question.walk for question in questions))
         kept = {walk: self._walks.get(walk) for walk in walks}
@@ -89,8 +89,8 @@ class WalkingStore(Store, Generic[R]):
         finished = {walk for walk, walked in kept.items() if walked is not None and walked.source.finished}
         shown = {question.walk: _shown(question) for question in questions}
         begins = [walk for walk in walks if walk not in finished or walk in traced]
-        reading.foresee_walks([(walk, 0 if walk in finished else shown[walk]) for walk in begins])
-        begun = {walk: kept[walk] or _begun(reading, walk) for walk in walks}
+        reader.prefetch_walks([(walk, 0 if walk in finished else shown[walk]) for walk in begins])
+        begun = {walk: kept[walk] or _begun(reader, walk) for walk in walks}
         there = {walk: walked for walk, walked in begun.items() if walked is not None}
         try:
             with ExitStack() as stack:
@@ -98,8 +98,8 @@ class WalkingStore(Store, Generic[R]):
                 for walked in sorted(there.values(), key=id):
                     stack.enter_context(walked.lock)
                 asked = [(there[question.walk], question) for question in questions if question.walk in there]
-                made = iter(pages(reading, asked))
-                if reading.is_settled:
+                made = iter(pages(reader, asked))
+                if reader.is_settled:
                     for walk, walked in there.items():
                         self._walks.put(walk, walked)
         except BaseException:
@@ -113,20 +113,20 @@ class WalkingStore(Store, Generic[R]):
     ) -> list[Result]:
         """Answer the questions of each view together."""
 
-        def read(reading_of: Callable[[View], R]) -> list[Result]:
+        def read(reader_of: Callable[[View], R]) -> list[Result]:
             views: dict[View, list[int]] = {}
             for index, question in enumerate(questions):
                 views.setdefault(_view(question), []).append(index)
             answers: dict[int, Result] = {}
             for view, indices in views.items():
-                found = answer(reading_of(view), [questions[index] for index in indices])
+                found = answer(reader_of(view), [questions[index] for index in indices])
                 answers.update(zip(indices, found, strict=True))
             return [answers[index] for index in range(len(questions))]
 
         return await self._read(read) if questions else []
 
     async def _read_view(self, view: View, read: Callable[[R], Result]) -> Result:
-        return await self._read(lambda reading_of: read(reading_of(view)))
+        return await self._read(lambda reader_of: read(reader_of(view)))
 
 
 def _shown(question: Reach | ReachAssociations) -> int | None:
@@ -140,9 +140,9 @@ def _view(question: Asked) -> View:
     return question.walk.view if isinstance(question, Reach | ReachAssociations) else question.view
 
 
-def _begun(reading: Reading, walk: Walk) -> Walked | None:
+def _begun(reader: Reader, walk: Walk) -> WalkState | None:
     starts, excluded = tuple(dict.fromkeys(walk.starts)), tuple(dict.fromkeys(walk.excluding))
-    keys = reading.keys_of({*starts, *excluded})
+    keys = reader.keys_of({*starts, *excluded})
     if any(id not in keys for id in (*starts, *excluded)):
         return None
-    return Walked(reading, walk, [keys[id] for id in starts], [keys[id] for id in excluded])
+    return WalkState(reader, walk, [keys[id] for id in starts], [keys[id] for id in excluded])

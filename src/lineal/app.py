@@ -22,18 +22,18 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lineal.auth.authority import Authority
+from lineal.auth.access_service import Authority
 from lineal.authentication import Authentication
 from lineal.config import ConfigError, Settings
 from lineal.credentials import Caller, opened_credentials
-from lineal.documents import Documents
+from lineal.document_cache import Documents
 from lineal.graphql_endpoint import GRAPH, graphql
 from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.queries import Limits
 from lineal.logs import configure
 from lineal.metrics import Metrics
 from lineal.openlineage_endpoint import openlineage
-from lineal.resolvers.denials import Denials
+from lineal.resolvers.denied_read_audit import Denials
 from lineal.schema import sdl
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor

@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from lineal.auth.keysets import KeysUnavailable
+from lineal.auth.jwks import KeysUnavailable
 from lineal.auth.principals import LOCAL
 from lineal.credentials import Caller, Credentials, CredentialsRefused
 from lineal.graphql_endpoint import RESPONSE_JSON, answer, media_type, wants_page
 from lineal.graphstore.errors import Unavailable
-from lineal.rates import Rates
+from lineal.rate_limit import Rates
 from lineal.schema.errors import LIMIT_EXCEEDED, UNAUTHENTICATED, UNAVAILABLE, refusal
 
 log = structlog.get_logger()

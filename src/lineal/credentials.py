@@ -7,8 +7,8 @@ from typing import Final
 
 import structlog
 
-from lineal.auth.authority import Authority, microseconds
-from lineal.auth.directory import Directory
+from lineal.auth.access_service import Authority, microseconds
+from lineal.auth.access_snapshot import Directory
 from lineal.auth.keys import key_hash, key_id
 from lineal.auth.principals import Principal
 from lineal.auth.tokens import TokenRefused, Tokens

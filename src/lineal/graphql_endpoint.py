@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from lineal.credentials import Caller
-from lineal.documents import Document, Documents, Unreadable
+from lineal.document_cache import Document, Documents, Unreadable
 from lineal.graphstore.errors import Unavailable
-from lineal.requests import BodyRefused, json_body, parsed_json
+from lineal.json_body import BodyRefused, json_body, parsed_json
 from lineal.resolvers.context import Context
 from lineal.schema import schema
 from lineal.schema.errors import BAD_USER_INPUT, INTERNAL, LIMIT_EXCEEDED, UNAVAILABLE, presented, refusal

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from lineal.auth.issuers import address_problem, from_discovery, from_file, from_url
-from lineal.auth.keysets import KeySet, Read
+from lineal.auth.jwks import KeySet, Read
+from lineal.auth.jwks_source import address_problem, from_discovery, from_file, from_url
 from lineal.auth.tokens import ALGORITHMS, TokenRules, Tokens
 from lineal.config import ConfigError, Settings
 

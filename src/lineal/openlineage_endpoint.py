@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from lineal.capture.openlineage import InvalidEvent, receive
 from lineal.graphql_endpoint import opened_context
 from lineal.graphstore.errors import BatchRefused, Unavailable
-from lineal.requests import BodyRefused, json_body
-from lineal.resolvers.permitting import permitted
+from lineal.json_body import BodyRefused, json_body
+from lineal.resolvers.write_permissions import permitted
 
 
 async def openlineage(request: Request) -> Response:

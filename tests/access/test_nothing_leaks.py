@@ -22,15 +22,15 @@ from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from reference_store import ReferenceStore
 from strategies import association_filters, batches, entity_filters, maybe, orderings, searches, walks
 
-from lineal.auth.ledger import AccessChange
+from lineal.auth.access_store import AccessChange
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.errors import BatchRefused
+from lineal.graphstore.full_text import words_of
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import EntityOrderField
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
-from lineal.graphstore.words import words_of
 
 ON_SERVERS = settings.default.max_examples // 10 if settings.default else 15
 """A graph server takes longer over each example."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lineal import rates
-from lineal.rates import Rates
+from lineal import rate_limit
+from lineal.rate_limit import Rates
 
 
 class Clock:
@@ -32,7 +32,7 @@ def test_no_limit() -> None:
 
 
 def test_the_rested_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "MOST_KNOWN", 3)
+    monkeypatch.setattr(rate_limit, "MOST_KNOWN", 3)
     clock = Clock()
     some = Rates(60, clock)
     for _ in range(60):

@@ -6,14 +6,14 @@ import pytest
 from ledgers import NOON, READING, MemoryLedger, Scene, admin, person
 
 from lineal.auth.access import Access
-from lineal.auth.authority import Authority
-from lineal.auth.directory import Directory
-from lineal.auth.ledger import AccessChange, AccessMoved, AuditEntry
+from lineal.auth.access_service import Authority
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_store import AccessChange, AccessMoved, AuditEntry
 from lineal.auth.operations.accounts import create_account
+from lineal.auth.operations.base import Planned, RefusalCode, Refused
 from lineal.auth.operations.group_policies import set_policy
 from lineal.auth.operations.groups import create_group
 from lineal.auth.operations.invitations import accept_invitation
-from lineal.auth.planning import Planned, RefusalCode, Refused
 from lineal.auth.principals import LOCAL
 from lineal.auth.records import ShareTarget
 from lineal.auth.scopes import default_group

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledgers import HOUR, NOON, person
 
-from lineal.auth import documents
-from lineal.auth.directory import Directory, Secrets
-from lineal.auth.documents import Record, document
-from lineal.auth.ledger import AccessNews, Document
+from lineal.auth import access_codec
+from lineal.auth.access_codec import Record, document
+from lineal.auth.access_snapshot import Directory, Secrets
+from lineal.auth.access_store import AccessNews, Document
 from lineal.auth.permissions import Permission
 from lineal.auth.records import (
     Account,
@@ -83,11 +83,11 @@ keys = st.builds(
 )
 records: st.SearchStrategy[Record] = st.one_of(accounts, groups, shares, invitations, keys)
 READERS = {
-    Account: documents.account,
-    LineageGroup: documents.group,
-    ResourceShare: documents.share,
-    Invitation: documents.invitation,
-    ApiKey: documents.key,
+    Account: access_codec.account,
+    LineageGroup: access_codec.group,
+    ResourceShare: access_codec.share,
+    Invitation: access_codec.invitation,
+    ApiKey: access_codec.key,
 }
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ledgers import HOUR, NOON, READING, Scene, admin, person
 
 from lineal.auth.decisions import Explanation
-from lineal.auth.explaining import explain
+from lineal.auth.explanation import explain
 from lineal.auth.operations.groups import create_group
 from lineal.auth.operations.invitations import reject_invitation
 from lineal.auth.operations.shares import revoke_share

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from issuing import Issuer, ec_key, issuing, public_jwk
 
-from lineal.auth import issuers
-from lineal.auth.issuers import address_problem, from_discovery, from_file, from_url
-from lineal.auth.keysets import KeysUnavailable, Read, parsed_keys
+from lineal.auth import jwks_source
+from lineal.auth.jwks import KeysUnavailable, Read, parsed_keys
+from lineal.auth.jwks_source import address_problem, from_discovery, from_file, from_url
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answers: dict[str, httpx.Response | Exception]) -> None:
@@ -77,7 +77,7 @@ async def test_discovery_documents_that_are_not_believed(
 
 
 async def test_answers_that_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    large = httpx.Response(200, content=b" " * (issuers.MAX_DOCUMENT_BYTES + 1))
+    large = httpx.Response(200, content=b" " * (jwks_source.MAX_DOCUMENT_BYTES + 1))
     answers: dict[str, httpx.Response | Exception] = {
         "https://a.example/": httpx.Response(302, headers={"Location": KEYS}),
         "https://b.example/": large,

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from ledgers import HOUR, NOON, READING, Scene, admin, person
 
+from lineal.auth.access_store import Membership
 from lineal.auth.cedar import default_policy
 from lineal.auth.keys import key_hash, key_id
-from lineal.auth.ledger import Membership
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.api_keys import create_key, revoke_key
+from lineal.auth.operations.base import Operation, Refused
 from lineal.auth.operations.group_policies import PolicyRefused, set_policy
 from lineal.auth.operations.groups import GroupChange, change_group, create_group
 from lineal.auth.operations.invitations import accept_invitation, reject_invitation
 from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Operation, Refused
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.records import InvitationState, ShareTarget
 from lineal.auth.scopes import Boundary, default_group

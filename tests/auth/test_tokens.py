@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from issuing import AUDIENCE, Issuer, ec_key, public_jwk, rsa_key
 from jwt.algorithms import HMACAlgorithm
 
-from lineal.auth.keysets import KeySet, KeysUnavailable
+from lineal.auth.jwks import KeySet, KeysUnavailable
 from lineal.auth.principals import Principal
 from lineal.auth.tokens import TokenRefused, TokenRules, Tokens
 

@@ -8,7 +8,7 @@ import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
 from reference_store import ReferenceStore
 
-from lineal.graphstore.embedded.present import Present
+from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
 
@@ -29,7 +29,7 @@ async def opened(
         engine = request.getfixturevalue(request.param.replace("-", "_"))
         await emptied(engine.url)
     if request.param == "sqlite-statements":
-        monkeypatch.setattr(Present, "at", lambda present, connection: None)
+        monkeypatch.setattr(AdjacencyCache, "at", lambda present, connection: None)
     stores: list[Store] = []
 
     async def open_one() -> Store:

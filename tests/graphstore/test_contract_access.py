@@ -15,8 +15,8 @@ from engines import GRAPH_SERVERS, Engine, emptied
 from making import DAY, entity, graph, id_of, now, urn
 from reference_store import ReferenceStore
 
-from lineal.auth import ledger
-from lineal.auth.ledger import (
+from lineal.auth import access_store
+from lineal.auth.access_store import (
     AccessChange,
     AccessMoved,
     AccessNews,
@@ -359,7 +359,7 @@ async def test_the_log_is_looked_through_no_further_than_its_limit(
 ) -> None:
     await store.audit(entries(*"abcdef"))
     at = {record.entry.resource: record.at for record in await log(store)}
-    monkeypatch.setattr(ledger, "MOST_LOOKED_THROUGH", 4)
+    monkeypatch.setattr(access_store, "MOST_LOOKED_THROUGH", 4)
     assert len(await log(store, first=1, is_allowed=True)) == 1
     assert len(await log(store, first=3)) == 3
     for asked in ({"resource": "b"}, {"first": 4}, {"resource": "c", "first": 1}):

@@ -24,14 +24,14 @@ from strategies import (
     walks,
 )
 
-from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch
-from lineal.graphstore.embedded import deciding
-from lineal.graphstore.embedded import finding as embedded_finding
-from lineal.graphstore.embedded.present import Present
+from lineal.graphstore.embedded.memory import key_sets
+from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
+from lineal.graphstore.embedded.sql import entity_pages as embedded_finding
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
-from lineal.graphstore.gremlin import finding, loading, reading
+from lineal.graphstore.gremlin import entity_pages, reader, record_cache
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -53,8 +53,8 @@ from lineal.graphstore.queries import (
 )
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
-from lineal.graphstore.walking.cache import WalkCache
 from lineal.graphstore.walking.store import WalkingStore
+from lineal.graphstore.walking.walk_cache import WalkCache
 
 ON_SERVERS: Final = settings.default.max_examples // 5 if settings.default else 30
 """A graph server takes longer over each example."""
@@ -140,18 +140,18 @@ def bounded(data: st.DataObject) -> Iterator[None]:
 
 
 _BOUNDS: Final = (
-    (loading, "MOST_LOADED"),
-    (reading, "MOST_WALKED"),
-    (reading, "MOST_GUESSED"),
-    (reading, "MOST_SECONDS"),
-    (finding, "MOST_NAMED"),
+    (record_cache, "MOST_LOADED"),
+    (reader, "MOST_WALKED"),
+    (reader, "MOST_GUESSED"),
+    (reader, "MOST_SECONDS"),
+    (entity_pages, "MOST_NAMED"),
 )
 
 
 _FEW: Final = (
     (embedded_finding, "MOST_VERIFIED"),
     (embedded_finding, "FEW_MATCHES"),
-    (deciding, "MOST_LOOKED_UP"),
+    (key_sets, "MOST_LOOKED_UP"),
 )
 """The bounds at which the embedded engine goes another way to find."""
 
@@ -160,7 +160,7 @@ _FEW: Final = (
 async def test_walks(history: list[Batch], in_memory: bool, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patched:
         if not in_memory:
-            patched.setattr(Present, "at", lambda present, connection: None)
+            patched.setattr(AdjacencyCache, "at", lambda present, connection: None)
         await _walks(await open_store("memory:"), history, data)
 
 

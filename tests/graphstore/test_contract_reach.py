@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from making import Both, Connected, Down, Up, association, distances, entity, graph, id_of, now, reach, urn
 
-from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Boundary, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewAssociation

@@ -11,7 +11,7 @@ import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
 from making import entity, id_of, now
 
-from lineal.auth.ledger import AccessChange, AccessMoved, AuditQuestion, Document, Membership, chained
+from lineal.auth.access_store import AccessChange, AccessMoved, AuditQuestion, Document, Membership, chained
 from lineal.auth.scopes import default_group
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.opening import open_store

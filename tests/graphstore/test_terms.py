@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import properties
 
-from lineal.graphstore import terms
+from lineal.graphstore import index_terms
 from lineal.graphstore.batches import NewEntity
 from lineal.graphstore.kinds import EntityKind, PropertyType
 
@@ -17,38 +17,42 @@ texts = st.text(st.characters(codec="utf-8"), max_size=6) | st.text("a\x00\U0001
 
 @given(numbers, numbers)
 def test_numbers_keep_their_order(left: float, right: float) -> None:
-    one, other = terms.number_of(left), terms.number_of(right)
+    one, other = index_terms.number_of(left), index_terms.number_of(right)
     assert (one < other, one == other) == (left < right, left == right)
 
 
 @given(texts, texts)
 def test_texts_keep_the_order_of_code_points(left: str, right: str) -> None:
-    one, other = terms.text_of(left), terms.text_of(right)
+    one, other = index_terms.text_of(left), index_terms.text_of(right)
     assert (one < other, one == other) == (left < right, left == right)
 
 
 @given(texts, texts, texts)
 def test_parts_are_found_where_they_are(text: str, part: str, key: str) -> None:
-    term = terms.of_value(key or "k", PropertyType.STRING, text)
-    assert (terms.text_of(part) in term) == (part in text)
-    assert term.startswith(terms.of_type(key or "k", PropertyType.STRING) + terms.text_of(part)) == text.startswith(
-        part
-    )
+    term = index_terms.of_value(key or "k", PropertyType.STRING, text)
+    assert (index_terms.text_of(part) in term) == (part in text)
+    assert term.startswith(
+        index_terms.of_type(key or "k", PropertyType.STRING) + index_terms.text_of(part)
+    ) == text.startswith(part)
 
 
 def test_long_texts_are_cut_and_told_apart() -> None:
     long = "é" * 5000
     entities = [NewEntity("a", EntityKind.MODEL, "m", properties=properties(k=long + end)) for end in ("", "a")]
-    one, other = map(terms.of_part, entities)
-    assert terms.is_cut(one)
+    one, other = map(index_terms.of_part, entities)
+    assert index_terms.is_cut(one)
     assert one != other
-    assert max(map(len, one)) < 3 * terms.MOST_BYTES
-    assert not terms.is_cut(terms.of_part(NewEntity("a", EntityKind.MODEL, "m", properties=properties(k="short"))))
-    assert not terms.is_cut(terms.of_part(NewEntity("a", EntityKind.MODEL, "m", properties=properties(k=[long]))))
+    assert max(map(len, one)) < 3 * index_terms.MOST_BYTES
+    assert not index_terms.is_cut(
+        index_terms.of_part(NewEntity("a", EntityKind.MODEL, "m", properties=properties(k="short")))
+    )
+    assert not index_terms.is_cut(
+        index_terms.of_part(NewEntity("a", EntityKind.MODEL, "m", properties=properties(k=[long])))
+    )
 
 
 def test_terms_hold_what_any_index_takes() -> None:
     values: dict[str, Any] = {"k: \n": {"a": [None, -1.5]}, "n": -0.1, "s": "\n -é"}
     odd = NewEntity("a", EntityKind.MODEL, "m", tags=("ß -", "\n"), properties=properties(**values))
-    for term in terms.of_part(odd):
+    for term in index_terms.of_part(odd):
         assert set(term) <= set("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:~")

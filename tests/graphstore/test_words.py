@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineal.graphstore.words import words_of
+from lineal.graphstore.full_text import words_of
 
 
 @pytest.mark.parametrize(

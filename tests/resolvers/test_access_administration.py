@@ -7,8 +7,8 @@ import pytest
 from asking import answer, data
 from tenants import admin, at, changed, codes, id_at, logged, member, recorded, share, tenants, urn_of
 
-from lineal.auth.authority import microseconds
-from lineal.auth.ledger import AuditQuestion, audit_digest
+from lineal.auth.access_service import microseconds
+from lineal.auth.access_store import AuditQuestion, audit_digest
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.scopes import default_group

@@ -9,12 +9,12 @@ from asking import answer_in, context_of, data
 from engines import GRAPH_SERVERS, emptied
 from tenants import admin, changed, codes, id_at, logged, member, populated, recorded, revised, sees, share, urn_of
 
-from lineal.auth.ledger import AuditQuestion, audit_digest
+from lineal.auth.access_store import AuditQuestion, audit_digest
 from lineal.auth.principals import LOCAL
 from lineal.auth.scopes import default_group
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
-from lineal.resolvers.denials import Denials
+from lineal.resolvers.denied_read_audit import Denials
 
 A, B = member("a"), member("b")
 

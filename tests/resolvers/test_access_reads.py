@@ -14,7 +14,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.scopes import default_group
 from lineal.graphstore.store import Store
-from lineal.resolvers.denials import Denials
+from lineal.resolvers.denied_read_audit import Denials
 
 A, B = member("a"), member("b")
 

@@ -7,7 +7,7 @@ import pytest
 from asking import answer, data
 from tenants import READING, admin, at, changed, codes, id_at, logged, member, recorded, sees, share, tenants, urn_of
 
-from lineal.auth.authority import microseconds
+from lineal.auth.access_service import microseconds
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.auth.scopes import default_group

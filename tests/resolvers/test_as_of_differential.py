@@ -23,7 +23,7 @@ from observed import COMPARISON, METRICS
 from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
-from lineal.auth.ledger import AccessChange
+from lineal.auth.access_store import AccessChange
 from lineal.auth.principals import LOCAL
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.checks import checked_urns

@@ -14,7 +14,7 @@ from lineal.auth.principals import Principal
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
-from lineal.resolvers import comparing
+from lineal.resolvers import comparison
 from lineal.resolvers.errors import BadInput
 
 A, B = member("a"), member("b")
@@ -281,7 +281,7 @@ async def test_how_many_may_be_compared(store: Store, count: int) -> None:
 
 
 async def test_too_many_parts_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparing, "MOST_PARTS", 1)
+    monkeypatch.setattr(comparison, "MOST_PARTS", 1)
     await made(store, TRIAL_a={}, TRIAL_b={}, TRIAL_COMPONENT_c={}, TRIAL_COMPONENT_d={})
     await made(store, "TRIAL:a>TRIAL_COMPONENT:c")
     assert await compared(store, "TRIAL:a", "TRIAL:b", shown="entities { name }")

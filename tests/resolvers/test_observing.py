@@ -189,8 +189,8 @@ async def test_who_may_read_and_not_record_is_forbidden(store: Store) -> None:
     assert (await data(store, query, by=B))["entity"]["metrics"] == [], "nothing half-written"
     (refused,) = await logged(store, admin("a"), principal="b/mia", isAllowed=False)
     assert (refused["action"], refused["resource"], refused["resourceKind"]) == ("RECORD", JOB, "ENTITY")
-    reading = Principal("a", "r", permissions=frozenset({Permission.READ}))
-    assert await errors(store, reading, series(JOB, "x", 1)) == [("FORBIDDEN", ["input", "series", "0", "entity"])]
+    reader = Principal("a", "r", permissions=frozenset({Permission.READ}))
+    assert await errors(store, reader, series(JOB, "x", 1)) == [("FORBIDDEN", ["input", "series", "0", "entity"])]
     assert (await observed(store, LOCAL, series(JOB, "x", 1)))["newCount"] == 1
 
 

@@ -18,7 +18,7 @@ from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, Unavail
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import format_timestamp
-from lineal.resolvers.registering import MOST_TRIES
+from lineal.resolvers.model_registration import MOST_TRIES
 
 A, ADA, B = member("a"), admin("a"), member("b")
 MODEL = {"urn": urn_of("a", "m")}
@@ -415,8 +415,8 @@ async def test_who_may_decide(store: Store) -> None:
     assert error["message"] == (
         f"Deciding on {version(1)} takes lineage:Approve on it: ask an administrator of its account."
     )
-    reading = {Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}
-    needed = reading | {Permission.APPROVE, Permission.RECORD}
+    reader = {Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}
+    needed = reader | {Permission.APPROVE, Permission.RECORD}
     reviewer = Principal("a", "rev", frozenset({"admin"}), frozenset(needed))
     assert (await reviewed(store, reviewer, version(1), "APPROVED"))["approval"]["by"] == "a/rev"
     for lacking, where in ((Permission.RECORD, ["input"]), (Permission.APPROVE, ["input", "version"])):

@@ -15,7 +15,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
-from lineal.resolvers import particulars, related
+from lineal.resolvers import kind_fields, related
 
 A, B = member("a"), member("b")
 
@@ -178,7 +178,7 @@ async def test_numbers(store: Store, version: str | None, number: int | None) ->
     view = (await context_of(store, A)).view()
     (found,) = await store.entities(view, [entity_id(urn_of("a", "m"))])
     assert found is not None
-    assert particulars.number(replace(found, version=version)) == number
+    assert kind_fields.number(replace(found, version=version)) == number
 
 
 async def test_pages_go_on_in_one_moment(store: Store) -> None:
@@ -223,8 +223,8 @@ async def test_what_is_hidden_or_masked_is_in_none_of_them(store: Store) -> None
 
 async def test_who_may_not_cross_sees_none(store: Store) -> None:
     await record(store, "EXPERIMENT:x>TRIAL:t1")
-    reading = Principal("a", "r", permissions=frozenset({Permission.READ}))
-    assert names((await field(store, "EXPERIMENT:x", f"trials {LISTED}", by=reading))["trials"]) == []
+    reader = Principal("a", "r", permissions=frozenset({Permission.READ}))
+    assert names((await field(store, "EXPERIMENT:x", f"trials {LISTED}", by=reader))["trials"]) == []
 
 
 @pytest.mark.parametrize("width", [1, 6])

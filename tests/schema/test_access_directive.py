@@ -11,8 +11,8 @@ from graphql import FieldDefinitionNode, InterfaceTypeDefinitionNode, ObjectType
 
 from lineal.auth.directive import Access, Forbidden, Guard, NeverChecked, Public, access, at_home, checked, public
 from lineal.auth.operations import accounts, api_keys, group_policies, groups, invitations, shares
+from lineal.auth.operations.base import RefusalCode
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import RefusalCode
 from lineal.permissions_table import ROOTS, ROUTES, demands, enforces, fields, permissions_table
 from lineal.schema import permissions, sdl
 

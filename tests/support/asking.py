@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 from graphql import execute, parse, validate
 
-from lineal.auth.authority import Authority
+from lineal.auth.access_service import Authority
 from lineal.auth.principals import LOCAL, Principal
 from lineal.graphstore.queries import Limits
 from lineal.graphstore.store import Store

@@ -11,7 +11,7 @@ from itertools import count
 
 from making import entity, id_of
 
-from lineal.auth.ledger import AccessChange, AccessMoved, AuditEntry, Document, Membership
+from lineal.auth.access_store import AccessChange, AccessMoved, AuditEntry, Document, Membership
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.opening import open_store
 

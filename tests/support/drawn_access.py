@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from making import EPOCH
 from strategies import KEYS, KINDS
 
-from lineal.auth.authority import Authority
-from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.access_service import Authority
+from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.group_policies import set_policy
 from lineal.auth.operations.groups import GroupChange, change_group, create_group

@@ -14,7 +14,7 @@ from programs import Program, free_port
 
 from lineal.commands import jvm
 from lineal.commands.janusgraph import answers
-from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.client import Server, g
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.opening import open_store

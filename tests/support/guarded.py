@@ -10,7 +10,7 @@ from engines import Engine
 
 from lineal.commands import jvm
 from lineal.graphstore.errors import Unavailable
-from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.client import Server, g
 from lineal.graphstore.gremlin.transport import Address, Transport
 
 USER: Final = "lineal"

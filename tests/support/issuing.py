@@ -77,7 +77,7 @@ class Issuer:
 
     async def read(self) -> bytes:
         """As a key set reads it."""
-        from lineal.auth.keysets import KeysUnavailable
+        from lineal.auth.jwks import KeysUnavailable
 
         self.asked += 1
         if self.is_away:

@@ -7,14 +7,14 @@ from hashlib import sha256
 from typing import TypeVar
 
 from lineal.auth.access import Access
-from lineal.auth.authority import Authority
-from lineal.auth.ledger import AccessChange, AccessMoved, AccessNews, AuditEntry, Document, Membership
+from lineal.auth.access_service import Authority
+from lineal.auth.access_store import AccessChange, AccessMoved, AccessNews, AuditEntry, Document, Membership
 from lineal.auth.operations.accounts import create_account
+from lineal.auth.operations.base import Operation
 from lineal.auth.operations.group_policies import set_policy
 from lineal.auth.operations.invitations import accept_invitation
 from lineal.auth.operations.shares import ShareTerms, create_share
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Operation
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.records import ResourceShare, ShareTarget
 from lineal.auth.scopes import Sight, default_group

@@ -3,8 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
-from lineal.graphstore.embedded.connections import connect
-from lineal.graphstore.embedded.migrations import UNINDEXED
+from lineal.graphstore.embedded.sql.connections import connect
+from lineal.graphstore.embedded.sql.migrations import UNINDEXED
 
 
 def without_index(path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from lineal.auth import ledger
-from lineal.auth.ledger import (
+from lineal.auth import access_store
+from lineal.auth.access_store import (
     AccessChange,
     AccessMoved,
     AccessNews,
@@ -73,9 +73,9 @@ class ReferenceAccess:
             and (question.until is None or record.at <= question.until)
             and (question.before is None or record.sequence < question.before)
         ]
-        found = [record for record in timely[: ledger.MOST_LOOKED_THROUGH] if _matches(record.entry, question)]
-        if len(found) <= question.first and len(timely) > ledger.MOST_LOOKED_THROUGH:
-            raise LimitExceeded(ledger.TOO_MANY_RECORDS)
+        found = [record for record in timely[: access_store.MOST_LOOKED_THROUGH] if _matches(record.entry, question)]
+        if len(found) <= question.first and len(timely) > access_store.MOST_LOOKED_THROUGH:
+            raise LimitExceeded(access_store.TOO_MANY_RECORDS)
         return AuditPage(tuple(found[: question.first]), len(found) > question.first)
 
 

@@ -27,9 +27,9 @@ from reference_records import (
 )
 from reference_scope import Eye, Seen, revisions_shown, seen
 from reference_series import buckets_among, metrics_among, page_among
-from reference_walks import Walked, matches, walked
+from reference_walks import WalkState, matches, walked
 
-from lineal.auth.ledger import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore import ordering
 from lineal.graphstore.batches import Batch, Idempotency, NewEntity, NewObservation, NewPart, Recorded
@@ -53,6 +53,7 @@ from lineal.graphstore.queries import (
     ReachPosition,
     SeriesOf,
 )
+from lineal.graphstore.recorded_state import as_new_association, as_new_revision
 from lineal.graphstore.records import (
     AsOf,
     Association,
@@ -64,7 +65,6 @@ from lineal.graphstore.records import (
     Revision,
     View,
 )
-from lineal.graphstore.standing import as_new_association, as_new_revision
 from lineal.graphstore.store import (
     AssociationPage,
     Durability,
@@ -332,7 +332,7 @@ class ReferenceStore(Store):
 
     # -- walks --
 
-    def _walked(self, question: Reach | ReachAssociations) -> Walked | None:
+    def _walked(self, question: Reach | ReachAssociations) -> WalkState | None:
         return walked(question.walk, self._seen(question.walk.view))
 
     async def reach(self, questions: Sequence[Reach]) -> list[ReachPage | None]:
@@ -479,12 +479,12 @@ def _without(entity: NewEntity, eye: Eye) -> NewEntity:
     return replace(entity, properties=tuple(each for each in entity.properties if not eye.hides(each.key)))
 
 
-def _in_order(found: Walked) -> list[Place]:
+def _in_order(found: WalkState) -> list[Place]:
     return sorted((distance, urn) for urn, distance in found.distance.items())
 
 
 def _visited(
-    found: Walked, after: Place, limits: Limits, started: float
+    found: WalkState, after: Place, limits: Limits, started: float
 ) -> tuple[list[Place], Place | None, IncompleteReason | None]:
     """What is visited within the limits, in order; where a limit cuts it, and which."""
     in_order = _in_order(found)

@@ -16,7 +16,7 @@ Crossing = tuple[str, str, Association]
 """From where to where, over what."""
 
 
-class OneWay:
+class DirectedWalk:
     """The reach of some starts in one direction, distance by distance, and then beyond hidden entities."""
 
     def __init__(self, graph: Seen, starts: set[str], way: LineageDirection, walk: Walk) -> None:
@@ -132,11 +132,11 @@ def matches(graph: Seen, name: str, where: EntityFilter) -> bool:
 
 
 @dataclass
-class Walked:
+class WalkState:
     """Walks combined: what is left, and how paths go back."""
 
     starts: set[str]
-    ways: list[OneWay]
+    ways: list[DirectedWalk]
     union: dict[str, int]
     distance: dict[str, int]
     needs_all: bool
@@ -178,15 +178,15 @@ class Walked:
         return tuple(path[::-1])
 
 
-def walked(walk: Walk, graph: Seen) -> Walked | None:
+def walked(walk: Walk, graph: Seen) -> WalkState | None:
     """The walk among what its view shows; None where a start or one excluded is not there."""
     urn_of = {entity.id: entity.urn for entity in graph.readable.values()}
     if any(id not in urn_of for id in (*walk.starts, *walk.excluding)):
         return None
     ways = [Up, Down] if walk.direction is LineageDirection.BOTH else [walk.direction]
 
-    def go(starts: set[str]) -> list[OneWay]:
-        return [OneWay(graph, starts, way, walk) for way in ways]
+    def go(starts: set[str]) -> list[DirectedWalk]:
+        return [DirectedWalk(graph, starts, way, walk) for way in ways]
 
     starts = {urn_of[id] for id in walk.starts}
     groups = [{start} for start in starts] if walk.combine is Combine.INTERSECTION else [starts]
@@ -196,7 +196,7 @@ def walked(walk: Walk, graph: Seen) -> Walked | None:
     common = set.intersection(*(set(reach) for reach in reaches))
     excluded = {urn_of[id] for id in walk.excluding}
     gone = set(_least(way.distance for way in go(excluded))) if excluded else set()
-    return Walked(
+    return WalkState(
         starts,
         [way for group in each for way in group],
         union,

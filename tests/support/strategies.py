@@ -248,7 +248,7 @@ def _some(members: list[Any]) -> st.SearchStrategy[Any]:
     return st.frozensets(st.sampled_from(members), max_size=2)
 
 
-reading = st.sampled_from(
+reader = st.sampled_from(
     [
         frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}),
         frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}),
@@ -262,7 +262,7 @@ reading = st.sampled_from(
 forbidden = _some([Permission.READ, Permission.TRAVERSE, Permission.READ_PROPERTIES])
 grants = st.builds(
     Grant,
-    reading,
+    reader,
     maybe(st.frozensets(st.sampled_from(KINDS), max_size=3)),
     maybe(_some(["ASCENDANTS", "DESCENDANTS"])),
     maybe(st.sampled_from([0, 1, 2])),

@@ -13,7 +13,7 @@ from making import association, entity
 
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import BatchRefused, Unavailable
-from lineal.graphstore.gremlin import heads, recording
+from lineal.graphstore.gremlin import batch_writer, writer_lease
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
 
@@ -23,8 +23,8 @@ LEASE_SECONDS = 2.0
 
 async def _write(url: str, me: str) -> None:
     # So that others need not wait long, and that death comes in the middle of a batch.
-    heads.LEASE_SECONDS = LEASE_SECONDS  # type: ignore[misc]
-    recording._VERTICES_AT_ONCE = recording._EDGES_AT_ONCE = 4  # type: ignore[misc]
+    writer_lease.LEASE_SECONDS = LEASE_SECONDS  # type: ignore[misc]
+    batch_writer._VERTICES_AT_ONCE = batch_writer._EDGES_AT_ONCE = 4  # type: ignore[misc]
     store = await GremlinStore.opened(Address.parsed(url), 20.0)
     number = 0
     for attempt in count():

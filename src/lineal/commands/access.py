@@ -4,11 +4,11 @@ from typing import TypeVar
 
 import click
 
-from lineal.auth.authority import Authority, microseconds
+from lineal.auth.access_service import Authority, microseconds
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.api_keys import create_key, revoke_key
+from lineal.auth.operations.base import Operation, Refused
 from lineal.auth.permissions import Permission
-from lineal.auth.planning import Operation, Refused
 from lineal.auth.principals import LOCAL
 from lineal.auth.records import ApiKey
 from lineal.commands.opening import opened_store

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from lineal.auth.authority import Authority
+from lineal.auth.access_service import Authority
 from lineal.auth.principals import LOCAL
 from lineal.commands.opening import opened_store
 from lineal.commands.servers import check_admitted, server_client

@@ -4,7 +4,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from lineal.auth.ledger import AuditQuestion, AuditRecord, audit_digest
+from lineal.auth.access_store import AuditQuestion, AuditRecord, audit_digest
 from lineal.commands.opening import opened_store
 from lineal.config import Settings
 

@@ -13,7 +13,7 @@ import click
 from lineal import __version__
 from lineal.commands.opening import opened_store
 from lineal.config import ConfigError, Settings, load_settings
-from lineal.graphstore.embedded.connections import OLDEST_SQLITE
+from lineal.graphstore.embedded.sql.connections import OLDEST_SQLITE
 from lineal.graphstore.errors import StoreError
 from lineal.oidc import token_rules
 

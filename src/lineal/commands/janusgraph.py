@@ -16,7 +16,7 @@ from rich.console import Console
 from lineal.commands import jvm
 from lineal.commands.processes import end, is_free, locked, runs
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.client import Server, g
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
 

@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 Row = tuple[str, ...]
-Rows = Iterable[Row]
+RowReader = Iterable[Row]
 _WIDEST: Final = 40
 """How wide a column of a wide table may be; longer texts go over several lines."""
 _GAP: Final = 2
 """How much lies between two columns."""
 
 
-def show_table(titles: tuple[str, ...], rows: Rows, piped: Rows | None = None) -> None:
+def show_table(titles: tuple[str, ...], rows: RowReader, piped: RowReader | None = None) -> None:
     """A table in a terminal; elsewhere tab-separated lines, of `piped` where that is given."""
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -38,7 +38,7 @@ def is_terminal() -> bool:
     return Console().is_terminal
 
 
-def show_lines(rows: Rows) -> None:
+def show_lines(rows: RowReader) -> None:
     """Tab-separated lines."""
     for row in rows:
         click.echo("\t".join(map(plain, row)))
@@ -49,7 +49,7 @@ def plain(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def _print(console: Console, titles: Row, rows: Rows) -> None:
+def _print(console: Console, titles: Row, rows: RowReader) -> None:
     table = Table(box=None)
     for title in titles:
         table.add_column(plain(title), overflow="fold")

@@ -17,22 +17,23 @@ import pytest
 from making import EPOCH, Down, association, distances, entity, graph, id_of, now, reach, urn
 from watched_disk import WatchedDisk
 
-from lineal.auth.ledger import AccessChange, AuditEntry, AuditQuestion, Document, Membership
+from lineal.auth.access_store import AccessChange, AuditEntry, AuditQuestion, Document, Membership
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewObservation, NewRevision
-from lineal.graphstore.embedded import connections, present
-from lineal.graphstore.embedded.connections import FULL, connect
-from lineal.graphstore.embedded.migrations import MIGRATIONS
-from lineal.graphstore.embedded.present import Present
-from lineal.graphstore.embedded.rows import carried
+from lineal.graphstore.embedded.memory import adjacency_cache
+from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
+from lineal.graphstore.embedded.sql import connections
+from lineal.graphstore.embedded.sql.connections import FULL, connect
+from lineal.graphstore.embedded.sql.migrations import MIGRATIONS
+from lineal.graphstore.embedded.sql.record_reader import carried
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Reach, SeriesOf, Walk
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Durability, Store
-from lineal.graphstore.walking.cache import WalkCache
-from lineal.graphstore.walking.crossings import Reading
-from lineal.graphstore.walking.walks import Steps
+from lineal.graphstore.walking.breadth_first import WalkUnion
+from lineal.graphstore.walking.reader_protocol import Reader
+from lineal.graphstore.walking.walk_cache import WalkCache
 
 
 @pytest.fixture
@@ -333,10 +334,10 @@ async def test_walks_of_the_present_ask_the_database_for_no_association(store: S
 async def test_walks_ask_the_database_while_the_associations_held_are_far_behind(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(present, "MOST_INLINE", 1)
+    monkeypatch.setattr(adjacency_cache, "MOST_INLINE", 1)
     release = threading.Event()
-    build = Present._build
-    monkeypatch.setattr(Present, "_build", lambda self: release.wait() and build(self))
+    build = AdjacencyCache._build
+    monkeypatch.setattr(AdjacencyCache, "_build", lambda self: release.wait() and build(self))
     await store.record(graph("a>b>c>d"), by="me")
     assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3}
     release.set()
@@ -348,14 +349,14 @@ async def test_the_newest_walk_is_kept_however_large_and_older_ones_go(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_walks", WalkCache(most=1))
-    walked: list[Steps] = []
-    advance = Steps.advance
+    walked: list[WalkUnion] = []
+    advance = WalkUnion.advance
 
-    def noted(steps: Steps, reading: Reading) -> None:
+    def noted(steps: WalkUnion, reader: Reader) -> None:
         walked.append(steps)
-        advance(steps, reading)
+        advance(steps, reader)
 
-    monkeypatch.setattr(Steps, "advance", noted)
+    monkeypatch.setattr(WalkUnion, "advance", noted)
     await store.record(graph("a>b>c>d>e"), by="me")
     page = await reach(store, "a", first=1)
     for _ in range(3):

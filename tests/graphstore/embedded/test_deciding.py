@@ -6,7 +6,8 @@ import pytest
 from making import entity, now, properties, urn
 
 from lineal.graphstore.batches import Batch, NewRevision
-from lineal.graphstore.embedded import deciding, finding
+from lineal.graphstore.embedded.memory import key_sets
+from lineal.graphstore.embedded.sql import entity_pages
 from lineal.graphstore.kinds import EntityKind, PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import BY_URN, EntityFilter, EntityOrderField, Find, Operand, Ordering, PropertyFilter
@@ -18,7 +19,7 @@ TEXTS = {"begin": "needle and more", "end": "more and needle", "cut": LONG + "ne
 
 @pytest.fixture
 async def store(monkeypatch: pytest.MonkeyPatch) -> Any:
-    for module, name in ((finding, "MOST_VERIFIED"), (finding, "FEW_MATCHES"), (deciding, "MOST_LOOKED_UP")):
+    for module, name in ((entity_pages, "MOST_VERIFIED"), (entity_pages, "FEW_MATCHES"), (key_sets, "MOST_LOOKED_UP")):
         monkeypatch.setattr(module, name, 0)
     async with await open_store("memory:") as opened:
         some = [entity(name, properties=properties(p=text)) for name, text in TEXTS.items()]

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from making import graph, id_of
 
-from lineal.auth.ledger import AccessChange, Membership
+from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import UNLIMITED, Grant, GroupRule, Scope, default_group
-from lineal.graphstore.embedded.connections import connect
-from lineal.graphstore.embedded.lens import Lenses, keys_of
+from lineal.graphstore.embedded.memory.scope_table import ScopeTables, keys_of
+from lineal.graphstore.embedded.sql.connections import connect
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.opening import open_store
 
@@ -19,7 +19,7 @@ async def test_a_set_of_groups_learnt_by_another_read_is_followed(tmp_path: Path
     other = Scope.of([GroupRule(default_group("a"), (reader,))])
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
         await store.record(graph("a>b"), by="me")
-        connection, lenses = connect(f"{tmp_path}/x.db"), Lenses()
+        connection, lenses = connect(f"{tmp_path}/x.db"), ScopeTables()
         lens = lenses.of(scope, connection)
         assert lens is not None
         key: int = connection.execute("SELECT key FROM entity WHERE id = ?", (id_of("a"),)).get
@@ -38,7 +38,7 @@ async def test_searches_in_the_midst_of_that_go_on(tmp_path: Path) -> None:
     rules = [GroupRule(group, (reader,)) for group in (default_group("a"), "g")]
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
         await store.record(graph("a>b"), by="me")
-        connection, lenses = connect(f"{tmp_path}/x.db"), Lenses()
+        connection, lenses = connect(f"{tmp_path}/x.db"), ScopeTables()
         lens = lenses.of(Scope.of(rules), connection)
         assert lens is not None
         connection.sees = lens.sees

@@ -11,7 +11,7 @@ from guarded import PASSWORD, USER, Guarded, certificate
 from making import graph, id_of, now
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.server import Server, g
+from lineal.graphstore.gremlin.client import Server, g
 from lineal.graphstore.gremlin.transport import AccessRefused, Address, Transport
 from lineal.graphstore.opening import open_store
 

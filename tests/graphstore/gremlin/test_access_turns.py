@@ -10,16 +10,24 @@ from engines import Engine, emptied
 from gremlin_python.process.graph_traversal import GraphTraversal
 from making import entity, id_of
 
-from lineal.auth.ledger import AccessChange, AccessMoved, AuditEntry, AuditQuestion, Document, Membership, audit_digest
+from lineal.auth.access_store import (
+    AccessChange,
+    AccessMoved,
+    AuditEntry,
+    AuditQuestion,
+    Document,
+    Membership,
+    audit_digest,
+)
 from lineal.auth.scopes import default_group
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
-from lineal.graphstore.gremlin import access, auditing, heads, sweeping
-from lineal.graphstore.gremlin.keys import number_of_group
-from lineal.graphstore.gremlin.moments import Head, Kept, Moment, moment_of
-from lineal.graphstore.gremlin.server import g
+from lineal.graphstore.gremlin import aborted_batches, access_graph, audit_log, writer_lease
+from lineal.graphstore.gremlin.client import g
+from lineal.graphstore.gremlin.snapshots import Head, Kept, Moment, moment_of
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
+from lineal.graphstore.gremlin.vertex_ids import number_of_group
 
 STEPS = 20
 """More than a change takes."""
@@ -31,8 +39,8 @@ OpenStore = Callable[[], Awaitable[GremlinStore]]
 async def opened(graph_server: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OpenStore]:
     """Opens stores on one empty graph, each as a process of its own would."""
     await emptied(graph_server.url)
-    monkeypatch.setattr(heads, "LEASE_SECONDS", 1.0)
-    monkeypatch.setattr(sweeping, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(writer_lease, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(aborted_batches, "_PAUSE_SECONDS", 0.05)
     stores: list[GremlinStore] = []
 
     async def open_one() -> GremlinStore:
@@ -191,7 +199,7 @@ async def test_what_is_kept_outlives_the_heads_that_told_it(opened: OpenStore) -
 
 async def test_a_log_longer_than_is_read_at_once(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, size in {"_WRITTEN_AT_ONCE": 4, "_FIRST_READ": 2, "_MOST_READ": 5}.items():
-        monkeypatch.setattr(auditing, name, size)
+        monkeypatch.setattr(audit_log, name, size)
     store = await opened()
     await store.audit([replace(ENTRY, resource=str(number)) for number in range(23)])
     records = (await store.audit_log(AuditQuestion(None, first=100))).items
@@ -212,8 +220,8 @@ async def test_more_changes_than_are_read_at_once(
     opened: OpenStore, monkeypatch: pytest.MonkeyPatch, summed_up: int, is_lost: bool
 ) -> None:
     """Be what they come to written down or not."""
-    monkeypatch.setattr(access, "_AT_ONCE", 2)
-    monkeypatch.setattr(access, "SUMMED_UP", summed_up)
+    monkeypatch.setattr(access_graph, "_AT_ONCE", 2)
+    monkeypatch.setattr(access_graph, "SUMMED_UP", summed_up)
     store = await opened()
     await begun(store)
     for number in range(5):
@@ -221,8 +229,8 @@ async def test_more_changes_than_are_read_at_once(
             store, AccessChange((Document("group", "same", str(number)), Document("share", str(number), "x")))
         )
     if is_lost:
-        await store._server.ask(g.V(access._sum_vertex(6 - 6 % summed_up)).drop())
-    sums = g.V([access._sum_vertex(epoch) for epoch in range(1, 7)])
+        await store._server.ask(g.V(access_graph._sum_vertex(6 - 6 % summed_up)).drop())
+    sums = g.V([access_graph._sum_vertex(epoch) for epoch in range(1, 7)])
     assert await store._server.ask(sums.count()) == [6 // summed_up - (is_lost and summed_up < 6)]
     for epoch in range(7):
         news = await store.access_since(epoch)

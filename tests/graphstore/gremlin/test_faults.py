@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, Idempotency
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.moments import ROOT
-from lineal.graphstore.gremlin.server import g
+from lineal.graphstore.gremlin.client import g
+from lineal.graphstore.gremlin.snapshots import ROOT
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
 from lineal.graphstore.kinds import LineageDirection
@@ -267,7 +267,7 @@ async def test_several_hosts(graph_url: str) -> None:
 
 async def test_a_process_that_died_in_its_turn(graph_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others wait for its lease, and never see what it left, even where they record the same."""
-    monkeypatch.setattr("lineal.graphstore.gremlin.heads.LEASE_SECONDS", 1.0)
+    monkeypatch.setattr("lineal.graphstore.gremlin.writer_lease.LEASE_SECONDS", 1.0)
     dead = await opened(graph_url)
 
     async def never(*_: object) -> None:

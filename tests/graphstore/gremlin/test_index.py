@@ -10,13 +10,13 @@ from engines import Engine, emptied
 from indexed_filters import FILTERS, filled
 from making import entity, id_of, now, properties, urn
 
-from lineal.auth.ledger import AccessChange, AccessMoved, Document, Membership
+from lineal.auth.access_store import AccessChange, AccessMoved, Document, Membership
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
-from lineal.graphstore.gremlin import indexing
-from lineal.graphstore.gremlin.server import Server
+from lineal.graphstore.gremlin import mixed_index
+from lineal.graphstore.gremlin.client import Server
 from lineal.graphstore.kinds import EntityKind, PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -173,7 +173,7 @@ def _index(server: Server, does: str) -> Any:
 
 
 async def test_a_batch_that_the_index_does_not_show_never_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "SHOWN_SECONDS", 0.3)
+    monkeypatch.setattr(mixed_index, "SHOWN_SECONDS", 0.3)
     server: Server = store._server  # type: ignore[attr-defined]
     before = (await now(store)).as_of
     await _index(server, "@writers.values().each { it.close() }")
@@ -197,7 +197,7 @@ async def test_a_batch_that_the_index_does_not_show_never_counts(store: Store, m
 async def test_members_that_the_index_does_not_show_are_placed_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "SHOWN_SECONDS", 0.3)
+    monkeypatch.setattr(mixed_index, "SHOWN_SECONDS", 0.3)
     server: Server = store._server  # type: ignore[attr-defined]
     change = AccessChange((Document("group", "new", "x"),), (Membership("new", id_of("name-3")),), (), ())
     await _index(server, "@writers.values().each { it.close() }")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lineal.graphstore.gremlin import living
-from lineal.graphstore.gremlin.living import is_gone, this_process
+from lineal.graphstore.gremlin import process_identity
+from lineal.graphstore.gremlin.process_identity import is_gone, this_process
 
-SAYS = "from lineal.graphstore.gremlin.living import this_process; print(this_process(), flush=True); input()"
+SAYS = "from lineal.graphstore.gremlin.process_identity import this_process; print(this_process(), flush=True); input()"
 
 
 def test_a_process_that_lives_and_ends() -> None:
@@ -41,6 +41,6 @@ def test_what_names_no_process_of_this_machine(name: str) -> None:
 
 def test_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     name = this_process()
-    monkeypatch.setattr(living, "_PROC", Path("/nowhere"))
+    monkeypatch.setattr(process_identity, "_PROC", Path("/nowhere"))
     assert this_process.__wrapped__() == ""
     assert not is_gone(name)

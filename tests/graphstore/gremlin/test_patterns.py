@@ -5,11 +5,11 @@ from re import DOTALL, fullmatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.graphstore import terms
+from lineal.graphstore import index_terms
 from lineal.graphstore.gremlin import patterns
 
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9)
-texts = st.text(max_size=4).map(terms.text_or_cut) | numbers.map(terms.number_of)
+texts = st.text(max_size=4).map(index_terms.text_or_cut) | numbers.map(index_terms.number_of)
 
 
 def matches(pattern: str | None, text: str) -> bool:
@@ -26,11 +26,11 @@ def test_what_lies_between_matches_and_what_lies_beside_does_not(value: str, lea
 
 @given(numbers, numbers, numbers)
 def test_of_numbers_no_pattern_finds_others(value: float, least: float, most: float) -> None:
-    pattern = patterns.between(terms.number_of(least), terms.number_of(most))
+    pattern = patterns.between(index_terms.number_of(least), index_terms.number_of(most))
     if least <= value <= most:
-        assert matches(pattern, terms.number_of(value))
-    elif matches(pattern, terms.number_of(value)):
-        assert terms.number_of(value).startswith(terms.number_of(most)), "no more than begins so"
+        assert matches(pattern, index_terms.number_of(value))
+    elif matches(pattern, index_terms.number_of(value)):
+        assert index_terms.number_of(value).startswith(index_terms.number_of(most)), "no more than begins so"
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))

@@ -14,8 +14,8 @@ from making import EPOCH, entity, graph, id_of, properties, urn
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewObservation, NewRevision
-from lineal.graphstore.gremlin import loading, observing
-from lineal.graphstore.gremlin.server import Server
+from lineal.graphstore.gremlin import metric_series, record_cache
+from lineal.graphstore.gremlin.client import Server
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
 from lineal.graphstore.records import AsOf, View
@@ -75,7 +75,7 @@ async def test_hop_by_hop_is_one_a_level(graph_server: Engine, journeys: list[in
     assert await journeys_of(graph_server, query, width, journeys) <= 1 + 3
 
 
-@pytest.mark.parametrize("most_loaded", [loading.MOST_LOADED, 3])
+@pytest.mark.parametrize("most_loaded", [record_cache.MOST_LOADED, 3])
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("depth", ["", "depth: 2"])
 async def test_a_multi_hop_field_with_paths(
@@ -87,7 +87,7 @@ async def test_a_multi_hop_field_with_paths(
     most_loaded: int,
 ) -> None:
     """Closure, matches or page, paths; however much has to be matched by the engine."""
-    monkeypatch.setattr(loading, "MOST_LOADED", most_loaded)
+    monkeypatch.setattr(record_cache, "MOST_LOADED", most_loaded)
     query = f"{{ {ROOT} {{ descendants(first: 1000 {depth} {filters}) {{ totalCount countsByKind {{ kind }} edges {{ "
     query += "distance cursor node { urn properties { key } } path { type role properties { key } } } } } }"
     assert await journeys_of(graph_server, query, 6, journeys) <= 1 + 3
@@ -110,8 +110,8 @@ async def test_observations_take_one_journey_a_verb(graph_server: Engine, journe
         ]
         await store.record(Batch(tuple(map(entity, names)), observations=tuple(seen)), by="me")
         at = AsOf(await store.watermark())
-        reading = frozenset({Permission.READ, Permission.READ_PROPERTIES})
-        partly = Scope.of([GroupRule(default_group("a"), (Grant(reading, redacted=frozenset({"metrics.b"})),))])
+        reader = frozenset({Permission.READ, Permission.READ_PROPERTIES})
+        partly = Scope.of([GroupRule(default_group("a"), (Grant(reader, redacted=frozenset({"metrics.b"})),))])
         for scope, shown in ((EVERYTHING, "abc"), (partly, "ac")):
             view = View(scope, at)
             journeys.clear()
@@ -130,9 +130,9 @@ async def test_judging_reads_only_chunks_that_may_hold_the_same(
     graph_server: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[list[str]] = []
-    chunks = observing._chunks
+    chunks = metric_series._chunks
 
-    def reading(lines: list[str]) -> Iterator[observing.Chunk]:
+    def reader(lines: list[str]) -> Iterator[metric_series.Chunk]:
         read.append(lines)
         return chunks(lines)
 
@@ -147,7 +147,7 @@ async def test_judging_reads_only_chunks_that_may_hold_the_same(
         assert all(await record(*range(2500)))
         assert all(await record(*range(2500, 2510)))
         assert all(await record(1, metric="auc"))
-        monkeypatch.setattr(observing, "_chunks", reading)
+        monkeypatch.setattr(metric_series, "_chunks", reader)
         for steps, chunks_read, new in (
             ((2510,), 0, 1),
             ((5, 7), 1, 0),

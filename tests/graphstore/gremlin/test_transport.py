@@ -14,10 +14,10 @@ from pretending import Answering, Pretender, frame, well
 from programs import free_port
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin import server as asking
+from lineal.graphstore.gremlin import client as asking
 from lineal.graphstore.gremlin import transport as sending
+from lineal.graphstore.gremlin.client import Server, g
 from lineal.graphstore.gremlin.messages import ServerRefused, bytecode_message, results
-from lineal.graphstore.gremlin.server import Server, g
 from lineal.graphstore.gremlin.transport import Address, Transport
 
 TOLD_WITHIN = 5.5

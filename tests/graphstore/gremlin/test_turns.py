@@ -22,13 +22,13 @@ from making import EPOCH, graph, id_of, now, urn
 
 from lineal.graphstore.batches import Batch, NewObservation
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
-from lineal.graphstore.gremlin import heads, recording, sweeping
-from lineal.graphstore.gremlin.keys import key_of_urn, vertex_of_key
-from lineal.graphstore.gremlin.moments import Head, moment_of, plan_vertex
-from lineal.graphstore.gremlin.server import g
+from lineal.graphstore.gremlin import aborted_batches, batch_writer, writer_lease
+from lineal.graphstore.gremlin.client import g
+from lineal.graphstore.gremlin.snapshots import Head, moment_of, plan_vertex
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
-from lineal.graphstore.gremlin.writing import vertex_steps
+from lineal.graphstore.gremlin.upserts import vertex_steps
+from lineal.graphstore.gremlin.vertex_ids import key_of_urn, vertex_of_key
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import MetricsOf, Reach, Walk
 
@@ -47,8 +47,8 @@ async def graph_url(graph_server: Engine) -> str:
 @pytest.fixture
 async def opened(graph_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OpenStore]:
     """Opens stores on one graph, each as a process of its own would."""
-    monkeypatch.setattr(heads, "LEASE_SECONDS", 2.0)
-    monkeypatch.setattr(sweeping, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(writer_lease, "LEASE_SECONDS", 2.0)
+    monkeypatch.setattr(aborted_batches, "_PAUSE_SECONDS", 0.05)
     stores: list[GremlinStore] = []
 
     async def open_one() -> GremlinStore:
@@ -117,7 +117,7 @@ async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.M
     """A batch whose process dies when a part of its vertices, or of its edges, is written; its stamp."""
     stamps = []
     begin = store._heads.begin
-    in_flight = recording._in_flight
+    in_flight = batch_writer._in_flight
 
     async def begun(stamp: int, plan: str) -> None:
         stamps.append(stamp)
@@ -131,9 +131,9 @@ async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.M
         await in_flight(most, write, chunks)
 
     with monkeypatch.context() as patched:
-        patched.setattr(recording, "_VERTICES_AT_ONCE", 2)
-        patched.setattr(recording, "_EDGES_AT_ONCE", 2)
-        patched.setattr(recording, "_in_flight", some)
+        patched.setattr(batch_writer, "_VERTICES_AT_ONCE", 2)
+        patched.setattr(batch_writer, "_EDGES_AT_ONCE", 2)
+        patched.setattr(batch_writer, "_in_flight", some)
         patched.setattr(store._heads, "begin", begun)
         with pytest.raises(asyncio.CancelledError):
             await store.record(batch, by="the dead")
@@ -143,8 +143,8 @@ async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.M
 
 
 async def test_who_writes_without_a_pause_lets_others_write(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "TURN_SECONDS", 0.2)
-    monkeypatch.setattr(heads, "WAIT_SECONDS", WITHIN)
+    monkeypatch.setattr(writer_lease, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(writer_lease, "WAIT_SECONDS", WITHIN)
     greedy, modest = await opened(), await opened()
     names = (f"greedy{number}" for number in count())
     stopped = asyncio.Event()
@@ -172,14 +172,14 @@ async def test_who_writes_without_a_pause_lets_others_write(opened: OpenStore, m
 
 async def test_a_turn_that_does_not_come(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process, or another task of this one, keeps it: the write ends, and blocks nobody."""
-    monkeypatch.setattr(heads, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(writer_lease, "WAIT_SECONDS", 0.5)
     holder, other = await opened(), await opened()
     async with holder._heads.turn():
         for store in (holder, other):
             with pytest.raises(Unavailable, match="nothing of this was written: send it again"):
                 await store.record(graph("a>b"), by="me")
         assert len(await queueing(holder)) == 1
-    monkeypatch.setattr(heads, "WAIT_SECONDS", WITHIN)
+    monkeypatch.setattr(writer_lease, "WAIT_SECONDS", WITHIN)
     await other.record(graph("a>b"), by="me")
     await holder.record(graph("a>c"), by="me")
     assert await reached(other, "a") == {"b", "c"}
@@ -235,7 +235,7 @@ async def test_a_batch_that_failed_is_removed_by_its_own_process(
     store = await opened()
     await store.record(graph("root>x"), by="me")
 
-    in_flight = recording._in_flight
+    in_flight = batch_writer._in_flight
     late: list[GraphTraversal] = []
 
     async def refused(most: int, write: Any, chunks: list[Any]) -> None:
@@ -245,7 +245,7 @@ async def test_a_batch_that_failed_is_removed_by_its_own_process(
         await in_flight(most, write, chunks)
 
     with monkeypatch.context() as patched:
-        patched.setattr(recording, "_in_flight", refused)
+        patched.setattr(batch_writer, "_in_flight", refused)
         with pytest.raises(Unavailable, match="tired"):
             await store.record(graph("x>y"), by="me")
 
@@ -264,7 +264,7 @@ async def test_a_batch_that_failed_is_removed_by_its_own_process(
 
 
 async def test_a_sweep_cut_short_is_done_by_another(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "_AT_ONCE", 1)
+    monkeypatch.setattr(aborted_batches, "_AT_ONCE", 1)
     dead, sweeper, other = await opened(), await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d>e"), "edges", monkeypatch)
     remove = sweeper._recording._sweeper._remove
@@ -291,7 +291,7 @@ async def test_a_sweep_cut_short_is_done_by_another(opened: OpenStore, monkeypat
 
 async def test_heads_of_the_idle_are_removed(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they had put down as newest stays, and who was only idle goes on with a new one."""
-    monkeypatch.setattr(heads, "IDLE_SECONDS", 1.0)
+    monkeypatch.setattr(writer_lease, "IDLE_SECONDS", 1.0)
     idle, other = await opened(), await opened()
     await idle.record(graph("a>b"), by="idle")
     await until_idle(idle)
@@ -316,7 +316,7 @@ async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.
     await swept(other)
     assert stamp in moment_of(await reader._heads.read()).void
     # As if that had been long ago.
-    monkeypatch.setattr(sweeping, "FORGET_SECONDS", 0)
+    monkeypatch.setattr(aborted_batches, "FORGET_SECONDS", 0)
 
     async def is_forgotten() -> bool:
         other._recording._sweeper._due.clear()
@@ -356,11 +356,11 @@ async def test_a_void_stamp_swept_while_a_batch_is_committed(
 async def test_too_many_void_stamps(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing more is written until some are forgotten, as every one costs every reader."""
     dead, other = await opened(), await opened()
-    monkeypatch.setattr(heads, "MOST_VOID", 0)
+    monkeypatch.setattr(writer_lease, "MOST_VOID", 0)
     await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     with pytest.raises(Unavailable, match="too many batches failed within the hour"):
         await other.record(graph("x"), by="me")
-    monkeypatch.setattr(heads, "MOST_VOID", 1)
+    monkeypatch.setattr(writer_lease, "MOST_VOID", 1)
     await other.record(graph("x"), by="me")
 
 
@@ -412,7 +412,7 @@ async def test_a_frozen_process_writes_nothing_more(
     real = getattr(store._heads, before)
 
     def wakes(*arguments: Any) -> Any:
-        sleep(heads.LEASE_SECONDS)
+        sleep(writer_lease.LEASE_SECONDS)
         return real(*arguments)
 
     with monkeypatch.context() as patched:
@@ -431,7 +431,7 @@ async def test_a_commit_answered_late_is_not_acknowledged(opened: OpenStore, mon
 
     async def late(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         found = await ask(steps, seconds)
-        sleep(heads.LEASE_SECONDS)
+        sleep(writer_lease.LEASE_SECONDS)
         return found
 
     async def committed(*given: Any) -> None:
@@ -495,14 +495,14 @@ async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.M
     async def delayed(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         found = await ask(steps, seconds)
         if "HEAD" in str(steps.bytecode) and next(calls) % 2 == 0:
-            await asyncio.sleep(1.2 * heads.LEASE_SECONDS)
+            await asyncio.sleep(1.2 * writer_lease.LEASE_SECONDS)
         return found
 
     async with holder._heads.turn():
         task = asyncio.create_task(other.record(graph("a>b"), by="me"))
         await until(waits)
         monkeypatch.setattr(other._server, "ask", delayed)
-        await asyncio.sleep(2 * heads.LEASE_SECONDS)
+        await asyncio.sleep(2 * writer_lease.LEASE_SECONDS)
         assert not task.done()
         assert holder._heads._mine in await holder._heads.read()
     monkeypatch.setattr(other._server, "ask", ask)

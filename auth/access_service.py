@@ -1,0 +1,88 @@
+"""The authority: what is kept about access, read when it is new and changed by one decision at a time."""
+
+from asyncio import Lock
+from collections.abc import Callable
+from dataclasses import replace
+from time import time_ns
+from typing import Final, TypeVar
+
+from lineal.auth.access_snapshot import Directory, Secrets
+from lineal.auth.access_store import AccessChange, AccessMoved, AuditEntry, Ledger
+from lineal.auth.operations.base import Operation, RefusalCode, Refused
+from lineal.auth.principals import Principal
+
+Result = TypeVar("Result")
+
+_TRIES: Final = 20
+
+
+def microseconds() -> int:
+    """The time, in microseconds since 1970."""
+    return time_ns() // 1_000
+
+
+class Authority:
+    """Access as a ledger keeps it. One for a ledger in a process; safe for concurrent callers of one event loop."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], int] = microseconds) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._directory: Directory | None = None
+        self._refreshing = Lock()
+        self._changing = Lock()
+
+    async def at(self, epoch: int) -> Directory:
+        """The directory of an epoch, as the store says it is now, or of a newer one.
+
+        Asks the ledger only where what is known is older; callers at the same time share one asking.
+        """
+        if self._directory is None or self._directory.epoch < epoch:
+            async with self._refreshing:
+                if self._directory is None or self._directory.epoch < epoch:
+                    return await self._refresh()
+        return self._directory
+
+    async def newest(self) -> Directory:
+        """The directory as it is now. Asks the ledger."""
+        async with self._refreshing:
+            return await self._refresh()
+
+    async def _refresh(self) -> Directory:
+        if self._directory is None:
+            secrets = Secrets(await self._ledger.secret("keys"), await self._ledger.secret("restricted"))
+            self._directory = Directory(secrets)
+        news = await self._ledger.access_since(self._directory.epoch)
+        if news.epoch > self._directory.epoch:
+            self._directory = self._directory.with_news(news)
+        return self._directory
+
+    async def change(self, principal: Principal, operation: Operation[Result], request_id: str = "") -> Result:
+        """Do an operation for a principal: all of it, or nothing. The directory is then as it left it.
+
+        Decided again, on what is new, where others changed access meanwhile. What was decided goes into the audit log:
+        with the change where it is allowed, by itself where it is refused for want of permission. Raises Refused.
+        """
+        async with self._changing:
+            for _ in range(_TRIES):
+                directory = await self.newest()
+                now = self._clock()
+                try:
+                    planned = operation(directory, directory.access(principal, now), now)
+                except Refused as refused:
+                    if refused.audit:
+                        await self._ledger.audit(_of_request(refused.audit, request_id))
+                    raise
+                if planned.change == AccessChange():
+                    return planned.result
+                change = replace(planned.change, audit=_of_request(planned.change.audit, request_id))
+                try:
+                    epoch = await self._ledger.change_access(change, epoch=directory.epoch)
+                except AccessMoved:
+                    continue
+                await self.at(epoch)
+                return planned.result
+        raise Refused(RefusalCode.CONFLICT, "Others keep changing access at the same time: send this again.")
+
+
+def _of_request(entries: tuple[AuditEntry, ...], request_id: str) -> tuple[AuditEntry, ...]:
+    return tuple(replace(entry, request_id=request_id) for entry in entries)

@@ -1,0 +1,93 @@
+"""Why something may, or may not, be done."""
+
+from collections.abc import Iterable, Iterator
+
+from lineal.auth.access import Access
+from lineal.auth.access_snapshot import Directory
+from lineal.auth.decisions import Explanation, GroupExplanation
+from lineal.auth.names import told
+from lineal.auth.permissions import Permission
+from lineal.auth.policies import Verdict
+from lineal.auth.principals import Principal
+from lineal.auth.records import InvitationState, LineageGroup, ResourceShare
+
+
+def explain(
+    directory: Directory,
+    principal: Principal,
+    permission: Permission,
+    groups: Iterable[str],
+    kind: str | None,
+    now: int,
+) -> Explanation:
+    """Why a principal may, or may not, do something on an entity of a kind that is in these groups.
+
+    The answer is that of `Access.decide`, with what each group says of it. Groups that are not known are left out.
+    """
+    access = directory.access(principal, now)
+    known = [directory.groups[group] for group in sorted(set(groups)) if group in directory.groups]
+    decision = access.decide(permission, [group.id for group in known], kind)
+    said = tuple(_explained(access, permission, group, kind, now) for group in known)
+    return Explanation(decision.is_allowed, said, tuple(_reasons(principal, permission, said)))
+
+
+def _reasons(principal: Principal, permission: Permission, groups: tuple[GroupExplanation, ...]) -> Iterator[str]:
+    who, what = told(principal.shown), permission.shown
+    if principal.is_local:
+        yield f"{who} is the administrator of this machine, and may do everything."
+        return
+    if not principal.may_hold(permission):
+        limits = ", ".join(sorted(each.shown for each in principal.permissions or ()))
+        yield f"The key of {who} is limited to {limits}; {what} is not among them."
+    if any(group.is_forbidden for group in groups):
+        yield f"{what} is forbidden: a policy that forbids wins over all that permit."
+    elif not any(group.is_allowed for group in groups):
+        yield f"No policy and no share permits {who} {what}, and what nothing permits may not be done."
+    elif principal.may_hold(permission):
+        yield f"{who} may {what}: one policy or share that permits it is enough, and none forbids it."
+
+
+def _explained(
+    access: Access, permission: Permission, group: LineageGroup, kind: str | None, now: int
+) -> GroupExplanation:
+    verdict = access.directory.policies.decide(access.principal, permission, group)
+    shares = access.allowing(permission, group.id, kind)
+    name = f"{group.name} of account {group.account}"
+    reasons = [f"Policy {policy} of group {name} permits it." for policy in verdict.policies if verdict.is_allowed]
+    reasons += [f"Policy {policy} of group {name} forbids it." for policy in verdict.policies if verdict.is_forbidden]
+    if verdict.is_forbidden and not verdict.policies:
+        reasons.append(f"The policy of group {name} cannot be evaluated, and so forbids it.")
+    if verdict == Verdict():
+        reasons.append(f"No policy of group {name} speaks of it.")
+    for share in access.directory.shares_for(access.principal.account):
+        if group.id in share.groups and permission in share.actions and share.includes(access.principal):
+            reasons.append(f"Share {share.name} ({share.id}) {_said(access, permission, share, kind, now)}.")
+    return GroupExplanation(
+        group.id,
+        verdict.is_allowed or bool(shares),
+        verdict.is_forbidden,
+        verdict.policies,
+        tuple(share.id for share in shares),
+        tuple(reasons),
+    )
+
+
+def _said(access: Access, permission: Permission, share: ResourceShare, kind: str | None, now: int) -> str:
+    """What a share says that is for the principal and for what is asked, as a sentence's end."""
+    invitation = access.directory.invitation(share.id, access.principal.account)
+    if share.revoked_at is not None:
+        return "would permit it, but was revoked"
+    if share.is_expired(now):
+        return "would permit it, but has expired"
+    if invitation is None or invitation.state is not InvitationState.ACCEPTED:
+        state = InvitationState.PENDING if invitation is None else invitation.state
+        return f"would permit it, but its invitation to account {told(access.principal.account)} is {state}"
+    if share.kinds is not None and kind not in share.kinds:
+        return f"permits it on {', '.join(sorted(share.kinds))} only"
+    if permission is Permission.READ_PROPERTIES and share.redacted:
+        return f"permits it, but for the keys {', '.join(sorted(share.redacted))}"
+    if permission is not Permission.TRAVERSE:
+        return "permits it"
+    limits = [f"among {share.direction} only"] if share.direction else []
+    limits += [f"nearer than {share.depth} associations from where a query starts"] if share.depth else []
+    return " ".join(["permits it", " and ".join(limits)]).strip()

@@ -1,0 +1,163 @@
+"""A scope as arrays: what its caller sees of an entity, by the number of the entity's set of groups and its kind.
+
+Grants are united and forbids weighed once for each set of groups (`Scope.sight`); of keys in a traversal it is then
+only looked up, all of a frontier at once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from threading import Lock
+from typing import Final
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from lineal.auth.scopes import UNLIMITED, Boundary, Scope, Sight
+from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS, RESTRICTED
+from lineal.graphstore.embedded.memory.adjacency import Keys, ascending
+from lineal.graphstore.embedded.memory.group_membership import Places
+from lineal.graphstore.kinds import LineageDirection
+from lineal.graphstore.walking.reader_protocol import Hidden
+
+_READABLE: Final = 3
+_STATES: Final = {Boundary.CUT: 0, Boundary.BRIDGE: 1, Boundary.MASK: 2}
+_KEPT: Final = 64
+_KINDS: Final = 1 << KIND_BITS
+
+
+def keys_of(given: Collection[int]) -> Keys:
+    """Keys as an array."""
+    return np.fromiter(given, np.int64, len(given))
+
+
+class ScopeTable:
+    """What a scope shows, of what `Places` knows."""
+
+    def __init__(self, scope: Scope, places: Places) -> None:
+        self.scope, self.places = scope, places
+        self._known = 0
+        self.table = b""
+        """For each set of groups and code of a kind, whether such entities are readable: a byte of 1, else of 0."""
+        self.accounts: set[str] = set()
+        """The accounts that have readable entities."""
+        self.redacts = False
+        """Whether it may hide a property key of some entity that is readable."""
+        self._states = np.zeros((0, _KINDS), np.uint8)
+        self._limits = {way: np.zeros((0, _KINDS), np.int32) for way in _WAYS}
+        self._by_kind = {
+            group for group, rule in scope.rules.items() if any(grant.kinds is not None for grant in rule.grants)
+        }
+        self._lock = Lock()
+
+    def follow(self) -> None:
+        """Know the sets that the places know."""
+        with self._lock:
+            sets = self.places.sets[self._known :]
+            if not sets:
+                return
+            states = np.zeros((len(sets), _KINDS), np.uint8)
+            limits = {way: np.zeros((len(sets), _KINDS), np.int32) for way in _WAYS}
+            for row, groups in enumerate(sets):
+                for kinds, sight in self._sights(groups):
+                    self.redacts |= sight.is_readable and sight.is_redacted
+                    states[row, kinds] = _READABLE if sight.is_readable else _STATES[sight.boundary]
+                    limits[_UP][row, kinds] = sight.ascendants
+                    limits[_DOWN][row, kinds] = sight.descendants
+            self._limits = {way: np.concatenate((self._limits[way], limits[way])) for way in _WAYS}
+            self._states = np.concatenate((self._states, states))
+            is_readable = self._states == _READABLE
+            self.table = is_readable.tobytes()
+            homes = self.places.homes.copy()
+            shown = is_readable.any(axis=1)
+            self.accounts = {account for (account, _), number in homes.items() if number < len(shown) and shown[number]}
+            self._known += len(sets)
+
+    def _sights(self, groups: frozenset[str]) -> list[tuple[slice | int, Sight]]:
+        if self._by_kind.isdisjoint(groups):
+            return [(slice(None), self.scope.sight(groups, "")), (RESTRICTED, Sight())]
+        of_kinds = [(code, self.scope.sight(groups, kind)) for code, kind in KINDS.items() if code != RESTRICTED]
+        return [(slice(None), Sight()), *of_kinds]
+
+    def sees(self, key: int) -> int:
+        """1 where an entity is readable, else 0."""
+        place = self.places.numbers.item(key >> KIND_BITS) << KIND_BITS | key & KIND_MASK
+        if place >= len(self.table):
+            self.follow()
+        return self.table[place]
+
+    def _at(self, keys: Keys) -> tuple[NDArray[np.int32], Keys]:
+        """Where in the tables the keys' entities are; to be worked out before the tables are looked at."""
+        numbers = self.places.numbers[keys >> KIND_BITS]
+        if len(numbers) and numbers.max() >= self._known:
+            # Another read has just learnt that an entity is in a set of groups no entity was in before.
+            self.follow()
+        return numbers, keys & KIND_MASK
+
+    def readable(self, keys: Keys) -> Keys:
+        """Those of the keys whose entities are readable; keys may be negative, and stay so."""
+        at = self._at(np.abs(keys))
+        found: Keys = keys[self._states[at] == _READABLE]
+        return found
+
+    def not_readable(self, keys: Keys) -> Keys:
+        """Those of the keys whose entities are not readable; keys may be negative, and stay so."""
+        at = self._at(np.abs(keys))
+        found: Keys = keys[self._states[at] != _READABLE]
+        return found
+
+    def crossable(self, keys: Keys, way: LineageDirection, distance: int | None) -> Keys:
+        """Those of the keys that may be crossed at a distance; at none, also hidden entities that are not cut."""
+        at = self._at(keys)
+        if distance is not None:
+            found: Keys = keys[self._limits[way][at] > distance]
+            return found
+        states = self._states[at]
+        may = (self._limits[way][at] == UNLIMITED) | ((states > 0) & (states < _READABLE))
+        beyond: Keys = keys[may]
+        return beyond
+
+    def limit(self, key: int, way: LineageDirection) -> int:
+        """At less than which distance an entity may be crossed."""
+        at = self._at(np.array([key]))
+        return int(self._limits[way][at][0])
+
+    def hidden(self, keys: Keys) -> Hidden:
+        """Those of the keys whose entities are not readable."""
+        keys = ascending(np.abs(keys))
+        at = self._at(keys)
+        states = self._states[at]
+        by_state = {state: set(keys[states == state].tolist()) for state in _STATES.values()}
+        return Hidden(
+            by_state[_STATES[Boundary.MASK]], by_state[_STATES[Boundary.BRIDGE]], by_state[_STATES[Boundary.CUT]]
+        )
+
+    def sight(self, key: int) -> Sight:
+        """What is seen of an entity."""
+        return self.scope.sight(self.places.sets[self.places.numbers[key >> KIND_BITS]], KINDS[key & KIND_MASK])
+
+
+class ScopeTables:
+    """The lenses of the scopes used lately."""
+
+    def __init__(self) -> None:
+        self._places = Places()
+        self._kept: OrderedDict[Scope, ScopeTable] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, scope: Scope, connection: apsw.Connection) -> ScopeTable | None:
+        """The lens of a scope, for what the connection's transaction sees; None for a scope of everything."""
+        if scope.everything:
+            return None
+        self._places.follow(connection)
+        with self._lock:
+            lens = self._kept.pop(scope, None) or ScopeTable(scope, self._places)
+            self._kept[scope] = lens
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        lens.follow()
+        return lens
+
+
+_UP, _DOWN = LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS
+_WAYS: Final = (_UP, _DOWN)

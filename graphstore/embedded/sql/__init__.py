@@ -1,0 +1,1 @@
+"""What the embedded store asks of SQLite: the only modules that import apsw."""

@@ -1,0 +1,205 @@
+"""What is kept about access, in SQL: documents, which entities are in which groups, the audit log, the use of keys.
+
+What writes does so inside a transaction that the caller begins and ends.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import apsw
+import orjson
+
+from lineal.auth import access_store
+from lineal.auth.access_store import (
+    AccessChange,
+    AccessMoved,
+    AccessNews,
+    AuditEntry,
+    AuditPage,
+    AuditQuestion,
+    AuditRecord,
+    Document,
+    chained,
+)
+from lineal.auth.scopes import default_group
+from lineal.graphstore.batch_validation import now
+from lineal.graphstore.codes import KINDS
+from lineal.graphstore.content_codec import packed
+from lineal.graphstore.errors import LimitExceeded
+from lineal.graphstore.group_moves import Move, moves
+from lineal.graphstore.store import Newest, Placed
+
+_RECORD: Final = (
+    "sequence, at, accounts, principal, action, resource_kind, resource, is_allowed, policies, request_id, previous, "
+    "digest"
+)
+# By time as by number: the index on times leads to each page.
+_BEFORE: Final = "at < ifnull((SELECT b.at FROM audit b WHERE b.sequence >= ? ORDER BY b.sequence LIMIT 1), 1 << 62)"
+
+
+def newest_state(connection: apsw.Connection) -> Newest:
+    """The watermark and the access epoch."""
+    statement = "SELECT (SELECT ifnull(max(recorded_at), 0) FROM batch), epoch FROM access_epoch"
+    recorded_at, epoch = _one(connection, statement)
+    return Newest(recorded_at, epoch)
+
+
+def _one(connection: apsw.Connection, statement: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...]
+    (row,) = connection.execute(statement).fetchall()
+    return row
+
+
+# -- documents and members --
+
+
+def access_since(connection: apsw.Connection, epoch: int) -> AccessNews:
+    """What changed after an epoch."""
+    newest, members_at = _one(connection, "SELECT epoch, members_at FROM access_epoch")
+    rows: list[tuple[Any, ...]] = connection.execute(
+        "SELECT part, id, content FROM access_document WHERE epoch > ? ORDER BY part, id", (epoch,)
+    ).fetchall()
+    return AccessNews(newest, members_at, tuple([Document(*row) for row in rows]))
+
+
+def change_access(connection: apsw.Connection, change: AccessChange, epoch: int) -> int:
+    """Write a change, and give the new epoch. Raises AccessMoved."""
+    if _one(connection, "SELECT epoch FROM access_epoch") != (epoch,):
+        raise AccessMoved
+    names_members = bool(change.joins or change.leaves)
+    if change.documents or names_members:
+        epoch += 1
+        connection.execute(
+            "UPDATE access_epoch SET epoch = ?1, members_at = iif(?2, ?1, members_at)", (epoch, names_members)
+        )
+    connection.executemany(
+        "INSERT INTO access_document VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET content = excluded.content, epoch = excluded.epoch",
+        ((document.part, document.id, document.content, epoch) for document in change.documents),
+    )
+    _place(connection, moves(change), epoch)
+    append_audit(connection, change.audit)
+    return epoch
+
+
+def _place(connection: apsw.Connection, moving: Mapping[str, Move], epoch: int) -> None:
+    rows = []
+    for id, key, _, account, _, groups in _placements(connection, moving):
+        moved = moving[id].moved(account, groups)
+        if moved != groups:
+            rows.append((key, packed(sorted(moved)), epoch))
+    connection.executemany("INSERT OR IGNORE INTO compartment (groups) VALUES (?)", ((row[1],) for row in rows))
+    connection.executemany(
+        "INSERT INTO placement SELECT ?1, id, ?3 FROM compartment WHERE groups = ?2 "
+        "ON CONFLICT DO UPDATE SET compartment = excluded.compartment, epoch = excluded.epoch",
+        rows,
+    )
+
+
+def _placements(
+    connection: apsw.Connection, ids: Collection[str]
+) -> list[tuple[str, int, str, str, int, frozenset[str]]]:
+    """Of the ids that stand: id, key, urn, account and code of the kind, and the groups besides the default one."""
+    sound = tuple({id for id in ids if id.isascii() and "\x00" not in id})
+    if not sound:
+        return []
+    rows = connection.execute(
+        "SELECT e.id, e.key, e.urn, e.account, e.kind, c.groups FROM carray(?) f CROSS JOIN entity e ON e.id = f.value "
+        "LEFT JOIN placement p ON p.entity = e.key LEFT JOIN compartment c ON c.id = p.compartment",
+        (apsw.carray(sound),),
+    )
+    return [(*rest, frozenset(orjson.loads(groups or "[]"))) for *rest, groups in rows]
+
+
+def placed(connection: apsw.Connection, ids: Sequence[str]) -> list[Placed | None]:
+    """Which groups each of some entities is in."""
+    found = {
+        id: Placed(urn, KINDS[kind], account, groups | {default_group(account)})
+        for id, _, urn, account, kind, groups in _placements(connection, ids)
+    }
+    return [found.get(id) for id in ids]
+
+
+# -- the audit log --
+
+
+def append_audit(connection: apsw.Connection, entries: Sequence[AuditEntry]) -> None:
+    """Append entries to the log."""
+    if not entries:
+        return
+    last = connection.execute(f"SELECT {_RECORD} FROM audit ORDER BY sequence DESC LIMIT 1").fetchall()
+    connection.executemany(
+        f"INSERT INTO audit ({_RECORD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                record.sequence, record.at, packed(record.entry.accounts), record.entry.principal, record.entry.action,
+                record.entry.resource_kind, record.entry.resource, record.entry.is_allowed,
+                packed(record.entry.policies), record.entry.request_id, bytes.fromhex(record.previous),
+                bytes.fromhex(record.digest),
+            )
+            for record in chained(_record(last[0]) if last else None, now(), entries)
+        ),
+    )  # fmt: skip
+
+
+def audit_log(connection: apsw.Connection, question: AuditQuestion) -> AuditPage:
+    """A page of the log. Raises LimitExceeded."""
+    asked = {
+        "principal = ?": question.principal,
+        "action = ?": question.action,
+        "resource = ?": question.resource,
+        "is_allowed = ?": question.is_allowed,
+        "EXISTS (SELECT 1 FROM json_each(accounts) WHERE value = ?)": question.account,
+    }
+    where = {condition: value for condition, value in asked.items() if value is not None}
+    limits = {"at >= ?": question.since, "at <= ?": question.until, _BEFORE: question.before}
+    within = {condition: value for condition, value in limits.items() if value is not None}
+    most = access_store.MOST_LOOKED_THROUGH
+    newest = f"SELECT {_RECORD} FROM audit WHERE {_all(within)} ORDER BY at DESC LIMIT {most:d}"
+    rows = connection.execute(
+        f"SELECT * FROM ({newest}) WHERE {_all(where)} ORDER BY at DESC LIMIT ?",
+        (*within.values(), *where.values(), question.first + 1),
+    ).fetchall()
+    if len(rows) <= question.first:
+        looked = f"SELECT 1 FROM audit WHERE {_all(within)} LIMIT 1 OFFSET {most:d}"
+        if connection.execute(looked, tuple(within.values())).fetchall():
+            raise LimitExceeded(access_store.TOO_MANY_RECORDS)
+    return AuditPage(tuple(map(_record, rows[: question.first])), len(rows) > question.first)
+
+
+def _all(conditions: Mapping[str, object]) -> str:
+    return " AND ".join(conditions) or "true"
+
+
+def _record(row: tuple[Any, ...]) -> AuditRecord:
+    sequence, at, accounts, principal, action, resource_kind, resource, is_allowed, policies, request_id = row[:10]
+    previous, digest = row[10:]
+    entry = AuditEntry(
+        tuple(orjson.loads(accounts)),
+        principal,
+        action,
+        resource_kind,
+        resource,
+        bool(is_allowed),
+        tuple(orjson.loads(policies)),
+        request_id,
+    )
+    return AuditRecord(sequence, at, entry, previous.hex(), digest.hex())
+
+
+# -- the use of keys --
+
+
+def key_used(connection: apsw.Connection, id: str, at: int) -> None:
+    """Note when a key was last used."""
+    connection.execute(
+        "INSERT INTO key_use VALUES (?, ?) ON CONFLICT DO UPDATE SET used_at = max(used_at, excluded.used_at)", (id, at)
+    )
+
+
+def keys_used(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, int]:
+    """When each of some keys was last used."""
+    rows = connection.execute(
+        "SELECT k.id, k.used_at FROM json_each(?) f CROSS JOIN key_use k ON k.id = f.value", (packed(list(ids)),)
+    )
+    return dict(rows)

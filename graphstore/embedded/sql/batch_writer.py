@@ -1,0 +1,155 @@
+"""One batch into the database, inside a transaction that the caller begins and ends."""
+
+from collections.abc import Collection
+
+import apsw
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore.batch_validation import BatchValidation, Outcome, Stands, now
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
+from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey, ObservationKey
+from lineal.graphstore.content_codec import packed, packed_properties, packed_source
+from lineal.graphstore.embedded.sql import metric_series
+from lineal.graphstore.embedded.sql.index_writer import index_entities, index_revisions
+from lineal.graphstore.embedded.sql.record_reader import RowReader, newest
+from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.recorded_state import as_new_association, as_new_entity
+from lineal.graphstore.records import AsOf, Revision, View
+
+
+class _Standing:
+    """`judging.RecordedState` by SQL."""
+
+    def __init__(self, connection: apsw.Connection, at: int) -> None:
+        self._connection = connection
+        self._rows = RowReader(connection, View(EVERYTHING, AsOf(at)))
+        top: int = connection.execute("SELECT ifnull(max(key), 0) FROM entity").get
+        self._sequence = top >> KIND_BITS
+
+    def entities(self, ids: Collection[str]) -> dict[str, Stands]:
+        rows = self._connection.execute(
+            "SELECT e.id, e.urn, e.key, e.occurred_at, e.digest FROM carray(?) f CROSS JOIN entity e ON e.id = f.value",
+            (apsw.carray(tuple(ids)),),
+        )
+        return {id: Stands(urn, key, occurred_at, kept.hex()) for id, urn, key, occurred_at, kept in rows}
+
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
+        rows = self._connection.execute(
+            "SELECT a.source, a.type, a.destination, a.role, a.occurred_at, a.digest "
+            "FROM json_each(?) j CROSS JOIN association a ON a.source = j.value->>0 AND a.type = j.value->>1 "
+            "AND a.destination = j.value->>2 AND a.role = j.value->>3",
+            (packed(list(keys)),),
+        )
+        return {
+            (source, type, destination, role): (at, kept.hex()) for source, type, destination, role, at, kept in rows
+        }
+
+    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
+        return self._rows.revisions(keys)
+
+    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+        return metric_series.standing(self._connection, keys)
+
+    def entity(self, key: int) -> NewEntity:
+        return as_new_entity(self._rows.entities([key], as_recorded=True)[key])
+
+    def association(self, key: AssociationKey) -> NewAssociation:
+        return as_new_association(self._rows.associations([key])[key])
+
+    def new_key(self, id: str, kind: EntityKind) -> int:
+        self._sequence += 1
+        return self._sequence << KIND_BITS | KIND_CODES[kind]
+
+
+class Recording:
+    """One batch on its way in. Raises BatchRefused if anything is wrong with it; the caller rolls back."""
+
+    def __init__(self, connection: apsw.Connection, batch: Batch, urns: list[str], by: str) -> None:
+        self.connection, self.by = connection, by
+        self.at = max(now(), newest(connection) + 1)
+        self.judging = BatchValidation(_Standing(connection, self.at), batch, urns, self.at)
+
+    def run(self) -> Outcome:
+        """Write what is new; tells what was."""
+        self.judging.judge()
+        if self.judging.outcome.recorded_at is not None:
+            self.connection.execute("INSERT INTO batch VALUES (?, ?)", (self.at, self.by))
+        self._insert_entities()
+        self._insert_associations()
+        self._insert_revisions()
+        metric_series.insert(self.connection, self.judging.observations, self.at)
+        self._insert_property_keys()
+        return self.judging.outcome
+
+    def _insert_entities(self) -> None:
+        new = self.judging.entities
+        self.connection.executemany(
+            "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    key, each.id, each.urn, each.entity.account, key & KIND_MASK, each.entity.name,
+                    each.entity.version, each.entity.occurred_at, self.at, self.by, bytes.fromhex(each.digest),
+                )
+                for key, each in new.items()
+            ),
+        )  # fmt: skip
+        contents = ((key, *_content(each.entity)) for key, each in new.items())
+        self.connection.executemany(
+            "INSERT INTO entity_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (row for row in contents if any(part is not None for part in row[1:])),
+        )
+
+        index_entities(self.connection, ((key, each.urn, each.entity, self.by) for key, each in new.items()))
+
+    def _insert_associations(self) -> None:
+        new = self.judging.associations
+        ordered = sorted(new)
+        self.connection.executemany(
+            "INSERT INTO association VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            ((*key, new[key][0].occurred_at, self.at, self.by, bytes.fromhex(new[key][1])) for key in ordered),
+        )
+        contents = ((*key, packed_properties(new[key][0].properties)) for key in ordered if new[key][0].properties)
+        self.connection.executemany("INSERT INTO association_content VALUES (?, ?, ?, ?, ?)", contents)
+
+    def _insert_revisions(self) -> None:
+        for key, sequence, revision, kept in self.judging.revisions:
+            self.connection.execute(
+                "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (key, sequence, revision.occurred_at, revision.rank, self.at, self.by, bytes.fromhex(kept)),
+            )
+            self.connection.execute(
+                "INSERT INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    key,
+                    sequence,
+                    revision.status,
+                    None if revision.tags is None else packed(sorted(set(revision.tags))),
+                    revision.description,
+                    packed_properties(revision.properties),
+                    packed(sorted(set(revision.removed))) if revision.removed else None,
+                    revision.superseded_by,
+                ),
+            )
+
+        index_revisions(self.connection, ((key, revision) for key, _, revision, _ in self.judging.revisions))
+
+    def _insert_property_keys(self) -> None:
+        # A key counts from the earliest of its times on: a row only where none says so already.
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO property_key SELECT ?1, ?2, ?4, ?3 WHERE NOT EXISTS "
+            "(SELECT 1 FROM property_key WHERE key = ?1 AND kind = ?2 AND occurred_at <= ?3)",
+            ((key, code, occurred_at, self.at) for key, code, occurred_at in sorted(self.judging.property_keys)),
+        )
+
+
+def _content(entity: NewEntity) -> tuple[str | None, ...]:
+    source = entity.source
+    return (
+        entity.type,
+        entity.description,
+        entity.status,
+        packed(sorted(set(entity.tags))) if entity.tags else None,
+        None if source is None else source.uri,
+        packed_source(source),
+        packed_properties(entity.properties),
+    )

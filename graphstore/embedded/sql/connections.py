@@ -1,0 +1,139 @@
+"""Opening SQLite so that what it acknowledges is there after a power loss, and refusing what could not keep that."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Final
+
+import apsw
+
+from lineal.graphstore.embedded.sql.index_writer import Indexed, index_everything
+from lineal.graphstore.embedded.sql.migrations import APPLICATION_ID, MIGRATIONS, UNINDEXED
+from lineal.graphstore.errors import StoreUnusable, Unavailable
+
+OLDEST_SQLITE: Final = (3, 51, 3)
+"""SQLite before this can corrupt a WAL database that several connections use (the WAL-reset bug)."""
+BUSY_MILLISECONDS: Final = 20_000
+FULL: Final = 2
+NORMAL: Final = 1
+CHECKPOINT_PAGES: Final = 10_000
+"""So many pages of 4 KiB wait in the log before they go into the database, most of them once instead of many times."""
+
+
+class Connection(apsw.Connection):
+    """A connection whose statements may ask of an entity, by what it was given last, before they count or sort.
+
+    `sees(key)`: whether it is readable; `matches(key)`: whether it is one of those found.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.sees: Callable[[Any], int] = lambda key: 0
+        self.matches: Callable[[Any], int] = lambda key: 0
+        self.create_scalar_function("sees", lambda *keys: self.sees(keys[0]), 1)
+        self.create_scalar_function("matches", lambda *keys: self.matches(keys[0]), 1)
+
+
+def connect(path: str) -> Connection:
+    """One connection with the settings that durability rests on, each read back.
+
+    Raises StoreUnusable where SQLite is too old or the file is not a Lineal store of a version this code knows, and
+    apsw's own errors where the file cannot be read.
+    """
+    version = tuple(map(int, apsw.sqlite_lib_version().split(".")))
+    if version < OLDEST_SQLITE:
+        raise StoreUnusable(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt a database that several connections use: "
+            "install apsw 3.51.3 or later"
+        )
+    connection = Connection(path)
+    try:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        _refuse_foreign(connection, path)
+        if path != ":memory:":
+            _write_ahead(connection, path)
+        connection.pragma("cache_size", -16 * 1024)
+        connection.pragma("temp_store", 2)
+        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+        set_synchronous(connection, FULL)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _write_ahead(connection: apsw.Connection, path: str) -> None:
+    deadline = monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            mode = connection.pragma("journal_mode", "wal")
+            break
+        except apsw.BusyError:
+            # While several open a fresh file at once, SQLite says so without waiting.
+            if monotonic() > deadline:
+                raise
+            sleep(0.01)
+    if mode != "wal":
+        raise StoreUnusable(f"{path} lies where SQLite cannot use a write-ahead log: move it to a local disk")
+
+
+def set_synchronous(connection: apsw.Connection, level: int) -> None:
+    """Set how far a commit goes down before it counts, and read it back."""
+    connection.pragma("synchronous", level)
+    if (found := connection.pragma("synchronous")) != level:
+        raise Unavailable(f"SQLite holds synchronous={found} where {level} was set: nothing can be acknowledged")
+
+
+def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
+    try:
+        # One statement sees one moment: another server may be making the tables just now.
+        rows: list[tuple[Any, ...]] = connection.execute(
+            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
+            "FROM pragma_application_id, pragma_user_version"
+        ).fetchall()
+    except apsw.NotADBError:
+        raise StoreUnusable(f"{path} is not an SQLite database: name another file with --store") from None
+    application, version, tables = rows[0]
+    if tables == 0 and application == 0:
+        return
+    if application != APPLICATION_ID:
+        raise StoreUnusable(f"{path} is an SQLite database, but not a Lineal store: name another file with --store")
+    if version > len(MIGRATIONS):
+        raise StoreUnusable(
+            f"{path} was written by a newer Lineal (schema {version}; this one knows up to {len(MIGRATIONS)}): "
+            "upgrade Lineal, or open another store"
+        )
+
+
+def migrate(connection: apsw.Connection, indexed: Indexed | None = None) -> None:
+    """Bring the database to the newest schema, each step in a transaction, however many servers start at once.
+
+    `indexed` is told how far it has come where it indexes what stands.
+    """
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = connection.pragma("user_version")
+            if version >= len(MIGRATIONS):
+                connection.execute("COMMIT")
+                return
+            connection.execute(MIGRATIONS[version])
+            if version == UNINDEXED:
+                index_everything(connection, indexed)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", version + 1)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def sqlite_path(path: str) -> str:
+    """The path, checked to lie in a directory that exists. Raises StoreUnusable."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise StoreUnusable(f"the directory {folder} does not exist: create it, or name another file with --store")
+    if Path(path).is_dir():
+        raise StoreUnusable(f"{path} is a directory: name a file in it with --store")
+    return path

@@ -1,0 +1,107 @@
+"""The index: what filters and searches ask of entities, said by terms that FTS5 keeps in order; and parts of texts.
+
+A document is an entity as first recorded, under its key, or what one revision sets, under a negative number that
+`revised` maps to the entity. An entity is thus a candidate by whatever it ever had; which still holds is seen on its
+record. Beside the terms of `graphstore.terms` there are `w:` and a word of `graphstore.words`.
+
+FTS5 folds the letters of terms to lower case, which makes no two of them alike that were not. The parts are all three
+characters in a row of the folded urn, name, version, source uri, recorder and text properties.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+import apsw
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore import index_terms
+from lineal.graphstore.batches import NewEntity, NewRevision
+from lineal.graphstore.embedded.sql.record_reader import RowReader, newest
+from lineal.graphstore.full_text import LONGEST_WORD, words_recorded
+from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.recorded_state import as_new_entity, as_new_revision
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.values import Property
+
+_AT_ONCE: Final = 1000
+Indexed: TypeAlias = Callable[[int, int], None]
+"""Is told how many entities are indexed, at first none, and how many there are."""
+
+
+def of_word(word: str) -> str:
+    """The term of a word, or how the terms of the words begin that it begins."""
+    return "w:" + word[:LONGEST_WORD]
+
+
+def entity_document(entity: NewEntity, by: str) -> str:
+    """The terms of an entity as first recorded, as a text."""
+    uri = None if entity.source is None else entity.source.uri
+    fields = {"name": entity.name, "version": entity.version, "type": entity.type, "source_uri": uri, "recorded_by": by}
+    return " ".join(
+        (*index_terms.of_fields(fields), *index_terms.of_part(entity), *map(of_word, words_recorded(entity)))
+    )
+
+
+def revision_document(revision: NewRevision) -> str:
+    """The terms of what a revision sets, as a text."""
+    return " ".join((*index_terms.of_part(revision), *map(of_word, words_recorded(revision))))
+
+
+def _parts_document(texts: Iterable[str | None], properties: Iterable[Property]) -> str:
+    values = [str(each.value) for each in properties if each.type is PropertyType.STRING]
+    return "\n".join([text.casefold() for text in (*texts, *values) if text is not None])
+
+
+def _index(connection: apsw.Connection, documents: Iterable[tuple[int, str, str]]) -> None:
+    """Keep documents of terms and of parts, by number."""
+    # All of one index after all of the other: so its pages stay at hand.
+    parts = []
+    for number, document, part in documents:
+        connection.execute("INSERT INTO term (rowid, terms) VALUES (?, ?)", (number, document))
+        parts.append((number, part))
+    connection.executemany("INSERT INTO part (rowid, texts) VALUES (?, ?)", parts)
+
+
+def index_entities(connection: apsw.Connection, entities: Iterable[tuple[int, str, NewEntity, str]]) -> None:
+    """Index entities, by key, with their urns and recorders."""
+    _index(
+        connection,
+        ((key, entity_document(entity, by), _entity_parts(urn, entity, by)) for key, urn, entity, by in entities),
+    )
+
+
+def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
+    uri = None if entity.source is None else entity.source.uri
+    # What stands in the urn as it is has no parts that the urn has not.
+    apart = [text for text in (entity.name, entity.version) if text is not None and text not in urn]
+    return _parts_document((urn, *apart, uri, by), entity.properties)
+
+
+def index_revisions(connection: apsw.Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
+    """Index what revisions set, by the keys of their entities."""
+    for key, revision in revisions:
+        if document := revision_document(revision):
+            connection.execute("INSERT INTO revised (entity) VALUES (?)", (key,))
+            number = -connection.last_insert_rowid()
+            _index(connection, [(number, document, _parts_document((), revision.properties))])
+
+
+def index_everything(connection: apsw.Connection, indexed: Indexed | None = None) -> None:
+    """Index what a database holds that was written before there was an index; tells `indexed` of every thousand."""
+    done, total = 0, connection.execute("SELECT count(*) FROM entity").get
+    told = indexed or (lambda done, total: None)
+    if total:
+        told(0, total)
+    rows = RowReader(connection, View(EVERYTHING, AsOf(newest(connection))))
+    last = 0
+    while keys := rows.keys("SELECT key FROM entity WHERE key > ? ORDER BY key LIMIT ?", (last, _AT_ONCE)):
+        last = keys[-1]
+        entities = rows.entities(keys, as_recorded=True)
+        standing = ((key, each.urn, as_new_entity(each), each.recorded_by) for key, each in entities.items())
+        index_entities(connection, standing)
+        revisions = rows.revisions(keys)
+        index_revisions(
+            connection, ((key, as_new_revision(each, "")) for key, some in revisions.items() for each in some)
+        )
+        done += len(keys)
+        told(done, total)

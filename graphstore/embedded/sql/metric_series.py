@@ -1,0 +1,209 @@
+"""Metrics, series and buckets of observations, by SQL."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import apsw
+
+from lineal.graphstore.batches import NewObservation
+from lineal.graphstore.codes import ObservationKey
+from lineal.graphstore.embedded.sql.entity_pages import seen
+from lineal.graphstore.embedded.sql.reader import Reader
+from lineal.graphstore.embedded.sql.record_reader import carried
+from lineal.graphstore.queries import BucketsOf, MetricsOf, ObservationPosition, SeriesOf
+from lineal.graphstore.records import Bucket, Metric
+from lineal.graphstore.series import Point, Series
+from lineal.graphstore.store import SeriesPage
+from lineal.graphstore.values import INT64_MAX, METRICS, text_problem
+
+_SERIES_AT_ONCE: Final = 500
+_EXPORTED_AT_ONCE: Final = 10_000
+
+SeriesKey = tuple[int, str]
+"""Entity key, metric."""
+
+
+# -- what stands, for the writer --
+
+
+def numbers_of(connection: apsw.Connection, keys: Collection[int]) -> dict[SeriesKey, int]:
+    """The numbers of all series of some entities."""
+    rows = connection.execute(
+        "SELECT s.entity, s.metric, s.id FROM carray(?) f CROSS JOIN series s ON s.entity = f.value", (carried(keys),)
+    )
+    return {(key, metric): number for key, metric, number in rows}
+
+
+def standing(connection: apsw.Connection, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+    """The values of those observations that stand, and maybe of others of the same steps."""
+    numbers = numbers_of(connection, {key[0] for key in keys})
+    wanted: dict[SeriesKey, tuple[set[int], list[int]]] = {}
+    for key, metric, step, occurred_at in keys:
+        if (key, metric) in numbers:
+            steps, times = wanted.setdefault((key, metric), (set(), []))
+            steps.add(step)
+            times.append(occurred_at)
+    found = {}
+    for (key, metric), (steps, times) in wanted.items():
+        # Where all observations of a series are of one step, their times tell them apart.
+        rows = connection.execute(
+            "SELECT o.step, o.occurred_at, o.value FROM carray(?) f CROSS JOIN observation o "
+            "ON o.series = ? AND o.step = f.value AND o.occurred_at BETWEEN ? AND ?",
+            (carried(steps), numbers[key, metric], min(times), max(times)),
+        )
+        found.update({(key, metric, step, at): value for step, at, value in rows})
+    return found
+
+
+def insert(connection: apsw.Connection, new: dict[ObservationKey, float], at: int) -> None:
+    """Write observations recorded at a moment."""
+    if not new:
+        return
+    numbers = numbers_of(connection, {key[0] for key in new})
+    for series in sorted({key[:2] for key in new} - numbers.keys()):
+        numbers[series] = connection.execute(
+            "INSERT INTO series (entity, metric) VALUES (?, ?) RETURNING id", series
+        ).get
+    rows = [(numbers[key[:2]], key[2], key[3], value, at) for key, value in new.items()]
+    connection.executemany("INSERT INTO observation VALUES (?, ?, ?, ?, ?)", sorted(rows))
+
+
+# -- reading --
+
+
+def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
+    """The metrics of each question's entity."""
+    keys = reader.keys_of({question.entity for question in questions})
+    series: dict[int, list[tuple[str, int]]] = {}
+    for (key, metric), number in sorted(numbers_of(reader.connection, keys.values()).items()):
+        if not _is_hidden(reader, key, metric):
+            series.setdefault(key, []).append((metric, number))
+    asked: list[list[tuple[str, int]]] = []
+    for question in questions:
+        names = None if question.names is None else set(question.names)
+        of_entity = series.get(keys.get(question.entity, 0), [])
+        asked.append([each for each in of_entity if names is None or each[0] in names])
+    told = _told(reader, {number for each in asked for _, number in each})
+    view = reader.view
+    return [
+        tuple(Metric(question.entity, metric, *told[number], view) for metric, number in each if number in told)
+        for question, each in zip(questions, asked, strict=True)
+    ]
+
+
+def _told(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[float, float, float, int]]:
+    """Of series that have any observations in the view: the last value, the least, the greatest, how many."""
+    last = (
+        f"SELECT l.value FROM observation l WHERE l.series = f.value AND {reader.on_time('l')} "
+        "ORDER BY l.step DESC, l.occurred_at DESC LIMIT 1"
+    )
+    rows = reader.connection.execute(
+        f"SELECT f.value, ({last}), min(o.value), max(o.value), count(*) FROM carray(?) f "
+        f"CROSS JOIN observation o ON o.series = f.value WHERE {reader.on_time('o')} GROUP BY f.value",
+        (carried(numbers),),
+    )
+    return {number: told for number, *told in rows}
+
+
+def series_pages(reader: Reader, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
+    """The page that each question asks for."""
+    numbers = _numbers(reader, questions)
+    pages = []
+    for question, number in zip(questions, numbers, strict=True):
+        if number is None:
+            pages.append(SeriesPage((), 0, False))
+            continue
+        series = Series(question.entity, question.metric, question.view)
+        points = _points(reader, number, question.after, question.first + 1)
+        pages.append(series.page(points, _count(reader, number), question))
+    return pages
+
+
+def buckets_of(reader: Reader, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
+    """The buckets that each question asks for."""
+    found: list[tuple[Bucket, ...]] = []
+    for question, number in zip(questions, _numbers(reader, questions), strict=True):
+        series = Series(question.entity, question.metric, question.view)
+        total = 0 if number is None else _count(reader, number)
+        points = iter(()) if number is None else _points(reader, number, None, total)
+        found.append(series.buckets(points, total, question.most))
+    return found
+
+
+def _numbers(reader: Reader, questions: Sequence[SeriesOf | BucketsOf]) -> list[int | None]:
+    """The number of the series of each question; None where it does not show."""
+    keys = reader.keys_of({question.entity for question in questions})
+    found: list[int | None] = []
+    for question in questions:
+        key, metric = keys.get(question.entity), question.metric
+        if key is None or text_problem(metric) or _is_hidden(reader, key, metric):
+            found.append(None)
+            continue
+        given = (key, metric)
+        found.append(reader.connection.execute("SELECT id FROM series WHERE entity = ? AND metric = ?", given).get)
+    return found
+
+
+def _is_hidden(reader: Reader, key: int, metric: str) -> bool:
+    return reader.lens is not None and reader.lens.sight(key).hides(METRICS + metric)
+
+
+def _count(reader: Reader, number: int) -> int:
+    count: int = reader.connection.execute(
+        f"SELECT count(*) FROM observation o WHERE o.series = ? AND {reader.on_time('o')}", (number,)
+    ).get
+    return count
+
+
+def _points(reader: Reader, number: int, after: ObservationPosition | None, most: int) -> Iterator[Point]:
+    """The points of a series in the view, in order, after a position."""
+    beyond = "true" if after is None else "(o.step, o.occurred_at) > (?, ?)"
+    given = () if after is None else (after.step, after.occurred_at)
+    rows = reader.connection.execute(
+        "SELECT o.step, o.occurred_at, o.value, o.recorded_at, b.recorded_by "
+        "FROM observation o CROSS JOIN batch b ON b.recorded_at = o.recorded_at "
+        f"WHERE o.series = ? AND {beyond} AND {reader.on_time('o')} ORDER BY o.step, o.occurred_at LIMIT ?",
+        (number, *given, most),
+    )
+    return map(Point._make, rows)
+
+
+# -- export --
+
+
+class Place(NamedTuple):
+    """Where an export of observations goes on: after this one."""
+
+    urn: str
+    metric: str
+    step: int
+    occurred_at: int
+
+
+FIRST: Final = Place("", "", INT64_MAX, INT64_MAX)
+"""Before all."""
+
+
+def observations_after(reader: Reader, place: Place) -> tuple[list[NewObservation], Place | None]:
+    """The next observations in the order of an export, and the place to go on after; None at the end."""
+    if reader.sees_nothing:
+        return [], None
+    series: list[tuple[int, int, str, str]] = reader.connection.execute(
+        "SELECT s.id, e.key, e.urn, s.metric FROM entity e CROSS JOIN series s ON s.entity = e.key "
+        f"WHERE e.urn >= ?1 AND (e.urn > ?1 OR s.metric >= ?2) AND {reader.on_time('e')} AND {seen(reader)} "
+        "ORDER BY e.urn, s.metric LIMIT ?3",
+        (place.urn, place.metric, _SERIES_AT_ONCE),
+    ).fetchall()  # type: ignore[assignment]
+    found: list[NewObservation] = []
+    for number, key, urn, metric in series:
+        if _is_hidden(reader, key, metric):
+            continue
+        after = ObservationPosition(*place[2:]) if (urn, metric) == place[:2] else None
+        points = _points(reader, number, after, _EXPORTED_AT_ONCE - len(found))
+        found += [NewObservation(urn, metric, each.value, each.step, each.occurred_at) for each in points]
+        if len(found) == _EXPORTED_AT_ONCE:
+            last = found[-1]
+            return found, Place(urn, metric, last.step, last.occurred_at or 0)
+    if len(series) < _SERIES_AT_ONCE:
+        return found, None
+    return found, Place(series[-1][2], series[-1][3], INT64_MAX, INT64_MAX)

@@ -1,0 +1,50 @@
+"""Pages of property keys."""
+
+from itertools import islice
+
+from lineal.graphstore.codes import KIND_CODES
+from lineal.graphstore.embedded.memory.key_sets import KeySets, OfKinds
+from lineal.graphstore.embedded.sql.filter_sql import Condition
+from lineal.graphstore.embedded.sql.index_plan import bearing
+from lineal.graphstore.embedded.sql.reader import Reader
+from lineal.graphstore.queries import PropertyKeys
+
+
+def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
+    """The first property keys that start with a text."""
+    if reader.sees_nothing:
+        return []
+    start = question.starts_with
+    of_kind = "true" if question.kind is None else f"p.kind = {KIND_CODES[question.kind]}"
+    rows = reader.connection.execute(
+        f"SELECT DISTINCT p.key FROM property_key p WHERE p.key >= ? AND substr(p.key, 1, ?) = ? AND {of_kind} "
+        f"AND {reader.on_time('p')} ORDER BY p.key",
+        (start, len(start), start),
+    )
+    keys = (key for (key,) in rows)
+    if reader.lens is not None:
+        keys = (key for key in keys if _is_borne(reader, question, key))
+    return list(islice(keys, question.first))
+
+
+def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
+    """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
+    assert reader.lens is not None
+    deciding = KeySets(reader.connection)
+    kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
+    on_time = Condition(reader.on_time("e"))
+    arm = bearing(key)
+    for some in deciding.chunks(arm.sql, arm.parameters):
+        bearers = reader.lens.readable(some)
+        if kind is not None:
+            bearers = deciding.holding(kind, bearers)
+        for bearer in deciding.where(bearers, on_time).tolist():
+            if not reader.lens.sight(bearer).hides(key) and key in _keys_ever(reader, bearer):
+                return True
+    return False
+
+
+def _keys_ever(reader: Reader, bearer: int) -> set[str]:
+    recorded = reader.entities([bearer], as_recorded=True)[bearer].properties
+    revised = [each for found in reader.revisions([bearer]).values() for each in found]
+    return {each.key for each in recorded} | {each.key for revision in revised for each in revision.properties}

@@ -1,0 +1,228 @@
+"""One read for a walk: the rows of a view, and what crosses from key to key."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
+from itertools import chain
+
+import apsw
+import numpy as np
+
+from lineal.graphstore.codes import KIND_MASK, SAME_AS, TYPES, AssociationKey, kind_codes
+from lineal.graphstore.embedded.memory.adjacency import Adjacency, Keys
+from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
+from lineal.graphstore.embedded.memory.scope_table import ScopeTable, keys_of
+from lineal.graphstore.embedded.sql.filter_sql import Condition, association_condition, entity_condition
+from lineal.graphstore.embedded.sql.record_reader import RowReader, carried
+from lineal.graphstore.filters import matches_association, matches_entity, matches_restricted
+from lineal.graphstore.kinds import LineageDirection
+from lineal.graphstore.queries import AssociationFilter, EntityFilter
+from lineal.graphstore.records import View
+from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, NoPrefetch, is_masked, masked
+
+_FAR_END = {LineageDirection.DESCENDANTS: "destination", LineageDirection.ASCENDANTS: "source"}
+_NEAR_END = {LineageDirection.DESCENDANTS: "source", LineageDirection.ASCENDANTS: "destination"}
+
+Crossed = tuple[int, int, AssociationKey]
+
+
+class Reader(NoPrefetch, RowReader):
+    """`walking.crossings.Reader` by SQL: one statement a level and way, or none where an adjacency is in memory."""
+
+    def __init__(
+        self, connection: apsw.Connection, view: View, present: AdjacencyCache, lens: ScopeTable | None
+    ) -> None:
+        super().__init__(connection, view, lens)
+        self._present = present
+
+    @cached_property
+    def _adjacency(self) -> Adjacency | None:
+        # That of the newest batch the transaction sees: it serves where the view is of that too.
+        return self._present.at(self.connection) if self.covers_all and self.is_settled else None
+
+    # -- which of them match --
+
+    def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
+        if where is None or where == EntityFilter() or not keys:
+            return keys
+        if self.meets_hidden and any(map(is_masked, keys)):
+            plain = set(self._matching([key for key in keys if not is_masked(key)], where))
+            shows = matches_restricted(where)
+            return [key for key in keys if (shows if is_masked(key) else key in plain)]
+        return self._matching(keys, where)
+
+    def _matching(self, keys: Collection[int], where: EntityFilter) -> Collection[int]:
+        codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
+        if codes is not None:
+            keys = [key for key in keys if key & KIND_MASK in codes]
+            if not keys or where == EntityFilter(where.kind, where.lineage_type):
+                return keys
+        condition = entity_condition(where)
+        rows = self.connection.execute(
+            "SELECT e.key FROM carray(?) f CROSS JOIN entity e ON e.key = f.value "
+            f"LEFT JOIN entity_content c ON c.key = e.key WHERE {condition.sql}",
+            (carried(keys), *condition.parameters),
+        )
+        found = {key for (key,) in rows}
+        if not condition.exact:
+            entities = self.entities(found)
+            found = {key for key, entity in entities.items() if matches_entity(entity, where)}
+        return [key for key in keys if key in found]
+
+    # -- crossing --
+
+    def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
+        frontiers = self._frontiers(crossings, frontier, distance)
+        lens = self.lens
+        if crossings.asks_only_types and self._adjacency is not None:
+            if lens is None:
+                return self._adjacency.far_keys(frontiers, crossings.types)
+            return self._adjacency.far_keys(frontiers, crossings.types, lens.readable)
+        if lens is None or distance is not None:
+            return self._far_readable(crossings, frontiers)
+        # Of an association beside a hidden end a filter sees no more than its type.
+        hidden = {way: lens.not_readable(keys) for way, keys in frontiers.items()}
+        beside = association_condition(_of_types(crossings.beside_hidden))
+        found = set(lens.readable(keys_of(self._far(hidden, beside))).tolist())
+        plain = {way: lens.readable(keys) for way, keys in frontiers.items()}
+        return found | self._far_readable(crossings, plain)
+
+    def _far_readable(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> set[int]:
+        """Every readable key one crossing away from readable ones; negative where the crossing was a SAME_AS."""
+        condition = association_condition(crossings.via)
+        if condition.exact:
+            found = self._far(frontiers, condition)
+            return found if self.lens is None else set(self.lens.readable(keys_of(found)).tolist())
+        return {
+            -far if key[1] == SAME_AS else far
+            for way, near in frontiers.items()
+            for _, far, key in self._plainly_crossed(crossings, {way: near})
+        }
+
+    def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
+        types = crossings.beside_hidden
+        if self.lens is None or not types:
+            return Hidden(set(), set(), set())
+        lens = self.lens
+        frontiers = self._frontiers(crossings, frontier, distance)
+        if self._adjacency is not None:
+            found = self._adjacency.far_keys(frontiers, types, lens.not_readable)
+        else:
+            found = self._far(frontiers, association_condition(_of_types(types)))
+        return lens.hidden(keys_of(found))
+
+    def tell_withheld(self, keys: Collection[int]) -> bool:
+        return self.lens is not None and all(self.lens.sight(key).tells_withheld for key in keys)
+
+    def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
+        return self.lens is None or self.lens.limit(key, direction) > distance
+
+    def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Crossed]:
+        if not self.meets_hidden:
+            keys = keys_of(frontier)
+            return self._plainly_crossed(crossings, dict.fromkeys(crossings.ways, keys))
+        plain = keys_of([key for key in frontier if not is_masked(key)])
+        rows = self._plainly_crossed(crossings, dict.fromkeys(crossings.ways, plain))
+        return rows + self._barely_crossed(crossings, frontier, plain)
+
+    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[Crossed]:
+        return self.crossed(crossings.reversed(), keys)
+
+    def _frontiers(
+        self, crossings: Crossings, frontier: Collection[int], distance: int | None
+    ) -> dict[LineageDirection, Keys]:
+        """Of a frontier what may be crossed, for each way, in order."""
+        keys = keys_of(frontier)
+        keys.sort()
+        if self.lens is None:
+            return dict.fromkeys(crossings.ways, keys)
+        return {way: self.lens.crossable(keys, way, distance) for way in crossings.ways}
+
+    def _far(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> set[int]:
+        rows = (
+            self.connection.execute(statement, (carried(keys), *condition.parameters))
+            for statement, keys in self._statements(frontiers, condition.sql, "far")
+        )
+        return set(chain.from_iterable(chain.from_iterable(rows)))
+
+    def _rows(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> list[Crossed]:
+        columns = "f.value, far, a.source, a.type, a.destination, a.role"
+        return [
+            (near, abs(far), (source, type, destination, role))
+            for statement, keys in self._statements(frontiers, condition.sql, columns)
+            for near, far, source, type, destination, role in self.connection.execute(
+                statement, (carried(keys), *condition.parameters)
+            )
+        ]
+
+    def _plainly_crossed(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> list[Crossed]:
+        """Crossings between readable entities."""
+        condition = association_condition(crossings.via)
+        rows = self._rows(frontiers, condition)
+        if self.lens is not None:
+            readable = set(self.lens.readable(keys_of({far for _, far, _ in rows})).tolist())
+            rows = [row for row in rows if row[1] in readable]
+        if not condition.exact and crossings.via is not None:
+            via = crossings.via
+            records = self.associations({key for _, _, key in rows})
+            rows = [row for row in rows if matches_association(records[row[2]], via)]
+        return rows
+
+    def _barely_crossed(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossed]:
+        """Crossings beside a masked entity: all associations of a type between the same two are one."""
+        lens = self.lens
+        types = crossings.beside_hidden
+        if lens is None or not types:
+            return []
+        condition = association_condition(_of_types(types))
+        own = keys_of(self._own_keys([key for key in frontier if is_masked(key)]).values())
+        near_plain = self._rows(dict.fromkeys(crossings.ways, plain), condition)
+        near_masked = self._rows(dict.fromkeys(crossings.ways, own), condition)
+        far = keys_of({far for _, far, _ in (*near_plain, *near_masked)})
+        hidden = lens.hidden(far).masked
+        shown = {key: key for key in lens.readable(far).tolist()} | {key: masked(key) for key in hidden}
+        found: dict[Crossed, None] = {}
+        for rows, name in ((near_plain, _itself), (near_masked, masked)):
+            for near, other, (source, type, _, _) in rows:
+                if other not in shown or (rows is near_plain and other not in hidden):
+                    continue
+                ends = (name(near), shown[other])
+                low, high = ends if near == source else ends[::-1]
+                found[ends[0], ends[1], (low, type, high, "")] = None
+        return list(found)
+
+    def _statements(
+        self, frontiers: Mapping[LineageDirection, Keys], condition: str, columns: str
+    ) -> Iterable[tuple[str, Keys]]:
+        """One statement a way, and one more where a SAME_AS is crossed against its direction, each with its keys.
+
+        Keys crossed to over a SAME_AS come out negative: `columns` may name `far`.
+        """
+        # Where both ways are crossed from the same keys, each SAME_AS is crossed against its direction by the other.
+        lefts = list(frontiers.values())
+        both = len(lefts) == 2 and (lefts[0] is lefts[1] or np.array_equal(lefts[0], lefts[1]))
+        for way, keys in frontiers.items():
+            near, far = _NEAR_END[way], _FAR_END[way]
+            yield self._statement(near, far, columns, condition), keys
+            if not both and self._has_same_as:
+                yield self._statement(far, near, columns, f"a.type = {SAME_AS} AND {condition}"), keys
+
+    @cached_property
+    def _has_same_as(self) -> bool:
+        rows = self.connection.execute(
+            f"SELECT EXISTS (SELECT 1 FROM association INDEXED BY association_same_as WHERE type = {SAME_AS})"
+        )
+        return bool(next(rows)[0])
+
+    def _statement(self, near: str, far: str, columns: str, condition: str) -> str:
+        signed = f"CASE a.type WHEN {SAME_AS} THEN -a.{far} ELSE a.{far} END"
+        return (
+            f"SELECT {columns.replace('far', signed)} FROM carray(?) f CROSS JOIN association a ON a.{near} = f.value "
+            f"WHERE {condition} AND {self.exists('a', far)}"
+        )
+
+
+def _of_types(codes: Collection[int]) -> AssociationFilter:
+    return AssociationFilter(type=tuple(TYPES[code] for code in sorted(codes)))
+
+
+_itself: Callable[[int], int] = int

@@ -1,0 +1,297 @@
+"""One read: a transaction, the moment it is of, and records made from rows.
+
+A `RowReader` lives for one call on a worker thread. What it reads stays as it is for ever only where the view's moment
+`is_settled`: no later batch can be of it. Where the view's watermark covers everything the transaction sees and
+no `occurred_at` is asked, nothing can be later than the view, and the conditions on time are left out of every query.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import apsw
+
+from lineal.graphstore.codes import KIND_MASK, KINDS, TYPES, AssociationKey
+from lineal.graphstore.content_codec import packed, unpacked_properties, unpacked_source, unpacked_words
+from lineal.graphstore.embedded.memory.scope_table import ScopeTable, keys_of
+from lineal.graphstore.kinds import EntityStatus
+from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
+from lineal.graphstore.redacting import bare_association, redacted_association, redacted_entity, redacted_revisions
+from lineal.graphstore.revisions import folded
+from lineal.graphstore.urns import association_id
+from lineal.graphstore.walking.reader_protocol import is_masked
+
+_STATUSES = {str(status): status for status in EntityStatus}
+
+
+def carried(keys: Iterable[int]) -> object:
+    """Integer keys as a value that `carray(?)` turns into rows."""
+    # An empty array lies at no aligned address, which apsw refuses; no row has the key 0.
+    return apsw.carray(array("q", keys) or array("q", [0]))
+
+
+class RowReader:
+    """Reads of one view inside one transaction of one connection."""
+
+    def __init__(self, connection: apsw.Connection, view: View, lens: ScopeTable | None = None) -> None:
+        """`lens` shows what the view's scope does; None only where that is everything."""
+        assert lens is not None or view.scope.everything, "what is read without a lens is read under no scope"
+        self.connection = connection
+        self.view = view
+        self.lens = lens
+        self.sees_nothing = lens is not None and not view.scope.rules
+        self.meets_hidden = view.scope.meets_hidden
+        as_of = view.as_of
+        latest = newest(connection)
+        self.covers_all = as_of.occurred_at is None and as_of.recorded_at >= latest
+        self.is_settled = as_of.recorded_at <= latest
+
+    def on_time(self, alias: str) -> str:
+        """The condition that a row is of the view's moment: `true` where every row is."""
+        if self.covers_all:
+            return "true"
+        as_of = self.view.as_of
+        condition = f"{alias}.recorded_at <= {as_of.recorded_at:d}"
+        return condition + ("" if as_of.occurred_at is None else f" AND {alias}.occurred_at <= {as_of.occurred_at:d}")
+
+    def exists(self, alias: str, end: str) -> str:
+        """The condition that an association exists, given that the end it is not crossed to does.
+
+        Recorded times need no look at the ends: an association is never recorded before them.
+        """
+        condition = self.on_time(alias)
+        if self.view.as_of.occurred_at is not None:
+            other = f"SELECT 1 FROM entity o WHERE o.key = {alias}.{end} AND {self.on_time('o')}"
+            condition += f" AND EXISTS ({other})"
+        return condition
+
+    def keys(self, statement: str, parameters: tuple[object, ...] = ()) -> list[int]:
+        """The keys that a statement selects as its first column, in its order."""
+        rows: list[tuple[Any, ...]] = self.connection.execute(statement, parameters).fetchall()
+        return [row[0] for row in rows]
+
+    def keys_of(self, ids: Collection[str]) -> dict[str, int]:
+        """The keys of the ids that exist in the view."""
+        if self.sees_nothing or not ids:
+            return {}
+        sound = tuple({id for id in ids if id.isascii() and "\x00" not in id})
+        if not sound:
+            return {}
+        rows = self.connection.execute(
+            f"SELECT e.id, e.key FROM carray(?) f CROSS JOIN entity e ON e.id = f.value WHERE {self.on_time('e')}",
+            (apsw.carray(sound),),
+        )
+        keys: dict[str, int] = dict(rows)
+        if self.lens is None:
+            return keys
+        readable = set(self.lens.readable(keys_of(keys.values())).tolist())
+        return {id: key for id, key in keys.items() if key in readable}
+
+    def urns(self, keys: Collection[int]) -> dict[int, str]:
+        """The urns of keys; of masked keys the restricted urns."""
+        hidden = [key for key in keys if is_masked(key)] if self.meets_hidden else []
+        found = {key: each.urn for key, each in self.restricted(hidden).items()}
+        if hidden:
+            keys = [key for key in keys if not is_masked(key)]
+        rows = self.connection.execute(
+            "SELECT e.key, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value", (carried(keys),)
+        )
+        return found | dict(rows)
+
+    def _own_keys(self, hidden: Collection[int]) -> dict[int, int]:
+        """The keys of masked entities, by their masked keys."""
+        rows = self.connection.execute(
+            f"SELECT f.value, e.key FROM carray(?) f CROSS JOIN entity e "
+            f"ON e.key BETWEEN f.value - {KIND_MASK} AND f.value",
+            (carried(hidden),),
+        )
+        return dict(rows)
+
+    def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
+        """What is shown of masked keys."""
+        if not keys:
+            return {}
+        rows = self.connection.execute(
+            f"SELECT f.value, e.id FROM carray(?) f CROSS JOIN entity e "
+            f"ON e.key BETWEEN f.value - {KIND_MASK} AND f.value",
+            (carried(keys),),
+        )
+        return {key: Restricted(self.view.scope.masked_id(id), self.view) for key, id in rows}
+
+    def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
+        """The records of keys known to exist in the view, with revisions folded in unless wanted as first recorded."""
+        if not keys:
+            return {}
+        view = self.view
+        found: dict[int, Entity] = {}
+        rows = self.connection.execute(
+            "SELECT e.key, e.id, e.urn, e.account, e.name, e.version, c.type, c.description, c.status, c.source_uri, "
+            "c.source, c.tags, c.properties, e.occurred_at, e.recorded_at, e.recorded_by, e.digest "
+            "FROM carray(?) f CROSS JOIN entity e ON e.key = f.value LEFT JOIN entity_content c ON c.key = e.key",
+            (carried(keys),),
+        )
+        for (
+            key,
+            id,
+            urn,
+            account,
+            name,
+            version,
+            type,
+            text,
+            status,
+            uri,
+            source,
+            tags,
+            properties,
+            *rest,
+        ) in rows:
+            occurred_at, recorded_at, recorded_by, digest = rest
+            found[key] = Entity(
+                id,
+                urn,
+                account,
+                KINDS[key & KIND_MASK],
+                name,
+                version,
+                type,
+                text,
+                None if status is None else _STATUSES[status],
+                None if uri is None and source is None else unpacked_source(uri, source),
+                () if tags is None else unpacked_words(tags),
+                () if properties is None else unpacked_properties(properties),
+                occurred_at,
+                recorded_at,
+                recorded_by,
+                digest.hex(),
+                view,
+            )
+        if not as_recorded:
+            for key, revisions in self._revisions(found, self.on_time("r")).items():
+                found[key] = folded(found[key], revisions)
+        if self.lens is None:
+            return found
+        return {key: redacted_entity(entity, self.lens.sight(key)) for key, entity in found.items()}
+
+    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
+        """The revisions, in no promised order, of those keys that have any in the view."""
+        lens = self.lens
+        sights = {} if lens is None else {key: lens.sight(key) for key in keys}
+        partly = {key for key, sight in sights.items() if sight.is_redacted}
+        found = self._revisions([key for key in keys if key not in partly], self.on_time("r"))
+        if partly:
+            # Those of other moments count in the numbers of these.
+            as_of = self.view.as_of
+            for key, revisions in self._revisions(partly, "true").items():
+                shown = [
+                    revision
+                    for revision in redacted_revisions(revisions, sights[key])
+                    if revision.recorded_at <= as_of.recorded_at
+                    and (as_of.occurred_at is None or revision.occurred_at <= as_of.occurred_at)
+                ]
+                if shown:
+                    found[key] = shown
+        return found
+
+    def _revisions(self, keys: Collection[int], condition: str) -> dict[int, list[Revision]]:
+        rows = self.connection.execute(
+            "SELECT r.entity, r.sequence, c.status, c.tags, c.description, c.properties, c.removed, c.superseded_by, "
+            "r.occurred_at, r.rank, r.recorded_at, r.recorded_by, r.digest, e.id "
+            "FROM carray(?) f CROSS JOIN revision r ON r.entity = f.value CROSS JOIN entity e ON e.key = r.entity "
+            "LEFT JOIN revision_content c ON c.entity = r.entity AND c.sequence = r.sequence "
+            f"WHERE {condition}",
+            (carried(keys),),
+        )
+        found = defaultdict(list)
+        for key, sequence, status, tags, text, properties, removed, superseded_by, *rest in rows:
+            occurred_at, rank, recorded_at, recorded_by, digest, id = rest
+            found[key].append(
+                Revision(
+                    id,
+                    sequence,
+                    None if status is None else _STATUSES[status],
+                    None if tags is None else unpacked_words(tags),
+                    text,
+                    unpacked_properties(properties),
+                    unpacked_words(removed),
+                    superseded_by,
+                    occurred_at,
+                    rank,
+                    recorded_at,
+                    recorded_by,
+                    digest.hex(),
+                    self.view,
+                )
+            )
+        return found
+
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+        """The records of associations known to show."""
+        bare = {key for key in keys if is_masked(key[0]) or is_masked(key[2])} if self.meets_hidden else set()
+        found = self._bare(bare)
+        keys = [key for key in keys if key not in bare] if bare else keys
+        if not keys:
+            return found
+        rows = self.connection.execute(
+            "SELECT a.source, a.type, a.destination, a.role, s.urn, s.id, d.urn, d.id, "
+            "a.occurred_at, a.recorded_at, a.recorded_by, a.digest, c.properties "
+            "FROM json_each(?) j CROSS JOIN association a ON a.source = j.value->>0 AND a.type = j.value->>1 "
+            "AND a.destination = j.value->>2 AND a.role = j.value->>3 "
+            "CROSS JOIN entity s ON s.key = a.source CROSS JOIN entity d ON d.key = a.destination "
+            "LEFT JOIN association_content c ON c.source = a.source AND c.type = a.type "
+            "AND c.destination = a.destination AND c.role = a.role",
+            (packed(list(keys)),),
+        )
+        for (
+            source,
+            code,
+            destination,
+            word,
+            source_urn,
+            source_id,
+            destination_urn,
+            destination_id,
+            *rest,
+        ) in rows:
+            occurred_at, recorded_at, recorded_by, digest, properties = rest
+            type, role = TYPES[code], word or None
+            association = Association(
+                association_id(source_urn, destination_urn, type, role),
+                source_id,
+                source_urn,
+                destination_id,
+                destination_urn,
+                type,
+                role,
+                unpacked_properties(properties),
+                occurred_at,
+                recorded_at,
+                recorded_by,
+                digest.hex(),
+                self.view,
+            )
+            if self.lens is not None:
+                association = redacted_association(association, *map(self.lens.sight, (source, destination)))
+            found[source, code, destination, word] = association
+        return found
+
+    def _bare(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+        """What is shown of associations beside masked ends."""
+        if not keys:
+            return {}
+        ends = {end for key in keys for end in (key[0], key[2])}
+        own = self._own_keys([end for end in ends if is_masked(end)])
+        rows = self.connection.execute(
+            "SELECT e.key, e.id, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value",
+            (carried([own.get(end, end) for end in ends]),),
+        )
+        known = {key: (id, urn) for key, id, urn in rows}
+        told = {end: (*known[own.get(end, end)], end in own) for end in ends}
+        return {key: bare_association(told[key[0]], told[key[2]], TYPES[key[1]], self.view) for key in keys}
+
+
+def newest(connection: apsw.Connection) -> int:
+    """The `recorded_at` of the newest batch; 0 where there is none."""
+    moment: int = connection.execute("SELECT ifnull(max(recorded_at), 0) FROM batch").get
+    return moment

@@ -1,0 +1,161 @@
+"""The audit log in the graph: a vertex a record, found by its number. The heads say how many there are.
+
+Records are written under a turn, and then counted. What was written and never counted is written over by the next.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from typing import Any, Final, TypeVar
+
+import orjson
+from gremlin_python.process.graph_traversal import GraphTraversal, __
+from gremlin_python.process.traversal import Merge, T
+from gremlin_python.statics import long
+
+from lineal.auth import access_store
+from lineal.auth.access_store import AuditEntry, AuditPage, AuditQuestion, AuditRecord, chained
+from lineal.graphstore.batch_validation import now
+from lineal.graphstore.content_codec import packed
+from lineal.graphstore.errors import LimitExceeded, Unavailable
+from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.snapshots import Kept
+from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
+from lineal.graphstore.gremlin.writer_lease import Heads
+
+Part = TypeVar("Part")
+
+_WRITTEN_AT_ONCE: Final = 500
+_FIRST_READ, _MOST_READ = 200, 5000
+"""How many records are looked through at first, and later, when few of them matched."""
+_NOT_TAKEN: Final = "the graph did not take all of the audit log: nothing was written; send it again"
+
+
+class AuditLog:
+    """Appends to the log, and looks through it."""
+
+    def __init__(self, server: Server, heads: Heads) -> None:
+        self._server, self._heads = server, heads
+        self._last: AuditRecord | None = None
+        """The newest record, where this process wrote it."""
+
+    async def append(self, entries: Sequence[AuditEntry]) -> None:
+        """Append entries, in a turn of their own."""
+        async with self._heads.turn() as stamp:
+            await self.append_in(stamp, entries)
+
+    async def append_in(self, stamp: int, entries: Sequence[AuditEntry]) -> None:
+        """Append entries, in a turn in which nothing else is written."""
+        if entries:
+            await self._heads.begin(stamp)
+            await self._heads.keep(stamp, await self.write(stamp, self._heads.moment.kept, entries))
+
+    async def write(self, stamp: int, kept: Kept, entries: Sequence[AuditEntry]) -> Kept:
+        """Write the records of entries under an open stamp; what is kept when they count, too. Raises Unavailable."""
+        if not entries:
+            return kept
+        records = chained(await self._newest(kept.audited), now(), entries)
+        for some in in_chunks(records, _WRITTEN_AT_ONCE):
+            written = await self._server.ask(_writing(self._heads.writing(stamp), some))
+            if written != [len(some)]:
+                raise Unavailable(_NOT_TAKEN)
+        if self._heads.moment.void and await self._read(records[0].sequence, records[-1].sequence) != records:
+            # What another was in the middle of writing may have come in between.
+            raise Unavailable(_NOT_TAKEN)
+        self._last = records[-1]
+        return replace(kept, audited=records[-1].sequence)
+
+    async def _newest(self, audited: int) -> AuditRecord | None:
+        if audited == 0:
+            return None
+        if self._last is None or self._last.sequence != audited:
+            (self._last,) = await self._read(audited, audited)
+        return self._last
+
+    async def page(self, question: AuditQuestion) -> AuditPage:
+        """A page of the log. Raises LimitExceeded."""
+        await self._heads.read()
+        newest = self._heads.moment.kept.audited
+        if question.before is not None:
+            newest = min(newest, question.before - 1)
+        if question.until is not None:
+            newest = await self._newest_until(question.until, newest)
+        found: list[AuditRecord] = []
+        looked, size = 0, _FIRST_READ
+        while newest > 0 and looked < access_store.MOST_LOOKED_THROUGH:
+            size = min(size, access_store.MOST_LOOKED_THROUGH - looked)
+            records = await self._read(max(newest - size + 1, 1), newest)
+            timely = [record for record in reversed(records) if question.since is None or record.at >= question.since]
+            found += [record for record in timely if _matches(record.entry, question)]
+            newest -= len(records)
+            if len(timely) < len(records):
+                newest = 0
+            if len(found) > question.first:
+                return AuditPage(tuple(found[: question.first]), has_next=True)
+            looked, size = looked + len(records), min(4 * size, _MOST_READ)
+        if newest > 0 and (question.since is None or (await self._read(newest, newest))[0].at >= question.since):
+            raise LimitExceeded(access_store.TOO_MANY_RECORDS)
+        return AuditPage(tuple(found), has_next=False)
+
+    async def _newest_until(self, at: int, newest: int) -> int:
+        """The number of the newest record, of those up to a number, that is no later than a time."""
+        low, high = 0, newest
+        while low < high:
+            middle = (low + high + 1) // 2
+            (record,) = await self._read(middle, middle)
+            low, high = (middle, high) if record.at <= at else (low, middle - 1)
+        return low
+
+    async def _read(self, first: int, last: int) -> list[AuditRecord]:
+        """The records of numbers, which all stand."""
+        vertices = [_vertex(sequence) for sequence in range(first, last + 1)]
+        texts = await self._server.ask(g.V(vertices).values("value"))
+        records = await asyncio.to_thread(lambda: sorted(map(_unpacked, texts), key=lambda record: record.sequence))
+        if [record.sequence for record in records] != list(range(first, last + 1)):
+            raise Unavailable("the graph does not show all of the audit log: ask again")
+        return records
+
+
+def in_chunks(parts: Sequence[Part], most: int) -> list[Sequence[Part]]:
+    """Parts, by no more than so many."""
+    return [parts[start : start + most] for start in range(0, len(parts), most)]
+
+
+def entry_of(held: list[Any]) -> AuditEntry:
+    """The entry whose fields were packed."""
+    accounts, principal, action, kind, resource, is_allowed, policies, request_id = held
+    return AuditEntry(tuple(accounts), principal, action, kind, resource, is_allowed, tuple(policies), request_id)
+
+
+def _vertex(sequence: int) -> long:
+    return vertex_of_note("audit", str(sequence))
+
+
+def _writing(start: GraphTraversal, records: Sequence[AuditRecord]) -> GraphTraversal:
+    """Write records, and count them; run twice, it changes nothing."""
+    rows = [
+        {
+            "which": {T.id: _vertex(record.sequence)},
+            "made": {T.id: _vertex(record.sequence), T.label: "note"},
+            "value": packed(astuple(record)),
+        }
+        for record in records
+    ]
+    merged = start.constant(rows).unfold().as_("row").merge_v(__.select("which"))
+    merged = merged.option(Merge.on_create, __.select("made"))
+    return merged.property("value", __.select("row").select("value")).count()
+
+
+def _unpacked(text: str) -> AuditRecord:
+    sequence, at, entry, previous, digest = orjson.loads(text)
+    return AuditRecord(sequence, at, entry_of(entry), previous, digest)
+
+
+def _matches(entry: AuditEntry, question: AuditQuestion) -> bool:
+    return (
+        (question.account is None or question.account in entry.accounts)
+        and (question.principal is None or question.principal == entry.principal)
+        and (question.action is None or question.action == entry.action)
+        and (question.resource is None or question.resource == entry.resource)
+        and (question.is_allowed is None or question.is_allowed == entry.is_allowed)
+    )

@@ -1,0 +1,160 @@
+"""Records as text: what a vertex or an edge holds in one property, so that one step reads it whole.
+
+Of an entity, on its vertex, `record`; of a revision, on an edge from its entity to itself, `line`; of an association,
+on its edge, `line`, and its properties apart as `content`, which few reads want.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.codes import KINDS, TYPES, AssociationKey
+from lineal.graphstore.content_codec import (
+    packed,
+    packed_properties,
+    packed_source,
+    unpacked_properties,
+    unpacked_source,
+    unpacked_words,
+)
+from lineal.graphstore.gremlin.vertex_ids import key_of
+from lineal.graphstore.kinds import EntityStatus
+from lineal.graphstore.records import Association, Entity, Revision, View
+from lineal.graphstore.urns import association_id, entity_id
+
+_ENTITY, _REVISION = "E", "R"
+
+
+class Line(NamedTuple):
+    """An association as its edge's `line` tells it; `occurred_at` is its own."""
+
+    source: int
+    type: int
+    destination: int
+    role: str
+    source_urn: str
+    destination_urn: str
+    occurred_at: int
+    recorded_at: int
+    recorded_by: str
+    digest: str
+    has_content: bool
+
+    @property
+    def key(self) -> AssociationKey:
+        """What tells it from all others."""
+        return self[:4]
+
+
+def packed_line(key: AssociationKey, association: NewAssociation, kept: str, at: int, by: str) -> str:
+    """An association as a line."""
+    ends = (association.source, association.destination)
+    return packed([*key, *ends, association.occurred_at, at, by, kept, bool(association.properties)])
+
+
+def unpacked(texts: Iterable[str]) -> list[list[Any]]:
+    """What texts hold, all read at once; each to be given to `record_of` or `line_of`."""
+    found: list[list[Any]] = orjson.loads(f"[{','.join(texts)}]")
+    return found
+
+
+def line_of(held: list[Any]) -> Line:
+    """What `packed_line` made a text of."""
+    return Line(*held)
+
+
+def association_of(line: Line, content: str | None, view: View) -> Association:
+    """The record of a line, with the properties its edge holds."""
+    type, role = TYPES[line.type], line.role or None
+    return Association(
+        association_id(line.source_urn, line.destination_urn, type, role),
+        entity_id(line.source_urn),
+        line.source_urn,
+        entity_id(line.destination_urn),
+        line.destination_urn,
+        type,
+        role,
+        unpacked_properties(content),
+        line.occurred_at,
+        line.recorded_at,
+        line.recorded_by,
+        line.digest,
+        view,
+    )
+
+
+def packed_entity(urn: str, code: int, entity: NewEntity, kept: str, at: int, by: str) -> str:
+    """An entity as text."""
+    source = entity.source
+    return packed(
+        [
+            _ENTITY, urn, entity.account, code, entity.name, entity.version, entity.type, entity.description,
+            entity.status, None if source is None else source.uri, packed_source(source),
+            packed(sorted(set(entity.tags))) if entity.tags else None, packed_properties(entity.properties),
+            entity.occurred_at, at, by, kept,
+        ]
+    )  # fmt: skip
+
+
+def packed_revision(key: int, sequence: int, revision: NewRevision, kept: str, at: int, by: str) -> str:
+    """A revision as text."""
+    return packed(
+        [
+            _REVISION, key, sequence, revision.status,
+            None if revision.tags is None else packed(sorted(set(revision.tags))), revision.description,
+            packed_properties(revision.properties), packed(sorted(set(revision.removed))),
+            revision.superseded_by, revision.occurred_at, revision.rank, at, by, kept,
+        ]
+    )  # fmt: skip
+
+
+def _status(text: str | None) -> EntityStatus | None:
+    return None if text is None else EntityStatus(text)
+
+
+def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
+    """The key of an entity, and the entity as first recorded or a revision of it; a revision's `entity_id` is ''."""
+    part, *fields = held
+    if part == _REVISION:
+        key, sequence, status, tags, description, properties, removed, superseded_by, *rest = fields
+        occurred_at, rank, at, by, kept = rest
+        return key, Revision(
+            "",
+            sequence,
+            _status(status),
+            None if tags is None else unpacked_words(tags),
+            description,
+            unpacked_properties(properties),
+            unpacked_words(removed),
+            superseded_by,
+            occurred_at,
+            rank,
+            at,
+            by,
+            kept,
+            view,
+        )
+    urn, account, code, name, version, type, description, status, uri, source, tags, properties, *rest = fields
+    occurred_at, at, by, kept = rest
+    id = entity_id(urn)
+    return key_of(id, code), Entity(
+        id,
+        urn,
+        account,
+        KINDS[code],
+        name,
+        version,
+        type,
+        description,
+        _status(status),
+        None if uri is None and source is None else unpacked_source(uri, source),
+        unpacked_words(tags),
+        unpacked_properties(properties),
+        occurred_at,
+        at,
+        by,
+        kept,
+        view,
+    )

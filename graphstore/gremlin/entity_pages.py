@@ -1,0 +1,273 @@
+"""Pages of entities, and exports, from the graph."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from gremlin_python.process.graph_traversal import GraphTraversal, __
+from gremlin_python.process.traversal import Order, P
+from gremlin_python.statics import long
+
+from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.codes import KIND_CODES, kind_codes
+from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.full_text import is_found, words_of
+from lineal.graphstore.gremlin.client import g
+from lineal.graphstore.gremlin.filter_steps import of_kinds
+from lineal.graphstore.gremlin.index_plan import Ways, start, start_by_term, ways_of
+from lineal.graphstore.gremlin.reader import Reader
+from lineal.graphstore.gremlin.scope_steps import never
+from lineal.graphstore.gremlin.vertex_ids import GROUP, key_of_urn, number_of_group, number_of_id, vertex_of
+from lineal.graphstore.kinds import LineageDirection
+from lineal.graphstore.ordering import Place, check_sortable, place_of
+from lineal.graphstore.ordering import in_order as in_order_of
+from lineal.graphstore.queries import BY_URN, NEWEST_FIRST, EntityFilter, EntityOrderField, Find
+from lineal.graphstore.recorded_state import as_new_association, as_new_entity, as_new_revision
+from lineal.graphstore.records import Entity
+from lineal.graphstore.store import EntityPage
+from lineal.graphstore.urns import entity_id
+from lineal.graphstore.walking.pages import in_order
+from lineal.graphstore.walking.reach_pages import kinds
+from lineal.graphstore.walking.reader_protocol import Crossings, is_masked
+
+MOST_NAMED: Final = 2000
+"""Of entities that questions name so many or fewer are read and looked through here; of more, the engine finds them."""
+
+
+def find_pages(reader: Reader, questions: Sequence[Find]) -> list[EntityPage]:
+    """A page of the entities that match, for each question; all in one journey, or two where many bear one name.
+
+    One more comes first where a page goes on in another order than by urn.
+    """
+    if reader.sees_nothing:
+        return [EntityPage((), 0, {}, False)] * len(questions)
+    asked = [_Asked(question, after) for question, after in zip(questions, _places(reader, questions), strict=True)]
+    named = [_named(question.where) if question.within is None else None for question in questions]
+    numbers = {number for each in named if each is not None for number in each.numbers}
+    names = {name for each in named if each is not None for name in each.names}
+    starts = [g.V([vertex_of(number) for number in numbers])] if numbers else []
+    if names:
+        starts.append(g.V().has("name", P.within(sorted(names))).has_label("entity"))
+    shown = [reader.readable(reader.on_time(each)) for each in starts]
+    candidates = [reader.with_revisions(each.limit(MOST_NAMED + 1)) for each in shown]
+    searches = [
+        [] if each is not None else _search(reader, question) for each, question in zip(named, asked, strict=True)
+    ]
+    answers = reader.server.wait(*candidates, *(steps for search in searches for steps in search))
+    found = [reader.take(answers.pop(0)) for _ in candidates]
+    entities = reader.entities([key for keys in found for key in keys])
+    too_many = any(len(keys) > MOST_NAMED for keys in found)
+    pages = []
+    for each, question, search in zip(named, asked, searches, strict=True):
+        if each is None:
+            pages.append(_page(reader, question, [answers.pop(0) for _ in search]))
+        elif too_many:
+            pages.append(_page(reader, question, reader.server.wait(*_search(reader, question))))
+        else:
+            pages.append(_chosen(question, entities.values()))
+    return pages
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question with the place its page goes on after."""
+
+    question: Find
+    after: Place | None
+
+    @property
+    def is_ordered_there(self) -> bool:
+        """Whether the engine itself can find the first of the page: the rest is looked through here."""
+        return self.question.search is None and self.question.order in (BY_URN, NEWEST_FIRST)
+
+
+def _places(reader: Reader, questions: Sequence[Find]) -> list[Place | None]:
+    """Where the pages go on, by what stands at their positions, whoever may see it."""
+
+    def start(question: Find) -> int | None:
+        after = question.after
+        return (
+            None
+            if after is None or question.order.field is EntityOrderField.URN
+            else number_of_id(entity_id(after.urn))
+        )
+
+    numbers = {number for each in questions if (number := start(each)) is not None}
+    standing: dict[str, Entity] = {}
+    if numbers:
+        found = reader.on_time(g.V([vertex_of(number) for number in numbers]))
+        (texts,) = reader.server.wait(reader.with_revisions(found))
+        standing = {each.urn: each for each in reader.entities(reader.take(texts)).values()}
+    places: list[Place | None] = []
+    for question in questions:
+        urn = None if question.after is None else question.after.urn
+        if urn is None:
+            places.append(None)
+        elif question.order.field is EntityOrderField.URN:
+            places.append(((0, urn), urn))
+        else:
+            places.append(place_of(standing[urn], question.order) if urn in standing else (None, urn))
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The entities that a filter names, by the numbers of their vertices or by their names."""
+
+    numbers: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def _named(where: EntityFilter) -> _Named | None:
+    """What a filter names, if it names anything; nothing else can match it."""
+    for asked in (where.urn, where.name):
+        if asked is None or asked.ignore_case or (asked.eq is None and asked.in_ is None):
+            continue
+        texts = (asked.eq,) if asked.eq is not None else asked.in_ or ()
+        if asked is where.name:
+            return _Named(names=texts)
+        numbers = [number_of_id(entity_id(text)) for text in texts]
+        return _Named(tuple(number for number in numbers if number is not None))
+    return None
+
+
+def entities_in_view(reader: Reader, codes: Collection[int] | None) -> GraphTraversal:
+    """The readable entities of the view that are of kinds, by their codes; None: of all."""
+    given = sorted(KIND_CODES.values() if codes is None else codes)
+    return reader.readable(reader.on_time(g.V().has("kind", P.within(given))))
+
+
+def candidates_in_view(reader: Reader, ways: Ways | None, codes: Collection[int] | None) -> GraphTraversal:
+    """The readable entities of the view, of kinds by their codes, that may match in one of some ways; None: in any."""
+    vertices = None if ways is None else start(ways) if reader.server.has_mixed_index else start_by_term(ways)
+    if vertices is None:
+        return entities_in_view(reader, codes)
+    found = reader.readable(reader.on_time(vertices))
+    return found if codes is None else found.where(of_kinds(codes))
+
+
+def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
+    """A question as traversals.
+
+    Counts by kind and the first records, and the doubtful records, if there can be any; or, where the order or a
+    search is beyond the engine, all records that may match.
+    """
+    question = asked.question
+    where = question.where
+    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
+    if codes == frozenset():
+        return []
+    ways = ways_of(question, reader.scoping.readable_in)
+    if ways == ():
+        return []
+    told = reader.asked_of(replace(where, kind=None, lineage_type=None))
+    exact, may = told.exact, told.may
+    if not told.is_settled:
+        exact = __.has_not("widened") if exact is None else __.has_not("widened").where(exact)
+        is_widened = __.where(__.values("widened").is_(1))  # not `has`, which JanusGraph would ask of the index in vain
+        may = is_widened if may is None else is_widened.where(may)
+
+    def matches(condition: GraphTraversal | None) -> GraphTraversal:
+        vertices = candidates_in_view(reader, ways, codes)
+        if question.within is not None:
+            vertices = vertices.where(__.values(GROUP).is_(number_of_group(question.within)))
+        return vertices if condition is None else vertices.where(condition)
+
+    if asked.is_ordered_there:
+        ordered = _beyond(matches(exact), asked)
+        ordered = ordered.order().by("urn") if question.order == BY_URN else _newest_first(ordered)
+        steps = [matches(exact).group_count().by("kind"), reader.with_revisions(ordered.limit(question.first + 1))]
+    else:
+        steps = [reader.with_revisions(matches(exact))]
+    if not told.is_settled:
+        steps.append(reader.with_revisions(matches(may)))
+    return steps
+
+
+def _page(reader: Reader, asked: _Asked, answers: list[list[Any]]) -> EntityPage:
+    """The page that a search's answers make."""
+    if not answers:
+        return EntityPage((), 0, {}, False)
+    if not asked.is_ordered_there:
+        return _chosen(asked, [each for some in answers for each in reader.entities(reader.take(some)).values()])
+    (counts,), texts, *doubtful = answers
+    first = reader.entities(reader.take(texts)).values()
+    others = [each for some in doubtful for each in reader.entities(reader.take(some)).values()]
+    return _chosen(asked, others, first, Counter(counts))
+
+
+def _chosen(
+    asked: _Asked,
+    candidates: Iterable[Entity],
+    first: Iterable[Entity] = (),
+    counts: Counter[int] | None = None,
+) -> EntityPage:
+    """The page of those candidates that match, and of the first that are known to, with counts of all of these."""
+    question = asked.question
+    search = words_of(question.search or "")
+    matches = [each for each in candidates if matches_entity(each, question.where) and is_found(each, search)]
+    counter = Counter(KIND_CODES[entity.kind] for entity in matches) + (counts or Counter())
+    check_sortable(counter.total(), question.order)
+    page = in_order_of([*first, *matches], question.order, asked.after)
+    return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), len(page) > question.first)
+
+
+def _newest_first(vertices: GraphTraversal) -> GraphTraversal:
+    return vertices.order().by("occurred_at", Order.desc).by("urn")
+
+
+def _beyond(vertices: GraphTraversal, asked: _Asked) -> GraphTraversal:
+    """Those that come after the place, in one of the two orders that the engine knows."""
+    if asked.after is None:
+        return vertices
+    value, urn = asked.after
+    later = __.has("urn", P.gt(urn))
+    if asked.question.order == BY_URN:
+        return vertices.where(later)
+    if value is None:
+        return vertices.where(never())
+    at = long(value[1])
+    return vertices.or_(__.has("occurred_at", P.lt(at)), __.and_(__.has("occurred_at", at), later))
+
+
+Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]
+
+
+def all_keys(reader: Reader) -> list[int]:
+    """The keys of all entities of a view, by urn."""
+    if reader.sees_nothing:
+        return []
+    (found,) = reader.server.wait(entities_in_view(reader, None).values("urn"))
+    return [key_of_urn(urn) for urn in sorted(found)]
+
+
+def entities_of(reader: Reader, keys: list[int]) -> Parts:
+    """Entities, as first recorded."""
+    entities = reader.entities(keys, as_recorded=True)
+    return [as_new_entity(entities[key]) for key in keys]
+
+
+def associations_of(reader: Reader, keys: list[int]) -> Parts:
+    """The associations of some sources, by their places."""
+    mine = set(keys)
+    crossed = reader.crossed(Crossings(LineageDirection.DESCENDANTS, None), keys)
+    plain = {association for _, far, association in crossed if association[0] in mine and not is_masked(far)}
+    ordered = in_order(reader, plain)
+    records = reader.associations(ordered)
+    return [as_new_association(records[key]) for key in ordered]
+
+
+def revisions_of(reader: Reader, keys: list[int]) -> Parts:
+    """The revisions of some entities, by entity and sequence."""
+    revisions = reader.revisions(keys)
+    urns = reader.urns(revisions)
+    return [
+        as_new_revision(revision, urns[key])
+        for key in keys
+        for revision in sorted(revisions.get(key, ()), key=lambda revision: revision.sequence)
+    ]
+
+
+PARTS: Final = (entities_of, associations_of, revisions_of)
+"""In the order of an export."""

@@ -1,0 +1,231 @@
+"""Observations in the graph: in chunks, each an edge from its entity to itself, and read back as metrics and series.
+
+A chunk holds what one batch brought of one metric of one entity, in order, at most `MOST_IN_CHUNK`: as `line`, with the
+metric as `name`, its least and greatest step, and the least `occurred_at` in it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
+
+from gremlin_python.process.graph_traversal import GraphTraversal, __
+from gremlin_python.process.traversal import P
+from gremlin_python.statics import long
+
+from lineal.graphstore.batches import NewObservation
+from lineal.graphstore.codes import KIND_BITS, ObservationKey
+from lineal.graphstore.content_codec import packed
+from lineal.graphstore.gremlin.client import g
+from lineal.graphstore.gremlin.codec import unpacked
+from lineal.graphstore.gremlin.reader import Reader
+from lineal.graphstore.gremlin.vertex_ids import number_of_id, number_of_vertex, vertex_of, vertex_of_key
+from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
+from lineal.graphstore.records import Bucket, Metric
+from lineal.graphstore.series import Point, Series
+from lineal.graphstore.store import SeriesPage
+from lineal.graphstore.values import METRICS, text_problem
+
+OBSERVED: Final = "OBSERVED"
+MOST_IN_CHUNK: Final = 1000
+_MOST_SPANS: Final = 50
+"""Of so many metrics each has the steps of its own asked for; of more, all together."""
+_EXPORTED_AT_ONCE: Final = 200
+"""So many chunks are read at once, where no single metric has more."""
+
+Question = TypeVar("Question", bound=SeriesOf | BucketsOf)
+SeriesKey = tuple[int, str]
+"""Entity key, metric."""
+
+
+class Chunk(NamedTuple):
+    """What the `line` of an edge tells: one value of each list an observation."""
+
+    key: int
+    metric: str
+    recorded_at: int
+    recorded_by: str
+    steps: list[int]
+    times: list[int]
+    values: list[float]
+
+
+# -- writing --
+
+
+def chunks(observations: Mapping[ObservationKey, float], stamp: int, by: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The edges that new observations make: the entity's key, and what the edge holds."""
+    series: defaultdict[SeriesKey, list[tuple[int, int, float]]] = defaultdict(list)
+    for (key, metric, step, occurred_at), value in observations.items():
+        series[key, metric].append((step, occurred_at, value))
+    for (key, metric), given in series.items():
+        ordered = iter(sorted(given))
+        while some := list(islice(ordered, MOST_IN_CHUNK)):
+            steps, times, values = map(list, zip(*some, strict=True))
+            yield (
+                key,
+                {
+                    "line": packed(list(Chunk(key, metric, stamp, by, steps, times, values))),
+                    "name": metric,
+                    "first_step": long(steps[0]),
+                    "last_step": long(steps[-1]),
+                    "recorded_at": long(stamp),
+                    "occurred_at": long(min(times)),
+                },
+            )
+
+
+def standing(reader: Reader, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+    """The values of those observations that stand, and of others of the chunks that they may be in."""
+    steps: defaultdict[str, list[int]] = defaultdict(list)
+    for _, metric, step, _ in keys:
+        steps[metric].append(step)
+    spans = [(P.eq(metric), min(some), max(some)) for metric, some in steps.items()]
+    if len(spans) > _MOST_SPANS:
+        spans = [(P.within(sorted(steps)), min(span[1] for span in spans), max(span[2] for span in spans))]
+    vertices = g.V(list({vertex_of_key(key[0]) for key in keys}))
+    # The conditions right after the edges, so that JanusGraph looks them up in its index.
+    asked = [
+        reader.on_time(
+            __.out_e(OBSERVED).has("name", name).has("last_step", P.gte(long(low))).has("first_step", P.lte(long(high)))
+        )
+        for name, low, high in spans
+    ]
+    (lines,) = reader.server.wait(vertices.union(*asked).values("line"))
+    return {
+        (chunk.key, chunk.metric, step, occurred_at): value
+        for chunk in _chunks(lines)
+        for step, occurred_at, value in zip(*chunk[4:], strict=True)
+    }
+
+
+# -- reading --
+
+
+def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
+    """The metrics of each question's entity."""
+    names: set[str] | None = set()
+    for question in questions:
+        names = None if names is None or question.names is None else names.union(question.names)
+    found = _found(reader, {question.entity for question in questions}, names)
+    by_entity: defaultdict[str, dict[str, Metric]] = defaultdict(dict)
+    for (entity, metric), points in sorted(found.items()):
+        by_entity[entity][metric] = Series(entity, metric, reader.view).metric_of(points)
+    return [
+        tuple(
+            told
+            for metric, told in by_entity[question.entity].items()
+            if question.names is None or metric in question.names
+        )
+        for question in questions
+    ]
+
+
+def series_pages(reader: Reader, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
+    """The page that each question asks for."""
+
+    def page(series: Series, points: list[Point], question: SeriesOf) -> SeriesPage:
+        after = None if question.after is None else (question.after.step, question.after.occurred_at)
+        beyond = (point for point in points if after is None or point[:2] > after)
+        return series.page(beyond, len(points), question)
+
+    return _each(reader, questions, page)
+
+
+def buckets_of(reader: Reader, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
+    """The buckets that each question asks for."""
+
+    def buckets(series: Series, points: list[Point], question: BucketsOf) -> tuple[Bucket, ...]:
+        return series.buckets(points, len(points), question.most)
+
+    return _each(reader, questions, buckets)
+
+
+Answer = TypeVar("Answer")
+
+
+def _each(
+    reader: Reader, questions: Sequence[Question], answer: Callable[[Series, list[Point], Question], Answer]
+) -> list[Answer]:
+    entities, names = {each.entity for each in questions}, {each.metric for each in questions}
+    found = _found(reader, entities, names)
+    return [
+        answer(Series(each.entity, each.metric, each.view), found.get((each.entity, each.metric), []), each)
+        for each in questions
+    ]
+
+
+def _found(reader: Reader, ids: set[str], names: set[str] | None) -> dict[tuple[str, str], list[Point]]:
+    """The points of series that show, in order, by entity id and metric; in one journey."""
+    numbers = [number for id in ids if (number := number_of_id(id)) is not None]
+    sound = None if names is None else {name for name in names if not text_problem(name)}
+    if reader.sees_nothing or not numbers or sound == set():
+        return {}
+    edges = _edges(reader, {vertex_of(number) for number in numbers}, sound)
+    (lines,) = reader.load_ids(ids, edges.values("line"))
+    keys = reader.keys_of(ids)
+    shown = _shown(reader, _chunks(lines), set(keys.values()))
+    return {(id, metric): points for id, key in keys.items() for metric, points in shown.get(key, {}).items()}
+
+
+def _edges(reader: Reader, vertices: Collection[long], names: Collection[str] | None = None) -> GraphTraversal:
+    """The chunks of readable entities that may hold something of the view."""
+    edges = reader.readable(g.V(list(vertices))).out_e(OBSERVED)
+    return reader.on_time(edges if names is None else edges.has("name", P.within(sorted(names))))
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[Chunk]:
+    return (Chunk(*held) for held in unpacked(lines))
+
+
+def _shown(reader: Reader, given: Iterable[Chunk], keys: Collection[int]) -> dict[int, dict[str, list[Point]]]:
+    """The points of the view, in order, by entity key and metric. A chunk that was written twice counts once."""
+    until = reader.view.as_of.occurred_at
+    found: defaultdict[SeriesKey, set[Point]] = defaultdict(set)
+    for chunk in given:
+        if chunk.key in keys:
+            for step, at, value in zip(*chunk[4:], strict=True):
+                if until is None or at <= until:
+                    found[chunk.key, chunk.metric].add(Point(step, at, value, chunk.recorded_at, chunk.recorded_by))
+    shown: defaultdict[int, dict[str, list[Point]]] = defaultdict(dict)
+    for (key, metric), points in found.items():
+        if not reader.sight(key).hides(METRICS + metric):
+            shown[key][metric] = sorted(points)
+    return shown
+
+
+# -- export --
+
+
+def portions(reader: Reader, keys: list[int]) -> list[list[SeriesKey]]:
+    """The series of some entities, in the order of an export, by as many as are read at once."""
+    if not keys:
+        return []
+    edges = _edges(reader, [vertex_of_key(key) for key in keys])
+    of = {key >> KIND_BITS: key for key in keys}
+    (told,) = reader.server.wait(edges.project("of", "name").by(__.out_v().id_()).by("name"))
+    counts = Counter((of[number_of_vertex(each["of"])], each["name"]) for each in told)
+    places = {key: place for place, key in enumerate(keys)}
+    found: list[list[SeriesKey]] = []
+    room = 0
+    for series in sorted(counts, key=lambda series: (places[series[0]], series[1])):
+        if counts[series] > room:
+            found.append([])
+            room = _EXPORTED_AT_ONCE
+        found[-1].append(series)
+        room -= counts[series]
+    return found
+
+
+def observations_of(reader: Reader, portion: list[SeriesKey]) -> list[NewObservation]:
+    """The observations of some series, in their order."""
+    keys = list(dict.fromkeys(key for key, _ in portion))
+    edges = _edges(reader, [vertex_of_key(key) for key in keys], {metric for _, metric in portion})
+    (lines,) = reader.server.wait(edges.values("line"))
+    reader.load_groups(keys)
+    shown, urns = _shown(reader, _chunks(lines), keys), reader.urns(keys)
+    return [
+        NewObservation(urns[key], metric, point.value, point.step, point.occurred_at)
+        for key, metric in portion
+        for point in shown.get(key, {}).get(metric, ())
+    ]

@@ -1,0 +1,240 @@
+"""What a scope shows, as conditions on the vertices of entities, by the numbers of the groups these tell.
+
+A condition is steps that the engine takes itself, at every hop, so that what a caller may not see is not fetched; None
+where it always holds, and then a traversal is as it is for a scope of everything. Where an entity's sight has to be
+known in detail its groups are fetched beside it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+from gremlin_python.process.graph_traversal import GraphTraversal, __
+from gremlin_python.process.traversal import P, TextP
+
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import FULL_SIGHT, Boundary, Grant, Scope, Sight
+from lineal.graphstore.codes import KIND_CODES
+from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group
+from lineal.graphstore.kinds import EntityKind, LineageDirection
+
+_WAYS: Final = (LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS)
+_NO_GROUP: Final = ""
+"""Stands for all groups that a scope says nothing of; no group has this id."""
+_KEPT: Final = 64
+MOST_NAMED: Final = 50
+"""So many groups or fewer are named to an index."""
+
+
+def never() -> GraphTraversal:
+    """What holds of no vertex of an entity."""
+    return __.has_not("recorded_at")
+
+
+def in_groups(groups: Iterable[str]) -> GraphTraversal:
+    """Whether a vertex is in any of some groups, however many."""
+    # Within a list of a thousand a server looks through them all, a hundred times as long as this takes.
+    return __.values(GROUP).as_string().is_(TextP.regex(pattern(str(number_of_group(group)) for group in groups)))
+
+
+def pattern(words: Iterable[str]) -> str:
+    """A regular expression of some words, none of which holds anything but letters and digits, and of no other text.
+
+    What begins alike is written once, so that a text is told by its length however many words there are.
+    """
+    tree: dict[str, Any] = {}
+    for word in words:
+        node = tree
+        for character in word:
+            node = node.setdefault(character, {})
+        node[""] = {}
+
+    def written(node: dict[str, Any]) -> str:
+        ways = [character + written(rest) if character else "" for character, rest in sorted(node.items())]
+        return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"
+
+    return f"^{written(tree)}$"
+
+
+@dataclass(frozen=True)
+class _Allowance:
+    """In which groups something is allowed on entities of which kinds, None for every; and in which it is forbidden."""
+
+    groups: dict[str, frozenset[str] | None]
+    forbidden: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, scope: Scope, permission: Permission, admits: Callable[[Grant], bool] = lambda grant: True
+    ) -> "_Allowance":
+        """What those grants of a scope allow that are admitted."""
+        forbidden = frozenset(rule.group for rule in scope.rules.values() if permission in rule.forbidden)
+        groups: dict[str, frozenset[str] | None] = {}
+        for rule in scope.rules.values():
+            kinds = [each.kinds for each in rule.grants if permission in each.permissions and admits(each)]
+            some = frozenset[str]().union(*(each for each in kinds if each is not None))
+            if (some or None in kinds) and rule.group not in forbidden:
+                groups[rule.group] = None if None in kinds else some
+        return cls(groups, forbidden)
+
+    def covers(self, other: "_Allowance") -> bool:
+        """Whether it allows whatever another does, in each group by itself."""
+
+        def holds(group: str, kinds: frozenset[str] | None) -> bool:
+            mine = self.groups.get(group, frozenset())
+            return mine is None or (kinds is not None and kinds <= mine)
+
+        return self.forbidden <= other.forbidden and all(holds(*each) for each in other.groups.items())
+
+    def allowed(self) -> GraphTraversal:
+        """Whether some group of a vertex allows it, whatever others forbid."""
+        alike: defaultdict[frozenset[str] | None, list[str]] = defaultdict(list)
+        for group, kinds in self.groups.items():
+            alike[kinds].append(group)
+        return any_of([_of_kinds(kinds, in_groups(groups)) for kinds, groups in alike.items()])
+
+    def steps(self) -> GraphTraversal:
+        """Whether it is allowed on a vertex."""
+        return _unless(self.forbidden, self.allowed())
+
+
+def any_of(conditions: list[GraphTraversal]) -> GraphTraversal:
+    """Whether any of some conditions holds."""
+    if not conditions:
+        return never()
+    return conditions[0] if len(conditions) == 1 else __.or_(*conditions)
+
+
+def _in_any(groups: Collection[str]) -> GraphTraversal:
+    return in_groups(groups) if groups else never()
+
+
+def _of_kinds(kinds: frozenset[str] | None, condition: GraphTraversal) -> GraphTraversal:
+    if kinds is None:
+        return condition
+    # Not `has`, which JanusGraph would look up in an index of its own, all entities of the kinds.
+    codes = sorted(KIND_CODES[EntityKind(kind)] for kind in kinds)
+    return __.and_(__.values("kind").is_(P.within(codes)), condition)
+
+
+def _unless(groups: Collection[str], condition: GraphTraversal) -> GraphTraversal:
+    return __.and_(__.not_(in_groups(groups)), condition) if groups else condition
+
+
+class Scoping:
+    """A scope behind Gremlin.
+
+    `redacts`: of some readable entity a property key may be hidden. `limits`: some may not be crossed somewhere.
+    `needs_groups`: that it is readable is not all there is to know of an entity.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self._read = _Allowance.of(scope, Permission.READ)
+        self.sees_nothing = not scope.everything and not self._read.groups
+        self.meets_hidden = scope.meets_hidden
+        self.tells = any(rule.tells_withheld for rule in scope.rules.values())
+        unredacted = _Allowance.of(scope, Permission.READ_PROPERTIES, lambda grant: not grant.redacted)
+        self.redacts = not unredacted.covers(self._read)
+        everywhere = [self._crossing((way,), lambda grant: grant.depth is None) for way in _WAYS]
+        self.limits = not all(each.covers(self._read) for each in everywhere)
+        self.needs_groups = self.redacts or self.limits
+        self._shown: dict[str | None, GraphTraversal | None] = {}
+        self._groups = {int(number_of_group(group)): group for group in scope.rules}
+
+    # -- what is seen --
+
+    def sight(self, numbers: Iterable[int], kind: EntityKind) -> Sight:
+        """What is seen of an entity of a kind that is in the groups of these numbers."""
+        if self.scope.everything:
+            return FULL_SIGHT
+        return self.scope.sight(frozenset(self._groups.get(number, _NO_GROUP) for number in numbers), kind)
+
+    @cached_property
+    def readable(self) -> GraphTraversal | None:
+        """Whether an entity is readable."""
+        return None if self.scope.everything else self._read.steps()
+
+    @cached_property
+    def readable_in(self) -> list[int] | None:
+        """The numbers of the groups that every readable entity is in some of, in order; None where they are many."""
+        groups = self._read.groups
+        return None if self.scope.everything or len(groups) > MOST_NAMED else sorted(map(number_of_group, groups))
+
+    @cached_property
+    def met(self) -> GraphTraversal:
+        """Whether an entity that is not readable is one that a traversal takes note of."""
+        hidden = never() if self.readable is None else __.not_(self.readable)
+        if self.tells:
+            return hidden
+        crossed = self._bounded(Boundary.BRIDGE) | self._bounded(Boundary.MASK)
+        return __.and_(hidden, _unless(self._bounded(Boundary.CUT), _in_any(crossed)))
+
+    @cached_property
+    def masked(self) -> GraphTraversal:
+        """Whether an entity that is met is shown as restricted."""
+        stricter = self._bounded(Boundary.CUT) | self._bounded(Boundary.BRIDGE)
+        return __.and_(self.met, _unless(stricter, _in_any(self._bounded(Boundary.MASK))))
+
+    @cached_property
+    def crossed_to(self) -> GraphTraversal:
+        """Whether a traversal takes note of an entity that it comes to from a hidden one."""
+        return self.met if self.readable is None else __.or_(self.readable, self.met)
+
+    def _bounded(self, boundary: Boundary) -> frozenset[str]:
+        return frozenset(rule.group for rule in self.scope.rules.values() if rule.boundary is boundary)
+
+    # -- properties --
+
+    def showing(self, key: str | None) -> GraphTraversal | None:
+        """Whether a property key of a readable entity is not hidden; None: one that no grant names as redacted."""
+        return self._showing(key if key in self.redacted else None)
+
+    @cached_property
+    def redacted(self) -> frozenset[str]:
+        """The property keys that some grant names as redacted."""
+        grants = (grant for rule in self.scope.rules.values() for grant in rule.grants)
+        return frozenset().union(*(grant.redacted for grant in grants))
+
+    def _showing(self, key: str | None) -> GraphTraversal | None:
+        if key not in self._shown:
+            shown = _Allowance.of(self.scope, Permission.READ_PROPERTIES, lambda grant: key not in grant.redacted)
+            self._shown[key] = None if shown.covers(self._read) else shown.steps()
+        return self._shown[key]
+
+    # -- crossing --
+
+    def _crossing(self, ways: Collection[LineageDirection], admits: Callable[[Grant], bool]) -> _Allowance:
+        def leads(grant: Grant) -> bool:
+            return (grant.directions is None or not grant.directions.isdisjoint(ways)) and admits(grant)
+
+        return _Allowance.of(self.scope, Permission.TRAVERSE, leads)
+
+    def crossable(self, ways: Collection[LineageDirection], begin: int) -> GraphTraversal | None:
+        """Whether a readable entity may be crossed in any of some ways, within a `repeat`, at the distance it is at.
+
+        `begin` is the number of the loop that starts are crossed in.
+        """
+        if not self.limits:
+            return None
+        rules = self.scope.rules.values()
+        depths = {grant.depth for rule in rules for grant in rule.grants}
+        near = []
+        for depth in sorted(depths, key=lambda depth: (depth is not None, depth)):
+            allowed = self._crossing(ways, _of_depth(depth))
+            if allowed.groups:
+                within = allowed.allowed()
+                near.append(within if depth is None else __.and_(__.loops().is_(P.lt(begin + depth)), within))
+        return _unless(self._crossing(ways, lambda grant: True).forbidden, any_of(near))
+
+
+def _of_depth(depth: int | None) -> Callable[[Grant], bool]:
+    return lambda grant: grant.depth == depth
+
+
+@lru_cache(_KEPT)
+def scoping(scope: Scope) -> Scoping:
+    """A scope behind Gremlin; of scopes used lately it is kept."""
+    return Scoping(scope)

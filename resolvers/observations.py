@@ -1,0 +1,98 @@
+"""Observations that callers record: series of metrics into one atomic batch, and what became of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lineal.graphstore.batches import Batch, NewObservation
+from lineal.graphstore.checks import checked_urns
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
+from lineal.graphstore.records import AsOf, Entity, View
+from lineal.graphstore.urns import entity_id
+from lineal.resolvers.context import Context
+from lineal.resolvers.recording import (
+    MOST_PARTS,
+    ProblemPath,
+    UserError,
+    idempotency_of,
+    integer,
+    sized_fingerprint,
+    user_errors_at,
+)
+from lineal.resolvers.references import Refs
+from lineal.resolvers.write_permissions import Permit
+
+MOST_OBSERVATIONS: Final = 10_000
+"""The most observations of one batch."""
+_OF_SERIES: Final = ("entity", "metric")
+"""What a series says of all its observations."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationsRecorded:
+    """What became of an observationsRecord."""
+
+    new_count: int = 0
+    entities: Sequence[Entity] = ()
+    user_errors: Sequence[UserError] = ()
+
+
+async def observations_record(context: Context, given: Any) -> ObservationsRecorded:
+    """Record the observations of some series: all of them, or nothing."""
+    permit = None
+    places = [(index, at) for index, series in enumerate(given.series) for at in range(len(series.observations))]
+    try:
+        _refuse_too_many("series", len(given.series), MOST_PARTS)
+        _refuse_too_many("observations", len(places), MOST_OBSERVATIONS)
+        refs = Refs(context, [])
+        await refs.look_up([series.entity for series in given.series])
+        urns = [refs.urn(series.entity, ("series", index, "entity")) for index, series in enumerate(given.series)]
+        refs.refuse()
+        batch = Batch(
+            observations=tuple(
+                _observation(urn, series.metric, each)
+                for urn, series in zip(urns, given.series, strict=True)
+                for each in series.observations
+            )
+        )
+        checked_urns(batch)
+        permit = await Permit.asked(context, batch, (), refs.places)
+        key = idempotency_of(given.idempotency_key, sized_fingerprint("observationsRecord", batch))
+        done = await context.store.record(batch, by=context.principal.shown, idempotency=key, audit=permit.audit)
+    except BatchRefused as refused:
+        told = refused.problems if permit is None else tuple(map(permit.shown_problem, refused.problems))
+        return ObservationsRecorded(user_errors=user_errors_at(told, _in_input(places)))
+    # What stood already may have been recorded since the request began.
+    recorded_at = done.recorded_at or (await context.store.newest()).recorded_at
+    view = View(context.view().scope, AsOf(max(recorded_at, context.newest.recorded_at)))
+    observed = dict.fromkeys(entity_id(observation.entity) for observation in batch.observations)
+    entities = await context.store.entities(view, list(observed))
+    return ObservationsRecorded(sum(done.observations_are_new), [each for each in entities if each is not None])
+
+
+def _observation(urn: str, metric: str, given: Any) -> NewObservation:
+    step = 0 if given.step is None else integer("step", given.step)
+    return NewObservation(urn, metric, given.value, step, given.occurred_at)
+
+
+def _refuse_too_many(name: str, count: int, most: int) -> None:
+    if count > most:
+        sentence = f"The input holds {count} {name}; the most is {most}: send several requests."
+        raise BatchRefused((Problem(ProblemCode.TOO_LARGE, sentence, ("series",)),))
+
+
+def _in_input(places: Sequence[tuple[int, int]]) -> Callable[[ProblemPath], ProblemPath]:
+    """Where a problem of a batch lies in the input, whose observations come from these series, at these places."""
+
+    def in_input(path: ProblemPath) -> ProblemPath:
+        if path[:1] != ("observations",):
+            return path
+        index, at = places[int(path[1])]
+        field = path[2:]
+        return (
+            ("series", index, *field)
+            if field[:1] and field[0] in _OF_SERIES
+            else ("series", index, "observations", at, *field)
+        )
+
+    return in_input
