@@ -1,9 +1,9 @@
 """Scopes: what a caller may read and cross, as frozen data that every store read verb takes.
 
-A scope speaks of lineage groups. An entity is in its account's default group for ever, and may be in more; which, is
-always today's. `Scope.sight` says what the caller sees of an entity in certain groups, of a certain kind: the one place
-where grants are united, where a forbid wins, and where the strictest boundary is chosen. Engines work it out once for
-each set of groups and kind, not once a row.
+The rules of a scope are about lineage groups. An entity is in its account's default group for ever, and may be in more;
+membership is always today's. `Scope.entity_scope` returns what the caller may see of an entity of a kind in a set of
+groups: the one place where grants are united, where a forbid wins, and where the strictest boundary is chosen. Engines
+compute it once for each set of groups and kind, not once a row.
 """
 
 from base64 import urlsafe_b64encode
@@ -71,7 +71,7 @@ class GroupRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class EntityScope:
     """What a caller sees of an entity.
 
     `hidden_keys`: the property keys it may not see; None for all. An entity is crossed at a distance from the starts
@@ -97,7 +97,7 @@ class Sight:
         return self.hidden_keys is None or key in self.hidden_keys
 
 
-FULL_SIGHT: Final = Sight(True, frozenset(), UNLIMITED, UNLIMITED)
+FULL_ENTITY_SCOPE: Final = EntityScope(True, frozenset(), UNLIMITED, UNLIMITED)
 """Of a scope of everything."""
 
 
@@ -116,7 +116,7 @@ class Scope:
     key: bytes = field(init=False, repr=False)
     meets_hidden: bool = field(init=False, repr=False)
     """Whether what is hidden may show at all: some group masks, bridges or tells."""
-    _sights: dict[tuple[frozenset[str], str], Sight] = field(init=False, repr=False, default_factory=dict)
+    _sights: dict[tuple[frozenset[str], str], EntityScope] = field(init=False, repr=False, default_factory=dict)
     _parts: dict[tuple[str, str], "_Part"] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -138,26 +138,26 @@ class Scope:
     def __hash__(self) -> int:
         return hash(self.key)
 
-    def sight(self, groups: frozenset[str], kind: str) -> Sight:
+    def entity_scope(self, groups: frozenset[str], kind: str) -> EntityScope:
         """What the caller sees of an entity of a kind that is in these groups: all of them, its default group too."""
         if self.everything:
-            return FULL_SIGHT
+            return FULL_ENTITY_SCOPE
         found = self._sights.get((groups, kind))
         if found is None:
             found = self._sights[groups, kind] = self._sight(groups, kind)
         return found
 
-    def _sight(self, groups: frozenset[str], kind: str) -> Sight:
+    def _sight(self, groups: frozenset[str], kind: str) -> EntityScope:
         parts = [self._part(group, kind) for group in groups]
         if any(part.forbids_read for part in parts) or not any(part.reads for part in parts):
             withholding = [part for part in parts if part.forbids_read or not part.reads]
-            return Sight(
+            return EntityScope(
                 boundary=_STRICTEST[min(part.boundary for part in parts)] if parts else Boundary.CUT,
                 tells_withheld=bool(withholding) and all(part.tells_withheld for part in withholding),
             )
         shown = [] if any(part.forbids_properties for part in parts) else [r for part in parts for r in part.redacted]
         crosses = not any(part.forbids_crossing for part in parts)
-        return Sight(
+        return EntityScope(
             True,
             frozenset.intersection(*shown) if shown else None,
             max(part.ascendants for part in parts) if crosses else 0,

@@ -175,17 +175,17 @@ class BatchValidation:
         named |= {revision.superseded_by for revision in batch.revisions if revision.superseded_by is not None}
         named |= {observation.entity for observation in batch.observations}
         self._look_up(named)
-        placed: list[tuple[int, NewAssociation, AssociationKey]] = []
+        entity_groups: list[tuple[int, NewAssociation, AssociationKey]] = []
         for index, association in enumerate(batch.associations):
             source = self._key(association.source, "associations", index, "source")
             destination = self._key(association.destination, "associations", index, "destination")
             if source is not None and destination is not None:
                 key = (source, TYPE_CODES[association.type], destination, association.role or "")
-                placed.append((index, association, key))
-        old = [key for _, _, key in placed if key[0] not in self.entities and key[2] not in self.entities]
+                entity_groups.append((index, association, key))
+        old = [key for _, _, key in entity_groups if key[0] not in self.entities and key[2] not in self.entities]
         standing = self.standing.associations(old) if old else {}
         self.outcome.associations = [False] * len(batch.associations)
-        for index, association, key in placed:
+        for index, association, key in entity_groups:
             if key not in standing:
                 settled = _settled(association, self.at)
                 kept = digest(association_form(settled))

@@ -68,15 +68,15 @@ def compared(left: Place, right: Place, ordering: Ordering) -> int:
 
 def in_order(entities: Iterable[Entity], ordering: Ordering, after: Place | None = None) -> list[Entity]:
     """Entities in an order, those beyond a place only."""
-    placed = [(place_of(entity, ordering), entity) for entity in entities]
+    entity_groups = [(place_of(entity, ordering), entity) for entity in entities]
     if after is not None:
-        placed = [each for each in placed if compared(each[0], after, ordering) > 0]
-    return [entity for _, entity in sorted_places(placed, ordering)]
+        entity_groups = [each for each in entity_groups if compared(each[0], after, ordering) > 0]
+    return [entity for _, entity in sorted_places(entity_groups, ordering)]
 
 
-def sorted_places(placed: Iterable[tuple[Place, Item]], ordering: Ordering) -> list[tuple[Place, Item]]:
+def sorted_places(entity_groups: Iterable[tuple[Place, Item]], ordering: Ordering) -> list[tuple[Place, Item]]:
     """What stands at places, in the order of these."""
-    by_urn = sorted(placed, key=lambda each: each[0][1])
+    by_urn = sorted(entity_groups, key=lambda each: each[0][1])
     there = [(value, each) for each in by_urn if (value := each[0][0]) is not None]
     there.sort(key=lambda pair: pair[0], reverse=ordering.descending)  # which leaves ties as they are
     return [*(each for _, each in there), *(each for each in by_urn if each[0][0] is None)]

@@ -7,7 +7,7 @@ hidden, there or not, there is no digest.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lineal.auth.scopes import Sight
+from lineal.auth.scopes import EntityScope
 from lineal.graphstore.digests import revision_set_form
 from lineal.graphstore.kinds import AssociationType
 from lineal.graphstore.recorded_state import as_new_revision
@@ -16,26 +16,26 @@ from lineal.graphstore.urns import association_id
 from lineal.graphstore.values import Property, canonical_bytes
 
 
-def redacted_entity(entity: Entity, sight: Sight) -> Entity:
+def redacted_entity(entity: Entity, entity_scope: EntityScope) -> Entity:
     """An entity as a sight shows it."""
-    if not sight.is_redacted:
+    if not entity_scope.is_redacted:
         return entity
-    return replace(entity, properties=_shown(entity.properties, sight), digest=None)
+    return replace(entity, properties=_shown(entity.properties, entity_scope), digest=None)
 
 
-def redacted_revisions(revisions: Iterable[Revision], sight: Sight) -> list[Revision]:
+def redacted_revisions(revisions: Iterable[Revision], entity_scope: EntityScope) -> list[Revision]:
     """All revisions of an entity, of whatever moment, as a sight shows them.
 
     One that nothing is left of is left out, so is one that is left equal to an earlier one, as a revision is that is
     recorded again; `sequence` counts those that stay.
     """
-    if not sight.is_redacted:
+    if not entity_scope.is_redacted:
         return list(revisions)
     shown: list[Revision] = []
     told: set[tuple[int, int, bytes]] = set()
     for revision in sorted(revisions, key=lambda revision: revision.sequence):
-        properties = _shown(revision.properties, sight)
-        removed = tuple(key for key in revision.removed if not sight.hides(key))
+        properties = _shown(revision.properties, entity_scope)
+        removed = tuple(key for key in revision.removed if not entity_scope.hides(key))
         left = replace(revision, sequence=len(shown) + 1, properties=properties, removed=removed, digest=None)
         sets = revision_set_form(as_new_revision(left, ""))
         change = (revision.occurred_at, revision.rank, canonical_bytes({"set": sets, "removed": sorted(removed)}))
@@ -45,13 +45,13 @@ def redacted_revisions(revisions: Iterable[Revision], sight: Sight) -> list[Revi
     return shown
 
 
-def redacted_association(association: Association, *ends: Sight) -> Association:
+def redacted_association(association: Association, *ends: EntityScope) -> Association:
     """An association as the sights of its ends show it: a key hidden at either is hidden."""
-    if not any(sight.is_redacted for sight in ends):
+    if not any(entity_scope.is_redacted for entity_scope in ends):
         return association
     properties = association.properties
-    for sight in ends:
-        properties = _shown(properties, sight)
+    for entity_scope in ends:
+        properties = _shown(properties, entity_scope)
     return replace(association, properties=properties, digest=None)
 
 
@@ -71,5 +71,5 @@ def _shown_end(view: View, id: str, urn: str, is_restricted: bool) -> tuple[str,
     return shown, RESTRICTED_URN + shown
 
 
-def _shown(properties: tuple[Property, ...], sight: Sight) -> tuple[Property, ...]:
-    return tuple(each for each in properties if not sight.hides(each.key))
+def _shown(properties: tuple[Property, ...], entity_scope: EntityScope) -> tuple[Property, ...]:
+    return tuple(each for each in properties if not entity_scope.hides(each.key))

@@ -157,7 +157,7 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class EntityGroups:
     """An entity that stands, whoever may see it, and the groups it is in."""
 
     urn: str
@@ -280,8 +280,8 @@ class Store(ABC):
         - UNION takes the least distance from any start. INTERSECTION keeps what the walk from each single start
           reaches, with the least of the distances. `excluding` removes what a walk with the same arguments reaches from
           the excluded, not the excluded themselves. A start given twice counts once.
-        - Scopes: an entity is expanded in a direction, a start too, only where its `Sight` lets it be crossed at its
-          distance from the starts (of CONNECTED, in the direction of each hop; a SAME_AS in either); one that is
+        - Scopes: an entity, a start too, is expanded in a direction only where its `EntityScope` lets it be crossed at
+          its distance from the starts (of CONNECTED, in the direction of each hop; a SAME_AS in either); one that is
           restricted or hidden is never expanded on the way to what has a distance. Where no `depth` is given, what is
           reached only by crossing hidden entities (MASK and BRIDGE) is reached too, after all others, by urn: there
           every hidden one that is not CUT is expanded, and of the others those that may be crossed at any distance and
@@ -335,7 +335,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
+    async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
         """Which groups each of some entities is in, its account's default group among them; None where none stands."""
 
     @abstractmethod

@@ -23,7 +23,7 @@ from lineal.auth.scopes import Boundary
 from lineal.resolvers.access_shares import Invited, invited
 from lineal.resolvers.context import Context
 from lineal.resolvers.idempotency import checked_key
-from lineal.resolvers.write_permissions import placed
+from lineal.resolvers.write_permissions import entity_groups
 
 Made = TypeVar("Made")
 
@@ -106,8 +106,8 @@ async def _group_change(context: Context, given: Any, adds: Sequence[str], remov
     """What changes of a group, with whose the entities are of those that the caller may read."""
     owners = {}
     if len(adds) <= MAX_ENTITIES and len(removes) <= MAX_ENTITIES:
-        scope, places = context.access.scope, await placed(context, [*adds, *removes])
-        readable = {id: each for id, each in places.items() if scope.sight(each.groups, each.kind).is_readable}
+        scope, places = context.access.scope, await entity_groups(context, [*adds, *removes])
+        readable = {id: each for id, each in places.items() if scope.entity_scope(each.groups, each.kind).is_readable}
         context.missed(id for id in (*adds, *removes) if id not in readable)
         owners = {id: each.account for id, each in readable.items()}
     boundary = given.boundary

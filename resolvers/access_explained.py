@@ -43,7 +43,7 @@ async def explained(context: Context, principal: Any, action: Permission, entity
     Raises Forbidden where the caller may read it, and does not administer its account.
     """
     id = entity_id(entity.urn) if entity.urn else str(entity.id)
-    place = await context.loaders.placed.load(id)
+    place = await context.loaders.entity_groups.load(id)
     owner = context.principal.account if place is None else place.account
     administers = context.on_group(Permission.ADMINISTER, default_group(owner))
     if place is None or not administers:

@@ -79,7 +79,7 @@ def lineage_group(context: Context, id: str) -> LineageGroup | None:
 async def groups_of(context: Context, entity: Entity | Restricted) -> list[LineageGroup]:
     """The groups an entity is in, of those the caller may know of: its account's default group first, then by name."""
     checked(Permission.READ)
-    place = None if isinstance(entity, Restricted) else await context.loaders.placed.load(entity.id)
+    place = None if isinstance(entity, Restricted) else await context.loaders.entity_groups.load(entity.id)
     groups = [context.directory.groups[id] for id in (place.groups if place else ()) if _sees(context, id)]
     in_order = sorted(groups, key=lambda group: (not group.is_default, group.name, group.id))
     return [GroupOf.seen(group, entity.view) for group in in_order]

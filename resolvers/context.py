@@ -28,9 +28,9 @@ from lineal.graphstore.queries import (
 from lineal.graphstore.records import AsOf, Bucket, Entity, Metric, View
 from lineal.graphstore.store import (
     AssociationPage,
+    EntityGroups,
     EntityPage,
     Newest,
-    Placed,
     ReachPage,
     RevisionPage,
     SeriesPage,
@@ -178,7 +178,7 @@ class Loaders:
         self.metrics: DataLoader[MetricsOf, tuple[Metric, ...]] = DataLoader(store.metrics)
         self.series: DataLoader[SeriesOf, SeriesPage] = DataLoader(store.series)
         self.buckets: DataLoader[BucketsOf, tuple[Bucket, ...]] = DataLoader(store.buckets)
-        self.placed: DataLoader[str, Placed | None] = DataLoader(store.placed)
+        self.entity_groups: DataLoader[str, EntityGroups | None] = DataLoader(store.entity_groups)
         self.key_used: DataLoader[str, int | None] = DataLoader(self._keys_used)
 
     async def _entities(self, keys: Sequence[tuple[View, str]]) -> list[Entity | None]:

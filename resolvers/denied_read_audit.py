@@ -72,12 +72,12 @@ class Denials:
 
     async def _denied(self, missed: Sequence[_Missed]) -> list[AuditEntry]:
         ids = list(dict.fromkeys(id for each in missed for id in each.ids))
-        places = dict(zip(ids, await self._store.placed(ids), strict=True))
+        places = dict(zip(ids, await self._store.entity_groups(ids), strict=True))
         entries = []
         for each in missed:
             who, scope = each.access.principal.shown, each.access.scope
             for place in (places[id] for id in each.ids):
-                if place is None or scope.sight(place.groups, place.kind).is_readable:
+                if place is None or scope.entity_scope(place.groups, place.kind).is_readable:
                     continue
                 policies = each.access.decide(Permission.READ, place.groups, place.kind).policies
                 what = (Permission.READ, "ENTITY", place.urn, False, policies, each.request_id)

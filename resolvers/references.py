@@ -6,10 +6,10 @@ from typing import Any
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, not_recorded
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import AsOf, Entity, View
-from lineal.graphstore.store import Placed
+from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import entity_id
 from lineal.resolvers.context import Context
-from lineal.resolvers.write_permissions import placed
+from lineal.resolvers.write_permissions import entity_groups
 
 
 def ref_id(ref: Any) -> str:
@@ -24,16 +24,16 @@ class Refs:
         self._context = context
         self._urns: dict[str, str] = {entity_id(urn): urn for urn in urns}
         self._problems: list[Problem] = []
-        self.places: dict[str, Placed] = {}
+        self.places: dict[str, EntityGroups] = {}
         """Where the batch's entities and all that is referred to stand, by id."""
 
     async def look_up(self, refs: Sequence[Any]) -> None:
         """Learn where everything stands, and of what may be read the urns, in one read."""
         named = [ref_id(ref) for ref in refs]
-        self.places = await placed(self._context, [*self._urns, *named])
+        self.places = await entity_groups(self._context, [*self._urns, *named])
         scope = self._context.access.scope
         for id, place in self.places.items():
-            if scope.sight(place.groups, place.kind).is_readable:
+            if scope.entity_scope(place.groups, place.kind).is_readable:
                 self._urns.setdefault(id, place.urn)
 
     def urn(self, ref: Any, path: tuple[str | int, ...]) -> str:
@@ -66,7 +66,9 @@ async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Ent
     return found
 
 
-def standing(context: Context, places: Mapping[str, Placed], ref: Any, kind: EntityKind, field: str) -> Placed:
+def standing(
+    context: Context, places: Mapping[str, EntityGroups], ref: Any, kind: EntityKind, field: str
+) -> EntityGroups:
     """Where what a reference names stands, as `named`."""
     found = places.get(ref_id(ref))
     if found is None or not is_readable(context, found):
@@ -75,9 +77,9 @@ def standing(context: Context, places: Mapping[str, Placed], ref: Any, kind: Ent
     return found
 
 
-def is_readable(context: Context, place: Placed | None) -> bool:
+def is_readable(context: Context, place: EntityGroups | None) -> bool:
     """Whether something stands, and the caller may read it."""
-    return place is not None and context.access.scope.sight(place.groups, place.kind).is_readable
+    return place is not None and context.access.scope.entity_scope(place.groups, place.kind).is_readable
 
 
 def _absent(context: Context, ref: Any, field: str) -> BatchRefused:

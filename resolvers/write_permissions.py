@@ -14,11 +14,11 @@ from typing import Final
 from lineal.auth.access_store import AuditEntry
 from lineal.auth.directive import checked
 from lineal.auth.permissions import Permission
-from lineal.auth.scopes import Sight, default_group
+from lineal.auth.scopes import EntityScope, default_group
 from lineal.graphstore.batches import Batch, NewObservation, NewRevision
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, conflicting_value, not_recorded
 from lineal.graphstore.kinds import AssociationType, EntityKind
-from lineal.graphstore.store import Placed
+from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import entity_id, make_urn
 from lineal.graphstore.values import METRICS
 from lineal.resolvers.context import Context
@@ -28,10 +28,10 @@ MOST_AUDITED: Final = 100
 """How many refusals of one batch go into the audit log."""
 
 
-async def placed(context: Context, ids: Iterable[str]) -> dict[str, Placed]:
+async def entity_groups(context: Context, ids: Iterable[str]) -> dict[str, EntityGroups]:
     """Where entities stand, of those ids that do, whoever may see them. One round trip."""
     asked = list(dict.fromkeys(ids))
-    found = await context.store.placed(asked) if asked else []
+    found = await context.store.entity_groups(asked) if asked else []
     return {id: place for id, place in zip(asked, found, strict=True) if place is not None}
 
 
@@ -42,16 +42,18 @@ class Permit:
     context: Context
     batch: Batch
     urns: Sequence[str]
-    places: Mapping[str, Placed]
+    places: Mapping[str, EntityGroups]
     audit: list[AuditEntry] = field(default_factory=list)
     """What was allowed, for the log."""
     _denied: dict[tuple[Permission, str], AuditEntry] = field(default_factory=dict)
     _problems: list[Problem] = field(default_factory=list)
-    _own: dict[str, Placed] = field(default_factory=dict)
+    _own: dict[str, EntityGroups] = field(default_factory=dict)
     """By id, where the batch's own entities stand, or will."""
 
     @classmethod
-    async def asked(cls, context: Context, batch: Batch, urns: Sequence[str], places: Mapping[str, Placed]) -> "Permit":
+    async def asked(
+        cls, context: Context, batch: Batch, urns: Sequence[str], places: Mapping[str, EntityGroups]
+    ) -> "Permit":
         """The permit of a batch. Raises BatchRefused where any part is not permitted; what was denied is in the log."""
         permit = cls(context, batch, urns, places)
         permit._judge()
@@ -63,7 +65,7 @@ class Permit:
     def _judge(self) -> None:
         checked(Permission.RECORD, Permission.ASSOCIATE, Permission.APPROVE)
         for index, (urn, entity) in enumerate(zip(self.urns, self.batch.entities, strict=True)):
-            new = Placed(urn, entity.kind, entity.account, frozenset({default_group(entity.account)}))
+            new = EntityGroups(urn, entity.kind, entity.account, frozenset({default_group(entity.account)}))
             stands = self.places.get(entity_id(urn))
             self._own[entity_id(urn)] = stands or new
             if self._allows(Permission.RECORD, new, f"Recording in the account {entity.account}", "entities", index):
@@ -109,7 +111,9 @@ class Permit:
                 sentence = f"{revision.entity} is a decision, whose {key} is not revised: decide again."
                 self._problems.append(Problem(ProblemCode.INVALID_VALUE, sentence, ("revisions", index, *path)))
 
-    def _judge_ends(self, type: AssociationType, source: Placed | None, destination: Placed | None, index: int) -> None:
+    def _judge_ends(
+        self, type: AssociationType, source: EntityGroups | None, destination: EntityGroups | None, index: int
+    ) -> None:
         is_decision = (
             type is AssociationType.ASSOCIATED_WITH
             and source is not None
@@ -128,21 +132,21 @@ class Permit:
             elif entity_id(end.urn) not in self._own:
                 self._allows(Permission.ASSOCIATE, end, f"Associating {end.urn}", *path)
 
-    def _refuse_unreadable(self, stands: Placed | None, index: int) -> None:
-        if stands is not None and not self.sight(stands).is_readable:
+    def _refuse_unreadable(self, stands: EntityGroups | None, index: int) -> None:
+        if stands is not None and not self.entity_scope(stands).is_readable:
             needed = f"{Permission.READ.shown} on it: ask an administrator of its account."
             sentence = f"{stands.urn} stands, and recording it again takes {needed}"
             self._refuse(Permission.READ, stands, (), sentence, ("entities", index))
 
-    def _readable(self, urn: str, *path: str | int) -> Placed | None:
+    def _readable(self, urn: str, *path: str | int) -> EntityGroups | None:
         found = self.places.get(entity_id(urn))
-        if found is not None and found.urn == urn and self.sight(found).is_readable:
+        if found is not None and found.urn == urn and self.entity_scope(found).is_readable:
             return found
         self.context.missed([entity_id(urn)])
         self._problems.append(Problem(ProblemCode.NOT_FOUND, not_recorded(urn), path))
         return None
 
-    def _allows(self, permission: Permission, place: Placed, what: str, *path: str | int) -> bool:
+    def _allows(self, permission: Permission, place: EntityGroups, what: str, *path: str | int) -> bool:
         decision = self.context.access.decide(permission, place.groups, place.kind)
         if decision.is_allowed:
             self._note(permission, place, decision.policies)
@@ -151,7 +155,7 @@ class Permit:
             self._refuse(permission, place, decision.policies, sentence, path)
         return decision.is_allowed
 
-    def _note(self, permission: Permission, place: Placed, policies: tuple[str, ...]) -> None:
+    def _note(self, permission: Permission, place: EntityGroups, policies: tuple[str, ...]) -> None:
         entry = self._entry(permission, place.account, "GROUP", default_group(place.account), True, policies)
         if entry not in self.audit:
             self.audit.append(entry)
@@ -159,7 +163,7 @@ class Permit:
     def _refuse(
         self,
         permission: Permission,
-        place: Placed,
+        place: EntityGroups,
         policies: tuple[str, ...],
         sentence: str,
         path: tuple[str | int, ...],
@@ -183,12 +187,12 @@ class Permit:
         who, request = principal.shown, self.context.request_id
         return AuditEntry(accounts, who, permission, resource_kind, resource, is_allowed, policies, request)
 
-    def sight(self, place: Placed) -> Sight:
+    def entity_scope(self, place: EntityGroups) -> EntityScope:
         """What the caller sees of an entity where it stands."""
-        return self.context.access.scope.sight(place.groups, place.kind)
+        return self.context.access.scope.entity_scope(place.groups, place.kind)
 
-    def _sight_of(self, id: str) -> Sight:
-        return self.sight(self._own.get(id) or self.places[id])
+    def _sight_of(self, id: str) -> EntityScope:
+        return self.entity_scope(self._own.get(id) or self.places[id])
 
     def shown_problem(self, problem: Problem) -> Problem:
         """A problem as the caller may be told of it: a conflict does not name fields that are hidden to it."""
@@ -203,7 +207,7 @@ class Permit:
             association = self.batch.associations[index]
             name = f"{association.source} {association.type} {association.destination}"
             sights = [self._sight_of(entity_id(urn)) for urn in (association.source, association.destination)]
-        told = [field for field in problem.differing if not any(_hides(sight, field) for sight in sights)]
+        told = [field for field in problem.differing if not any(_hides(entity_scope, field) for entity_scope in sights)]
         return replace(problem, message=conflicting(name, told), differing=tuple(told))
 
     def _shown_observation(self, problem: Problem, observation: NewObservation) -> Problem:
@@ -213,8 +217,8 @@ class Permit:
         return replace(problem, message=sentence, differing=())
 
 
-def _hides(sight: Sight, field: str) -> bool:
-    return field.startswith("properties.") and sight.hides(field.removeprefix("properties."))
+def _hides(entity_scope: EntityScope, field: str) -> bool:
+    return field.startswith("properties.") and entity_scope.hides(field.removeprefix("properties."))
 
 
 async def permitted(context: Context, batch: Batch) -> list[AuditEntry]:
@@ -226,5 +230,5 @@ async def permitted(context: Context, batch: Batch) -> list[AuditEntry]:
     named = [*urns, *(end for each in batch.associations for end in (each.source, each.destination))]
     named += [revision.entity for revision in batch.revisions]
     named += [observation.entity for observation in batch.observations]
-    places = await placed(context, map(entity_id, named))
+    places = await entity_groups(context, map(entity_id, named))
     return (await Permit.asked(context, batch, urns, places)).audit

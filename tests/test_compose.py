@@ -12,7 +12,7 @@ from engines import GRAPH_SERVERS, Engine
 
 from lineal.app import refuse_openness
 from lineal.config import load_settings
-from lineal.graphstore.gremlin.client import Server
+from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
 
@@ -179,7 +179,7 @@ async def test_janusgraph_knows_every_option(name: str, request: pytest.FixtureR
     # knows that has the part for it.
     passed_over = ("#", "storage.berkeleyje.ext.", "index.search.elasticsearch.")
     options = [line.partition("=")[0] for line in lines if line and not line.startswith(passed_over)]
-    server = Server(Transport(Address.parsed(engine.url)))
+    server = GremlinClient(Transport(Address.parsed(engine.url)))
     try:
         unknown = await server.script(f"""
             import org.janusgraph.diskstorage.configuration.ConfigElement

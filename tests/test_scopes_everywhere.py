@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("auth", "capture", "graphstore", "resolvers", "schema", "src/lineal", "web")
 
 ON_ACCESS_ITSELF = {
-    "access_since", "audit", "audit_log", "change_access", "key_used", "keys_used", "newest", "placed",
+    "access_since", "audit", "audit_log", "change_access", "key_used", "keys_used", "newest", "entity_groups",
 }  # fmt: skip
 """What decides on access reads by these; of lineage they tell which groups an entity is in, and nothing else."""
 NO_READS = {"close", "ready", "record", "secret", "watermark"}

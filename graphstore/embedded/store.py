@@ -27,7 +27,7 @@ from lineal.graphstore.embedded.sql.transactions import Writer
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
-from lineal.graphstore.store import Durability, EntityPage, Newest, Placed, SeriesPage
+from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 
@@ -116,8 +116,8 @@ class EmbeddedStore(WalkingStore[Reader]):
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
         return await self._run(self._writes, lambda: self._writer.change_access(change, epoch))
 
-    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
-        return await self._in_snapshot(partial(access_tables.placed, ids=ids)) if ids else []
+    async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
+        return await self._in_snapshot(partial(access_tables.entity_groups, ids=ids)) if ids else []
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         if entries:

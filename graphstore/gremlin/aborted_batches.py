@@ -20,7 +20,7 @@ from gremlin_python.statics import long
 
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import Unavailable
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.snapshots import plan_vertex
 from lineal.graphstore.gremlin.writer_lease import Heads
 
@@ -47,7 +47,7 @@ def unpacked_plan(text: str) -> list[long]:
 class Sweeper:
     """Sweeps one void stamp after the other, in a task of its own, for as long as there are any."""
 
-    def __init__(self, server: Server, heads: Heads) -> None:
+    def __init__(self, server: GremlinClient, heads: Heads) -> None:
         self._server, self._heads = server, heads
         self._due: dict[int, int] = {}
         """When each void stamp is to be swept again, in microseconds since 1970."""

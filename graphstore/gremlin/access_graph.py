@@ -24,7 +24,7 @@ from lineal.graphstore.codes import KINDS
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin.audit_log import AuditLog, entry_of, in_chunks
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.mixed_index import TOUCHED_AT, wait_until_shown
 from lineal.graphstore.gremlin.vertex_ids import (
     GROUP,
@@ -37,7 +37,7 @@ from lineal.graphstore.gremlin.vertex_ids import (
 )
 from lineal.graphstore.gremlin.writer_lease import Heads
 from lineal.graphstore.group_moves import Move, moves
-from lineal.graphstore.store import Placed
+from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import entity_id
 
 SUMMED_UP: Final = 256
@@ -71,7 +71,7 @@ class _Standing(NamedTuple):
 class Access:
     """Changes access, and tells what changed and who is where."""
 
-    def __init__(self, server: Server, heads: Heads, log: AuditLog) -> None:
+    def __init__(self, server: GremlinClient, heads: Heads, log: AuditLog) -> None:
         self._server, self._heads, self._log = server, heads, log
 
     async def since(self, epoch: int) -> AccessNews:
@@ -159,7 +159,7 @@ class Access:
     # -- members --
 
     async def _place(self, stamp: int, moving: Mapping[str, Move], anew: bool) -> None:
-        placed: set[long] = set()
+        entity_groups: set[long] = set()
         for some in in_chunks(list(moving), _AT_ONCE):
             for attempt in range(_TRIES):
                 wrong: defaultdict[tuple[frozenset[str], frozenset[int]], list[long]] = defaultdict(list)
@@ -168,7 +168,7 @@ class Access:
                     each = standing[id]
                     extra = moving[id].moved(each.account, each.extra)
                     numbers = frozenset(map(number_of_group, (default_group(each.account), *extra)))
-                    if (each.extra, each.numbers) != (extra, numbers) or (anew and each.vertex not in placed):
+                    if (each.extra, each.numbers) != (extra, numbers) or (anew and each.vertex not in entity_groups):
                         wrong[extra, each.numbers - numbers].append(each.vertex)
                 if not wrong:
                     break
@@ -177,10 +177,10 @@ class Access:
                     await asyncio.sleep(_PAUSE_SECONDS)
                 for (extra, gone), vertices in wrong.items():
                     await self._put(stamp, vertices, extra, gone)
-                    placed |= set(vertices)
+                    entity_groups |= set(vertices)
             else:
                 raise Unavailable(_NOT_PLACED)
-        await wait_until_shown(self._server, [(TOUCHED_AT, stamp, len(placed))])
+        await wait_until_shown(self._server, [(TOUCHED_AT, stamp, len(entity_groups))])
 
     async def _put(self, stamp: int, vertices: Sequence[long], extra: frozenset[str], gone: Iterable[int]) -> None:
         steps = self._heads.writing(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
@@ -192,12 +192,12 @@ class Access:
         if await self._server.ask(steps.count()) != [len(vertices)]:
             raise Unavailable(_NOT_PLACED)
 
-    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
+    async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
         """Which groups each of some entities is in."""
         chunks = in_chunks(list(dict.fromkeys(ids)), _AT_ONCE)
         _, *fetched = await asyncio.gather(self._heads.read(), *map(self._fetch, chunks))
         found = {
-            id: Placed(each.urn, KINDS[each.kind], each.account, each.extra | {default_group(each.account)})
+            id: EntityGroups(each.urn, KINDS[each.kind], each.account, each.extra | {default_group(each.account)})
             for values in fetched
             for id, each in self._standing(values).items()
         }

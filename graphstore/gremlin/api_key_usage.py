@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from gremlin_python.process.traversal import Merge, P, T
 from gremlin_python.statics import long
 
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
 
 
-async def key_used(server: Server, id: str, at: int) -> None:
+async def key_used(server: GremlinClient, id: str, at: int) -> None:
     """Note when a key was last used."""
     vertex = _vertex(id)
     made = {T.id: vertex, T.label: "note", "value": id, "kept_at": long(at)}
@@ -17,7 +17,7 @@ async def key_used(server: Server, id: str, at: int) -> None:
     await server.ask(merged.has("kept_at", P.lt(long(at))).property("kept_at", long(at)).count())
 
 
-async def keys_used(server: Server, ids: Sequence[str]) -> dict[str, int]:
+async def keys_used(server: GremlinClient, ids: Sequence[str]) -> dict[str, int]:
     """When each of some keys was last used."""
     found = await server.ask(g.V([_vertex(id) for id in ids]).value_map("value", "kept_at"))
     return {told["value"][0]: told["kept_at"][0] for told in found}

@@ -18,7 +18,7 @@ from lineal.auth.access_store import AuditEntry, AuditPage, AuditQuestion, Audit
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import LimitExceeded, Unavailable
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.snapshots import Kept
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
 from lineal.graphstore.gremlin.writer_lease import Heads
@@ -34,7 +34,7 @@ _NOT_TAKEN: Final = "the graph did not take all of the audit log: nothing was wr
 class AuditLog:
     """Appends to the log, and looks through it."""
 
-    def __init__(self, server: Server, heads: Heads) -> None:
+    def __init__(self, server: GremlinClient, heads: Heads) -> None:
         self._server, self._heads = server, heads
         self._last: AuditRecord | None = None
         """The newest record, where this process wrote it."""

@@ -27,7 +27,7 @@ from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.gremlin import metric_series
 from lineal.graphstore.gremlin.aborted_batches import Sweeper, packed_plan
 from lineal.graphstore.gremlin.audit_log import AuditLog
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import packed_entity, packed_line, packed_revision
 from lineal.graphstore.gremlin.filter_steps import FOLDED
 from lineal.graphstore.gremlin.mixed_index import ENTITY, TOUCHED_AT, WORDS, terms_beside, tokens, wait_until_shown
@@ -58,9 +58,9 @@ _EDGES_IN_FLIGHT: Final = 1
 
 
 class RecordedState:
-    """`judging.RecordedState` by traversals, at the moment of a turn."""
+    """`batch_validation.RecordedState` by traversals, at the moment of a turn."""
 
-    def __init__(self, server: Server, moment: Moment, urns: Urns) -> None:
+    def __init__(self, server: GremlinClient, moment: Moment, urns: Urns) -> None:
         self._server = server
         self._reader = Reader(server, View(EVERYTHING, AsOf(moment.newest)), moment, urns)
 
@@ -125,7 +125,7 @@ class Parts(NamedTuple):
 class Recording:
     """Writes batches, each in a turn of its own or of one just before."""
 
-    def __init__(self, server: Server, heads: Heads, urns: Urns, log: AuditLog) -> None:
+    def __init__(self, server: GremlinClient, heads: Heads, urns: Urns, log: AuditLog) -> None:
         self._server, self._heads, self._urns = server, heads, urns
         self._log = log
         self._sweeper = Sweeper(server, heads)

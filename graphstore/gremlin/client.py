@@ -25,7 +25,7 @@ g: Final[GraphTraversalSource] = traversal().with_(None)
 """Where traversals begin; only their bytecode is sent."""
 
 
-class Server:
+class GremlinClient:
     """Asks, and asks again where a transaction lost to another's. What it is given must bear being run twice."""
 
     def __init__(self, transport: Transport, seconds: float = REQUEST_SECONDS) -> None:

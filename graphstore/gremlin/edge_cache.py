@@ -13,7 +13,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from lineal.auth.scopes import UNLIMITED, Boundary
 from lineal.graphstore.codes import KIND_BITS, SAME_AS, AssociationKey
 from lineal.graphstore.filters import matches_association
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import Line, association_of
 from lineal.graphstore.gremlin.hidden_neighbours import Beside, Crossed, ends
 from lineal.graphstore.gremlin.record_cache import Loading, Urns
@@ -34,11 +34,11 @@ Step = tuple[int, int, AssociationKey]
 class Crossing(Loading):
     """The crossings that are known so far, and the rest by traversals."""
 
-    def __init__(self, server: Server, view: View, moment: Moment, urns: Urns) -> None:
+    def __init__(self, server: GremlinClient, view: View, moment: Moment, urns: Urns) -> None:
         super().__init__(server, view, moment, urns)
         self._lines = {_DOWN: self._out, _UP: self._in}
         self._fetched: defaultdict[Crossed, set[int]] = defaultdict(set)
-        self.beside = Beside(self.scoping)
+        self.beside = Beside(self.scope_steps)
         self._foreseen: dict[Crossed, bool] = {}
         """Whether all walks that cross so were fetched whole, so that what leads back in them is known."""
 
@@ -50,7 +50,7 @@ class Crossing(Loading):
     def _that_show(self, way: LineageDirection, edges: GraphTraversal) -> GraphTraversal:
         """The edges of the view that lead to what is readable."""
         # An edge's `occurred_at` is the latest of its own and its ends', so that it exists where all three do.
-        edges, readable = self.on_time(edges), self.scoping.readable
+        edges, readable = self.on_time(edges), self.scope_steps.readable
         if readable is None:
             return edges
         return edges.where((__.in_v() if way is _DOWN else __.out_v()).where(readable))
@@ -94,7 +94,7 @@ class Crossing(Loading):
 
     def _gone_on(self, key: int, crossed: Crossed, distance: int | None) -> Iterable[tuple[int, Line]]:
         """What may be crossed from a key at a distance."""
-        if not self.scoping.limits:
+        if not self.scope_steps.limits:
             return self._from(key, crossed)
         ways = [way for way in crossed.ways if self._lets_cross(key, way, distance)]
         if not ways or len(ways) == len(crossed.ways):
@@ -102,10 +102,10 @@ class Crossing(Loading):
         return self._from(key, Crossed(tuple(ways), crossed.types))
 
     def _lets_cross(self, key: int, way: LineageDirection, distance: int | None) -> bool:
-        if not self.scoping.limits:
+        if not self.scope_steps.limits:
             return True
-        sight = self.sight(key)
-        limit = sight.ascendants if way is _UP else sight.descendants
+        entity_scope = self.entity_scope(key)
+        limit = entity_scope.ascendants if way is _UP else entity_scope.descendants
         return limit == UNLIMITED if distance is None else distance < limit
 
     def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
@@ -145,8 +145,8 @@ class Crossing(Loading):
         sides = [
             __.V([vertex_of_key(key) for key in near]).union(*(self._beside_of(leg, far) for leg in legs))
             for near, far in (
-                ([key for key in keys if not is_masked(key)], self.scoping.met),
-                ([key for key in keys if is_masked(key)], self.scoping.crossed_to),
+                ([key for key in keys if not is_masked(key)], self.scope_steps.met),
+                ([key for key in keys if is_masked(key)], self.scope_steps.crossed_to),
             )
             if near
         ]
@@ -154,7 +154,7 @@ class Crossing(Loading):
 
     def _crossable(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> list[int]:
         """Those of a frontier that may be crossed at a distance in some way; what they cross is known afterwards."""
-        if self.scoping.limits:
+        if self.scope_steps.limits:
             self.load_groups([key for key in frontier if not is_masked(key)])
             frontier = [
                 key
@@ -171,7 +171,7 @@ class Crossing(Loading):
         if self.meets_hidden:
             for key in filter(is_masked, near):
                 for each in self.beside.crossings_from(key >> KIND_BITS, Crossed.beside_hidden(crossings)):
-                    if self.beside.sight(each.far).is_readable:
+                    if self.beside.entity_scope(each.far).is_readable:
                         far = self.beside.key(each.far)
                         found.add(-far if each.type == SAME_AS else far)
         return found
@@ -182,16 +182,16 @@ class Crossing(Loading):
         for key in self._crossable(crossings, frontier, distance):
             ways = [way for way in crossings.ways if is_masked(key) or self._lets_cross(key, way, distance)]
             for each in self.beside.crossings_from(key >> KIND_BITS, Crossed(tuple(ways), crossings.beside_hidden)):
-                sight = self.beside.sight(each.far)
-                if not sight.is_readable:
-                    met[sight.boundary].add(masked(each.far << KIND_BITS))
+                entity_scope = self.beside.entity_scope(each.far)
+                if not entity_scope.is_readable:
+                    met[entity_scope.boundary].add(masked(each.far << KIND_BITS))
         return hidden
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
         missing = [key for key in keys if not self.beside.is_known(key >> KIND_BITS)]
         if missing:
             self.beside.learn(*self.server.wait(ends(g.V([vertex_of_key(key) for key in missing]))))
-        return all(self.beside.sight(key >> KIND_BITS).tells_withheld for key in keys)
+        return all(self.beside.entity_scope(key >> KIND_BITS).tells_withheld for key in keys)
 
     def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Step]:
         self.prefetch_crossings([(crossings, frontier)])
@@ -226,10 +226,10 @@ class Crossing(Loading):
         found: set[Step] = set()
         for near in frontier:
             for each in self.beside.crossings_from(near >> KIND_BITS, crossed):
-                sight = self.beside.sight(each.far)
-                if sight.is_readable and is_masked(near):
+                entity_scope = self.beside.entity_scope(each.far)
+                if entity_scope.is_readable and is_masked(near):
                     far = self.beside.key(each.far)
-                elif not sight.is_readable and sight.boundary is Boundary.MASK:
+                elif not entity_scope.is_readable and entity_scope.boundary is Boundary.MASK:
                     far = masked(each.far << KIND_BITS)
                 else:
                     continue

@@ -158,7 +158,7 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
     if codes == frozenset():
         return []
-    ways = ways_of(question, reader.scoping.readable_in)
+    ways = ways_of(question, reader.scope_steps.readable_in)
     if ways == ():
         return []
     told = reader.asked_of(replace(where, kind=None, lineage_type=None))

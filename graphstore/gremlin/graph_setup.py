@@ -9,7 +9,7 @@ from gremlin_python.process.graph_traversal import __
 from gremlin_python.process.traversal import Merge, T
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.messages import ServerRefused
 from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, SHOWN_SECONDS, is_its_own, put_mark
 from lineal.graphstore.gremlin.snapshots import ROOT
@@ -25,7 +25,7 @@ true
 """
 
 
-async def set_up(server: Server) -> str:
+async def set_up(server: GremlinClient) -> str:
     """Bring the graph to this version's schema; does nothing where it has it. Two servers may do so at once.
 
     Gives the graph's name, which no other graph has. Raises StoreUnusable where the graph is another's, or newer, or
@@ -53,19 +53,19 @@ async def set_up(server: Server) -> str:
         raise StoreUnusable(_advice(error, server)) from error
 
 
-async def name_of_graph(server: Server) -> str | None:
+async def name_of_graph(server: GremlinClient) -> str | None:
     """The name that the graph was given when it was set up; None where it is not set up, or no more."""
     found = await server.ask(g.V(ROOT).coalesce(__.values("name"), __.constant("")))
     return str(found[0]) if found else None
 
 
-async def keeps_nothing(server: Server) -> bool:
+async def keeps_nothing(server: GremlinClient) -> bool:
     """Whether the graph is in the server's memory only, and gone when that is started again."""
     (engine,) = await server.script("g.getGraph().getClass().getSimpleName()")
     return str(engine).startswith("Tinker")
 
 
-def _advice(error: ServerRefused, server: Server) -> str:
+def _advice(error: ServerRefused, server: GremlinClient) -> str:
     if error.code == _WRONG_REQUEST:
         return (
             f"the graph server has no traversal source {server.transport.address.source!r} ({error.message[:200]}): "
@@ -79,12 +79,12 @@ def _advice(error: ServerRefused, server: Server) -> str:
     )
 
 
-async def _version(server: Server) -> int | None:
+async def _version(server: GremlinClient) -> int | None:
     found = await server.ask(g.V(ROOT).values("schema"))
     return int(found[0]) if found else None
 
 
-async def _make(server: Server) -> None:
+async def _make(server: GremlinClient) -> None:
     script = (files(__package__) / "schema.groovy").read_text() if server.has_mixed_index else _TINKERGRAPH
     for attempt in range(_TRIES):
         try:

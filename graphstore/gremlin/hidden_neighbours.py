@@ -11,9 +11,9 @@ from typing import Any
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Column, T
 
-from lineal.auth.scopes import Sight
+from lineal.auth.scopes import EntityScope
 from lineal.graphstore.codes import KIND_BITS, KINDS, SAME_AS, TYPE_CODES, TYPES
-from lineal.graphstore.gremlin.scope_steps import Scoping
+from lineal.graphstore.gremlin.scope_steps import ScopeSteps
 from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_vertex
 from lineal.graphstore.kinds import AssociationType, LineageDirection
 from lineal.graphstore.walking.reader_protocol import Crossings
@@ -56,9 +56,9 @@ class Bare:
 class Beside:
     """The crossings beside hidden entities that are known so far, and the ends of them."""
 
-    def __init__(self, scoping: Scoping) -> None:
-        self._scoping = scoping
-        self._ends: dict[int, tuple[int, Sight]] = {}
+    def __init__(self, scope_steps: ScopeSteps) -> None:
+        self._scope_steps = scope_steps
+        self._ends: dict[int, tuple[int, EntityScope]] = {}
         self._crossings: dict[LineageDirection, defaultdict[int, set[Bare]]] = {
             _DOWN: defaultdict(set),
             _UP: defaultdict(set),
@@ -71,7 +71,7 @@ class Beside:
         crossing = __.unfold().project("type", "source", "destination")
         crossing = crossing.by(T.label).by(__.out_v().id_()).by(__.in_v().id_())
         both = __.unfold().both_v().dedup()
-        named = both.clone().where(self._scoping.masked).values("urn")
+        named = both.clone().where(self._scope_steps.masked).values("urn")
         return edges.dedup().fold().union(crossing, ends(both), named)
 
     def learn(self, told: Iterable[Any]) -> list[str]:
@@ -90,9 +90,9 @@ class Beside:
         return urns
 
     def _take_ends(self, alike: dict[str, Any], vertices: Iterable[int]) -> None:
-        sight = self._scoping.sight(alike["groups"], KINDS[alike["kind"]])
+        entity_scope = self._scope_steps.entity_scope(alike["groups"], KINDS[alike["kind"]])
         for number in map(number_of_vertex, vertices):
-            self._ends[number] = (number << KIND_BITS | alike["kind"], sight)
+            self._ends[number] = (number << KIND_BITS | alike["kind"], entity_scope)
 
     def crossings_from(self, number: int, crossed: Crossed) -> list[Bare]:
         """What is crossed from an entity, by its number; a SAME_AS against its direction too."""
@@ -111,7 +111,7 @@ class Beside:
         """The key of an entity that is an end."""
         return self._ends[number][0]
 
-    def sight(self, number: int) -> Sight:
+    def entity_scope(self, number: int) -> EntityScope:
         """What is seen of an entity that is an end."""
         return self._ends[number][1]
 

@@ -189,7 +189,7 @@ def _shown(reader: Reader, given: Iterable[Chunk], keys: Collection[int]) -> dic
                     found[chunk.key, chunk.metric].add(Point(step, at, value, chunk.recorded_at, chunk.recorded_by))
     shown: defaultdict[int, dict[str, list[Point]]] = defaultdict(dict)
     for (key, metric), points in found.items():
-        if not reader.sight(key).hides(METRICS + metric):
+        if not reader.entity_scope(key).hides(METRICS + metric):
             shown[key][metric] = sorted(points)
     return shown
 

@@ -19,7 +19,7 @@ from lineal.graphstore.batches import NewEntity, NewRevision
 from lineal.graphstore.codes import KINDS
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.full_text import LONGEST_WORD, words_recorded
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
 
 ENTITY: Final = "entity"
@@ -79,7 +79,7 @@ def indexed(vertices: GraphTraversal) -> GraphTraversal:
     return vertices.has_label(ENTITY)
 
 
-async def wait_until_shown(server: Server, counts: Collection[tuple[str, int, int]]) -> None:
+async def wait_until_shown(server: GremlinClient, counts: Collection[tuple[str, int, int]]) -> None:
     """Wait until as many entities are found through the index as should be, by a key and a stamp.
 
     Raises Unavailable where they are not in SHOWN_SECONDS. A graph without a mixed index has nothing to wait for.
@@ -97,14 +97,14 @@ async def wait_until_shown(server: Server, counts: Collection[tuple[str, int, in
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-async def put_mark(server: Server, graph: str) -> None:
+async def put_mark(server: GremlinClient, graph: str) -> None:
     """Put the mark into a graph of a name, where it has none yet; two servers may do so at once."""
     if await server.ask(g.V(_MARK_VERTEX).count()) == [0]:
         made = {T.id: _MARK_VERTEX, T.label: ENTITY, index_terms.TERM: _MARK + graph}
         await server.ask(g.inject({T.id: _MARK_VERTEX}).merge_v().option(Merge.on_create, made).count())
 
 
-async def is_its_own(server: Server, graph: str, seconds: float = 0.0) -> bool:
+async def is_its_own(server: GremlinClient, graph: str, seconds: float = 0.0) -> bool:
     """Whether the index is that of the graph of a name, or there is none to be; waits so long for it to show it."""
     deadline = time.monotonic() + seconds
     marked = indexed(g.V()).has(index_terms.TERM, _MARK + graph).values(index_terms.TERM)

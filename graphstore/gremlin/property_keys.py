@@ -30,14 +30,14 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
     notes = reader.on_time(g.V().has("part", PROPERTY_KEY))
     if question.kind is not None:
         notes = notes.has("of_kind", KIND_CODES[question.kind])
-    if reader.scoping.readable is None:
+    if reader.scope_steps.readable is None:
         (noted,) = reader.server.wait(notes.values("name"))
         return _beginning(noted, question)[: question.first]
-    named = sorted(key for key in reader.scoping.redacted if key.startswith(question.starts_with))
+    named = sorted(key for key in reader.scope_steps.redacted if key.startswith(question.starts_with))
     noted, found, *borne = reader.server.wait(
         notes.values("name"), _unnamed(reader, question), *(_bearer(reader, question, key) for key in named)
     )
-    sure = {index_terms.key_of(each) for each in found} - reader.scoping.redacted
+    sure = {index_terms.key_of(each) for each in found} - reader.scope_steps.redacted
     sure |= {key for key, bearers in zip(named, borne, strict=True) if bearers}
     first = sorted(sure)[: question.first]
     is_full = len(first) == question.first
@@ -51,13 +51,13 @@ def _beginning(keys: Iterable[str], question: PropertyKeys) -> list[str]:
 
 def _bearers(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
     """The entities of the view that may have a key; None: any."""
-    ways = narrowed([] if key is None else [bearing(key)], reader.scoping.readable_in)
+    ways = narrowed([] if key is None else [bearing(key)], reader.scope_steps.readable_in)
     return candidates_in_view(reader, ways, None if question.kind is None else [KIND_CODES[question.kind]])
 
 
 def _showing(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
     """The entities whose terms tell their keys, and that do not hide one."""
-    shown = reader.scoping.showing(key)
+    shown = reader.scope_steps.showing(key)
     sure = _bearers(reader, question, key).has_not("widened")
     return sure if shown is None else sure.where(shown)
 

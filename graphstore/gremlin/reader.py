@@ -61,7 +61,7 @@ class _Starts(NamedTuple):
 
 
 class Reader(Crossing):
-    """`walking.crossings.Reader` by traversals."""
+    """`walking.reader_protocol.Reader` by traversals."""
 
     def prefetch_walks(self, walks: Iterable[tuple[Walk, int | None]]) -> None:
         if self.sees_nothing:
@@ -116,7 +116,7 @@ class Reader(Crossing):
         if fetch.depth is not None:
             steps = steps.times(fetch.depth + begin)
         asked = {"lines": __.cap("lines")}
-        if self.scoping.needs_groups:
+        if self.scope_steps.needs_groups:
             ends = __.union(__.unfold(), __.cap("edges").unfold().both_v()).dedup()
             asked["groups"] = self.grouped(ends).fold()
         if self._notes_beside(fetch):
@@ -127,7 +127,7 @@ class Reader(Crossing):
             asked["records"] = self.with_revisions(first).fold()
         if fetch.stop_matches is not None:
             asked["stops"] = self.judging(__.unfold(), self.asked_of(fetch.stop_matches)).fold()
-        if self.scoping.limits:
+        if self.scope_steps.limits:
             asked["visited"] = __.unfold().id_().fold()
         if fetch.with_content:
             asked["contents"] = __.cap("contents")
@@ -138,16 +138,16 @@ class Reader(Crossing):
         hops = []
         for way, labels in self._legs(fetch.crossed):
             edges = self._edges(way, labels).aggregate("lines").by("line")
-            if self.scoping.needs_groups:
+            if self.scope_steps.needs_groups:
                 edges = edges.aggregate("edges")
             if fetch.with_content:
                 edges = edges.side_effect(self.contents(__.identity()).aggregate("contents"))
-            if self.scoping.limits:
+            if self.scope_steps.limits:
                 edges = edges.where(self._may_cross(fetch.crossed, way, labels, begin))
             hops.append(edges.in_v() if way is _DOWN else edges.out_v())
         hop = hops[0] if len(hops) == 1 else __.union(*hops)
         if self._notes_beside(fetch):
-            met = [self._beside_of(leg, self.scoping.met) for leg in self._legs(fetch.beside_hidden)]
+            met = [self._beside_of(leg, self.scope_steps.met) for leg in self._legs(fetch.beside_hidden)]
             hop = __.side_effect((met[0] if len(met) == 1 else __.union(*met)).aggregate("beside")).flat_map(hop)
         return hop
 
@@ -159,7 +159,7 @@ class Reader(Crossing):
 
         def from_near(ways: Collection[LineageDirection]) -> GraphTraversal:
             near = __.out_v() if way is _DOWN else __.in_v()
-            return near.where(self.scoping.crossable(ways, begin))
+            return near.where(self.scope_steps.crossable(ways, begin))
 
         if len(crossed.ways) == 1 or SAME_AS_LABEL not in labels:
             return from_near(crossed.ways if len(crossed.ways) == 1 else (way,))
@@ -188,7 +188,7 @@ class Reader(Crossing):
         reached = _far_ends(lines, fetch.crossed.ways)
         if len(reached) >= MOST_WALKED:
             return False
-        if self.scoping.limits:
+        if self.scope_steps.limits:
             visited = {number_of_vertex(vertex) for vertex in answer["visited"]}
             reached = {key for key in reached if key >> KIND_BITS in visited}
         if fetch.stop_matches is not None:

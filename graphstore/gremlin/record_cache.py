@@ -10,7 +10,7 @@ from gremlin_python.process.traversal import P
 
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, TYPES, AssociationKey, kind_codes
 from lineal.graphstore.filters import matches_entity, matches_restricted
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import Line, association_of, line_of, record_of, unpacked
 from lineal.graphstore.gremlin.filter_steps import Condition
 from lineal.graphstore.gremlin.snapshots import Moment
@@ -47,9 +47,9 @@ class Urns(dict[int, str]):
 
 
 class Loading(Seeing):
-    """`walking.crossings.Records` by traversals, and which of them match."""
+    """`walking.reader_protocol.Records` by traversals, and which of them match."""
 
-    def __init__(self, server: Server, view: View, moment: Moment, urns: Urns) -> None:
+    def __init__(self, server: GremlinClient, view: View, moment: Moment, urns: Urns) -> None:
         super().__init__(server, view, moment)
         self._urns = urns
         self._records: dict[int, Entity] = {}
@@ -68,11 +68,11 @@ class Loading(Seeing):
     def with_revisions(self, vertices: GraphTraversal) -> GraphTraversal:
         """The records of readable vertices, of the view or not, and of their revisions, as texts; and their groups."""
         # Which number a revision is shown under depends on all before it, if what they change may be hidden.
-        occurred = None if self.scoping.redacts else "occurred_at"
+        occurred = None if self.scope_steps.redacts else "occurred_at"
         # All vertices at once before the branches: one by one each takes a quarter longer.
         revisions = self.on_time(__.unfold().has("widened").out_e(_REVISED), occurred).values("line")
         told = [__.unfold().values("record"), revisions]
-        if self.scoping.needs_groups:
+        if self.scope_steps.needs_groups:
             told.append(self.grouped(__.unfold()))
         return vertices.fold().union(*told)
 
@@ -150,24 +150,24 @@ class Loading(Seeing):
     def _as_read(self, key: int) -> Entity:
         revisions = self._in_view(self._revisions[key])
         entity = folded(self._records[key], revisions) if revisions else self._records[key]
-        return redacted_entity(entity, self.sight(key))
+        return redacted_entity(entity, self.entity_scope(key))
 
     def _in_view(self, revisions: list[Revision]) -> list[Revision]:
         at = self.view.as_of.occurred_at
-        if at is None or not self.scoping.redacts:
+        if at is None or not self.scope_steps.redacts:
             return revisions
         return [each for each in revisions if each.occurred_at <= at]
 
     def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
         self._load({key >> KIND_BITS for key in keys})
         if as_recorded:
-            return {key: redacted_entity(self._records[key], self.sight(key)) for key in keys}
+            return {key: redacted_entity(self._records[key], self.entity_scope(key)) for key in keys}
         return {key: self._as_read(key) for key in keys}
 
     def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         self._load({key >> KIND_BITS for key in keys})
         shown = {
-            key: self._in_view(redacted_revisions(self._revisions[key], self.sight(key)))
+            key: self._in_view(redacted_revisions(self._revisions[key], self.entity_scope(key)))
             for key in keys
             if self._revisions.get(key)
         }
@@ -266,7 +266,7 @@ class Loading(Seeing):
 
     def _shown(self, key: AssociationKey) -> Association:
         association = association_of(self._by_key[key], self._content.get(key), self.view)
-        return redacted_association(association, self.sight(key[0]), self.sight(key[2]))
+        return redacted_association(association, self.entity_scope(key[0]), self.entity_scope(key[2]))
 
     def _bare(self, key: AssociationKey) -> Association:
         ends = (key[0], key[2])
@@ -299,7 +299,7 @@ class Loading(Seeing):
 
     def lines(self, edges: GraphTraversal) -> GraphTraversal:
         """What edges of associations tell, and the groups of their ends where the scope needs them."""
-        if not self.scoping.needs_groups:
+        if not self.scope_steps.needs_groups:
             return edges.values("line")
         return edges.fold().union(__.unfold().values("line"), self.grouped(__.unfold().both_v().dedup()))
 

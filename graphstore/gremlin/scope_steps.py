@@ -15,7 +15,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import P, TextP
 
 from lineal.auth.permissions import Permission
-from lineal.auth.scopes import FULL_SIGHT, Boundary, Grant, Scope, Sight
+from lineal.auth.scopes import FULL_ENTITY_SCOPE, Boundary, EntityScope, Grant, Scope
 from lineal.graphstore.codes import KIND_CODES
 from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group
 from lineal.graphstore.kinds import EntityKind, LineageDirection
@@ -123,7 +123,7 @@ def _unless(groups: Collection[str], condition: GraphTraversal) -> GraphTraversa
     return __.and_(__.not_(in_groups(groups)), condition) if groups else condition
 
 
-class Scoping:
+class ScopeSteps:
     """A scope behind Gremlin.
 
     `redacts`: of some readable entity a property key may be hidden. `limits`: some may not be crossed somewhere.
@@ -146,11 +146,11 @@ class Scoping:
 
     # -- what is seen --
 
-    def sight(self, numbers: Iterable[int], kind: EntityKind) -> Sight:
+    def entity_scope(self, numbers: Iterable[int], kind: EntityKind) -> EntityScope:
         """What is seen of an entity of a kind that is in the groups of these numbers."""
         if self.scope.everything:
-            return FULL_SIGHT
-        return self.scope.sight(frozenset(self._groups.get(number, _NO_GROUP) for number in numbers), kind)
+            return FULL_ENTITY_SCOPE
+        return self.scope.entity_scope(frozenset(self._groups.get(number, _NO_GROUP) for number in numbers), kind)
 
     @cached_property
     def readable(self) -> GraphTraversal | None:
@@ -235,6 +235,6 @@ def _of_depth(depth: int | None) -> Callable[[Grant], bool]:
 
 
 @lru_cache(_KEPT)
-def scoping(scope: Scope) -> Scoping:
+def scope_steps(scope: Scope) -> ScopeSteps:
     """A scope behind Gremlin; of scopes used lately it is kept."""
-    return Scoping(scope)
+    return ScopeSteps(scope)

@@ -22,20 +22,20 @@ from lineal.graphstore.gremlin.access_graph import Access
 from lineal.graphstore.gremlin.api_key_usage import key_used, keys_used
 from lineal.graphstore.gremlin.audit_log import AuditLog
 from lineal.graphstore.gremlin.batch_writer import Recording
-from lineal.graphstore.gremlin.client import REQUEST_SECONDS, Server, g
+from lineal.graphstore.gremlin.client import REQUEST_SECONDS, GremlinClient, g
 from lineal.graphstore.gremlin.entity_pages import PARTS, all_keys, find_pages
 from lineal.graphstore.gremlin.graph_setup import keeps_nothing, name_of_graph, set_up
 from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, is_its_own
 from lineal.graphstore.gremlin.property_keys import property_keys
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.record_cache import Urns
-from lineal.graphstore.gremlin.scope_steps import scoping
+from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
 from lineal.graphstore.gremlin.writer_lease import Heads
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
-from lineal.graphstore.store import Durability, EntityPage, Newest, Placed, SeriesPage
+from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 from lineal.graphstore.walking.walk_cache import WalkCache
@@ -52,7 +52,7 @@ _EXPORTED_AT_ONCE: Final = 500
 class GremlinStore(WalkingStore[Reader]):
     """Lineage in a graph server. Every verb runs on a worker thread, which waits for the event loop's connections."""
 
-    def __init__(self, server: Server, graph: str) -> None:
+    def __init__(self, server: GremlinClient, graph: str) -> None:
         super().__init__()
         self._server = server
         self._readers = ThreadPoolExecutor(READERS, "lineal-read")
@@ -78,7 +78,7 @@ class GremlinStore(WalkingStore[Reader]):
 
         Raises StoreUnusable or Unavailable.
         """
-        server = Server(Transport(address), seconds)
+        server = GremlinClient(Transport(address), seconds)
         try:
             return cls(server, await set_up(server))
         except BaseException:
@@ -155,8 +155,8 @@ class GremlinStore(WalkingStore[Reader]):
         await self._look_at_graph()
         return await self._whole(self._access.change(change, epoch))
 
-    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
-        return await self._told(self._access.placed(ids)) if ids else []
+    async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
+        return await self._told(self._access.entity_groups(ids)) if ids else []
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         if entries:
@@ -224,7 +224,7 @@ class GremlinStore(WalkingStore[Reader]):
 
         def reader_of(view: View) -> Reader:
             moment = self._heads.moment
-            if view.as_of.recorded_at > moment.newest and not scoping(view.scope).sees_nothing:
+            if view.as_of.recorded_at > moment.newest and not scope_steps(view.scope).sees_nothing:
                 asyncio.run_coroutine_threadsafe(self._heads.read(), loop).result()
                 moment = self._heads.moment
             return Reader(self._server, view, moment, self._urns)

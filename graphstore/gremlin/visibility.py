@@ -7,11 +7,11 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Column, P
 from gremlin_python.statics import long
 
-from lineal.auth.scopes import FULL_SIGHT, Sight
+from lineal.auth.scopes import FULL_ENTITY_SCOPE, EntityScope
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.filter_steps import Condition, condition
-from lineal.graphstore.gremlin.scope_steps import scoping
+from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.snapshots import Moment
 from lineal.graphstore.gremlin.vertex_ids import GROUP, key_of_urn, number_of_vertex, vertex_of_key
 from lineal.graphstore.queries import EntityFilter
@@ -23,10 +23,10 @@ from lineal.graphstore.walking.reader_protocol import is_masked, masked
 class Seeing:
     """What of the graph a view shows, and what is known so far of how entities are seen."""
 
-    def __init__(self, server: Server, view: View, moment: Moment) -> None:
+    def __init__(self, server: GremlinClient, view: View, moment: Moment) -> None:
         self.server, self.view, self._moment = server, view, moment
-        self.scoping = scoping(view.scope)
-        self.sees_nothing, self.meets_hidden = self.scoping.sees_nothing, self.scoping.meets_hidden
+        self.scope_steps = scope_steps(view.scope)
+        self.sees_nothing, self.meets_hidden = self.scope_steps.sees_nothing, self.scope_steps.meets_hidden
         self.is_settled = view.as_of.recorded_at <= moment.newest
         self._until = min(view.as_of.recorded_at, moment.newest)
         self._void = [stamp for stamp in moment.void if stamp <= self._until]
@@ -46,12 +46,12 @@ class Seeing:
 
     def readable(self, vertices: GraphTraversal) -> GraphTraversal:
         """Only the entities that the scope lets be read."""
-        condition = self.scoping.readable
+        condition = self.scope_steps.readable
         return vertices if condition is None else vertices.where(condition)
 
     def asked_of(self, where: EntityFilter) -> Condition:
         """A filter as a condition on readable entities, of which the scope hides what it hides."""
-        return condition(where, self.scoping.showing)
+        return condition(where, self.scope_steps.showing)
 
     # -- groups, where the scope needs them --
 
@@ -67,17 +67,17 @@ class Seeing:
 
     def load_groups(self, keys: Iterable[int]) -> None:
         """Fetch the groups of readable entities, where they are needed and not known."""
-        missing = [key for key in keys if key >> KIND_BITS not in self._groups] if self.scoping.needs_groups else []
+        missing = [key for key in keys if key >> KIND_BITS not in self._groups] if self.scope_steps.needs_groups else []
         if missing:
             for told in self.server.wait(self.grouped(g.V([vertex_of_key(key) for key in missing])))[0]:
                 self.take_groups(told)
 
-    def sight(self, key: int) -> Sight:
+    def entity_scope(self, key: int) -> EntityScope:
         """What the caller sees of an entity of the view, by its own key."""
-        if not self.scoping.needs_groups:
-            return FULL_SIGHT
+        if not self.scope_steps.needs_groups:
+            return FULL_ENTITY_SCOPE
         self.load_groups([key])
-        return self.scoping.sight(self._groups.get(key >> KIND_BITS, ()), KINDS[key & KIND_MASK])
+        return self.scope_steps.entity_scope(self._groups.get(key >> KIND_BITS, ()), KINDS[key & KIND_MASK])
 
     # -- masked entities --
 

@@ -31,7 +31,7 @@ from gremlin_python.statics import long
 
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.process_identity import is_gone, this_process
 from lineal.graphstore.gremlin.snapshots import ROOT, Head, Kept, Moment, moment_of, plan_vertex
 from lineal.graphstore.gremlin.vertex_ids import vertex_of
@@ -86,7 +86,7 @@ class Fenced(Unavailable):
 class Heads:
     """This process's head, what it knows of the others', and its turns at writing."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: GremlinClient) -> None:
         self._server = server
         self.moment = Moment()
         self.on_void: Callable[[], None] = lambda: None

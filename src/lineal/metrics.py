@@ -10,8 +10,8 @@ from lineal.graphstore.store import Store
 
 VERBS = (
     "record", "watermark", "newest", "entities", "find", "associations", "history", "metrics", "series", "buckets",
-    "property_keys", "reach", "reach_associations", "access_since", "change_access", "placed", "audit", "audit_log",
-    "key_used", "keys_used", "ready", "secret",
+    "property_keys", "reach", "reach_associations", "access_since", "change_access", "entity_groups", "audit",
+    "audit_log", "key_used", "keys_used", "ready", "secret",
 )  # fmt: skip
 
 

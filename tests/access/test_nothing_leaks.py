@@ -151,11 +151,11 @@ async def stores(
                     await store.record(batch, by="me")
         every = list(model.ledger.entities)
         urns = sorted(kept.urn for kept in every)
-        placed = {kept.urn: kept.part.account for kept in every}
+        entity_groups = {kept.urn: kept.part.account for kept in every}
         if not urns:
             yield whole, seen, [], []
             return
-        await administered(whole, draws, placed)
+        await administered(whole, draws, entity_groups)
         documents = (await whole.access_since(0)).documents
         members = await members_of(whole, urns)
         for store in (seen, model):

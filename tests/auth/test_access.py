@@ -15,10 +15,10 @@ from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import LOCAL
 from lineal.auth.records import SHAREABLE, ShareTarget
-from lineal.auth.scopes import EVERYTHING, UNLIMITED, Boundary, Scope, Sight, default_group
+from lineal.auth.scopes import EVERYTHING, UNLIMITED, Boundary, EntityScope, Scope, default_group
 
 A, B = default_group("a"), default_group("b")
-SEEN = Sight(True, frozenset(), UNLIMITED, UNLIMITED)
+SEEN = EntityScope(True, frozenset(), UNLIMITED, UNLIMITED)
 
 
 def permit(who: str, *permissions: Permission) -> str:
@@ -35,15 +35,15 @@ IN_B = 'principal in Lineal::Account::"b"'
 
 async def test_members_see_their_account_and_nobody_else_does() -> None:
     scene = await Scene().of("a", "b")
-    assert await scene.sight(person("a"), "a") == SEEN
-    assert await scene.sight(person("b"), "a") == Sight()
-    assert await scene.sight(person("a"), "b") == Sight()
+    assert await scene.entity_scope(person("a"), "a") == SEEN
+    assert await scene.entity_scope(person("b"), "a") == EntityScope()
+    assert await scene.entity_scope(person("a"), "b") == EntityScope()
 
 
 async def test_who_is_of_no_registered_account_sees_nothing_of_its_own() -> None:
     scene = await Scene().of("a")
     stranger = person("stranger", "sam", "admin")
-    assert await scene.sight(stranger, "stranger") == Sight()
+    assert await scene.entity_scope(stranger, "stranger") == EntityScope()
     access = await scene.access(stranger)
     assert not any(access.at_home(permission).is_allowed for permission in Permission)
     assert not access.scope.rules
@@ -63,9 +63,9 @@ async def test_what_any_group_permits_is_permitted_and_what_any_forbids_is_not()
     two = (await scene.do(admin("a"), create_group("two"))).id
     await scene.policy("a", permit(IN_B, Permission.READ), one)
     await scene.policy("a", permit(IN_B, Permission.READ_PROPERTIES, Permission.TRAVERSE), two)
-    assert await scene.sight(person("b"), "a", one) == Sight(True, None)
-    assert await scene.sight(person("b"), "a", two) == Sight()
-    assert await scene.sight(person("b"), "a", one, two) == SEEN
+    assert await scene.entity_scope(person("b"), "a", one) == EntityScope(True, None)
+    assert await scene.entity_scope(person("b"), "a", two) == EntityScope()
+    assert await scene.entity_scope(person("b"), "a", one, two) == SEEN
 
     access = await scene.access(person("b"))
     assert access.decide(Permission.READ, [A, one, two]) == Decision(True, False, (f"{one}/policy0",))
@@ -73,8 +73,8 @@ async def test_what_any_group_permits_is_permitted_and_what_any_forbids_is_not()
     assert access.decide(Permission.READ, ["unknown"]) == Decision(False)
 
     await scene.policy("a", forbid(IN_B, Permission.READ), two)
-    assert await scene.sight(person("b"), "a", one, two) == Sight()
-    assert await scene.sight(person("b"), "a", one) == Sight(True, None)
+    assert await scene.entity_scope(person("b"), "a", one, two) == EntityScope()
+    assert await scene.entity_scope(person("b"), "a", one) == EntityScope(True, None)
     access = await scene.access(person("b"))
     assert access.decide(Permission.READ, [A, one, two]) == Decision(False, True, (f"{two}/no",))
 
@@ -82,38 +82,38 @@ async def test_what_any_group_permits_is_permitted_and_what_any_forbids_is_not()
 async def test_a_policy_that_forbids_wins_over_a_share() -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"))
-    assert await scene.sight(person("b"), "a") == SEEN
+    assert await scene.entity_scope(person("b"), "a") == SEEN
     await scene.policy("a", forbid('principal == Lineal::Principal::"b/pat"', Permission.READ_PROPERTIES))
-    assert await scene.sight(person("b"), "a") == replace(SEEN, hidden_keys=None)
-    assert await scene.sight(person("b", "quinn"), "a") == SEEN
+    assert await scene.entity_scope(person("b"), "a") == replace(SEEN, hidden_keys=None)
+    assert await scene.entity_scope(person("b", "quinn"), "a") == SEEN
 
 
 @pytest.mark.parametrize(
     ("terms", "kind", "seen"),
     [
         ({}, "DATASET", SEEN),
-        ({"actions": frozenset({Permission.READ})}, "DATASET", Sight(True, None)),
+        ({"actions": frozenset({Permission.READ})}, "DATASET", EntityScope(True, None)),
         ({"actions": frozenset({Permission.READ, Permission.TRAVERSE})}, "DATASET", replace(SEEN, hidden_keys=None)),
-        ({"actions": frozenset({Permission.TRAVERSE})}, "DATASET", Sight()),
+        ({"actions": frozenset({Permission.TRAVERSE})}, "DATASET", EntityScope()),
         ({"kinds": frozenset({"DATASET", "MODEL"})}, "MODEL", SEEN),
-        ({"kinds": frozenset({"DATASET", "MODEL"})}, "IMAGE", Sight()),
+        ({"kinds": frozenset({"DATASET", "MODEL"})}, "IMAGE", EntityScope()),
         ({"direction": "ASCENDANTS"}, "DATASET", replace(SEEN, descendants=0)),
         ({"direction": "DESCENDANTS", "depth": 3}, "DATASET", replace(SEEN, ascendants=0, descendants=3)),
         ({"depth": 1}, "DATASET", replace(SEEN, ascendants=1, descendants=1)),
         ({"redacted": frozenset({"salary"})}, "DATASET", replace(SEEN, hidden_keys=frozenset({"salary"}))),
     ],
 )
-async def test_a_share_gives_what_it_says(terms: dict[str, Any], kind: str, seen: Sight) -> None:
+async def test_a_share_gives_what_it_says(terms: dict[str, Any], kind: str, seen: EntityScope) -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"), **terms)
-    assert await scene.sight(person("b"), "a", kind=kind) == seen
+    assert await scene.entity_scope(person("b"), "a", kind=kind) == seen
 
 
 async def test_several_shares_give_what_any_gives() -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"), direction="ASCENDANTS", depth=2, redacted=frozenset({"x", "y"}))
     await scene.share("a", ShareTarget("b"), direction="DESCENDANTS", redacted=frozenset({"y", "z"}))
-    assert await scene.sight(person("b"), "a") == Sight(True, frozenset({"y"}), 2, UNLIMITED)
+    assert await scene.entity_scope(person("b"), "a") == EntityScope(True, frozenset({"y"}), 2, UNLIMITED)
 
 
 @pytest.mark.parametrize(
@@ -135,15 +135,15 @@ async def test_several_shares_give_what_any_gives() -> None:
 async def test_a_share_is_for_its_targets_alone(target: ShareTarget, included: list[Any], left_out: list[Any]) -> None:
     scene = await Scene().of("a", "b", "c")
     await scene.share("a", target)
-    assert [(await scene.sight(who, "a")).is_readable for who in included] == [True] * len(included)
-    assert [(await scene.sight(who, "a")).is_readable for who in left_out] == [False] * len(left_out)
+    assert [(await scene.entity_scope(who, "a")).is_readable for who in included] == [True] * len(included)
+    assert [(await scene.entity_scope(who, "a")).is_readable for who in left_out] == [False] * len(left_out)
 
 
 async def test_only_an_accepted_share_gives_anything_until_it_is_given_up_revoked_or_expired() -> None:
     scene = await Scene().of("a", "b", "c")
 
     async def seen() -> list[bool]:
-        return [(await scene.sight(person(account), "a")).is_readable for account in "bc"]
+        return [(await scene.entity_scope(person(account), "a")).is_readable for account in "bc"]
 
     share = await scene.share("a", ShareTarget("b"), ShareTarget("c"), accepted=False, expires_at=NOON + HOUR)
     assert await seen() == [False, False]
@@ -179,14 +179,14 @@ async def test_a_limited_key_does_no_more_than_its_limits() -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"))
     limited = person("b", "ada", "admin", limited_to=frozenset({Permission.READ, Permission.RECORD}))
-    assert await scene.sight(limited, "b") == Sight(True, None)
-    assert await scene.sight(limited, "a") == Sight(True, None)
+    assert await scene.entity_scope(limited, "b") == EntityScope(True, None)
+    assert await scene.entity_scope(limited, "a") == EntityScope(True, None)
     access = await scene.access(limited)
     assert access.permissions(B) == {Permission.READ, Permission.RECORD}
     assert access.permissions(A) == {Permission.READ}
     # What forbids is not limited.
     await scene.policy("b", forbid(IN_B, Permission.READ))
-    assert await scene.sight(limited, "b") == Sight()
+    assert await scene.entity_scope(limited, "b") == EntityScope()
 
 
 async def test_decisions_by_shares_name_them_and_heed_kinds() -> None:
@@ -233,8 +233,8 @@ async def test_boundaries_and_what_may_be_told_reach_the_scope_of_everyone() -> 
     scene = await Scene().of("a", "b")
     assert not (await scene.access(person("b"))).scope.meets_hidden
     await scene.do(admin("a"), change_group(A, GroupChange(boundary=Boundary.BRIDGE, tells_withheld=True)))
-    assert await scene.sight(person("b"), "a") == Sight(boundary=Boundary.BRIDGE, tells_withheld=True)
-    assert await scene.sight(person("a"), "a") == SEEN
+    assert await scene.entity_scope(person("b"), "a") == EntityScope(boundary=Boundary.BRIDGE, tells_withheld=True)
+    assert await scene.entity_scope(person("a"), "a") == SEEN
 
 
 async def test_masked_ids_differ_by_principal_and_only_masks_make_scopes_differ() -> None:
@@ -290,8 +290,8 @@ async def test_scopes_and_decisions_say_the_same(
     )
     access = await scene.access(person("b"))
     assert {p for p in READING if access.decide(p, groups, "DATASET").is_allowed} == expected
-    sight = access.scope.sight(frozenset(groups), "DATASET")
-    assert sight.is_readable == (Permission.READ in expected)
-    if sight.is_readable:
-        assert (sight.hidden_keys == frozenset()) == (Permission.READ_PROPERTIES in expected)
-        assert (sight.ascendants == sight.descendants == UNLIMITED) == (Permission.TRAVERSE in expected)
+    entity_scope = access.scope.entity_scope(frozenset(groups), "DATASET")
+    assert entity_scope.is_readable == (Permission.READ in expected)
+    if entity_scope.is_readable:
+        assert (entity_scope.hidden_keys == frozenset()) == (Permission.READ_PROPERTIES in expected)
+        assert (entity_scope.ascendants == entity_scope.descendants == UNLIMITED) == (Permission.TRAVERSE in expected)

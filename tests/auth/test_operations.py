@@ -268,9 +268,9 @@ async def test_a_policy_is_set_by_administrators_and_holds_from_then_on() -> Non
     text = "permit (principal, action, resource);"
     tried = await scene.do(admin("a"), set_policy(A, text, is_dry_run=True))
     assert tried.policy == text
-    assert not (await scene.sight(person("b"), "a")).is_readable
+    assert not (await scene.entity_scope(person("b"), "a")).is_readable
     assert await scene.do(admin("a"), set_policy(A, text)) == tried
-    assert (await scene.sight(person("b"), "a")).is_readable
+    assert (await scene.entity_scope(person("b"), "a")).is_readable
     epoch = scene.ledger.epoch
     await scene.do(admin("a"), set_policy(A, text))
     assert scene.ledger.epoch == epoch
@@ -456,8 +456,8 @@ async def test_a_single_principal_decides_what_is_for_it_alone() -> None:
     assert (await refusal(scene, person("b", limited_to=READING), accept_invitation(id)))[0] == "FORBIDDEN"
     await scene.do(person("b"), accept_invitation(id))
     assert scene.ledger.log[-1].policies == (f"share/{alone.id}",)
-    assert (await scene.sight(person("b"), "a")).is_readable
-    assert not (await scene.sight(admin("b"), "a")).is_readable
+    assert (await scene.entity_scope(person("b"), "a")).is_readable
+    assert not (await scene.entity_scope(admin("b"), "a")).is_readable
 
     targets = (ShareTarget("b", name="pat"), ShareTarget("b", name="quinn"))
     both = await scene.do(admin("a"), create_share(replace(TERMS, targets=targets)))

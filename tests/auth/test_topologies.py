@@ -14,9 +14,9 @@ async def sees(scene: Scene, account: str, who: str = "pat") -> str:
     """The accounts whose entities someone of an account reads and crosses, in order."""
     found = []
     for other in ("a", "b", "c", "platform"):
-        sight = await scene.sight(person(account, who), other)
-        assert (sight.descendants == UNLIMITED) == sight.is_readable
-        if sight.is_readable:
+        entity_scope = await scene.entity_scope(person(account, who), other)
+        assert (entity_scope.descendants == UNLIMITED) == entity_scope.is_readable
+        if entity_scope.is_readable:
             found.append(other)
     return " ".join(found)
 
@@ -80,10 +80,14 @@ async def test_by_policy_alone_without_a_share() -> None:
             """,
         )
     auditor = person("platform", "root", "auditor")
-    assert [(await scene.sight(auditor, account)).is_readable for account in ("a", "b", "c")] == [True] * 3
+    assert [(await scene.entity_scope(auditor, account)).is_readable for account in ("a", "b", "c")] == [True] * 3
     assert await sees(scene, "platform") == "platform"
     assert not (await scene.authority.newest()).invitations
 
     # Taking it back is taking the policy back.
     await scene.policy("b", "")
-    assert [(await scene.sight(auditor, account)).is_readable for account in ("a", "b", "c")] == [True, False, True]
+    assert [(await scene.entity_scope(auditor, account)).is_readable for account in ("a", "b", "c")] == [
+        True,
+        False,
+        True,
+    ]

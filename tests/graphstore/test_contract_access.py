@@ -60,9 +60,9 @@ async def changed(store: Store, *changes: AccessChange) -> int:
 
 async def groups(store: Store, *names: str) -> list[set[str] | None]:
     """The groups of entities besides the default one, which each of them is in."""
-    placed = await store.placed([id_of(name) for name in names])
-    assert all(each is None or DEFAULT in each.groups for each in placed)
-    return [None if each is None else set(each.groups - {DEFAULT}) for each in placed]
+    entity_groups = await store.entity_groups([id_of(name) for name in names])
+    assert all(each is None or DEFAULT in each.groups for each in entity_groups)
+    return [None if each is None else set(each.groups - {DEFAULT}) for each in entity_groups]
 
 
 async def log(store: Store, **asked: object) -> tuple[AuditRecord, ...]:
@@ -75,8 +75,8 @@ async def log(store: Store, **asked: object) -> tuple[AuditRecord, ...]:
 async def test_a_fresh_store(store: Store) -> None:
     assert await store.newest() == Newest(0, 0)
     assert await store.access_since(0) == AccessNews(0, 0, ())
-    assert await store.placed([]) == []
-    assert await store.placed([id_of("a"), "no id", "\x00é"]) == [None, None, None]
+    assert await store.entity_groups([]) == []
+    assert await store.entity_groups([id_of("a"), "no id", "\x00é"]) == [None, None, None]
     assert await log(store) == ()
     assert await store.keys_used([]) == {}
 
@@ -177,10 +177,10 @@ async def test_what_is_placed(store: Store) -> None:
     assert model is not None
     change = AccessChange(joins=(Membership("x" * 22, model.id),))
     await changed(store, change)
-    (placed,) = await store.placed([model.id])
-    assert placed is not None
-    assert (placed.urn, placed.kind, placed.account) == (model.urn, EntityKind.MODEL, "é")
-    assert placed.groups == {default_group("é"), "x" * 22}
+    (entity_groups,) = await store.entity_groups([model.id])
+    assert entity_groups is not None
+    assert (entity_groups.urn, entity_groups.kind, entity_groups.account) == (model.urn, EntityKind.MODEL, "é")
+    assert entity_groups.groups == {default_group("é"), "x" * 22}
 
 
 async def test_joining_and_leaving_again_change_nothing(store: Store) -> None:
@@ -205,7 +205,7 @@ async def test_what_does_not_stand_joins_nothing(store: Store) -> None:
     odd = tuple(Membership("g", id) for id in ("no id", "é", "\x00", id_of("absent"), near))
     await changed(store, replace(joining("g", "a"), joins=(*odd, Membership("g", id_of("a")))))
     assert await groups(store, "a", "absent") == [{"g"}, None]
-    assert await store.placed([near]) == [None]
+    assert await store.entity_groups([near]) == [None]
     await store.record(graph("absent"), by="me")
     assert await groups(store, "absent") == [set()]
 

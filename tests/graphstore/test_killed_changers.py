@@ -65,9 +65,9 @@ async def there(store: Store) -> set[int]:
     news = await store.access_since(0)
     documents = {int(each.id) for each in news.documents if each.id != "settled"}
     numbers = range(0, NUMBERS, 2)
-    placed = await store.placed([id_of(f"n{number}") for number in numbers])
+    entity_groups = await store.entity_groups([id_of(f"n{number}") for number in numbers])
     moved = set()
-    for number, each in zip(numbers, placed, strict=True):
+    for number, each in zip(numbers, entity_groups, strict=True):
         assert each is not None
         extra = each.groups - {default_group("a")}
         assert extra in ({"old"}, {f"new{number}"})

@@ -225,7 +225,7 @@ async def test_one_write_and_one_read(store: Store) -> None:
     await observed(store, A, series(JOB, "loss", 1, 2), series(urn_of("a", "m"), "auc", 1))
     assert {verb: count for verb, count in calls.items() if verb != "secret"} == {
         "newest": 1,
-        "placed": 1,
+        "entity_groups": 1,
         "record": 1,
         "entities": 1,
         "metrics": 1,

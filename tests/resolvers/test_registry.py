@@ -558,8 +558,8 @@ async def test_writing_takes_few_round_trips(store: Store) -> None:
     for given, more in (({}, Counter()), ({"idempotencyKey": "k"}, Counter(find=1))):
         calls = counted(store)
         await data(store, BARELY, {"i": {**GROUP, **given}}, A)
-        assert calls == Counter(newest=1, secret=1, placed=1, record=1) + more
+        assert calls == Counter(newest=1, secret=1, entity_groups=1, record=1) + more
     calls = counted(store)
     document = "mutation ($i: ModelVersionReviewInput!) { modelVersionReview(input: $i) { isNew } }"
     await data(store, document, {"i": {"version": {"urn": version(1)}, "decision": "APPROVED"}}, ADA)
-    assert calls == Counter(newest=1, secret=1, entities=1, placed=1, record=1)
+    assert calls == Counter(newest=1, secret=1, entities=1, entity_groups=1, record=1)

@@ -85,7 +85,7 @@ async def test_moments_add_none() -> None:
 
 async def test_the_groups_of_many_entities_are_one() -> None:
     query = f"{{ {ROOT} {{ lineageGroups {{ id }} descendants {{ nodes {{ lineageGroups {{ id }} }} }} }} }}"
-    assert await trips(query) == Counter(newest=1, entities=1, reach=1, placed=2), "one a level"
+    assert await trips(query) == Counter(newest=1, entities=1, reach=1, entity_groups=2), "one a level"
     assert await trips("{ lineageGroups { nodes { name } } }") == Counter(newest=1)
 
 
@@ -94,10 +94,10 @@ async def test_writes_ask_once_where_everything_stands() -> None:
       associations: [{type: PRODUCED, source: {urn: "lineal:local:DATASET:x"}, destination: {id: "%s"}},
         {type: DERIVED_FROM, source: {urn: "lineal:a:DATASET:other"}, destination: {urn: "lineal:local:DATASET:x"}}]})
       { entities { isNew entity { urn } } associations { isNew } userErrors { message } } }"""
-    assert await trips(recorded % entity_id("lineal:local:MODEL:y")) == Counter(newest=1, placed=1, record=1)
+    assert await trips(recorded % entity_id("lineal:local:MODEL:y")) == Counter(newest=1, entity_groups=1, record=1)
     revised = """mutation { entityRevise(input: {entity: {urn: "lineal:a:DATASET:other"}, tags: ["t"],
       supersededBy: {id: "%s"}}) { entity { tags } revision { sequence } userErrors { message } } }"""
-    asked = Counter(newest=1, placed=1, record=1, entities=1)
+    asked = Counter(newest=1, entity_groups=1, record=1, entities=1)
     assert await trips(revised % entity_id("lineal:a:DATASET:root")) == asked
     refused = 'mutation { lineageRecord(input: {entities: [{kind: DATASET, name: ""}]}) { userErrors { code } } }'
     assert await trips(refused) == Counter(newest=1)

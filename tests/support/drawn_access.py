@@ -71,9 +71,9 @@ def terms(draw: st.DrawFn, groups: list[str]) -> ShareTerms:
 
 
 async def administered(
-    store: Store, draws: st.DataObject, placed: dict[str, str], *, with_boundaries: bool = False
+    store: Store, draws: st.DataObject, entity_groups: dict[str, str], *, with_boundaries: bool = False
 ) -> None:
-    """Draw groups, their members and policies, and shares of a's with b. `placed` tells the accounts of urns.
+    """Draw groups, their members and policies, and shares of a's with b. `entity_groups` tells the accounts of urns.
 
     Without boundaries, all that is hidden is cut, and nothing told of it.
     """
@@ -84,7 +84,7 @@ async def administered(
     for account, name in (("a", "one"), ("a", "two"), ("b", "three")):
         group = await authority.change(LOCAL, create_group(name, account=account))
         groups[account].append(group.id)
-        mine = [urn for urn, owner in placed.items() if owner == account]
+        mine = [urn for urn, owner in entity_groups.items() if owner == account]
         joining = draws.draw(st.lists(st.sampled_from(mine), max_size=4, unique=True)) if mine else []
         joins = tuple(Membership(group.id, entity_id(urn)) for urn in joining)
         if joins:
@@ -104,10 +104,10 @@ async def administered(
 
 async def members_of(store: Store, urns: list[str]) -> tuple[Membership, ...]:
     """Which groups that are no default ones those of some entities that stand are in."""
-    placed = await store.placed([entity_id(urn) for urn in urns])
+    entity_groups = await store.entity_groups([entity_id(urn) for urn in urns])
     return tuple(
         Membership(group, entity_id(each.urn))
-        for each in placed
+        for each in entity_groups
         if each is not None
         for group in sorted(each.groups - {default_group(each.account)})
     )

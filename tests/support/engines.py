@@ -14,7 +14,7 @@ from programs import Program, free_port
 
 from lineal.commands import jvm
 from lineal.commands.janusgraph import answers
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.opening import open_store
@@ -182,7 +182,7 @@ true
 
 async def _keep_schema(url: str) -> None:
     await (await open_store(url)).close()
-    server = Server(Transport(Address.parsed(url)))
+    server = GremlinClient(Transport(Address.parsed(url)))
     try:
         await server.ask(g.V().drop())
         await server.script(_KEEP_SCHEMA)
@@ -192,7 +192,7 @@ async def _keep_schema(url: str) -> None:
 
 async def emptied(url: str) -> None:
     """Remove everything from a graph."""
-    server = Server(Transport(Address.parsed(url)))
+    server = GremlinClient(Transport(Address.parsed(url)))
     try:
         if url in _ON_CASSANDRA:
             await server.script(_ONLY_SCHEMA)

@@ -10,7 +10,7 @@ from engines import Engine
 
 from lineal.commands import jvm
 from lineal.graphstore.errors import Unavailable
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.transport import Address, Transport
 
 USER: Final = "lineal"
@@ -67,7 +67,7 @@ class Guarded(Engine):
         async def ask() -> bool:
             transport = Transport(Address.parsed(self.url, USER, PASSWORD, self.ca))
             try:
-                return len(await Server(transport, 10).ask(g.V().limit(1).count())) == 1
+                return len(await GremlinClient(transport, 10).ask(g.V().limit(1).count())) == 1
             except Unavailable:
                 return False
             finally:

@@ -17,7 +17,7 @@ from lineal.auth.operations.shares import ShareTerms, create_share
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.records import ResourceShare, ShareTarget
-from lineal.auth.scopes import Sight, default_group
+from lineal.auth.scopes import EntityScope, default_group
 
 Result = TypeVar("Result")
 
@@ -90,9 +90,9 @@ class Scene:
     async def access(self, who: Principal) -> Access:
         return (await self.authority.newest()).access(who, self.now)
 
-    async def sight(self, who: Principal, account: str, *groups: str, kind: str = "DATASET") -> Sight:
+    async def entity_scope(self, who: Principal, account: str, *groups: str, kind: str = "DATASET") -> EntityScope:
         """What someone sees of an entity of an account, which is in some more groups."""
-        return (await self.access(who)).scope.sight(frozenset({default_group(account), *groups}), kind)
+        return (await self.access(who)).scope.entity_scope(frozenset({default_group(account), *groups}), kind)
 
     async def policy(self, account: str, text: str, group: str | None = None) -> None:
         """Sets a policy, of the account's default group unless told, as the account's administrator."""

@@ -68,9 +68,9 @@ from lineal.graphstore.records import (
 from lineal.graphstore.store import (
     AssociationPage,
     Durability,
+    EntityGroups,
     EntityPage,
     Newest,
-    Placed,
     Reached,
     ReachPage,
     RevisionPage,
@@ -432,15 +432,15 @@ class ReferenceStore(Store):
         accounts = {entity_id(kept.urn): kept.part.account for kept in self.ledger.entities}
         return self.access.change(change, epoch, accounts)
 
-    async def placed(self, ids: Sequence[str]) -> list[Placed | None]:
+    async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
         self._refuse_if_closed()
-        placed = {
-            (id := entity_id(kept.urn)): Placed(
+        entity_groups = {
+            (id := entity_id(kept.urn)): EntityGroups(
                 kept.urn, kept.part.kind, kept.part.account, self.access.groups_of(id, kept.part.account)
             )
             for kept in self.ledger.entities
         }
-        return [placed.get(id) for id in ids]
+        return [entity_groups.get(id) for id in ids]
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         self._refuse_if_closed()

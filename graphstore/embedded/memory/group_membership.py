@@ -17,7 +17,7 @@ from lineal.graphstore.codes import KIND_BITS
 from lineal.graphstore.embedded.memory.adjacency import Keys
 
 
-class Places:
+class GroupMembership:
     """The sets of groups, and of every entity the number of its set."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """A scope as arrays: what its caller sees of an entity, by the number of the entity's set of groups and its kind.
 
-Grants are united and forbids weighed once for each set of groups (`Scope.sight`); of keys in a traversal it is then
-only looked up, all of a frontier at once.
+`Scope.entity_scope` is computed once for each set of groups; a traversal only looks it up, for all keys of a frontier
+at once.
 """
 
 from collections import OrderedDict
@@ -13,10 +13,10 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from lineal.auth.scopes import UNLIMITED, Boundary, Scope, Sight
+from lineal.auth.scopes import UNLIMITED, Boundary, EntityScope, Scope
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS, RESTRICTED
 from lineal.graphstore.embedded.memory.adjacency import Keys, ascending
-from lineal.graphstore.embedded.memory.group_membership import Places
+from lineal.graphstore.embedded.memory.group_membership import GroupMembership
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.walking.reader_protocol import Hidden
 
@@ -32,9 +32,9 @@ def keys_of(given: Collection[int]) -> Keys:
 
 
 class ScopeTable:
-    """What a scope shows, of what `Places` knows."""
+    """What a scope shows, of what `GroupMembership` knows."""
 
-    def __init__(self, scope: Scope, places: Places) -> None:
+    def __init__(self, scope: Scope, places: GroupMembership) -> None:
         self.scope, self.places = scope, places
         self._known = 0
         self.table = b""
@@ -59,11 +59,11 @@ class ScopeTable:
             states = np.zeros((len(sets), _KINDS), np.uint8)
             limits = {way: np.zeros((len(sets), _KINDS), np.int32) for way in _WAYS}
             for row, groups in enumerate(sets):
-                for kinds, sight in self._sights(groups):
-                    self.redacts |= sight.is_readable and sight.is_redacted
-                    states[row, kinds] = _READABLE if sight.is_readable else _STATES[sight.boundary]
-                    limits[_UP][row, kinds] = sight.ascendants
-                    limits[_DOWN][row, kinds] = sight.descendants
+                for kinds, entity_scope in self._sights(groups):
+                    self.redacts |= entity_scope.is_readable and entity_scope.is_redacted
+                    states[row, kinds] = _READABLE if entity_scope.is_readable else _STATES[entity_scope.boundary]
+                    limits[_UP][row, kinds] = entity_scope.ascendants
+                    limits[_DOWN][row, kinds] = entity_scope.descendants
             self._limits = {way: np.concatenate((self._limits[way], limits[way])) for way in _WAYS}
             self._states = np.concatenate((self._states, states))
             is_readable = self._states == _READABLE
@@ -73,11 +73,11 @@ class ScopeTable:
             self.accounts = {account for (account, _), number in homes.items() if number < len(shown) and shown[number]}
             self._known += len(sets)
 
-    def _sights(self, groups: frozenset[str]) -> list[tuple[slice | int, Sight]]:
+    def _sights(self, groups: frozenset[str]) -> list[tuple[slice | int, EntityScope]]:
         if self._by_kind.isdisjoint(groups):
-            return [(slice(None), self.scope.sight(groups, "")), (RESTRICTED, Sight())]
-        of_kinds = [(code, self.scope.sight(groups, kind)) for code, kind in KINDS.items() if code != RESTRICTED]
-        return [(slice(None), Sight()), *of_kinds]
+            return [(slice(None), self.scope.entity_scope(groups, "")), (RESTRICTED, EntityScope())]
+        of_kinds = [(code, self.scope.entity_scope(groups, kind)) for code, kind in KINDS.items() if code != RESTRICTED]
+        return [(slice(None), EntityScope()), *of_kinds]
 
     def sees(self, key: int) -> int:
         """1 where an entity is readable, else 0."""
@@ -132,16 +132,16 @@ class ScopeTable:
             by_state[_STATES[Boundary.MASK]], by_state[_STATES[Boundary.BRIDGE]], by_state[_STATES[Boundary.CUT]]
         )
 
-    def sight(self, key: int) -> Sight:
+    def entity_scope(self, key: int) -> EntityScope:
         """What is seen of an entity."""
-        return self.scope.sight(self.places.sets[self.places.numbers[key >> KIND_BITS]], KINDS[key & KIND_MASK])
+        return self.scope.entity_scope(self.places.sets[self.places.numbers[key >> KIND_BITS]], KINDS[key & KIND_MASK])
 
 
 class ScopeTables:
     """The lenses of the scopes used lately."""
 
     def __init__(self) -> None:
-        self._places = Places()
+        self._places = GroupMembership()
         self._kept: OrderedDict[Scope, ScopeTable] = OrderedDict()
         self._lock = Lock()
 
@@ -151,12 +151,12 @@ class ScopeTables:
             return None
         self._places.follow(connection)
         with self._lock:
-            lens = self._kept.pop(scope, None) or ScopeTable(scope, self._places)
-            self._kept[scope] = lens
+            scope_table = self._kept.pop(scope, None) or ScopeTable(scope, self._places)
+            self._kept[scope] = scope_table
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        lens.follow()
-        return lens
+        scope_table.follow()
+        return scope_table
 
 
 _UP, _DOWN = LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS

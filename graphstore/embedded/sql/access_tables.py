@@ -27,7 +27,7 @@ from lineal.graphstore.codes import KINDS
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.group_moves import Move, moves
-from lineal.graphstore.store import Newest, Placed
+from lineal.graphstore.store import EntityGroups, Newest
 
 _RECORD: Final = (
     "sequence, at, accounts, principal, action, resource_kind, resource, is_allowed, policies, request_id, previous, "
@@ -111,10 +111,10 @@ def _placements(
     return [(*rest, frozenset(orjson.loads(groups or "[]"))) for *rest, groups in rows]
 
 
-def placed(connection: apsw.Connection, ids: Sequence[str]) -> list[Placed | None]:
+def entity_groups(connection: apsw.Connection, ids: Sequence[str]) -> list[EntityGroups | None]:
     """Which groups each of some entities is in."""
     found = {
-        id: Placed(urn, KINDS[kind], account, groups | {default_group(account)})
+        id: EntityGroups(urn, KINDS[kind], account, groups | {default_group(account)})
         for id, _, urn, account, kind, groups in _placements(connection, ids)
     }
     return [found.get(id) for id in ids]

@@ -18,7 +18,7 @@ from lineal.graphstore.records import AsOf, Revision, View
 
 
 class _Standing:
-    """`judging.RecordedState` by SQL."""
+    """`batch_validation.RecordedState` by SQL."""
 
     def __init__(self, connection: apsw.Connection, at: int) -> None:
         self._connection = connection

@@ -126,9 +126,13 @@ class Finding:
 
     def _hides_what_is_asked(self) -> bool:
         """Whether a property key may be hidden that a condition or the order asks of."""
-        lens = self.reader.lens
+        scope_table = self.reader.scope_table
         by_property = self.question.order.field is EntityOrderField.PROPERTY
-        return lens is not None and lens.redacts and (by_property or any(part.of_properties for part in self.parts))
+        return (
+            scope_table is not None
+            and scope_table.redacts
+            and (by_property or any(part.of_properties for part in self.parts))
+        )
 
     def _is_settled(self) -> bool:
         """Whether nothing is asked that revisions change."""
@@ -144,8 +148,8 @@ class Finding:
 
     def _shown(self, keys: Keys) -> Keys:
         """Those that the view shows."""
-        lens = self.reader.lens
-        return self.deciding.where(keys if lens is None else lens.readable(keys), self.of_view)
+        scope_table = self.reader.scope_table
+        return self.deciding.where(keys if scope_table is None else scope_table.readable(keys), self.of_view)
 
     def _doubtful(self, plain: Decision, keys: Keys) -> Keys:
         """Of which only the records tell whether they match."""
@@ -203,14 +207,14 @@ class Finding:
         """The first of rows of key, urn and properties beyond the place, in an order by a property."""
         order, after = self.question.order, self.after
         assert order.property_key is not None
-        placed: list[tuple[Place, int]] = []
+        entity_groups: list[tuple[Place, int]] = []
         for key, urn, text in rows:
             property = unpacked_property(text, order.property_key)
             place = None if property is None else value_of_property(property), urn
             if after is None or compared(place, after, order) > 0:
-                placed.append((place, key))
+                entity_groups.append((place, key))
         return self.reader.entities(
-            [key for _, key in sorted_places(placed, order)[: self.question.first + 1]]
+            [key for _, key in sorted_places(entity_groups, order)[: self.question.first + 1]]
         ).values()
 
 
@@ -283,13 +287,13 @@ def _beyond(order: Ordering, after: Place | None) -> Condition:
 
 def seen(reader: Reader) -> str:
     """The condition that `entity e` is readable under the reading's scope: `true` where every entity is."""
-    lens = reader.lens
-    if lens is None:
+    scope_table = reader.scope_table
+    if scope_table is None:
         return "true"
     assert isinstance(reader.connection, Connection)
-    reader.connection.sees = lens.sees
-    accounts = lens.accounts
-    if len(accounts) > MOST_NAMED or 2 * len(accounts) > len(lens.places.homes):
+    reader.connection.sees = scope_table.sees
+    accounts = scope_table.accounts
+    if len(accounts) > MOST_NAMED or 2 * len(accounts) > len(scope_table.places.homes):
         return "sees(e.key)"
     # Where few accounts show, their entities are found by the index and the others not looked at.
     among = ", ".join(apsw.format_sql_value(account) for account in sorted(accounts))

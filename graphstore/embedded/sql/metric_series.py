@@ -145,7 +145,7 @@ def _numbers(reader: Reader, questions: Sequence[SeriesOf | BucketsOf]) -> list[
 
 
 def _is_hidden(reader: Reader, key: int, metric: str) -> bool:
-    return reader.lens is not None and reader.lens.sight(key).hides(METRICS + metric)
+    return reader.scope_table is not None and reader.scope_table.entity_scope(key).hides(METRICS + metric)
 
 
 def _count(reader: Reader, number: int) -> int:

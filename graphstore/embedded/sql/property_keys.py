@@ -22,24 +22,24 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
         (start, len(start), start),
     )
     keys = (key for (key,) in rows)
-    if reader.lens is not None:
+    if reader.scope_table is not None:
         keys = (key for key in keys if _is_borne(reader, question, key))
     return list(islice(keys, question.first))
 
 
 def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
     """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
-    assert reader.lens is not None
+    assert reader.scope_table is not None
     deciding = KeySets(reader.connection)
     kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
     on_time = Condition(reader.on_time("e"))
     arm = bearing(key)
     for some in deciding.chunks(arm.sql, arm.parameters):
-        bearers = reader.lens.readable(some)
+        bearers = reader.scope_table.readable(some)
         if kind is not None:
             bearers = deciding.holding(kind, bearers)
         for bearer in deciding.where(bearers, on_time).tolist():
-            if not reader.lens.sight(bearer).hides(key) and key in _keys_ever(reader, bearer):
+            if not reader.scope_table.entity_scope(bearer).hides(key) and key in _keys_ever(reader, bearer):
                 return True
     return False
 

@@ -26,12 +26,12 @@ Crossed = tuple[int, int, AssociationKey]
 
 
 class Reader(NoPrefetch, RowReader):
-    """`walking.crossings.Reader` by SQL: one statement a level and way, or none where an adjacency is in memory."""
+    """`walking.reader_protocol.Reader` by SQL: one statement a level and way, or none where an adjacency is in memory."""
 
     def __init__(
-        self, connection: apsw.Connection, view: View, present: AdjacencyCache, lens: ScopeTable | None
+        self, connection: apsw.Connection, view: View, present: AdjacencyCache, scope_table: ScopeTable | None
     ) -> None:
-        super().__init__(connection, view, lens)
+        super().__init__(connection, view, scope_table)
         self._present = present
 
     @cached_property
@@ -72,18 +72,18 @@ class Reader(NoPrefetch, RowReader):
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
         frontiers = self._frontiers(crossings, frontier, distance)
-        lens = self.lens
+        scope_table = self.scope_table
         if crossings.asks_only_types and self._adjacency is not None:
-            if lens is None:
+            if scope_table is None:
                 return self._adjacency.far_keys(frontiers, crossings.types)
-            return self._adjacency.far_keys(frontiers, crossings.types, lens.readable)
-        if lens is None or distance is not None:
+            return self._adjacency.far_keys(frontiers, crossings.types, scope_table.readable)
+        if scope_table is None or distance is not None:
             return self._far_readable(crossings, frontiers)
         # Of an association beside a hidden end a filter sees no more than its type.
-        hidden = {way: lens.not_readable(keys) for way, keys in frontiers.items()}
+        hidden = {way: scope_table.not_readable(keys) for way, keys in frontiers.items()}
         beside = association_condition(_of_types(crossings.beside_hidden))
-        found = set(lens.readable(keys_of(self._far(hidden, beside))).tolist())
-        plain = {way: lens.readable(keys) for way, keys in frontiers.items()}
+        found = set(scope_table.readable(keys_of(self._far(hidden, beside))).tolist())
+        plain = {way: scope_table.readable(keys) for way, keys in frontiers.items()}
         return found | self._far_readable(crossings, plain)
 
     def _far_readable(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> set[int]:
@@ -91,7 +91,7 @@ class Reader(NoPrefetch, RowReader):
         condition = association_condition(crossings.via)
         if condition.exact:
             found = self._far(frontiers, condition)
-            return found if self.lens is None else set(self.lens.readable(keys_of(found)).tolist())
+            return found if self.scope_table is None else set(self.scope_table.readable(keys_of(found)).tolist())
         return {
             -far if key[1] == SAME_AS else far
             for way, near in frontiers.items()
@@ -100,21 +100,21 @@ class Reader(NoPrefetch, RowReader):
 
     def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
         types = crossings.beside_hidden
-        if self.lens is None or not types:
+        if self.scope_table is None or not types:
             return Hidden(set(), set(), set())
-        lens = self.lens
+        scope_table = self.scope_table
         frontiers = self._frontiers(crossings, frontier, distance)
         if self._adjacency is not None:
-            found = self._adjacency.far_keys(frontiers, types, lens.not_readable)
+            found = self._adjacency.far_keys(frontiers, types, scope_table.not_readable)
         else:
             found = self._far(frontiers, association_condition(_of_types(types)))
-        return lens.hidden(keys_of(found))
+        return scope_table.hidden(keys_of(found))
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
-        return self.lens is not None and all(self.lens.sight(key).tells_withheld for key in keys)
+        return self.scope_table is not None and all(self.scope_table.entity_scope(key).tells_withheld for key in keys)
 
     def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
-        return self.lens is None or self.lens.limit(key, direction) > distance
+        return self.scope_table is None or self.scope_table.limit(key, direction) > distance
 
     def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Crossed]:
         if not self.meets_hidden:
@@ -133,9 +133,9 @@ class Reader(NoPrefetch, RowReader):
         """Of a frontier what may be crossed, for each way, in order."""
         keys = keys_of(frontier)
         keys.sort()
-        if self.lens is None:
+        if self.scope_table is None:
             return dict.fromkeys(crossings.ways, keys)
-        return {way: self.lens.crossable(keys, way, distance) for way in crossings.ways}
+        return {way: self.scope_table.crossable(keys, way, distance) for way in crossings.ways}
 
     def _far(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> set[int]:
         rows = (
@@ -158,8 +158,8 @@ class Reader(NoPrefetch, RowReader):
         """Crossings between readable entities."""
         condition = association_condition(crossings.via)
         rows = self._rows(frontiers, condition)
-        if self.lens is not None:
-            readable = set(self.lens.readable(keys_of({far for _, far, _ in rows})).tolist())
+        if self.scope_table is not None:
+            readable = set(self.scope_table.readable(keys_of({far for _, far, _ in rows})).tolist())
             rows = [row for row in rows if row[1] in readable]
         if not condition.exact and crossings.via is not None:
             via = crossings.via
@@ -169,17 +169,17 @@ class Reader(NoPrefetch, RowReader):
 
     def _barely_crossed(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossed]:
         """Crossings beside a masked entity: all associations of a type between the same two are one."""
-        lens = self.lens
+        scope_table = self.scope_table
         types = crossings.beside_hidden
-        if lens is None or not types:
+        if scope_table is None or not types:
             return []
         condition = association_condition(_of_types(types))
         own = keys_of(self._own_keys([key for key in frontier if is_masked(key)]).values())
         near_plain = self._rows(dict.fromkeys(crossings.ways, plain), condition)
         near_masked = self._rows(dict.fromkeys(crossings.ways, own), condition)
         far = keys_of({far for _, far, _ in (*near_plain, *near_masked)})
-        hidden = lens.hidden(far).masked
-        shown = {key: key for key in lens.readable(far).tolist()} | {key: masked(key) for key in hidden}
+        hidden = scope_table.hidden(far).masked
+        shown = {key: key for key in scope_table.readable(far).tolist()} | {key: masked(key) for key in hidden}
         found: dict[Crossed, None] = {}
         for rows, name in ((near_plain, _itself), (near_masked, masked)):
             for near, other, (source, type, _, _) in rows:

@@ -34,13 +34,13 @@ def carried(keys: Iterable[int]) -> object:
 class RowReader:
     """Reads of one view inside one transaction of one connection."""
 
-    def __init__(self, connection: apsw.Connection, view: View, lens: ScopeTable | None = None) -> None:
-        """`lens` shows what the view's scope does; None only where that is everything."""
-        assert lens is not None or view.scope.everything, "what is read without a lens is read under no scope"
+    def __init__(self, connection: apsw.Connection, view: View, scope_table: ScopeTable | None = None) -> None:
+        """`scope_table` shows what the view's scope does; None only where that is everything."""
+        assert scope_table is not None or view.scope.everything, "what is read without a lens is read under no scope"
         self.connection = connection
         self.view = view
-        self.lens = lens
-        self.sees_nothing = lens is not None and not view.scope.rules
+        self.scope_table = scope_table
+        self.sees_nothing = scope_table is not None and not view.scope.rules
         self.meets_hidden = view.scope.meets_hidden
         as_of = view.as_of
         latest = newest(connection)
@@ -83,9 +83,9 @@ class RowReader:
             (apsw.carray(sound),),
         )
         keys: dict[str, int] = dict(rows)
-        if self.lens is None:
+        if self.scope_table is None:
             return keys
-        readable = set(self.lens.readable(keys_of(keys.values())).tolist())
+        readable = set(self.scope_table.readable(keys_of(keys.values())).tolist())
         return {id: key for id, key in keys.items() if key in readable}
 
     def urns(self, keys: Collection[int]) -> dict[int, str]:
@@ -170,15 +170,15 @@ class RowReader:
         if not as_recorded:
             for key, revisions in self._revisions(found, self.on_time("r")).items():
                 found[key] = folded(found[key], revisions)
-        if self.lens is None:
+        if self.scope_table is None:
             return found
-        return {key: redacted_entity(entity, self.lens.sight(key)) for key, entity in found.items()}
+        return {key: redacted_entity(entity, self.scope_table.entity_scope(key)) for key, entity in found.items()}
 
     def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         """The revisions, in no promised order, of those keys that have any in the view."""
-        lens = self.lens
-        sights = {} if lens is None else {key: lens.sight(key) for key in keys}
-        partly = {key for key, sight in sights.items() if sight.is_redacted}
+        scope_table = self.scope_table
+        sights = {} if scope_table is None else {key: scope_table.entity_scope(key) for key in keys}
+        partly = {key for key, entity_scope in sights.items() if entity_scope.is_redacted}
         found = self._revisions([key for key in keys if key not in partly], self.on_time("r"))
         if partly:
             # Those of other moments count in the numbers of these.
@@ -271,8 +271,10 @@ class RowReader:
                 digest.hex(),
                 self.view,
             )
-            if self.lens is not None:
-                association = redacted_association(association, *map(self.lens.sight, (source, destination)))
+            if self.scope_table is not None:
+                association = redacted_association(
+                    association, *map(self.scope_table.entity_scope, (source, destination))
+                )
             found[source, code, destination, word] = association
         return found
 

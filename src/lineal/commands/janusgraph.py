@@ -16,7 +16,7 @@ from rich.console import Console
 from lineal.commands import jvm
 from lineal.commands.processes import end, is_free, locked, runs
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
 
@@ -147,7 +147,7 @@ def answers(port: int) -> bool:
 async def _answers(port: int) -> bool:
     transport = Transport(Address((("127.0.0.1", port),)))
     try:
-        return len(await Server(transport, _PROBE_SECONDS).ask(g.V().limit(1).count())) == 1
+        return len(await GremlinClient(transport, _PROBE_SECONDS).ask(g.V().limit(1).count())) == 1
     except Unavailable:
         return False
     finally:

@@ -148,10 +148,10 @@ async def test_a_change_of_access_that_fails_is_whole_or_not_there(disk: Watched
 async def seen(store: Store) -> tuple[int, int, bool, int]:
     """The epoch, and how much of a change is there."""
     news = await store.access_since(0)
-    (placed,) = await store.placed([id_of("a")])
-    assert placed is not None
+    (entity_groups,) = await store.entity_groups([id_of("a")])
+    assert entity_groups is not None
     log = await store.audit_log(AuditQuestion(None))
-    return news.epoch, len(news.documents), "g" in placed.groups, len(log.items)
+    return news.epoch, len(news.documents), "g" in entity_groups.groups, len(log.items)
 
 
 async def test_a_change_of_access_is_synced_before_it_is_acknowledged(disk: WatchedDisk, store: Store) -> None:

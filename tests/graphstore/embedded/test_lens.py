@@ -20,16 +20,16 @@ async def test_a_set_of_groups_learnt_by_another_read_is_followed(tmp_path: Path
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
         await store.record(graph("a>b"), by="me")
         connection, lenses = connect(f"{tmp_path}/x.db"), ScopeTables()
-        lens = lenses.of(scope, connection)
-        assert lens is not None
+        scope_table = lenses.of(scope, connection)
+        assert scope_table is not None
         key: int = connection.execute("SELECT key FROM entity WHERE id = ?", (id_of("a"),)).get
-        assert (lens.sees(key), lens.limit(key, LineageDirection.ASCENDANTS)) == (1, UNLIMITED)
+        assert (scope_table.sees(key), scope_table.limit(key, LineageDirection.ASCENDANTS)) == (1, UNLIMITED)
         await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0)
         lenses.of(other, connection)
-        assert lens.sees(key) == 0
-        assert lens.hidden(keys_of([key])).cut == {key}
-        assert lens.limit(key, LineageDirection.ASCENDANTS) == 0
-        assert not len(lens.readable(keys_of([key])))
+        assert scope_table.sees(key) == 0
+        assert scope_table.hidden(keys_of([key])).cut == {key}
+        assert scope_table.limit(key, LineageDirection.ASCENDANTS) == 0
+        assert not len(scope_table.readable(keys_of([key])))
         connection.close()
 
 
@@ -39,9 +39,9 @@ async def test_searches_in_the_midst_of_that_go_on(tmp_path: Path) -> None:
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
         await store.record(graph("a>b"), by="me")
         connection, lenses = connect(f"{tmp_path}/x.db"), ScopeTables()
-        lens = lenses.of(Scope.of(rules), connection)
-        assert lens is not None
-        connection.sees = lens.sees
+        scope_table = lenses.of(Scope.of(rules), connection)
+        assert scope_table is not None
+        connection.sees = scope_table.sees
         await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0)
         lenses.of(Scope.of(rules[:1]), connection)
         seen = connection.execute("SELECT count(*) FROM entity e WHERE sees(e.key)").get

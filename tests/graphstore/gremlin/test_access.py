@@ -11,7 +11,7 @@ from guarded import PASSWORD, USER, Guarded, certificate
 from making import graph, id_of, now
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.transport import AccessRefused, Address, Transport
 from lineal.graphstore.opening import open_store
 
@@ -35,7 +35,7 @@ async def test_let_in(guarded: Guarded) -> None:
 async def test_many_at_once_on_new_connections(guarded: Guarded) -> None:
     """Servers refuse what comes on a connection before its first request is known to be of somebody."""
     transport = Transport(Address.parsed(guarded.url, USER, PASSWORD, guarded.ca))
-    server = Server(transport)
+    server = GremlinClient(transport)
     assert await asyncio.gather(*(server.ask(g.inject(each)) for each in range(100))) == [[each] for each in range(100)]
     await transport.close()
 
@@ -78,7 +78,7 @@ async def test_tls_on_one_side_only(guarded: Guarded, gremlin_server: Engine) ->
 async def test_a_password_that_is_changed_meanwhile(guarded: Guarded) -> None:
     """No data, no endless trying, and a word on what to do."""
     transport = Transport(Address.parsed(guarded.url, USER, PASSWORD, guarded.ca))
-    server = Server(transport)
+    server = GremlinClient(transport)
     assert await server.ask(g.inject(1)) == [1]
     transport._secret = "AAA="
     for connection in transport._all:

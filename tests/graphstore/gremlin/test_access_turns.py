@@ -88,11 +88,11 @@ async def seen(store: GremlinStore, number: int) -> list[bool]:
     documents = (await store.access_since(0)).documents
     log = await store.audit_log(AuditQuestion(None, first=1000, resource=str(number)))
     assert len(log.items) <= 1
-    (placed,) = await store.placed([id_of(f"n{number}")])
-    assert placed is not None
-    told = await store._server.ask(g.V().has("urn", placed.urn).values("group"))
-    assert {*told} == {number_of_group(group) for group in placed.groups}
-    extra = placed.groups - {default_group("a")}
+    (entity_groups,) = await store.entity_groups([id_of(f"n{number}")])
+    assert entity_groups is not None
+    told = await store._server.ask(g.V().has("urn", entity_groups.urn).values("group"))
+    assert {*told} == {number_of_group(group) for group in entity_groups.groups}
+    extra = entity_groups.groups - {default_group("a")}
     assert extra in ({"old"}, {f"new{number}"})
     return [Document("group", str(number), "x") in documents, extra != {"old"}, bool(log.items)]
 

@@ -16,7 +16,7 @@ from lineal.auth.scopes import Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.gremlin import mixed_index
-from lineal.graphstore.gremlin.client import Server
+from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.kinds import EntityKind, PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -44,17 +44,17 @@ async def store(janusgraph: Engine) -> Any:
 async def queries(store: Store, question: Find, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What JanusGraph says of every query of vertices that a question comes to."""
     asked: list[Any] = []
-    wait = Server.wait
+    wait = GremlinClient.wait
 
-    def noting(server: Server, *steps: Any) -> Any:
+    def noting(server: GremlinClient, *steps: Any) -> Any:
         asked.extend(each.clone() for each in steps)
         return wait(server, *steps)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Server, "wait", noting)
+        patched.setattr(GremlinClient, "wait", noting)
         await store.find([question])
     assert asked
-    server: Server = store._server  # type: ignore[attr-defined]
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
     told = [(await server.ask(steps.profile()))[0] for steps in asked]
     return [each["annotations"] for metrics in told for each in _all(metrics["metrics"]) if _is_query(each)]
 
@@ -167,14 +167,14 @@ async def test_texts_that_mean_something_in_a_pattern(store: Store, text: str) -
         assert [each.name for each in page.items] == [text[:300]], part
 
 
-def _index(server: Server, does: str) -> Any:
+def _index(server: GremlinClient, does: str) -> Any:
     """Do something to the Lucene that the graph is indexed in."""
     return server.script(f"g.getGraph().getBackend().@indexes['search'].{does}; true")
 
 
 async def test_a_batch_that_the_index_does_not_show_never_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixed_index, "SHOWN_SECONDS", 0.3)
-    server: Server = store._server  # type: ignore[attr-defined]
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
     before = (await now(store)).as_of
     await _index(server, "@writers.values().each { it.close() }")
     for batch in (Batch((entity("lost"),)), Batch(revisions=(NewRevision(urn("name-1"), tags=("lost",)),))):
@@ -198,7 +198,7 @@ async def test_members_that_the_index_does_not_show_are_placed_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mixed_index, "SHOWN_SECONDS", 0.3)
-    server: Server = store._server  # type: ignore[attr-defined]
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
     change = AccessChange((Document("group", "new", "x"),), (Membership("new", id_of("name-3")),), (), ())
     await _index(server, "@writers.values().each { it.close() }")
     with pytest.raises(OutcomeUnknown):
@@ -211,7 +211,7 @@ async def test_members_that_the_index_does_not_show_are_placed_again(
 
 
 async def test_an_index_that_lost_what_it_held_is_refused_until_it_is_rebuilt(store: Store, janusgraph: Engine) -> None:
-    server: Server = store._server  # type: ignore[attr-defined]
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
     await _index(server, "@writers.values().each { it.deleteAll(); it.commit() }")
     with pytest.raises(StoreUnusable, match="search index is not this graph's, or has lost what it held"):
         await open_store(janusgraph.url)

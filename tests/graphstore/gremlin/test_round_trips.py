@@ -15,7 +15,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewObservation, NewRevision
 from lineal.graphstore.gremlin import metric_series, record_cache
-from lineal.graphstore.gremlin.client import Server
+from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
 from lineal.graphstore.records import AsOf, View
@@ -34,14 +34,14 @@ FILTERS = [
 def journeys(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many traversals each journey asked."""
     made: list[int] = []
-    wait = Server.wait
+    wait = GremlinClient.wait
 
-    def counting(server: Server, *steps: object) -> object:
+    def counting(server: GremlinClient, *steps: object) -> object:
         if steps:
             made.append(len(steps))
         return wait(server, *steps)
 
-    monkeypatch.setattr(Server, "wait", counting)
+    monkeypatch.setattr(GremlinClient, "wait", counting)
     return made
 
 

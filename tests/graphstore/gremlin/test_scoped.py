@@ -18,7 +18,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.gremlin import record_cache
-from lineal.graphstore.gremlin.client import Server
+from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.scope_steps import pattern
 from lineal.graphstore.gremlin.vertex_ids import key_of_urn, vertex_of_key
 from lineal.graphstore.kinds import AssociationType, EntityKind, LineageDirection, PropertyType
@@ -111,15 +111,15 @@ async def watched(graph_server: Engine, monkeypatch: pytest.MonkeyPatch) -> Asyn
     async with await open_store(graph_server.url) as store:
         await store.record(_graph(), by="me")
         found = Watched(store)
-        wait = Server.wait
+        wait = GremlinClient.wait
 
-        def watching(server: Server, *steps: Any) -> list[list[Any]]:
+        def watching(server: GremlinClient, *steps: Any) -> list[list[Any]]:
             answers = wait(server, *steps)
             if steps:
                 found.answers.append(repr(answers))
             return answers
 
-        monkeypatch.setattr(Server, "wait", watching)
+        monkeypatch.setattr(GremlinClient, "wait", watching)
         yield found
 
 

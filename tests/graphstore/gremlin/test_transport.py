@@ -16,7 +16,7 @@ from programs import free_port
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 from lineal.graphstore.gremlin import client as asking
 from lineal.graphstore.gremlin import transport as sending
-from lineal.graphstore.gremlin.client import Server, g
+from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.messages import ServerRefused, bytecode_message, results
 from lineal.graphstore.gremlin.transport import Address, Transport
 
@@ -290,7 +290,7 @@ async def test_what_is_tried_again(code: int, kind: str, message: str, tries: in
     refuses = sends(lambda id: frame(id, code, message=message, kinds=[kind] if kind else []))
     async with Pretender(refuses) as server, connected(server) as transport:
         with pytest.raises(ServerRefused, match=message):
-            await Server(transport).ask(g.inject(1))
+            await GremlinClient(transport).ask(g.inject(1))
         assert len(server.requests) == tries
 
 
@@ -303,7 +303,7 @@ async def test_what_took_long_is_not_tried_again(monkeypatch: pytest.MonkeyPatch
 
     async with Pretender(slowly) as server, connected(server) as transport:
         with pytest.raises(ServerRefused, match="Could not call index"):
-            await Server(transport).ask(g.inject(1))
+            await GremlinClient(transport).ask(g.inject(1))
         assert len(server.requests) == 1
 
 
