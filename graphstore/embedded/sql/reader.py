@@ -26,7 +26,7 @@ Crossed = tuple[int, int, AssociationKey]
 
 
 class Reader(NoPrefetch, RowReader):
-    """`walking.reader_protocol.Reader` by SQL: one statement a level and way, or none where an adjacency is in memory."""
+    """Reads a view by SQL: one statement a level and direction, or none where an adjacency is in memory."""
 
     def __init__(
         self, connection: apsw.Connection, view: View, present: AdjacencyCache, scope_table: ScopeTable | None
