@@ -1,0 +1,44 @@
+"""Deadlines: the earlier one counts, and what is over stops."""
+
+import asyncio
+from math import inf
+
+import pytest
+
+from lineal.graphstore.deadlines import Deadline, check, current, deadline, within
+from lineal.graphstore.errors import LimitExceeded
+
+
+def test_the_earlier_of_two_deadlines_counts() -> None:
+    assert current().at == inf
+    with deadline(1000) as outer:
+        with deadline(1) as inner:
+            assert inner.at < outer.at
+        with deadline(5000) as inner:
+            assert inner.at == outer.at
+        assert current() is outer
+    assert current().at == inf
+
+
+def test_work_past_its_deadline_stops_and_says_what_to_do() -> None:
+    check()
+    with deadline(0), pytest.raises(LimitExceeded, match="ask for less at once"):
+        check()
+    check()
+
+
+def test_cancelled_work_stops() -> None:
+    with within(Deadline()) as limit:
+        check()
+        limit.cancel()
+        with pytest.raises(LimitExceeded):
+            check()
+
+
+async def test_a_task_keeps_the_deadline_it_began_under() -> None:
+    async def seen() -> Deadline:
+        return current()
+
+    with deadline(1000) as limit:
+        task = asyncio.create_task(seen())
+    assert await task is limit
