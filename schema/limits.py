@@ -93,7 +93,7 @@ class _Pass:
     fragments: dict[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
     limits: DocumentLimits
-    known: dict[tuple[str, str, int], Size] = field(default_factory=dict)
+    known: dict[tuple[str, int], Size] = field(default_factory=dict)
     under_way: set[str] = field(default_factory=set)
     aliases: int = 0
     spreads: int = 0
@@ -131,13 +131,12 @@ class _Pass:
         definition = self.fragments.get(name)
         if definition is None or name in self.under_way:
             return Size()  # validation says what is wrong with it
-        key = (name, "", page)
-        if key not in self.known:
+        if (name, page) not in self.known:
             self.under_way.add(name)
             on = self.schema.get_type(definition.type_condition.name.value)
-            self.known[key] = self.selections(definition.selection_set, on, page, depth + 1)
+            self.known[name, page] = self.selections(definition.selection_set, on, page, depth + 1)
             self.under_way.discard(name)
-        return self.known[key]
+        return self.known[name, page]
 
     def _field(self, node: FieldNode, parent: Any, page: int, depth: int) -> Size:
         if node.alias:
@@ -221,7 +220,7 @@ def judge(
         size = judged.selections(operation.selection_set, root, 1, 0)
         for name, definition in fragments.items():
             # What this operation does not spread is validated all the same.
-            if (name, "", 1) not in judged.known:
+            if (name, 1) not in judged.known:
                 on = schema.get_type(definition.type_condition.name.value)
                 judged.selections(definition.selection_set, on, 1, 0)
         cost.values, cost.visited = size.values, judged.visited

@@ -29,6 +29,8 @@ from lineal.credentials import Caller, opened_credentials
 from lineal.document_cache import Documents
 from lineal.graphql_endpoint import GRAPH, graphql
 from lineal.graphstore.errors import StoreError, Unavailable
+from lineal.graphstore.proxies.coalescing import CoalescingStore
+from lineal.graphstore.proxies.metered import MeteredStore
 from lineal.graphstore.queries import Limits
 from lineal.logs import configure
 from lineal.metrics import Metrics
@@ -61,12 +63,12 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
-            store = await open_configured(settings, _log_indexing)
+            engine = await open_configured(settings, _log_indexing)
         except StoreError as error:
             app.state.refused = error
             raise
+        store = CoalescingStore(MeteredStore(engine, metrics.record_call))
         try:
-            metrics.watch(store)
             app.state.store = store
             app.state.cursor_key = await store.secret("cursors")
             app.state.authority = Authority(store)
@@ -178,13 +180,13 @@ class Bookkeeping:
             await send(message)
 
         scope.setdefault("state", {})["request_id"] = request_id
-        self._metrics.under_way.inc()
+        self._metrics.in_progress.inc()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await self._app(scope, receive, sending)
         finally:
             seconds = perf_counter() - began
-            self._metrics.under_way.dec()
+            self._metrics.in_progress.dec()
             self._metrics.seconds.labels(_route(scope)).observe(seconds)
             log.info(
                 "request",

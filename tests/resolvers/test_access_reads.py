@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asking import answer, answer_in, context_of, data
-from counting_store import counted
+from counting_store import CountingStore
 from tenants import admin, chain, changed, codes, id_at, logged, member, recorded, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission
@@ -89,9 +89,9 @@ RESTRICTED = """{ entity(urn: "lineal:b:DATASET:d") { associations(direction: AS
 async def test_a_restricted_has_nothing_and_asks_nothing(store: Store) -> None:
     await boundary(store, "MASK")
     await data(store, "{ viewer { account } }", by=B)
-    calls = counted(store)
-    (beside,) = (await data(store, RESTRICTED, by=B))["entity"]["associations"]["nodes"]
-    assert calls - Counter(secret=1) == Counter(newest=1, entities=1, associations=1)
+    counting = CountingStore(store)
+    (beside,) = (await data(counting, RESTRICTED, by=B))["entity"]["associations"]["nodes"]
+    assert counting.calls - Counter(secret=1) == Counter(newest=1, entities=1, associations=1)
     id = beside["source"]["id"]
     nothing: dict[str, Any] = {"totalCount": 0, "nodes": []}
     assert beside["source"] == {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from asking import answer, answer_in, context_of, data
-from counting_store import counted
+from counting_store import CountingStore
 from observed import observed, series
 from tenants import admin, changed, codes, member, recorded, revised, share, tenants
 
@@ -331,10 +331,10 @@ async def test_few_round_trips_however_many_are_compared(store: Store, width: in
         await made(store, f"TRIAL_COMPONENT:c{number}>MODEL:m{number}", type="PRODUCED")
         await observed(store, A, series(urn(f"TRIAL_COMPONENT:c{number}"), "loss", number))
     shown = f"entities {{ name }} {PARAMETERS % ''} {METRICS % ('', 'best(goal: MINIMUM) { of { name } }')}"
-    calls = counted(store)
+    counting = CountingStore(store)
     for kind, trips in (("TRIAL:t", 2), ("TRIAL_COMPONENT:c", 1), ("MODEL:m", 2), ("MODEL_VERSION:v", 3)):
-        calls.clear()
-        found = await compared(store, *(f"{kind}{number}" for number in numbers), shown=shown)
+        counting.calls.clear()
+        found = await compared(counting, *(f"{kind}{number}" for number in numbers), shown=shown)
         assert len(found["metrics"][0]["cells"]) == width
-        calls.pop("secret", None)
-        assert calls == Counter(newest=1, entities=1, reach=trips, metrics=1), kind
+        counting.calls.pop("secret", None)
+        assert counting.calls == Counter(newest=1, entities=1, reach=trips, metrics=1), kind

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from asking import answer, data
-from counting_store import counted
+from counting_store import CountingStore
 from observed import observed, series
 from tenants import admin, changed, codes, member, recorded, revised, share, tenants, urn_of
 
@@ -227,6 +227,6 @@ async def test_one_round_trip_for_each_however_many_siblings(store: Store, width
     await observed(store, A, *given)
     query = """{ trials { nodes { metrics { last series { nodes { value } } buckets { count } }
       auc: metrics(names: ["auc"]) { from { metrics { name } } series { totalCount } } } } }"""
-    calls = counted(store)
-    await data(store, query, by=A)
-    assert calls == Counter(newest=1, secret=1, find=1, metrics=1, series=1, buckets=1)
+    counting = CountingStore(store)
+    await data(counting, query, by=A)
+    assert counting.calls == Counter(newest=1, secret=1, find=1, metrics=1, series=1, buckets=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from asking import answer, data
-from counting_store import counted
+from counting_store import CountingStore
 from observed import OBSERVE, observed, series
 from tenants import admin, codes, id_at, logged, member, share, tenants, urn_of
 
@@ -221,9 +221,9 @@ async def test_a_conflict_on_a_hidden_metric_names_no_field(store: Store) -> Non
 
 async def test_one_write_and_one_read(store: Store) -> None:
     await data(store, "{ viewer { account } }", by=A)
-    calls = counted(store)
-    await observed(store, A, series(JOB, "loss", 1, 2), series(urn_of("a", "m"), "auc", 1))
-    assert {verb: count for verb, count in calls.items() if verb != "secret"} == {
+    counting = CountingStore(store)
+    await observed(counting, A, series(JOB, "loss", 1, 2), series(urn_of("a", "m"), "auc", 1))
+    assert {verb: count for verb, count in counting.calls.items() if verb != "secret"} == {
         "newest": 1,
         "entity_groups": 1,
         "record": 1,

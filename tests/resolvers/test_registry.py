@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asking import answer, answer_in, context_of, data
-from counting_store import counted
+from counting_store import CountingStore
 from making import DAY, EPOCH
 from registering import registered, reviewed, told
 from tenants import admin, changed, codes, member, recorded, revised, share, tenants, urn_of
@@ -537,29 +537,31 @@ async def test_round_trips_are_as_many_whatever_the_width(store: Store, groups: 
         await reviewed(store, ADA, version(1, name=name), "APPROVED")
     query = """{ modelGroups { nodes { registered { nodes { number model { urn } group { urn } approval { decision by }
       approvals { nodes { decision modelVersion { number } } } } } latestApproved { number } } } }"""
-    calls = counted(store)
-    found = await data(store, query, by=A)
+    counting = CountingStore(store)
+    found = await data(counting, query, by=A)
     assert [each["latestApproved"] for each in found["modelGroups"]["nodes"]] == [{"number": 1}] * groups
-    assert calls == Counter(newest=1, secret=1, find=1, reach=3), "versions; decisions, models and groups; theirs"
+    assert counting.calls == Counter(newest=1, secret=1, find=1, reach=3), (
+        "versions; decisions, models and groups; theirs"
+    )
 
 
 async def test_more_versions_are_looked_at_where_the_newest_are_not_approved(store: Store) -> None:
     for _ in range(25):
         await registered(store, A, **GROUP)
     await reviewed(store, ADA, version(2), "APPROVED")
-    calls = counted(store)
+    counting = CountingStore(store)
     query = '{ entity(urn: "lineal:a:MODEL_GROUP:churn") { ... on ModelGroup { latestApproved { number } } } }'
-    assert (await data(store, query, by=A))["entity"] == {"latestApproved": {"number": 2}}
-    assert calls == Counter(newest=1, secret=1, entities=1, reach=3)
+    assert (await data(counting, query, by=A))["entity"] == {"latestApproved": {"number": 2}}
+    assert counting.calls == Counter(newest=1, secret=1, entities=1, reach=3)
 
 
 async def test_writing_takes_few_round_trips(store: Store) -> None:
     await registered(store, A, **GROUP)
     for given, more in (({}, Counter()), ({"idempotencyKey": "k"}, Counter(find=1))):
-        calls = counted(store)
-        await data(store, BARELY, {"i": {**GROUP, **given}}, A)
-        assert calls == Counter(newest=1, secret=1, entity_groups=1, record=1) + more
-    calls = counted(store)
+        counting = CountingStore(store)
+        await data(counting, BARELY, {"i": {**GROUP, **given}}, A)
+        assert counting.calls == Counter(newest=1, secret=1, entity_groups=1, record=1) + more
+    counting = CountingStore(store)
     document = "mutation ($i: ModelVersionReviewInput!) { modelVersionReview(input: $i) { isNew } }"
-    await data(store, document, {"i": {"version": {"urn": version(1)}, "decision": "APPROVED"}}, ADA)
-    assert calls == Counter(newest=1, secret=1, entities=1, entity_groups=1, record=1)
+    await data(counting, document, {"i": {"version": {"urn": version(1)}, "decision": "APPROVED"}}, ADA)
+    assert counting.calls == Counter(newest=1, secret=1, entities=1, entity_groups=1, record=1)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 from asking import data
-from counting_store import counted
+from counting_store import CountingStore
 from making import entity, graph
 
 from lineal.graphstore.batches import Batch
@@ -19,10 +19,9 @@ async def trips(query: str, width: int = 8) -> Counter[str]:
         await store.record(graph(*edges), by="me")
         await store.record(Batch((entity("other"),)), by="me")
         await data(store, "{ viewer { account } }")
-        calls = counted(store)
-        await data(store, query)
-        calls -= Counter(secret=1)
-        return calls
+        counting = CountingStore(store)
+        await data(counting, query)
+        return counting.calls - Counter(secret=1)
 
 
 ROOT = 'entity(urn: "lineal:a:DATASET:root")'

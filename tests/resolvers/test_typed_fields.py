@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asking import answer, context_of, data
-from counting_store import counted
+from counting_store import CountingStore
 from registering import registered
 from tenants import admin, changed, codes, member, recorded, share, tenants, urn_of
 
@@ -234,9 +234,9 @@ async def test_one_round_trip_a_level_however_many_siblings(store: Store, width:
         await record(store, *(f"TRIAL:t{n}-{m}>TRIAL_COMPONENT:c{n}-{m}" for m in range(width)))
     query = """{ experiments { nodes { trials { nodes { experiment { name } components { nodes { name
       ... on TrialComponent { inputs { totalCount } outputs { totalCount } stage } } } } } } } }"""
-    calls = counted(store)
-    await data(store, query, by=A)
-    assert calls == Counter(newest=1, secret=1, find=1, reach=3)
+    counting = CountingStore(store)
+    await data(counting, query, by=A)
+    assert counting.calls == Counter(newest=1, secret=1, find=1, reach=3)
 
 
 async def test_more_than_can_be_sorted_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

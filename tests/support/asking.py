@@ -7,6 +7,7 @@ from graphql import execute, parse, validate
 
 from lineal.auth.access_service import Authority
 from lineal.auth.principals import LOCAL, Principal
+from lineal.graphstore.proxies.base import StoreProxy
 from lineal.graphstore.queries import Limits
 from lineal.graphstore.store import Store
 from lineal.resolvers.context import Context
@@ -20,7 +21,9 @@ _AUTHORITIES: WeakKeyDictionary[Store, Authority] = WeakKeyDictionary()
 
 
 def authority_of(store: Store) -> Authority:
-    """The authority over what a store keeps about access: one for each store, as in a server."""
+    """The authority over what a store keeps about access: one for each engine, as in a server."""
+    while isinstance(store, StoreProxy):
+        store = store.inner
     return _AUTHORITIES.setdefault(store, Authority(store))
 
 
