@@ -23,15 +23,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lineal.auth.access_service import Authority
-from lineal.authentication import Authentication
 from lineal.config import ConfigError, Settings
-from lineal.credentials import Caller, opened_credentials
 from lineal.document_cache import Documents
 from lineal.graphql_endpoint import GRAPH, graphql
 from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.proxies.coalescing import CoalescingStore
 from lineal.graphstore.proxies.metered import MeteredStore
 from lineal.graphstore.queries import Limits
+from lineal.http_auth.credentials import Caller, opened_credentials
+from lineal.http_auth.middleware import Authentication
 from lineal.logs import configure
 from lineal.metrics import Metrics
 from lineal.openlineage_endpoint import openlineage

@@ -12,9 +12,9 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from lineal.credentials import Caller
 from lineal.document_cache import Document, Documents, Unreadable
 from lineal.graphstore.errors import Unavailable
+from lineal.http_auth.credentials import Caller
 from lineal.json_body import BodyRefused, json_body, parsed_json
 from lineal.resolvers.context import Context
 from lineal.schema import schema

@@ -19,7 +19,7 @@ from keys import make_account, make_key, revoke_key
 from serving import Server, serving
 from starlette.types import Message, Receive, Scope, Send
 
-from lineal.authentication import Authentication
+from lineal.http_auth.middleware import Authentication
 
 VIEWER = "{ viewer { principal account } }"
 RECORD = 'mutation { lineageRecord(input: {entities: [{kind: DATASET, name: "anonymous"}]}) { entities { isNew } } }'

@@ -8,7 +8,7 @@ from issuing import Issuer
 
 from lineal.auth.tokens import TokenRules
 from lineal.config import ConfigError, Settings
-from lineal.oidc import opened_tokens, token_rules
+from lineal.http_auth.oidc_settings import opened_tokens, token_rules
 
 GOOD: dict[str, Any] = {"oidc_issuer": "https://issuer.example", "oidc_audience": "lineal"}
 

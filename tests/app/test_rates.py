@@ -2,8 +2,8 @@
 
 import pytest
 
-from lineal import rate_limit
-from lineal.rate_limit import Rates
+from lineal.http_auth import rate_limit
+from lineal.http_auth.rate_limit import Rates
 
 
 class Clock:

@@ -13,7 +13,7 @@ from lineal.auth.directive import Access, Forbidden, Guard, NeverChecked, Public
 from lineal.auth.operations import accounts, api_keys, group_policies, groups, invitations, shares
 from lineal.auth.operations.base import RefusalCode
 from lineal.auth.permissions import Permission
-from lineal.permissions_table import ROOTS, ROUTES, demands, enforces, fields, permissions_table
+from lineal.http_auth.permissions_table import ROOTS, ROUTES, demands, enforces, fields, permissions_table
 from lineal.schema import permissions, sdl
 
 GUARDED = {
@@ -168,8 +168,8 @@ def test_the_table_in_the_docs_is_the_code_s() -> None:
 
 def test_the_table_has_every_route() -> None:
     from lineal.app import create_app
-    from lineal.authentication import OPEN
     from lineal.config import Settings
+    from lineal.http_auth.middleware import OPEN
 
     assert {getattr(route, "path", None) for route in create_app(Settings(dev=True)).routes} == ROUTES.keys()
     assert set(OPEN) == {path for path, demanded in ROUTES.items() if demanded == "nothing"} - {"/static/graphiql"}

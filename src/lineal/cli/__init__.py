@@ -68,7 +68,7 @@ def export(settings: Settings, file: str) -> Coroutine[Any, Any, int]:
 @click.option("--permissions", is_flag=True, help="Print what every field and route demands instead, as a table.")
 def schema(permissions: bool) -> None:
     """Print the GraphQL schema."""
-    from lineal.permissions_table import permissions_table
+    from lineal.http_auth.permissions_table import permissions_table
     from lineal.schema import sdl
 
     click.echo(permissions_table() if permissions else sdl(), nl=False)

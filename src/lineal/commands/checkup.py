@@ -15,7 +15,7 @@ from lineal.commands.opening import opened_store
 from lineal.config import ConfigError, Settings, load_settings
 from lineal.graphstore.embedded.sql.connections import OLDEST_SQLITE
 from lineal.graphstore.errors import StoreError
-from lineal.oidc import token_rules
+from lineal.http_auth.oidc_settings import token_rules
 
 LITTLE_ROOM = 1024**3
 

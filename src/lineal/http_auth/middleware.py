@@ -17,10 +17,10 @@ from starlette.websockets import WebSocketClose
 
 from lineal.auth.jwks import KeysUnavailable
 from lineal.auth.principals import LOCAL
-from lineal.credentials import Caller, Credentials, CredentialsRefused
 from lineal.graphql_endpoint import RESPONSE_JSON, answer, media_type, wants_page
 from lineal.graphstore.errors import Unavailable
-from lineal.rate_limit import Rates
+from lineal.http_auth.credentials import Caller, Credentials, CredentialsRefused
+from lineal.http_auth.rate_limit import Rates
 from lineal.schema.errors import LIMIT_EXCEEDED, UNAUTHENTICATED, UNAVAILABLE, refusal
 
 log = structlog.get_logger()

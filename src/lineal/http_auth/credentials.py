@@ -15,7 +15,7 @@ from lineal.auth.tokens import TokenRefused, Tokens
 from lineal.config import ConfigError, Settings
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.store import Newest, Store
-from lineal.oidc import opened_tokens
+from lineal.http_auth.oidc_settings import opened_tokens
 
 log = structlog.get_logger()
 

@@ -1,0 +1,1 @@
+"""HTTP authentication: the principal of a request, its rate limit, and the permissions its routes demand."""
