@@ -1,4 +1,4 @@
-"""The authority: what is kept about access, read when it is new and changed by one decision at a time."""
+"""The access_service: what is kept about access, read when it is new and changed by one decision at a time."""
 
 from asyncio import Lock
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from dataclasses import replace
 from time import time_ns
 from typing import Final, TypeVar
 
-from lineal.auth.access_snapshot import Directory, Secrets
-from lineal.auth.access_store import AccessChange, AccessMoved, AuditEntry, Ledger
+from lineal.auth.access_snapshot import AccessSnapshot, Secrets
+from lineal.auth.access_store import AccessChange, AccessStore, AuditEntry, EpochConflict
 from lineal.auth.operations.base import Operation, RefusalCode, Refused
 from lineal.auth.principals import Principal
 
@@ -21,40 +21,40 @@ def microseconds() -> int:
     return time_ns() // 1_000
 
 
-class Authority:
+class AccessService:
     """Access as a ledger keeps it. One for a ledger in a process; safe for concurrent callers of one event loop."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], int] = microseconds) -> None:
-        self._ledger = ledger
+    def __init__(self, store: AccessStore, clock: Callable[[], int] = microseconds) -> None:
+        self._store = store
         self._clock = clock
-        self._directory: Directory | None = None
+        self._snapshot: AccessSnapshot | None = None
         self._refreshing = Lock()
         self._changing = Lock()
 
-    async def at(self, epoch: int) -> Directory:
+    async def at(self, epoch: int) -> AccessSnapshot:
         """The directory of an epoch, as the store says it is now, or of a newer one.
 
         Asks the ledger only where what is known is older; callers at the same time share one asking.
         """
-        if self._directory is None or self._directory.epoch < epoch:
+        if self._snapshot is None or self._snapshot.epoch < epoch:
             async with self._refreshing:
-                if self._directory is None or self._directory.epoch < epoch:
+                if self._snapshot is None or self._snapshot.epoch < epoch:
                     return await self._refresh()
-        return self._directory
+        return self._snapshot
 
-    async def newest(self) -> Directory:
+    async def newest(self) -> AccessSnapshot:
         """The directory as it is now. Asks the ledger."""
         async with self._refreshing:
             return await self._refresh()
 
-    async def _refresh(self) -> Directory:
-        if self._directory is None:
-            secrets = Secrets(await self._ledger.secret("keys"), await self._ledger.secret("restricted"))
-            self._directory = Directory(secrets)
-        news = await self._ledger.access_since(self._directory.epoch)
-        if news.epoch > self._directory.epoch:
-            self._directory = self._directory.with_news(news)
-        return self._directory
+    async def _refresh(self) -> AccessSnapshot:
+        if self._snapshot is None:
+            secrets = Secrets(await self._store.secret("keys"), await self._store.secret("restricted"))
+            self._snapshot = AccessSnapshot(secrets)
+        delta = await self._store.access_since(self._snapshot.epoch)
+        if delta.epoch > self._snapshot.epoch:
+            self._snapshot = self._snapshot.with_delta(delta)
+        return self._snapshot
 
     async def change(self, principal: Principal, operation: Operation[Result], request_id: str = "") -> Result:
         """Do an operation for a principal: all of it, or nothing. The directory is then as it left it.
@@ -64,20 +64,20 @@ class Authority:
         """
         async with self._changing:
             for _ in range(_TRIES):
-                directory = await self.newest()
+                snapshot = await self.newest()
                 now = self._clock()
                 try:
-                    planned = operation(directory, directory.access(principal, now), now)
+                    planned = operation(snapshot, snapshot.authorizer(principal, now), now)
                 except Refused as refused:
                     if refused.audit:
-                        await self._ledger.audit(_of_request(refused.audit, request_id))
+                        await self._store.audit(_of_request(refused.audit, request_id))
                     raise
                 if planned.change == AccessChange():
                     return planned.result
                 change = replace(planned.change, audit=_of_request(planned.change.audit, request_id))
                 try:
-                    epoch = await self._ledger.change_access(change, epoch=directory.epoch)
-                except AccessMoved:
+                    epoch = await self._store.change_access(change, epoch=snapshot.epoch)
+                except EpochConflict:
                     continue
                 await self.at(epoch)
                 return planned.result

@@ -7,14 +7,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from lineal.auth import access_codec
-from lineal.auth.access import Access
 from lineal.auth.access_codec import Part
-from lineal.auth.access_store import AccessNews
+from lineal.auth.access_store import AccessDelta
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.policies import GroupPolicies
 from lineal.auth.principals import Principal
 from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, Repeat, ResourceShare
 
-_ACCESSES_KEPT: Final = 256
+_AUTHORIZERS_KEPT: Final = 256
 _READERS: Final = {
     Part.ACCOUNT: ("accounts", access_codec.account),
     Part.GROUP: ("groups", access_codec.group),
@@ -38,8 +38,8 @@ class Secrets:
 
 
 @dataclass(frozen=True, eq=False)
-class Directory:
-    """What is kept about access, as of an epoch; never changed, but replaced by one `with_news`.
+class AccessSnapshot:
+    """What is kept about access, as of an epoch; never changed, but replaced by one `with_delta`.
 
     `accounts` by name; `groups`, `shares`, `invitations`, `keys` and `repeats` by id. `members_at` is the epoch of the
     newest change of any group's members.
@@ -55,12 +55,12 @@ class Directory:
     invitations: Mapping[str, Invitation] = field(default_factory=_nothing)
     keys: Mapping[str, ApiKey] = field(default_factory=_nothing)
     repeats: Mapping[str, Repeat] = field(default_factory=_nothing)
-    _accesses: dict[Principal, Access] = field(init=False, repr=False, default_factory=dict)
+    _authorizers: dict[Principal, Authorizer] = field(init=False, repr=False, default_factory=dict)
 
-    def with_news(self, news: AccessNews) -> "Directory":
+    def with_delta(self, delta: AccessDelta) -> "AccessSnapshot":
         """The directory as it is after what changed."""
         changed: dict[str, dict[str, Any]] = {}
-        for document in news.documents:
+        for document in delta.documents:
             name, read = _READERS[Part(document.part)]
             kept = changed.setdefault(name, dict(getattr(self, name)))
             if document.content is None:
@@ -68,15 +68,15 @@ class Directory:
             else:
                 kept[document.id] = read(document.content)
         frozen: dict[str, Any] = {name: MappingProxyType(kept) for name, kept in changed.items()}
-        return replace(self, epoch=news.epoch, members_at=news.members_at, **frozen)
+        return replace(self, epoch=delta.epoch, members_at=delta.members_at, **frozen)
 
-    def access(self, principal: Principal, now: int) -> Access:
+    def authorizer(self, principal: Principal, now: int) -> Authorizer:
         """What a principal may do now: worked out once, until the next of its shares expires."""
-        found = self._accesses.get(principal)
+        found = self._authorizers.get(principal)
         if found is None or (found.ends_at is not None and found.ends_at <= now):
-            while len(self._accesses) >= _ACCESSES_KEPT:
-                del self._accesses[next(iter(self._accesses))]
-            found = self._accesses[principal] = Access(principal, self, now)
+            while len(self._authorizers) >= _AUTHORIZERS_KEPT:
+                del self._authorizers[next(iter(self._authorizers))]
+            found = self._authorizers[principal] = Authorizer(principal, self, now)
         return found
 
     @cached_property

@@ -20,7 +20,7 @@ TOO_MANY_RECORDS: Final = (
 )
 
 
-class AccessMoved(Exception):
+class EpochConflict(Exception):
     """A change was decided on a state that is no longer the newest: read what is new, decide again."""
 
 
@@ -152,7 +152,7 @@ class AccessChange:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessNews:
+class AccessDelta:
     """What changed after an epoch: the newest epoch, that of the newest change which named members, and documents.
 
     Of each document only its newest state, by part and id; removed ones with content None.
@@ -163,14 +163,14 @@ class AccessNews:
     documents: tuple[Document, ...]
 
 
-class Ledger(Protocol):
+class AccessStore(Protocol):
     """What is kept about access, in a store."""
 
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         """What changed after an epoch; all there is for 0."""
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
-        """Change all of it or nothing, decided on the state of an epoch; the new epoch. Raises AccessMoved."""
+        """Change all of it or nothing, decided on the state of an epoch; the new epoch. Raises EpochConflict."""
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Append entries to the log, in their order."""

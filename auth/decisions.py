@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether something may be done, and what decided it.
+    """Whether a principal may do something, and the policies and shares that decided it.
 
-    `policies` are of the form `GROUP/POLICY` for a policy of a group, by its id, and `share/ID` for a share; none where
-    nothing speaks of it. Where it is forbidden they are the policies that forbid.
+    The decision of one group's policy names policies by their `@id`, else by position: `policy0`, `policy1`. A decision
+    over several groups names `GROUP/POLICY` for a policy, by the group's id, and `share/ID` for a share. `policies` is
+    empty where no policy or share applies. Where a policy forbids, `policies` names only the policies that forbid.
+    Where a policy cannot be evaluated, every permission is forbidden and `policies` is empty.
     """
 
-    is_allowed: bool
+    is_allowed: bool = False
     is_forbidden: bool = False
     policies: tuple[str, ...] = ()
 

@@ -24,14 +24,14 @@ class NeverChecked(Exception):
     """A field's promised check did not run: a mistake in this server, never the caller's."""
 
 
-class Asking(Protocol):
+class GuardContext(Protocol):
     """What a request's context offers to guards."""
 
-    def at_home(self, permission: Permission) -> bool:
+    def holds(self, permission: Permission) -> bool:
         """Whether the caller holds a permission on the default group of its own account."""
 
 
-Ask: TypeAlias = Callable[[Any, Permission, Any], bool]
+PermissionCheck: TypeAlias = Callable[[Any, Permission, Any], bool]
 """Whether the permission is held, by the request's context and the parent record."""
 
 
@@ -52,7 +52,7 @@ def checked(*permissions: Permission) -> None:
     description="The permission this field rests on. What reads gives only what the permission shows, absent and "
     "forbidden alike; what administers or writes is refused without it.",
 )
-class Access:
+class AccessDirective:
     action: Permission = strawberry.directive_field(name="action")
 
 
@@ -65,7 +65,7 @@ class Public: ...
 class Guard(FieldExtension):
     """Enforces the directive it is made from. `ask` None: the resolver asks, and the guard sees to it."""
 
-    def __init__(self, directive: Access, ask: Ask | None) -> None:
+    def __init__(self, directive: AccessDirective, ask: PermissionCheck | None) -> None:
         self.directive, self.ask = directive, ask
 
     async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
@@ -94,15 +94,15 @@ class Guarded(TypedDict):
     extensions: list[FieldExtension]
 
 
-def access(action: Permission, ask: Ask | None = None) -> Guarded:
+def access(action: Permission, ask: PermissionCheck | None = None) -> Guarded:
     """What makes a field demand a permission: as `ask` finds, or as its resolver does."""
-    directive = Access(action=action)
+    directive = AccessDirective(action=action)
     return {"directives": [directive], "extensions": [Guard(directive, ask)]}
 
 
-def at_home(context: Asking, permission: Permission, source: Any) -> bool:
-    """Ask for a permission on the default group of the caller's account."""
-    return context.at_home(permission)
+def on_own_account(context: GuardContext, permission: Permission, source: Any) -> bool:
+    """PermissionCheck for a permission on the default group of the caller's account."""
+    return context.holds(permission)
 
 
 def public() -> Guarded:

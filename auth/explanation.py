@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from lineal.auth.access import Access
-from lineal.auth.access_snapshot import Directory
-from lineal.auth.decisions import Explanation, GroupExplanation
+from lineal.auth.access_snapshot import AccessSnapshot
+from lineal.auth.authorizer import Authorizer
+from lineal.auth.decisions import Decision, Explanation, GroupExplanation
 from lineal.auth.names import told
 from lineal.auth.permissions import Permission
-from lineal.auth.policies import Verdict
 from lineal.auth.principals import Principal
 from lineal.auth.records import InvitationState, LineageGroup, ResourceShare
 
 
 def explain(
-    directory: Directory,
+    snapshot: AccessSnapshot,
     principal: Principal,
     permission: Permission,
     groups: Iterable[str],
@@ -22,12 +21,12 @@ def explain(
 ) -> Explanation:
     """Why a principal may, or may not, do something on an entity of a kind that is in these groups.
 
-    The answer is that of `Access.decide`, with what each group says of it. Groups that are not known are left out.
+    The answer is that of `Authorizer.decide`, with what each group says of it. Groups that are not known are left out.
     """
-    access = directory.access(principal, now)
-    known = [directory.groups[group] for group in sorted(set(groups)) if group in directory.groups]
-    decision = access.decide(permission, [group.id for group in known], kind)
-    said = tuple(_explained(access, permission, group, kind, now) for group in known)
+    authorizer = snapshot.authorizer(principal, now)
+    known = [snapshot.groups[group] for group in sorted(set(groups)) if group in snapshot.groups]
+    decision = authorizer.decide(permission, [group.id for group in known], kind)
+    said = tuple(_explained(authorizer, permission, group, kind, now) for group in known)
     return Explanation(decision.is_allowed, said, tuple(_reasons(principal, permission, said)))
 
 
@@ -48,40 +47,40 @@ def _reasons(principal: Principal, permission: Permission, groups: tuple[GroupEx
 
 
 def _explained(
-    access: Access, permission: Permission, group: LineageGroup, kind: str | None, now: int
+    authorizer: Authorizer, permission: Permission, group: LineageGroup, kind: str | None, now: int
 ) -> GroupExplanation:
-    verdict = access.directory.policies.decide(access.principal, permission, group)
-    shares = access.allowing(permission, group.id, kind)
+    decision = authorizer.snapshot.policies.decide(authorizer.principal, permission, group)
+    shares = authorizer.allowing(permission, group.id, kind)
     name = f"{group.name} of account {group.account}"
-    reasons = [f"Policy {policy} of group {name} permits it." for policy in verdict.policies if verdict.is_allowed]
-    reasons += [f"Policy {policy} of group {name} forbids it." for policy in verdict.policies if verdict.is_forbidden]
-    if verdict.is_forbidden and not verdict.policies:
+    reasons = [f"Policy {policy} of group {name} permits it." for policy in decision.policies if decision.is_allowed]
+    reasons += [f"Policy {policy} of group {name} forbids it." for policy in decision.policies if decision.is_forbidden]
+    if decision.is_forbidden and not decision.policies:
         reasons.append(f"The policy of group {name} cannot be evaluated, and so forbids it.")
-    if verdict == Verdict():
+    if decision == Decision():
         reasons.append(f"No policy of group {name} speaks of it.")
-    for share in access.directory.shares_for(access.principal.account):
-        if group.id in share.groups and permission in share.actions and share.includes(access.principal):
-            reasons.append(f"Share {share.name} ({share.id}) {_said(access, permission, share, kind, now)}.")
+    for share in authorizer.snapshot.shares_for(authorizer.principal.account):
+        if group.id in share.groups and permission in share.actions and share.includes(authorizer.principal):
+            reasons.append(f"Share {share.name} ({share.id}) {_said(authorizer, permission, share, kind, now)}.")
     return GroupExplanation(
         group.id,
-        verdict.is_allowed or bool(shares),
-        verdict.is_forbidden,
-        verdict.policies,
+        decision.is_allowed or bool(shares),
+        decision.is_forbidden,
+        decision.policies,
         tuple(share.id for share in shares),
         tuple(reasons),
     )
 
 
-def _said(access: Access, permission: Permission, share: ResourceShare, kind: str | None, now: int) -> str:
+def _said(authorizer: Authorizer, permission: Permission, share: ResourceShare, kind: str | None, now: int) -> str:
     """What a share says that is for the principal and for what is asked, as a sentence's end."""
-    invitation = access.directory.invitation(share.id, access.principal.account)
+    invitation = authorizer.snapshot.invitation(share.id, authorizer.principal.account)
     if share.revoked_at is not None:
         return "would permit it, but was revoked"
     if share.is_expired(now):
         return "would permit it, but has expired"
     if invitation is None or invitation.state is not InvitationState.ACCEPTED:
         state = InvitationState.PENDING if invitation is None else invitation.state
-        return f"would permit it, but its invitation to account {told(access.principal.account)} is {state}"
+        return f"would permit it, but its invitation to account {told(authorizer.principal.account)} is {state}"
     if share.kinds is not None and kind not in share.kinds:
         return f"permits it on {', '.join(sorted(share.kinds))} only"
     if permission is Permission.READ_PROPERTIES and share.redacted:

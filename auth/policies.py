@@ -1,6 +1,5 @@
 """The policies of groups, parsed once and asked often."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -8,31 +7,18 @@ from cedarpy import AuthzResult, Entities, PolicySet, is_authorized_batch
 from orjson import JSONEncodeError
 
 from lineal.auth.cedar import entities, uid
+from lineal.auth.decisions import Decision
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.auth.records import LineageGroup
 
 _TEXTS_KEPT: Final = 4_096
 _ENTITIES_KEPT: Final = 64
-_VERDICTS_KEPT: Final = 65_536
+_DECISIONS_KEPT: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a group's policy says: whether it permits, or forbids, and the names of the policies that decided it.
-
-    A policy is named by its `@id`, else `policy0`, `policy1` and so on by its place. Neither permitted nor forbidden is
-    what no policy speaks of. Where one cannot be parsed or evaluated, or the principal's name is no text, all is
-    forbidden, by none by name.
-    """
-
-    is_allowed: bool = False
-    is_forbidden: bool = False
-    policies: tuple[str, ...] = ()
-
-
-_SILENT: Final = Verdict()
-_BROKEN: Final = Verdict(is_forbidden=True)
+_SILENT: Final = Decision()
+_BROKEN: Final = Decision(is_forbidden=True)
 
 
 class GroupPolicies:
@@ -41,9 +27,9 @@ class GroupPolicies:
     def __init__(self) -> None:
         self._parsed = lru_cache(_TEXTS_KEPT)(PolicySet.from_str)
         self._entities = lru_cache(_ENTITIES_KEPT)(_entities)
-        self._verdicts = lru_cache(_VERDICTS_KEPT)(self._ask)
+        self._decisions = lru_cache(_DECISIONS_KEPT)(self._ask)
 
-    def decide(self, principal: Principal, permission: Permission, group: LineageGroup) -> Verdict:
+    def decide(self, principal: Principal, permission: Permission, group: LineageGroup) -> Decision:
         """What a group's policy says of someone doing something on the group, whatever a key limits it to.
 
         Asked of this group alone, so that the policy can speak for no other.
@@ -52,17 +38,17 @@ class GroupPolicies:
 
     def decide_each(
         self, principal: Principal, permissions: tuple[Permission, ...], group: LineageGroup
-    ) -> tuple[Verdict, ...]:
+    ) -> tuple[Decision, ...]:
         """What a group's policy says of each of some permissions, in their order."""
         if not group.policy:
             return (_SILENT,) * len(permissions)
         # What a key is limited to is not policy's affair, and would keep the same answer many times.
         who = Principal(principal.account, principal.name, principal.roles)
-        return self._verdicts(who, permissions, group.policy, group.id, group.account)
+        return self._decisions(who, permissions, group.policy, group.id, group.account)
 
     def _ask(
         self, principal: Principal, permissions: tuple[Permission, ...], policy: str, group: str, account: str
-    ) -> tuple[Verdict, ...]:
+    ) -> tuple[Decision, ...]:
         requests = [
             {
                 "principal": uid("Principal", principal.shown),
@@ -77,10 +63,10 @@ class GroupPolicies:
         except (ValueError, JSONEncodeError):
             return (_BROKEN,) * len(permissions)
         answers = is_authorized_batch(requests, parsed, known)
-        return tuple(map(_verdict, answers))
+        return tuple(map(_decision, answers))
 
 
-def _verdict(answer: AuthzResult) -> Verdict:
+def _decision(answer: AuthzResult) -> Decision:
     found = answer.diagnostics
     if found.errors:
         return _BROKEN
@@ -88,7 +74,7 @@ def _verdict(answer: AuthzResult) -> Verdict:
     policies = tuple(sorted(names.get(reason) or reason for reason in found.reasons))
     if not policies:
         return _SILENT
-    return Verdict(answer.allowed, not answer.allowed, policies)
+    return Decision(answer.allowed, not answer.allowed, policies)
 
 
 def _entities(principal: Principal, group: str, account: str) -> Entities:

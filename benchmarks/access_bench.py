@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 from bench import CLOSURE, ENDPOINTS, LINEAL, Graph, served, timed
 
-from lineal.auth.access_service import Authority
+from lineal.auth.access_service import AccessService
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.api_keys import create_key
@@ -39,23 +39,23 @@ POLICY = """permit (principal == Lineal::Principal::"bench/reader",
 async def grouped(store: str, graph: Graph) -> str:
     """Put every entity in a group, let the reader read them all; the reader's key."""
     async with await open_store(store) as opened:
-        authority = Authority(opened)
+        access_service = AccessService(opened)
         accounts = sorted({entity["account"] for entity in graph.entities.values()})
         for account in (*accounts, "bench"):
-            await authority.change(LOCAL, create_account(account))
+            await access_service.change(LOCAL, create_account(account))
         groups: dict[str, list[str]] = {account: [] for account in accounts}
         for number in range(GROUPS):
             account = accounts[number % len(accounts)]
-            groups[account].append((await authority.change(LOCAL, create_group(f"g{number}", account=account))).id)
+            groups[account].append((await access_service.change(LOCAL, create_group(f"g{number}", account=account))).id)
         for group in (*map(default_group, accounts), *(id for some in groups.values() for id in some)):
-            await authority.change(LOCAL, set_policy(group, POLICY))
+            await access_service.change(LOCAL, set_policy(group, POLICY))
         joins = []
         for number, entity in enumerate(graph.entities.values()):
             urn = make_urn(entity["account"], EntityKind(entity["kind"]), entity["name"], entity["version"])
             mine = groups[entity["account"]]
             joins.append(Membership(mine[number % len(mine)], entity_id(urn)))
         await opened.change_access(AccessChange(joins=tuple(joins)), epoch=(await opened.newest()).epoch)
-        return (await authority.change(LOCAL, create_key("reader", account="bench"))).text
+        return (await access_service.change(LOCAL, create_key("reader", account="bench"))).text
 
 
 def asked(client: httpx.Client, key: str | None, query: str, **variables: Any) -> Any:

@@ -34,7 +34,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
-from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.kinds import EntityKind, IncompleteReason
@@ -320,15 +320,15 @@ class Store(ABC):
     # -- access: read without a scope, by what decides on access and nothing else ------------------------------------
 
     @abstractmethod
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         """What changed of access after an epoch; all there is for 0, which is the epoch of a fresh store."""
 
     @abstractmethod
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
         """Change access as was decided on the state of an epoch: all of it, or nothing. Gives the new epoch, one more.
 
-        Raises AccessMoved where the epoch is not the newest, and then nothing is changed. A document without content is
-        removed. An entity that joins a group it is in, or leaves one it is not in, changes nothing; so does one that
+        Raises EpochConflict where the epoch is not the newest, and then nothing is changed. A document without content
+        is removed. An entity that joins a group it is in, or leaves one it is not in, changes nothing; so does one that
         does not stand, and one that joins or leaves its account's default group. A change of nothing but the audit log
         moves no epoch. Raises OutcomeUnknown where it is not known whether it is there, or comes to be with the next
         change: read what is new, and decide again.

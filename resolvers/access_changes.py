@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 from strawberry import UNSET
 
-from lineal.auth.access import Access
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.api_keys import NewKey, create_key, revoke_key
 from lineal.auth.operations.base import Operation, RefusalCode, Refused
 from lineal.auth.operations.group_policies import PolicyRefused, set_policy
 from lineal.auth.operations.groups import MAX_ENTITIES, GroupChange, change_group, create_group
+from lineal.auth.operations.idempotency import once
 from lineal.auth.operations.invitations import accept_invitation, reject_invitation
-from lineal.auth.operations.repeating import once
 from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
 from lineal.auth.permissions import Permission
 from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, ResourceShare, ShareTarget
@@ -106,7 +106,7 @@ async def _group_change(context: Context, given: Any, adds: Sequence[str], remov
     """What changes of a group, with whose the entities are of those that the caller may read."""
     owners = {}
     if len(adds) <= MAX_ENTITIES and len(removes) <= MAX_ENTITIES:
-        scope, places = context.access.scope, await entity_groups(context, [*adds, *removes])
+        scope, places = context.authorizer.scope, await entity_groups(context, [*adds, *removes])
         readable = {id: each for id, each in places.items() if scope.entity_scope(each.groups, each.kind).is_readable}
         context.missed(id for id in (*adds, *removes) if id not in readable)
         owners = {id: each.account for id, each in readable.items()}
@@ -179,7 +179,7 @@ async def reject(context: Context, given: Any) -> InvitationAnswered:
 async def _answered(context: Context, operation: Operation[Invitation]) -> InvitationAnswered:
     try:
         answered = await context.change(Permission.SHARE, operation)
-        return InvitationAnswered(invited(context.directory, answered))
+        return InvitationAnswered(invited(context.snapshot, answered))
     except Refused as refused:
         return InvitationAnswered(user_errors=_errors(refused))
 
@@ -225,7 +225,7 @@ def _once(
     given: Any,
     operation: Operation[Made],
     made: Callable[[Made], str],
-    recall: Callable[[Directory, Access, str], Made | None],
+    recall: Callable[[AccessSnapshot, Authorizer, str], Made | None],
 ) -> Operation[Made]:
     """The operation of a request, done once where the request has a key for that."""
     if given.idempotency_key is None:
@@ -234,24 +234,24 @@ def _once(
     return once(operation, key, sha256(repr(given).encode("utf-8", "surrogatepass")).hexdigest(), made, recall)
 
 
-def _group_made(directory: Directory, access: Access, id: str) -> LineageGroup | None:
-    may = access.on_group(Permission.SHARE, id).is_allowed
-    return directory.groups.get(id) if may else None
+def _group_made(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> LineageGroup | None:
+    may = authorizer.decide_on_group(Permission.SHARE, id).is_allowed
+    return snapshot.groups.get(id) if may else None
 
 
-def _share_made(directory: Directory, access: Access, id: str) -> ResourceShare | None:
-    share = directory.shares.get(id)
-    return share if share is not None and access.over_share(share).is_allowed else None
+def _share_made(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> ResourceShare | None:
+    share = snapshot.shares.get(id)
+    return share if share is not None and authorizer.decide_on_share(share).is_allowed else None
 
 
-def _account_made(directory: Directory, access: Access, name: str) -> Account | None:
-    return directory.accounts.get(name) if access.is_operator else None
+def _account_made(snapshot: AccessSnapshot, authorizer: Authorizer, name: str) -> Account | None:
+    return snapshot.accounts.get(name) if authorizer.is_operator else None
 
 
-def _key_made(directory: Directory, access: Access, id: str) -> NewKey | None:
+def _key_made(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> NewKey | None:
     # The text was told once, and is kept nowhere.
-    key = directory.keys.get(id)
-    return NewKey(key, "") if key is not None and access.over_keys(key.account).is_allowed else None
+    key = snapshot.keys.get(id)
+    return NewKey(key, "") if key is not None and authorizer.decide_on_keys(key.account).is_allowed else None
 
 
 def _errors(refused: Refused) -> list[ChangeError]:

@@ -45,7 +45,7 @@ async def explained(context: Context, principal: Any, action: Permission, entity
     id = entity_id(entity.urn) if entity.urn else str(entity.id)
     place = await context.loaders.entity_groups.load(id)
     owner = context.principal.account if place is None else place.account
-    administers = context.on_group(Permission.ADMINISTER, default_group(owner))
+    administers = context.holds_on(Permission.ADMINISTER, default_group(owner))
     if place is None or not administers:
         # As anything else asked for by name, under a scope.
         if await context.loaders.entity.load((context.view(), id)) is None:
@@ -55,12 +55,12 @@ async def explained(context: Context, principal: Any, action: Permission, entity
         raise Forbidden(f"Explaining takes {needed} on the account of the entity: ask one of its administrators.")
     who = Principal(principal.account, principal.name, frozenset(principal.roles or ()))
     asked = (Permission(action), place.groups, place.kind, microseconds())
-    told = explain(context.directory, who, *asked)
+    told = explain(context.snapshot, who, *asked)
     groups = [_group(context, each) for each in told.groups]
     groups.sort(key=lambda each: (not each.group.is_default, each.group.name))
     return Explained(told.is_allowed, groups, told.reasons)
 
 
 def _group(context: Context, told: GroupExplanation) -> GroupExplained:
-    group = context.directory.groups[told.group]
+    group = context.snapshot.groups[told.group]
     return GroupExplained(group, told.is_allowed, told.is_forbidden, told.policies, told.shares, told.reasons)

@@ -53,17 +53,17 @@ def viewer(context: Context) -> Viewer:
     principal = context.principal
     pending = [each for each in invitations_of(context) if each.state is InvitationState.PENDING]
     limited_to = None if principal.permissions is None else in_order(principal.permissions)
-    at_home = in_order(permission for permission in Permission if context.at_home(permission))
+    on_own_account = in_order(permission for permission in Permission if context.holds(permission))
     roles = sorted(principal.roles)
-    return Viewer(principal.shown, principal.account, roles, at_home, limited_to, len(pending))
+    return Viewer(principal.shown, principal.account, roles, on_own_account, limited_to, len(pending))
 
 
 async def lineage_groups(context: Context, first: int | None, after: str | None) -> Connection[LineageGroup]:
     """The groups of the caller's account, and of others those that allow it something or are offered to it."""
     checked(Permission.READ)
     seen = []
-    for number, group in enumerate(context.directory.groups.values()):
-        if context.access.sees_group(group.id):
+    for number, group in enumerate(context.snapshot.groups.values()):
+        if context.authorizer.sees_group(group.id):
             seen.append(group)
         if number % ASKED_AT_ONCE == ASKED_AT_ONCE - 1:
             # The policies of very many groups take a while: other requests go on meanwhile.
@@ -73,26 +73,26 @@ async def lineage_groups(context: Context, first: int | None, after: str | None)
 
 def lineage_group(context: Context, id: str) -> LineageGroup | None:
     """The group of an id; None where there is none the caller may know of."""
-    return context.directory.groups[id] if _sees(context, id) else None
+    return context.snapshot.groups[id] if _sees(context, id) else None
 
 
 async def groups_of(context: Context, entity: Entity | Restricted) -> list[LineageGroup]:
     """The groups an entity is in, of those the caller may know of: its account's default group first, then by name."""
     checked(Permission.READ)
     place = None if isinstance(entity, Restricted) else await context.loaders.entity_groups.load(entity.id)
-    groups = [context.directory.groups[id] for id in (place.groups if place else ()) if _sees(context, id)]
+    groups = [context.snapshot.groups[id] for id in (place.groups if place else ()) if _sees(context, id)]
     in_order = sorted(groups, key=lambda group: (not group.is_default, group.name, group.id))
     return [GroupOf.seen(group, entity.view) for group in in_order]
 
 
 def _sees(context: Context, id: str) -> bool:
     checked(Permission.READ)
-    return context.access.sees_group(id)
+    return context.authorizer.sees_group(id)
 
 
 def permissions_on(context: Context, group: LineageGroup) -> list[Permission]:
     """What the caller may do on a group, or on some of its entities."""
-    return in_order(context.access.permissions(group.id))
+    return in_order(context.authorizer.permissions(group.id))
 
 
 def policy_of(group: LineageGroup) -> str:
@@ -102,7 +102,7 @@ def policy_of(group: LineageGroup) -> str:
 
 def administers(context: Context, permission: Permission, group: LineageGroup) -> bool:
     """Whether the caller holds a permission on the default group of a group's account."""
-    return context.on_group(permission, default_group(group.account))
+    return context.holds_on(permission, default_group(group.account))
 
 
 async def entities_in(

@@ -75,23 +75,25 @@ def _knows(context: Context, policy: str) -> bool:
     if context.principal.is_local:
         return True
     if of == "share":
-        share = context.directory.shares.get(name)
-        return share is not None and context.access.sees_share(share)
-    group = context.directory.groups.get(of)
+        share = context.snapshot.shares.get(name)
+        return share is not None and context.authorizer.sees_share(share)
+    group = context.snapshot.groups.get(of)
     return group is not None and group.account == context.principal.account
 
 
 def accounts(context: Context, first: int | None, after: str | None) -> Connection[Account]:
     """The caller's account; for an operator all. The field's guard asks for the permission."""
-    seen = [each for each in context.directory.accounts.values() if context.access.over_keys(each.name).is_allowed]
+    seen = [
+        each for each in context.snapshot.accounts.values() if context.authorizer.decide_on_keys(each.name).is_allowed
+    ]
     return listed(context, "accounts", ((each.name, "", each) for each in seen), first, after)
 
 
 def api_keys(context: Context, account: str | None, first: int | None, after: str | None) -> Connection[ApiKey]:
     """The keys of the caller's account; for an operator of any account. The field's guard asks for the permission."""
     whose = context.principal.account if account is None else account
-    may = context.access.over_keys(whose).is_allowed
-    seen = [each for each in context.directory.keys.values() if may and each.account == whose]
+    may = context.authorizer.decide_on_keys(whose).is_allowed
+    seen = [each for each in context.snapshot.keys.values() if may and each.account == whose]
     return listed(context, "apiKeys", ((each.name, each.id, each) for each in seen), first, after, whose)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lineal.auth.access_service import microseconds
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.directive import checked
 from lineal.auth.permissions import Permission, in_order
 from lineal.auth.records import Invitation, InvitationState, LineageGroup, ResourceShare, ShareTarget
@@ -26,16 +26,16 @@ class Invited:
     decided_by: str | None
 
 
-def invited(directory: Directory, invitation: Invitation) -> Invited:
+def invited(snapshot: AccessSnapshot, invitation: Invitation) -> Invited:
     """An invitation as it stands now."""
-    share = directory.shares[invitation.share]
+    share = snapshot.shares[invitation.share]
     state = invitation.state_at(share, microseconds())
     return Invited(invitation.id, invitation.account, share, state, invitation.decided_at, invitation.decided_by)
 
 
 def resource_shares(context: Context, first: int | None, after: str | None) -> Connection[ResourceShare]:
     """The shares of the caller's account, by name. The field's guard asks for the permission."""
-    own = [share for share in context.directory.shares.values() if is_own(context, share)]
+    own = [share for share in context.snapshot.shares.values() if is_own(context, share)]
     return listed(context, "resourceShares", ((each.name, each.id, each) for each in own), first, after)
 
 
@@ -47,9 +47,9 @@ def is_own(context: Context, share: ResourceShare) -> bool:
 def invitations_of(context: Context) -> list[Invited]:
     """The invitations the caller receives: it may answer them, or their shares are for it. Those revoked are over."""
     checked(Permission.READ)
-    directory, account = context.directory, context.principal.account
-    found = [directory.invitation(share.id, account) for share in directory.shares_for(account)]
-    return [invited(directory, each) for each in found if each is not None and context.access.sees_invitation(each)]
+    snapshot, account = context.snapshot, context.principal.account
+    found = [snapshot.invitation(share.id, account) for share in snapshot.shares_for(account)]
+    return [invited(snapshot, each) for each in found if each is not None and context.authorizer.sees_invitation(each)]
 
 
 def invitations(
@@ -88,13 +88,13 @@ def targets_of(context: Context, share: ResourceShare) -> Sequence[ShareTarget]:
 
 def groups_shared(context: Context, share: ResourceShare) -> list[LineageGroup]:
     """The groups of a share, by name, of those that the caller may know of."""
-    ids = [id for id in share.groups if is_own(context, share) or context.access.sees_group(id)]
-    groups = [context.directory.groups[id] for id in ids if id in context.directory.groups]
+    ids = [id for id in share.groups if is_own(context, share) or context.authorizer.sees_group(id)]
+    groups = [context.snapshot.groups[id] for id in ids if id in context.snapshot.groups]
     return sorted(groups, key=lambda group: (group.name, group.id))
 
 
 def invitations_to(context: Context, share: ResourceShare) -> list[Invited]:
     """What the receiving accounts made of a share, as far as that concerns the caller's account."""
     concerned = [each for each in share.accounts if is_own(context, share) or each == context.principal.account]
-    found = [context.directory.invitation(share.id, account) for account in concerned]
-    return [invited(context.directory, each) for each in found if each is not None]
+    found = [context.snapshot.invitation(share.id, account) for account in concerned]
+    return [invited(context.snapshot, each) for each in found if each is not None]

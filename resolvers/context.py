@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar
 
 from aiodataloader import DataLoader
 
-from lineal.auth.access import Access
-from lineal.auth.access_service import Authority, microseconds
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_service import AccessService, microseconds
+from lineal.auth.access_snapshot import AccessSnapshot
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.directive import NeverChecked, checked
 from lineal.auth.operations.base import Operation
 from lineal.auth.permissions import Permission
@@ -56,9 +56,9 @@ class Context:
     """
 
     store: Store
-    authority: Authority
-    directory: Directory
-    access: Access
+    access_service: AccessService
+    snapshot: AccessSnapshot
+    authorizer: Authorizer
     newest: Newest
     cursor_key: bytes
     limits: Limits
@@ -74,7 +74,7 @@ class Context:
     async def opened(
         cls,
         store: Store,
-        authority: Authority,
+        access_service: AccessService,
         principal: Principal,
         cursor_key: bytes,
         limits: Limits,
@@ -87,24 +87,24 @@ class Context:
         Raises Unavailable.
         """
         moment = await store.newest() if newest is None else newest
-        directory = await authority.at(moment.epoch)
-        access = directory.access(principal, microseconds())
-        return cls(store, authority, directory, access, moment, cursor_key, limits, request_id)
+        snapshot = await access_service.at(moment.epoch)
+        authorizer = snapshot.authorizer(principal, microseconds())
+        return cls(store, access_service, snapshot, authorizer, moment, cursor_key, limits, request_id)
 
     @property
     def principal(self) -> Principal:
         """Who asks."""
-        return self.access.principal
+        return self.authorizer.principal
 
-    def at_home(self, permission: Permission) -> bool:
+    def holds(self, permission: Permission) -> bool:
         """Whether the caller holds a permission on the default group of its own account."""
         checked(permission)
-        return self.access.at_home(permission).is_allowed
+        return self.authorizer.decide_on_own_account(permission).is_allowed
 
-    def on_group(self, permission: Permission, group: str) -> bool:
+    def holds_on(self, permission: Permission, group: str) -> bool:
         """Whether the caller holds a permission on a group."""
         checked(permission)
-        return self.access.on_group(permission, group).is_allowed
+        return self.authorizer.decide_on_group(permission, group).is_allowed
 
     def view(self, given: Any = None) -> View:
         """The view of a root field's reads: what the caller may see of everything recorded up to now.
@@ -113,14 +113,14 @@ class Context:
         """
         checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
         newest = self.newest.recorded_at
-        return as_of(View(self.access.scope, AsOf(newest)), given, newest)
+        return as_of(View(self.authorizer.scope, AsOf(newest)), given, newest)
 
     def nested(self, view: View, given: Any = None) -> View:
         """The view of a record, for what is read of it: under the caller's scope, like all that it was given.
 
         Or, of that, what an `asOf` given again asks for.
         """
-        if view.scope is not self.access.scope and view.scope != self.access.scope:
+        if view.scope is not self.authorizer.scope and view.scope != self.authorizer.scope:
             raise NeverChecked("a record was read under a scope that is not the caller's")
         checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
         # What this request itself recorded is later than the newest batch it began with.
@@ -129,12 +129,12 @@ class Context:
     async def change(self, permission: Permission, operation: Operation[Changed]) -> Changed:
         """Change access, by an operation that asks for a permission; what follows in this request is under the new one.
 
-        Raises auth's Refused, and what `Ledger.change_access` raises but AccessMoved.
+        Raises auth's Refused, and what `AccessStore.change_access` raises but EpochConflict.
         """
         checked(permission)
-        done = await self.authority.change(self.principal, operation, self.request_id)
-        self.directory = await self.authority.at(self.directory.epoch)
-        self.access = self.directory.access(self.principal, microseconds())
+        done = await self.access_service.change(self.principal, operation, self.request_id)
+        self.snapshot = await self.access_service.at(self.snapshot.epoch)
+        self.authorizer = self.snapshot.authorizer(self.principal, microseconds())
         self.__dict__.pop("loaders", None)
         return done
 
@@ -152,7 +152,7 @@ class Context:
 
     def missed(self, ids: Iterable[str]) -> None:
         """Note ids asked for by name that were not to be seen; which were denied is found out after the answer."""
-        if not self.access.scope.everything:
+        if not self.authorizer.scope.everything:
             for id in ids:
                 if len(self.not_seen) < MOST_MISSED:
                     self.not_seen[id] = None

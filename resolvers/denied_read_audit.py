@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
-from lineal.auth.access import Access
 from lineal.auth.access_store import AuditEntry
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.permissions import Permission
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.store import Store
@@ -25,12 +25,12 @@ MOST_AT_ONCE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class _Missed:
-    access: Access
+    authorizer: Authorizer
     ids: tuple[str, ...]
     request_id: str
 
 
-class Denials:
+class DeniedReadAudit:
     """What was asked for by name and not to be seen, looked into in the order of the answers.
 
     An entry is kept for what stands and was denied; the auditors of its owner's account read of it, and no others, for
@@ -47,7 +47,7 @@ class Denials:
         if not context.not_seen:
             return
         try:
-            self._waiting.put_nowait(_Missed(context.access, tuple(context.not_seen), context.request_id))
+            self._waiting.put_nowait(_Missed(context.authorizer, tuple(context.not_seen), context.request_id))
         except asyncio.QueueFull:
             log.warning("denied reads not audited", requests=1, reason="too many wait to be looked into")
             return
@@ -75,11 +75,11 @@ class Denials:
         places = dict(zip(ids, await self._store.entity_groups(ids), strict=True))
         entries = []
         for each in missed:
-            who, scope = each.access.principal.shown, each.access.scope
+            who, scope = each.authorizer.principal.shown, each.authorizer.scope
             for place in (places[id] for id in each.ids):
                 if place is None or scope.entity_scope(place.groups, place.kind).is_readable:
                     continue
-                policies = each.access.decide(Permission.READ, place.groups, place.kind).policies
+                policies = each.authorizer.decide(Permission.READ, place.groups, place.kind).policies
                 what = (Permission.READ, "ENTITY", place.urn, False, policies, each.request_id)
                 entries.append(AuditEntry((place.account,), who, *what))
         return entries

@@ -32,7 +32,7 @@ from lineal.resolvers.recording import (
 )
 from lineal.resolvers.references import is_readable, named, ref_id, standing
 from lineal.resolvers.version_numbers import next_number
-from lineal.resolvers.write_permissions import Permit
+from lineal.resolvers.write_permissions import WriteAuthorization
 
 REGISTRATION: Final = "registration"
 """The property whose value tells a registration from every other."""
@@ -107,7 +107,7 @@ async def _registered(
         made = replace(version, version=str(number), properties=(*version.properties, mark))
         # A group that stands and may not be read is refused as one that is recorded again.
         batch = _registration(made, group, model.urn, has_group=is_readable(context, places.get(group_id)))
-        permit = await Permit.asked(context, batch, checked_urns(batch), places)
+        permit = await WriteAuthorization.asked(context, batch, checked_urns(batch), places)
         # What the request is known by holds nothing that differs between two sendings of it.
         asked = sized_fingerprint("modelVersionRegister", _registration(version, group, model.urn, has_group=True))
         try:

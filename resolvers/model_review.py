@@ -23,7 +23,7 @@ from lineal.resolvers.recording import (
     user_errors_at,
 )
 from lineal.resolvers.references import named
-from lineal.resolvers.write_permissions import Permit, entity_groups
+from lineal.resolvers.write_permissions import WriteAuthorization, entity_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ async def model_version_review(context: Context, given: Any) -> VersionReviewed:
         fingerprint = sized_fingerprint("modelVersionReview", _review(approval, version.urn))
         batch = _review(replace(approval, version=secrets.token_urlsafe(16)), version.urn)
         urns = checked_urns(batch)
-        permit = await Permit.asked(
+        permit = await WriteAuthorization.asked(
             context, batch, urns, await entity_groups(context, [version.id, *map(entity_id, urns)])
         )
         done = await context.store.record(

@@ -20,7 +20,7 @@ from lineal.resolvers.recording import (
     user_errors_at,
 )
 from lineal.resolvers.references import Refs
-from lineal.resolvers.write_permissions import Permit
+from lineal.resolvers.write_permissions import WriteAuthorization
 
 MOST_OBSERVATIONS: Final = 10_000
 """The most observations of one batch."""
@@ -56,7 +56,7 @@ async def observations_record(context: Context, given: Any) -> ObservationsRecor
             )
         )
         checked_urns(batch)
-        permit = await Permit.asked(context, batch, (), refs.places)
+        permit = await WriteAuthorization.asked(context, batch, (), refs.places)
         key = idempotency_of(given.idempotency_key, sized_fingerprint("observationsRecord", batch))
         done = await context.store.record(batch, by=context.principal.shown, idempotency=key, audit=permit.audit)
     except BatchRefused as refused:

@@ -20,7 +20,7 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.idempotency import checked_key
 from lineal.resolvers.references import Refs
-from lineal.resolvers.write_permissions import Permit
+from lineal.resolvers.write_permissions import WriteAuthorization
 
 ProblemPath: TypeAlias = tuple[str | int, ...]
 """Where a problem lies, in a batch or in an input."""
@@ -90,7 +90,7 @@ async def lineage_record(context: Context, given: Any) -> LineageRecorded:
         refs.refuse()
         batch = Batch(entities, associations)
         checked_urns(batch)
-        permit = await Permit.asked(context, batch, urns, refs.places)
+        permit = await WriteAuthorization.asked(context, batch, urns, refs.places)
         key = idempotency_of(given.idempotency_key, sized_fingerprint("lineageRecord", batch))
         scope = context.view().scope
         done = await context.store.record(
@@ -128,7 +128,7 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
             raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence),))
         batch = Batch(revisions=(revision,))
         checked_urns(batch)
-        permit = await Permit.asked(context, batch, (), refs.places)
+        permit = await WriteAuthorization.asked(context, batch, (), refs.places)
         key = idempotency_of(given.idempotency_key, sized_fingerprint("entityRevise", batch))
         scope = context.view().scope
         done = await context.store.record(
@@ -255,7 +255,7 @@ def idempotency_of(key: str | None, fingerprint: str) -> Idempotency | None:
     return None if key is None else Idempotency(checked_key(key), fingerprint)
 
 
-def _user_errors(refused: BatchRefused, permit: Permit | None) -> list[UserError]:
+def _user_errors(refused: BatchRefused, permit: WriteAuthorization | None) -> list[UserError]:
     told = refused.problems if permit is None else tuple(map(permit.shown_problem, refused.problems))
     return user_errors_at(told, _in_input)
 

@@ -31,7 +31,7 @@ class Refs:
         """Learn where everything stands, and of what may be read the urns, in one read."""
         named = [ref_id(ref) for ref in refs]
         self.places = await entity_groups(self._context, [*self._urns, *named])
-        scope = self._context.access.scope
+        scope = self._context.authorizer.scope
         for id, place in self.places.items():
             if scope.entity_scope(place.groups, place.kind).is_readable:
                 self._urns.setdefault(id, place.urn)
@@ -79,7 +79,7 @@ def standing(
 
 def is_readable(context: Context, place: EntityGroups | None) -> bool:
     """Whether something stands, and the caller may read it."""
-    return place is not None and context.access.scope.entity_scope(place.groups, place.kind).is_readable
+    return place is not None and context.authorizer.scope.entity_scope(place.groups, place.kind).is_readable
 
 
 def _absent(context: Context, ref: Any, field: str) -> BatchRefused:

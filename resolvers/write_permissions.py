@@ -36,7 +36,7 @@ async def entity_groups(context: Context, ids: Iterable[str]) -> dict[str, Entit
 
 
 @dataclass
-class Permit:
+class WriteAuthorization:
     """A batch that a caller wants written, judged. `places` is of all it names, by id; `urns` of its entities."""
 
     context: Context
@@ -53,7 +53,7 @@ class Permit:
     @classmethod
     async def asked(
         cls, context: Context, batch: Batch, urns: Sequence[str], places: Mapping[str, EntityGroups]
-    ) -> "Permit":
+    ) -> "WriteAuthorization":
         """The permit of a batch. Raises BatchRefused where any part is not permitted; what was denied is in the log."""
         permit = cls(context, batch, urns, places)
         permit._judge()
@@ -147,7 +147,7 @@ class Permit:
         return None
 
     def _allows(self, permission: Permission, place: EntityGroups, what: str, *path: str | int) -> bool:
-        decision = self.context.access.decide(permission, place.groups, place.kind)
+        decision = self.context.authorizer.decide(permission, place.groups, place.kind)
         if decision.is_allowed:
             self._note(permission, place, decision.policies)
         else:
@@ -189,7 +189,7 @@ class Permit:
 
     def entity_scope(self, place: EntityGroups) -> EntityScope:
         """What the caller sees of an entity where it stands."""
-        return self.context.access.scope.entity_scope(place.groups, place.kind)
+        return self.context.authorizer.scope.entity_scope(place.groups, place.kind)
 
     def _sight_of(self, id: str) -> EntityScope:
         return self.entity_scope(self._own.get(id) or self.places[id])
@@ -231,4 +231,4 @@ async def permitted(context: Context, batch: Batch) -> list[AuditEntry]:
     named += [revision.entity for revision in batch.revisions]
     named += [observation.entity for observation in batch.observations]
     places = await entity_groups(context, map(entity_id, named))
-    return (await Permit.asked(context, batch, urns, places)).audit
+    return (await WriteAuthorization.asked(context, batch, urns, places)).audit

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from lineal.auth.directive import access, at_home, public
+from lineal.auth.directive import access, on_own_account, public
 from lineal.auth.permissions import Permission
 from lineal.auth.records import InvitationState
 from lineal.resolvers import access_explained as resolve_explained
@@ -46,7 +46,7 @@ class AccessQueries:
         return resolve_groups.lineage_group(info.context, id)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The shares that the viewer's account made, by name.", **access(Permission.SHARE, at_home)
+        description="The shares that the viewer's account made, by name.", **access(Permission.SHARE, on_own_account)
     )
     async def resource_shares(
         self, info: Info, first: arg.First = 20, after: arg.After = None
@@ -69,7 +69,7 @@ class AccessQueries:
 
     @strawberry.field(
         description="What was decided on the viewer's account, the newest first.",
-        **access(Permission.READ_AUDIT, at_home),
+        **access(Permission.READ_AUDIT, on_own_account),
     )
     async def audit_log(
         self,
@@ -84,7 +84,7 @@ class AccessQueries:
 
     @strawberry.field(
         description="The viewer's account; for administrators of an operator account all, by name.",
-        **access(Permission.ADMINISTER, at_home),
+        **access(Permission.ADMINISTER, on_own_account),
     )
     async def accounts(self, info: Info, first: arg.First = 20, after: arg.After = None) -> ListConnection[Account]:
         return resolve_log.accounts(info.context, first, after)  # type: ignore[return-value]
@@ -92,7 +92,7 @@ class AccessQueries:
     @strawberry.field(
         description="The keys of the viewer's account, by the name of their principal; for administrators of an "
         "operator account of any.",
-        **access(Permission.ADMINISTER, at_home),
+        **access(Permission.ADMINISTER, on_own_account),
     )
     async def api_keys(
         self,

@@ -25,7 +25,7 @@ NO_READS = {"close", "ready", "record", "secret", "watermark"}
 
 MAKES_SCOPES = {
     "auth/scopes.py": "defines them",
-    "auth/access.py": "makes them of policies and shares",
+    "auth/authorizer.py": "makes them of policies and shares",
     "capture/openlineage.py": "finds out what of a permitted event is not recorded yet",
     "graphstore/embedded/sql/index_writer.py": "indexes all that stands, once",
     "graphstore/embedded/sql/batch_writer.py": "judges a batch against all that stands",

@@ -1,1 +1,1 @@
-"""The changes of access: each decides on a directory what to change, or refuses."""
+"""The changes of access: each decides on a snapshot what to change, or refuses."""

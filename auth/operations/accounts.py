@@ -1,12 +1,12 @@
 """Registering accounts."""
 
-from lineal.auth.access import Access
 from lineal.auth.access_codec import document
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.cedar import default_policy
 from lineal.auth.decisions import Decision
-from lineal.auth.operations.base import Asked, Operation, Planned, RefusalCode, Refused, checked_name
+from lineal.auth.operations.base import Attempt, Operation, Plan, RefusalCode, Refused, checked_name
 from lineal.auth.permissions import Permission
 from lineal.auth.records import Account, LineageGroup
 
@@ -17,18 +17,20 @@ def create_account(name: str, *, is_operator: bool = False) -> Operation[Account
     For administrators of operator accounts. Refused with INVALID_VALUE, FORBIDDEN, or CONFLICT where the name is taken.
     """
 
-    def plan(directory: Directory, access: Access, now: int) -> Planned[Account]:
-        asked = Asked(access, "accountCreate", "ACCOUNT", name)
-        decision = access.at_home(Permission.ADMINISTER) if access.is_operator else Decision(False)
-        allowed = asked.demand(
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[Account]:
+        attempt = Attempt(authorizer, "accountCreate", "ACCOUNT", name)
+        decision = (
+            authorizer.decide_on_own_account(Permission.ADMINISTER) if authorizer.is_operator else Decision(False)
+        )
+        allowed = attempt.demand(
             decision, "Only administrators of an operator account register accounts: ask one of them."
         )
         checked_name(name, "The account's name", "name")
-        if name in directory.accounts:
+        if name in snapshot.accounts:
             raise Refused(RefusalCode.CONFLICT, f"Account {name} is registered already.", ("name",))
-        by = access.principal.shown
+        by = authorizer.principal.shown
         account = Account(name, is_operator, now, by)
         group = LineageGroup(account.default_group, name, "default", True, default_policy(name), None, False, now, by)
-        return Planned(AccessChange((document(account), document(group)), audit=(allowed,)), account)
+        return Plan(AccessChange((document(account), document(group)), audit=(allowed,)), account)
 
     return plan

@@ -1,4 +1,4 @@
-"""What an operation on access is: it decides, on a directory, what to change and what to tell the audit log."""
+"""What an operation on access is: it decides, on a snapshot, what to change and what to tell the audit log."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from enum import StrEnum
 from secrets import token_bytes
 from typing import Generic, TypeAlias, TypeVar
 
-from lineal.auth.access import Access
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, AuditEntry
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.decisions import Decision
 from lineal.auth.names import name_problem, told
 
@@ -50,25 +50,25 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned(Generic[Result]):
+class Plan(Generic[Result]):
     """What an operation changes, and what it gives once that is done."""
 
     change: AccessChange
     result: Result
 
 
-Operation: TypeAlias = Callable[[Directory, Access, int], Planned[Result]]
-"""Decides on a directory, for a caller, at a time in microseconds. Raises Refused. Called again if access moved."""
+Operation: TypeAlias = Callable[[AccessSnapshot, Authorizer, int], Plan[Result]]
+"""Decides on a snapshot, for a caller, at a time in microseconds. Raises Refused. Called again if access moved."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What an operation is asked on, as the audit log names it: a mutation, a kind of thing, and which.
+class Attempt:
+    """What an operation is attempt on, as the audit log names it: a mutation, a kind of thing, and which.
 
     `accounts` are those, beside the caller's, whose auditors may read of it.
     """
 
-    access: Access
+    authorizer: Authorizer
     action: str
     resource_kind: str
     resource: str
@@ -77,8 +77,8 @@ class Asked:
     def entry(self, decision: Decision) -> AuditEntry:
         """What the log is told of a decision on it."""
         return AuditEntry(
-            tuple(dict.fromkeys((self.access.principal.account, *self.accounts))),
-            self.access.principal.shown,
+            tuple(dict.fromkeys((self.authorizer.principal.account, *self.accounts))),
+            self.authorizer.principal.shown,
             self.action,
             self.resource_kind,
             told(self.resource),

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from lineal.auth.access import Access
 from lineal.auth.access_codec import document
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.names import told
-from lineal.auth.operations.base import Asked, Operation, Planned, RefusalCode, Refused
+from lineal.auth.operations.base import Attempt, Operation, Plan, RefusalCode, Refused
 from lineal.auth.permissions import Permission
 from lineal.auth.policy_texts import PolicyProblem, policy_problems
 from lineal.auth.records import LineageGroup
@@ -30,13 +30,13 @@ def set_policy(id: str, policy: str, *, is_dry_run: bool = False) -> Operation[L
     which is a PolicyRefused.
     """
 
-    def plan(directory: Directory, access: Access, now: int) -> Planned[LineageGroup]:
-        group = directory.groups.get(id)
-        asked = Asked(access, "lineageGroupPolicySet", "GROUP", id, () if group is None else (group.account,))
-        if group is None or not access.sees_group(id):
-            raise asked.missing(f"There is no lineage group {told(id)}.", ("id",))
-        allowed = asked.demand(
-            access.decide(Permission.ADMINISTER, [default_group(group.account)]),
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[LineageGroup]:
+        group = snapshot.groups.get(id)
+        attempt = Attempt(authorizer, "lineageGroupPolicySet", "GROUP", id, () if group is None else (group.account,))
+        if group is None or not authorizer.sees_group(id):
+            raise attempt.missing(f"There is no lineage group {told(id)}.", ("id",))
+        allowed = attempt.demand(
+            authorizer.decide(Permission.ADMINISTER, [default_group(group.account)]),
             f"This needs {Permission.ADMINISTER.shown} on the default group of account {group.account}.",
         )
         problems = policy_problems(policy)
@@ -44,8 +44,8 @@ def set_policy(id: str, policy: str, *, is_dry_run: bool = False) -> Operation[L
             raise PolicyRefused(tuple(problems))
         changed = replace(group, policy=policy)
         if is_dry_run:
-            return Planned(AccessChange(), changed)
+            return Plan(AccessChange(), changed)
         documents = () if changed == group else (document(changed),)
-        return Planned(AccessChange(documents, audit=(allowed,)), changed)
+        return Plan(AccessChange(documents, audit=(allowed,)), changed)
 
     return plan

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lineal.auth.access import Access
 from lineal.auth.access_codec import document
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, AuditEntry, Membership
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.names import told
 from lineal.auth.operations.base import (
-    Asked,
+    Attempt,
     Operation,
-    Planned,
+    Plan,
     RefusalCode,
     Refused,
     checked_count,
@@ -52,16 +52,18 @@ def create_group(
     Refused with INVALID_VALUE, TOO_LARGE, NOT_FOUND, FORBIDDEN, or CONFLICT where the account has a group of the name.
     """
 
-    def plan(directory: Directory, access: Access, now: int) -> Planned[LineageGroup]:
-        owner = access.principal.account if account is None else account
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[LineageGroup]:
+        owner = authorizer.principal.account if account is None else account
         id = new_id()
-        asked = Asked(access, "lineageGroupCreate", "ACCOUNT", owner, (owner,) if owner in directory.accounts else ())
-        if not access.sees_account(owner):
-            raise asked.missing(f"There is no account {told(owner)}: it must be registered first.", ("account",))
-        allowed = _demand_share(asked, owner)
-        group = LineageGroup(id, owner, name, False, "", None, False, now, access.principal.shown)
+        attempt = Attempt(
+            authorizer, "lineageGroupCreate", "ACCOUNT", owner, (owner,) if owner in snapshot.accounts else ()
+        )
+        if not authorizer.sees_account(owner):
+            raise attempt.missing(f"There is no account {told(owner)}: it must be registered first.", ("account",))
+        allowed = _demand_share(attempt, owner)
+        group = LineageGroup(id, owner, name, False, "", None, False, now, authorizer.principal.shown)
         return _changed(
-            directory, group, replace(change, name=name), replace(allowed, resource_kind="GROUP", resource=id)
+            snapshot, group, replace(change, name=name), replace(allowed, resource_kind="GROUP", resource=id)
         )
 
     return plan
@@ -74,30 +76,30 @@ def change_group(id: str, change: GroupChange) -> Operation[LineageGroup]:
     INVALID_VALUE, TOO_LARGE, NOT_FOUND, FORBIDDEN or CONFLICT.
     """
 
-    def plan(directory: Directory, access: Access, now: int) -> Planned[LineageGroup]:
-        group = directory.groups.get(id)
-        asked = Asked(access, "lineageGroupChange", "GROUP", id, () if group is None else (group.account,))
-        if group is None or not access.sees_group(id):
-            raise asked.missing(f"There is no lineage group {told(id)}.", ("id",))
-        return _changed(directory, group, change, _demand_share(asked, group.account))
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[LineageGroup]:
+        group = snapshot.groups.get(id)
+        attempt = Attempt(authorizer, "lineageGroupChange", "GROUP", id, () if group is None else (group.account,))
+        if group is None or not authorizer.sees_group(id):
+            raise attempt.missing(f"There is no lineage group {told(id)}.", ("id",))
+        return _changed(snapshot, group, change, _demand_share(attempt, group.account))
 
     return plan
 
 
-def _demand_share(asked: Asked, account: str) -> AuditEntry:
-    decision = asked.access.decide(Permission.SHARE, [default_group(account)])
-    return asked.demand(decision, f"This needs {Permission.SHARE.shown} on the default group of account {account}.")
+def _demand_share(attempt: Attempt, account: str) -> AuditEntry:
+    decision = attempt.authorizer.decide(Permission.SHARE, [default_group(account)])
+    return attempt.demand(decision, f"This needs {Permission.SHARE.shown} on the default group of account {account}.")
 
 
 def _changed(
-    directory: Directory, group: LineageGroup, change: GroupChange, allowed: AuditEntry
-) -> Planned[LineageGroup]:
+    snapshot: AccessSnapshot, group: LineageGroup, change: GroupChange, allowed: AuditEntry
+) -> Plan[LineageGroup]:
     if group.is_default and (change.name is not None or change.adds or change.removes):
         message = "A default group keeps its name and holds all entities of its account for ever: make another group."
         raise Refused(RefusalCode.INVALID_VALUE, message)
     if change.name is not None:
         checked_name(change.name, "The group's name", "name")
-        _check_unused(directory, group, change.name)
+        _check_unused(snapshot, group, change.name)
     if change.boundary is not None and change.unsets_boundary:
         raise Refused(RefusalCode.INVALID_VALUE, "A boundary is either set or unset: leave one out.", ("boundary",))
     changed = replace(
@@ -106,18 +108,18 @@ def _changed(
         boundary=None if change.unsets_boundary else change.boundary or group.boundary,
         tells_withheld=group.tells_withheld if change.tells_withheld is None else change.tells_withheld,
     )
-    documents = () if directory.groups.get(group.id) == changed else (document(changed),)
+    documents = () if snapshot.groups.get(group.id) == changed else (document(changed),)
     joins = _members(group, change.adds, change.owners, "addEntities")
     leaves = _members(group, change.removes, change.owners, "removeEntities")
     both = {member.entity for member in joins} & {member.entity for member in leaves}
     if both:
         message = f"Entity {min(both)} cannot both join and leave: name it in one list."
         raise Refused(RefusalCode.INVALID_VALUE, message, ("removeEntities",))
-    return Planned(AccessChange(documents, joins, leaves, (allowed,)), changed)
+    return Plan(AccessChange(documents, joins, leaves, (allowed,)), changed)
 
 
-def _check_unused(directory: Directory, group: LineageGroup, name: str) -> None:
-    if any(other.name == name and other.id != group.id for other in directory.groups_of(group.account)):
+def _check_unused(snapshot: AccessSnapshot, group: LineageGroup, name: str) -> None:
+    if any(other.name == name and other.id != group.id for other in snapshot.groups_of(group.account)):
         message = f"Account {group.account} has a group named {name} already: choose another name."
         raise Refused(RefusalCode.CONFLICT, message, ("name",))
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from lineal.auth.access import Access
 from lineal.auth.access_codec import document
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.names import told
-from lineal.auth.operations.base import Asked, Operation, Planned, RefusalCode, Refused
+from lineal.auth.operations.base import Attempt, Operation, Plan, RefusalCode, Refused
 from lineal.auth.permissions import Permission
 from lineal.auth.records import Invitation, InvitationState
 
@@ -30,26 +30,26 @@ def reject_invitation(id: str) -> Operation[Invitation]:
 
 
 def _decision(id: str, state: InvitationState, action: str) -> Operation[Invitation]:
-    def plan(directory: Directory, access: Access, now: int) -> Planned[Invitation]:
-        invitation = directory.invitations.get(id)
-        share = None if invitation is None else directory.shares[invitation.share]
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[Invitation]:
+        invitation = snapshot.invitations.get(id)
+        share = None if invitation is None else snapshot.shares[invitation.share]
         # The owner of the share learns what became of it, as far as the caller may know of the share at all.
-        sees = invitation is not None and access.sees_invitation(invitation)
+        sees = invitation is not None and authorizer.sees_invitation(invitation)
         accounts = (invitation.account, *((share.account,) if sees and share else ())) if invitation else ()
-        asked = Asked(access, action, "INVITATION", id, accounts)
+        attempt = Attempt(authorizer, action, "INVITATION", id, accounts)
         if invitation is None or share is None or not sees:
-            raise asked.missing(f"There is no invitation {told(id)}.", ("id",))
-        allowed = asked.demand(
-            access.over_invitation(invitation),
+            raise attempt.missing(f"There is no invitation {told(id)}.", ("id",))
+        allowed = attempt.demand(
+            authorizer.decide_on_invitation(invitation),
             f"This needs {Permission.SHARE.shown} on the default group of account {invitation.account}.",
         )
         if invitation.state is state:
-            return Planned(AccessChange(audit=(allowed,)), invitation)
+            return Plan(AccessChange(audit=(allowed,)), invitation)
         if invitation.state_at(share, now) is InvitationState.EXPIRED:
             raise Refused(RefusalCode.EXPIRED, "The share has expired: ask its owner for another.", ("id",))
         if invitation.state is InvitationState.REJECTED:
             raise Refused(RefusalCode.CONFLICT, "It was rejected, for good: ask the owner for another share.", ("id",))
-        decided = replace(invitation, state=state, decided_at=now, decided_by=access.principal.shown)
-        return Planned(AccessChange((document(decided),), audit=(allowed,)), decided)
+        decided = replace(invitation, state=state, decided_at=now, decided_by=authorizer.principal.shown)
+        return Plan(AccessChange((document(decided),), audit=(allowed,)), decided)
 
     return plan

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lineal.auth.access import Access
 from lineal.auth.access_codec import document
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, AuditEntry
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.decisions import Decision
 from lineal.auth.names import told
 from lineal.auth.operations.base import (
-    Asked,
+    Attempt,
     Operation,
-    Planned,
+    Plan,
     RefusalCode,
     Refused,
     checked_count,
@@ -50,11 +50,11 @@ def create_share(terms: ShareTerms) -> Operation[ResourceShare]:
     Needs SHARE on each of the groups. Refused with INVALID_VALUE, TOO_LARGE, NOT_FOUND or FORBIDDEN.
     """
 
-    def plan(directory: Directory, access: Access, now: int) -> Planned[ResourceShare]:
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[ResourceShare]:
         _check_sizes(terms)
         id = new_id()
         groups, allowed = zip(
-            *(_shareable(directory, access, terms, place) for place in range(len(terms.groups))), strict=True
+            *(_shareable(snapshot, authorizer, terms, place) for place in range(len(terms.groups))), strict=True
         )
         account = groups[0].account
         _check(terms, account, [group.account for group in groups], now)
@@ -71,25 +71,27 @@ def create_share(terms: ShareTerms) -> Operation[ResourceShare]:
             terms.redacted,
             terms.expires_at,
             now,
-            access.principal.shown,
+            authorizer.principal.shown,
         )
         policies = tuple(dict.fromkeys(policy for each in allowed for policy in each.policies))
-        asked = Asked(access, _ACTION, "SHARE", id, (account,))
+        attempt = Attempt(authorizer, _ACTION, "SHARE", id, (account,))
         invitations = [document(Invitation(id, receiver)) for receiver in share.accounts]
-        audit = (asked.entry(Decision(True, False, policies)),)
-        return Planned(AccessChange((document(share), *invitations), audit=audit), share)
+        audit = (attempt.entry(Decision(True, False, policies)),)
+        return Plan(AccessChange((document(share), *invitations), audit=audit), share)
 
     return plan
 
 
-def _shareable(directory: Directory, access: Access, terms: ShareTerms, place: int) -> tuple[LineageGroup, AuditEntry]:
+def _shareable(
+    snapshot: AccessSnapshot, authorizer: Authorizer, terms: ShareTerms, place: int
+) -> tuple[LineageGroup, AuditEntry]:
     id = terms.groups[place]
-    group = directory.groups.get(id)
-    asked = Asked(access, _ACTION, "GROUP", id, () if group is None else (group.account,))
-    if group is None or not access.sees_group(id):
-        raise asked.missing(f"There is no lineage group {told(id)}.", ("groups", place))
+    group = snapshot.groups.get(id)
+    attempt = Attempt(authorizer, _ACTION, "GROUP", id, () if group is None else (group.account,))
+    if group is None or not authorizer.sees_group(id):
+        raise attempt.missing(f"There is no lineage group {told(id)}.", ("groups", place))
     message = f"Sharing group {group.name} needs {Permission.SHARE.shown} on it."
-    return group, asked.demand(access.on_group(Permission.SHARE, id), message, ("groups", place))
+    return group, attempt.demand(authorizer.decide_on_group(Permission.SHARE, id), message, ("groups", place))
 
 
 def _check_sizes(terms: ShareTerms) -> None:
@@ -147,16 +149,16 @@ def revoke_share(id: str) -> Operation[ResourceShare]:
     Needs SHARE on one of its groups. Refused with NOT_FOUND or FORBIDDEN.
     """
 
-    def plan(directory: Directory, access: Access, now: int) -> Planned[ResourceShare]:
-        share = directory.shares.get(id)
-        asked = Asked(access, "resourceShareRevoke", "SHARE", id, () if share is None else (share.account,))
-        decision = None if share is None else access.over_share(share)
-        if share is None or decision is None or not (decision.is_allowed or access.sees_share(share)):
-            raise asked.missing(f"There is no resource share {told(id)}.", ("id",))
-        allowed = asked.demand(decision, f"Only account {share.account}, which made this share, revokes it.")
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[ResourceShare]:
+        share = snapshot.shares.get(id)
+        attempt = Attempt(authorizer, "resourceShareRevoke", "SHARE", id, () if share is None else (share.account,))
+        decision = None if share is None else authorizer.decide_on_share(share)
+        if share is None or decision is None or not (decision.is_allowed or authorizer.sees_share(share)):
+            raise attempt.missing(f"There is no resource share {told(id)}.", ("id",))
+        allowed = attempt.demand(decision, f"Only account {share.account}, which made this share, revokes it.")
         if share.revoked_at is not None:
-            return Planned(AccessChange(audit=(allowed,)), share)
-        revoked = replace(share, revoked_at=now, revoked_by=access.principal.shown)
-        return Planned(AccessChange((document(revoked),), audit=(allowed,)), revoked)
+            return Plan(AccessChange(audit=(allowed,)), share)
+        revoked = replace(share, revoked_at=now, revoked_by=authorizer.principal.shown)
+        return Plan(AccessChange((document(revoked),), audit=(allowed,)), revoked)
 
     return plan

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import apsw
 
-from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
@@ -110,7 +110,7 @@ class EmbeddedStore(WalkingStore[Reader]):
             for observation in observations:
                 yield observation
 
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         return await self._in_snapshot(partial(access_tables.access_since, epoch=epoch))
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:

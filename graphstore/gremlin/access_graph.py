@@ -18,7 +18,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Cardinality, Merge, P, T
 from gremlin_python.statics import long
 
-from lineal.auth.access_store import AccessChange, AccessMoved, AccessNews, Document, Membership
+from lineal.auth.access_store import AccessChange, AccessDelta, Document, EpochConflict, Membership
 from lineal.auth.scopes import default_group
 from lineal.graphstore.codes import KINDS
 from lineal.graphstore.content_codec import packed
@@ -74,12 +74,12 @@ class Access:
     def __init__(self, server: GremlinClient, heads: Heads, log: AuditLog) -> None:
         self._server, self._heads, self._log = server, heads, log
 
-    async def since(self, epoch: int) -> AccessNews:
+    async def since(self, epoch: int) -> AccessDelta:
         """What changed after an epoch."""
         await self._heads.read()
         kept = self._heads.moment.kept
         found = await self._documents(epoch, kept.epoch)
-        return AccessNews(kept.epoch, kept.members_at, tuple(found[each][0] for each in sorted(found)))
+        return AccessDelta(kept.epoch, kept.members_at, tuple(found[each][0] for each in sorted(found)))
 
     async def _documents(self, after: int, until: int) -> Documents:
         """The documents that changed after an epoch, up to another."""
@@ -108,10 +108,10 @@ class Access:
         await self._server.ask(g.inject({T.id: vertex}).merge_v().option(Merge.on_create, made).count())
 
     async def change(self, change: AccessChange, epoch: int) -> int:
-        """Make a change, and give the new epoch. Raises AccessMoved."""
+        """Make a change, and give the new epoch. Raises EpochConflict."""
         async with self._heads.turn() as stamp:
             if self._heads.moment.kept.epoch != epoch:
-                raise AccessMoved
+                raise EpochConflict
             if not (change.documents or change.joins or change.leaves):
                 await self._log.append_in(stamp, change.audit)
                 return epoch
@@ -119,7 +119,7 @@ class Access:
             await self._heads.begin(stamp)
             if left:
                 await self._finish(stamp, epoch + 1, _unpacked(left[0])[1], anew=True)
-                raise AccessMoved
+                raise EpochConflict
             start = self._heads.writing(stamp)
             try:
                 is_down = await self._write_down(start, epoch + 1, change)

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from gremlin_python.process.traversal import Merge, T
 
-from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
@@ -147,7 +147,7 @@ class GremlinStore(WalkingStore[Reader]):
                 for observation in await self._read_view(view, partial(metric_series.observations_of, portion=portion)):
                     yield observation
 
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         return await self._told(self._access.since(epoch))
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:

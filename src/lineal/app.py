@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lineal.auth.access_service import Authority
+from lineal.auth.access_service import AccessService
 from lineal.config import ConfigError, Settings
 from lineal.document_cache import Documents
 from lineal.graphql_endpoint import GRAPH, graphql
@@ -35,7 +35,7 @@ from lineal.http_auth.middleware import Authentication
 from lineal.logs import configure
 from lineal.metrics import Metrics
 from lineal.openlineage_endpoint import openlineage
-from lineal.resolvers.denied_read_audit import Denials
+from lineal.resolvers.denied_read_audit import DeniedReadAudit
 from lineal.schema import sdl
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor
@@ -71,17 +71,17 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         try:
             app.state.store = store
             app.state.cursor_key = await store.secret("cursors")
-            app.state.authority = Authority(store)
-            app.state.denials = Denials(store)
+            app.state.access_service = AccessService(store)
+            app.state.denied_read_audit = DeniedReadAudit(store)
             try:
-                app.state.credentials = await opened_credentials(settings, store, app.state.authority)
+                app.state.credentials = await opened_credentials(settings, store, app.state.access_service)
             except (ConfigError, StoreError) as error:
                 app.state.refused = error
                 raise
             ready()
             yield
             await app.state.credentials.close()
-            await app.state.denials.finish()
+            await app.state.denied_read_audit.finish()
         finally:
             await store.close()
 

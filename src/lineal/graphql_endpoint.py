@@ -203,7 +203,7 @@ async def opened_context(request: Request) -> Context:
     caller: Caller = request.state.caller
     return await Context.opened(
         state.store,
-        state.authority,
+        state.access_service,
         caller.principal,
         state.cursor_key,
         state.limits,
@@ -218,7 +218,7 @@ async def _executed(
     state = request.app.state
     try:
         context = await opened_context(request)
-        request.state.background = BackgroundTask(state.denials.note, context)
+        request.state.background = BackgroundTask(state.denied_read_audit.note, context)
     except Unavailable as error:
         raise Errors(503, {"data": None, "errors": [refusal(str(error), UNAVAILABLE)]}) from error
 

@@ -161,7 +161,7 @@ async def stores(
         for store in (seen, model):
             await store.change_access(AccessChange(documents), epoch=0)
         await model.change_access(AccessChange(joins=members), epoch=1)
-        scope = (await context_of(whole, BOB)).access.scope
+        scope = (await context_of(whole, BOB)).authorizer.scope
         parts = [part async for part in model.export(View(scope, AsOf(model.latest)))]
         await seen.record(
             Batch(

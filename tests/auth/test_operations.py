@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ledgers import HOUR, NOON, READING, Scene, admin, person
+from memory_access_store import HOUR, NOON, READING, Scene, admin, person
 
 from lineal.auth.access_store import Membership
 from lineal.auth.cedar import default_policy
@@ -27,10 +27,10 @@ A = default_group("a")
 
 async def refusal(scene: Scene, who: Principal, operation: Operation[Any]) -> tuple[str, str, tuple[str | int, ...]]:
     """The code, message and path that refuse an operation, which changed nothing."""
-    epoch = scene.ledger.epoch
+    epoch = scene.store.epoch
     with pytest.raises(Refused) as refused:
         await scene.do(who, operation)
-    assert scene.ledger.epoch == epoch
+    assert scene.store.epoch == epoch
     return refused.value.code.value, refused.value.message, refused.value.path
 
 
@@ -39,9 +39,9 @@ async def refusal(scene: Scene, who: Principal, operation: Operation[Any]) -> tu
 
 async def test_an_account_begins_with_its_default_group() -> None:
     scene = await Scene().of("a")
-    directory = await scene.authority.newest()
-    group = directory.groups[A]
-    assert directory.accounts["a"].default_group == A
+    snapshot = await scene.access_service.newest()
+    group = snapshot.groups[A]
+    assert snapshot.accounts["a"].default_group == A
     assert (group.account, group.name, group.is_default, group.policy) == ("a", "default", True, default_policy("a"))
     assert (group.boundary, group.tells_withheld, group.created_by) == (None, False, "local/local")
 
@@ -84,16 +84,16 @@ async def test_a_key_is_told_once_and_kept_as_a_keyed_hash() -> None:
     scene = await Scene().of("a")
     made = await scene.do(admin("a"), create_key("ci", roles=frozenset({"eng"}), expires_at=NOON + HOUR))
     assert re.fullmatch(r"lnl_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", made.text)
-    directory = await scene.authority.newest()
-    key = directory.keys[key_id(made.text) or ""]
+    snapshot = await scene.access_service.newest()
+    key = snapshot.keys[key_id(made.text) or ""]
     assert key == made.key
-    assert key.hash == key_hash(made.text, directory.secrets.keys)
+    assert key.hash == key_hash(made.text, snapshot.secrets.keys)
     assert key.principal == person("a", "ci", "eng")
     secret = made.text.split("_", 2)[2]
     assert secret not in repr(made)
-    assert not any(secret in str(document) for _, document in scene.ledger.documents.values())
-    assert not any(secret in str(entry) for entry in scene.ledger.log)
-    assert (scene.ledger.log[-1].resource_kind, scene.ledger.log[-1].resource) == ("KEY", key.id)
+    assert not any(secret in str(document) for _, document in scene.store.documents.values())
+    assert not any(secret in str(entry) for entry in scene.store.log)
+    assert (scene.store.log[-1].resource_kind, scene.store.log[-1].resource) == ("KEY", key.id)
 
 
 async def test_keys_are_of_ones_own_account_unless_one_is_operator() -> None:
@@ -184,7 +184,7 @@ async def test_a_group_is_made_with_all_it_is_to_have() -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", group.id)
     assert (group.account, group.name, group.policy, group.is_default) == ("a", "gold", "", False)
     assert (group.boundary, group.tells_withheld) == (Boundary.MASK, True)
-    assert scene.ledger.members == {Membership(group.id, "x"), Membership(group.id, "y")}
+    assert scene.store.members == {Membership(group.id, "x"), Membership(group.id, "y")}
 
 
 async def test_a_group_changes_in_what_is_told_and_stays_in_the_rest() -> None:
@@ -202,7 +202,7 @@ async def test_a_group_changes_in_what_is_told_and_stays_in_the_rest() -> None:
     assert await changed(GroupChange(boundary=Boundary.CUT, tells_withheld=True)) == one
     assert await changed(GroupChange(unsets_boundary=True)) == replace(one, boundary=None)
     assert await changed(GroupChange(adds=["y"], removes=["x"], owners=owners)) == replace(one, boundary=None)
-    assert scene.ledger.members == {Membership(group.id, "y")}
+    assert scene.store.members == {Membership(group.id, "y")}
 
 
 async def test_groups_are_for_those_who_may_share() -> None:
@@ -271,9 +271,9 @@ async def test_a_policy_is_set_by_administrators_and_holds_from_then_on() -> Non
     assert not (await scene.entity_scope(person("b"), "a")).is_readable
     assert await scene.do(admin("a"), set_policy(A, text)) == tried
     assert (await scene.entity_scope(person("b"), "a")).is_readable
-    epoch = scene.ledger.epoch
+    epoch = scene.store.epoch
     await scene.do(admin("a"), set_policy(A, text))
-    assert scene.ledger.epoch == epoch
+    assert scene.store.epoch == epoch
 
     await scene.policy("a", default_policy("a"))
     needs = "This needs lineage:Administer on the default group of account a."
@@ -293,7 +293,7 @@ async def test_a_bad_policy_is_refused_with_every_problem() -> None:
         assert [problem.line for problem in refused.value.problems] == [1, 2]
         assert (refused.value.code, refused.value.path) == ("INVALID_POLICY", ("policy",))
         assert refused.value.message == "Line 1: Unexpected type: expected Bool but saw Long."
-    assert (await scene.authority.newest()).groups[A].policy == default_policy("a")
+    assert (await scene.access_service.newest()).groups[A].policy == default_policy("a")
 
 
 # -- shares and invitations ------------------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ async def test_a_share_invites_each_receiving_account_once() -> None:
     share = await scene.do(admin("a"), create_share(replace(TERMS, targets=targets, groups=(A, A))))
     assert (share.groups, share.targets) == ((A,), targets[:3])
     assert (share.account, share.created_at, share.created_by) == ("a", NOON, "a/ada")
-    invitations = (await scene.authority.newest()).invitations
+    invitations = (await scene.access_service.newest()).invitations
     assert {each.account: (each.share, each.state) for each in invitations.values()} == {
         "b": (share.id, InvitationState.PENDING),
         "c": (share.id, InvitationState.PENDING),
@@ -455,7 +455,7 @@ async def test_a_single_principal_decides_what_is_for_it_alone() -> None:
     assert await refusal(scene, person("b", "quinn"), accept_invitation(id)) == absent
     assert (await refusal(scene, person("b", limited_to=READING), accept_invitation(id)))[0] == "FORBIDDEN"
     await scene.do(person("b"), accept_invitation(id))
-    assert scene.ledger.log[-1].policies == (f"share/{alone.id}",)
+    assert scene.store.log[-1].policies == (f"share/{alone.id}",)
     assert (await scene.entity_scope(person("b"), "a")).is_readable
     assert not (await scene.entity_scope(admin("b"), "a")).is_readable
 
@@ -498,7 +498,7 @@ async def test_an_id_may_be_anything_and_the_log_bears_it(id: str) -> None:
     ):
         code, message, _ = await refusal(scene, admin("a"), operation)
         assert code == "NOT_FOUND"
-        entry = scene.ledger.log[-1]
+        entry = scene.store.log[-1]
         assert (entry.accounts, entry.is_allowed) == (("a",), False)
         assert len(entry.resource.encode()) <= 600
         assert len(message.encode()) <= 700

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import NOON, person
+from memory_access_store import NOON, person
 
 from lineal.auth.cedar import default_policy, quoted
+from lineal.auth.decisions import Decision
 from lineal.auth.names import within
 from lineal.auth.permissions import Permission
-from lineal.auth.policies import GroupPolicies, Verdict
+from lineal.auth.policies import GroupPolicies
 from lineal.auth.principals import Principal
 from lineal.auth.records import LineageGroup
 from lineal.auth.scopes import default_group
@@ -23,7 +24,7 @@ def group(policy: str, account: str = "a", id: str = "g") -> LineageGroup:
     return LineageGroup(id, account, "a group", False, policy, None, False, NOON, "local/local")
 
 
-def said(policy: str, who: Principal, permission: Permission = Permission.READ, **more: Any) -> Verdict:
+def said(policy: str, who: Principal, permission: Permission = Permission.READ, **more: Any) -> Decision:
     return POLICIES.decide(who, permission, group(policy, **more))
 
 
@@ -34,8 +35,8 @@ def test_the_default_policy_gives_administrators_all_and_members_reading_and_rec
         assert not said(policy, person("b", "ada", "admin"), permission).is_allowed
     allowed = [p.value for p in Permission if said(policy, person("a"), p).is_allowed]
     assert allowed == ["READ", "READ_PROPERTIES", "TRAVERSE", "RECORD", "ASSOCIATE"]
-    assert said(policy, person("a")) == Verdict(True, False, ("members",))
-    assert said(policy, person("a", "ada", "admin")) == Verdict(True, False, ("admins", "members"))
+    assert said(policy, person("a")) == Decision(True, False, ("members",))
+    assert said(policy, person("a", "ada", "admin")) == Decision(True, False, ("admins", "members"))
 
 
 def test_policies_are_named_by_their_id_or_their_place() -> None:
@@ -44,24 +45,24 @@ def test_policies_are_named_by_their_id_or_their_place() -> None:
     @id("no deleting") forbid (principal, action == Lineal::Action::"Delete", resource);
     @id permit (principal, action, resource);
     """
-    assert said(policy, person("a")) == Verdict(True, False, ("policy0", "policy2"))
-    assert said(policy, person("a"), Permission.DELETE) == Verdict(False, True, ("no deleting",))
+    assert said(policy, person("a")) == Decision(True, False, ("policy0", "policy2"))
+    assert said(policy, person("a"), Permission.DELETE) == Decision(False, True, ("no deleting",))
 
 
 def test_an_empty_policy_says_nothing() -> None:
-    assert said("", person("a")) == Verdict()
-    assert said("// soon", person("a")) == Verdict()
+    assert said("", person("a")) == Decision()
+    assert said("// soon", person("a")) == Decision()
 
 
 def test_what_cannot_be_evaluated_or_parsed_forbids() -> None:
     overflow = "permit (principal, action, resource) unless { 9223372036854775807 + 1 > 0 };"
-    assert said(f"permit (principal, action, resource); {overflow}", person("a")) == Verdict(False, True)
-    assert said("permit everything;", person("a")) == Verdict(False, True)
+    assert said(f"permit (principal, action, resource); {overflow}", person("a")) == Decision(False, True)
+    assert said("permit everything;", person("a")) == Decision(False, True)
 
 
 def test_a_policy_speaks_for_no_other_group() -> None:
     policy = 'permit (principal, action, resource == Lineal::Group::"other");'
-    assert said(policy, person("a"), id="g") == Verdict()
+    assert said(policy, person("a"), id="g") == Decision()
     assert said(policy, person("a"), id="other").is_allowed
 
 
@@ -98,8 +99,8 @@ def test_names_that_might_be_confused_are_not(one: tuple[str, str], other: tuple
     by_name = f"permit (principal == Lineal::Principal::{quoted(within(account, name))}, action, resource);"
     assert said(by_role, person(account, "pat", name)).is_allowed
     assert said(by_name, person(account, name)).is_allowed
-    assert said(by_role, person(other[0], "pat", other[1])) == Verdict()
-    assert said(by_name, person(*other)) == Verdict()
+    assert said(by_role, person(other[0], "pat", other[1])) == Decision()
+    assert said(by_name, person(*other)) == Decision()
 
 
 @given(names, names, names, names)
@@ -124,8 +125,8 @@ def test_the_default_policy_is_for_its_own_account_alone(account: str, other: st
     assert said(policy, person(account, "pat", "admin"), Permission.ADMINISTER, **its).is_allowed
     assert said(policy, person(account, "pat", role), Permission.ADMINISTER, **its).is_allowed == (role == "admin")
     if other != account:
-        assert said(policy, person(other, "pat", role, "admin", f"{account}/admin", mine), **its) == Verdict()
+        assert said(policy, person(other, "pat", role, "admin", f"{account}/admin", mine), **its) == Decision()
 
 
 def test_whoever_has_no_name_is_forbidden_all() -> None:
-    assert said("permit (principal, action, resource);", person("a", "\ud800")) == Verdict(False, True)
+    assert said("permit (principal, action, resource);", person("a", "\ud800")) == Decision(False, True)

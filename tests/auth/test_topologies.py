@@ -1,6 +1,6 @@
 """Lineage of several accounts in one view: the three forms in which they may share it."""
 
-from ledgers import READING, Scene, admin, person
+from memory_access_store import READING, Scene, admin, person
 
 from lineal.auth.operations.invitations import accept_invitation, reject_invitation
 from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
@@ -29,7 +29,9 @@ async def test_each_shares_with_an_administrator_account() -> None:
         shares.append(await scene.do(admin(account), create_share(terms)))
 
     # Three invitations wait for the platform account, and until it accepts nothing is given.
-    received = [each for each in (await scene.authority.newest()).invitations.values() if each.account == "platform"]
+    received = [
+        each for each in (await scene.access_service.newest()).invitations.values() if each.account == "platform"
+    ]
     assert [each.state for each in received] == [InvitationState.PENDING] * 3
     assert await sees(scene, "platform") == "platform"
 
@@ -58,7 +60,7 @@ async def test_each_shares_with_each_other() -> None:
     assert [await sees(scene, account) for account in ("a", "b", "c")] == ["a b c", "a b c", "a b c"]
 
     # When c leaves what a offered, b keeps it.
-    offered = next(s for s in (await scene.authority.newest()).shares.values() if s.account == "a")
+    offered = next(s for s in (await scene.access_service.newest()).shares.values() if s.account == "a")
     await scene.do(admin("c"), reject_invitation(f"{offered.id}/c"))
     assert [await sees(scene, account) for account in ("a", "b", "c")] == ["a b c", "a b c", "b c"]
 
@@ -66,7 +68,7 @@ async def test_each_shares_with_each_other() -> None:
 async def test_by_policy_alone_without_a_share() -> None:
     scene = await Scene().of("a", "b", "c", "platform")
     for account in ("a", "b", "c"):
-        group = (await scene.authority.newest()).groups[default_group(account)]
+        group = (await scene.access_service.newest()).groups[default_group(account)]
         await scene.policy(
             account,
             group.policy
@@ -82,7 +84,7 @@ async def test_by_policy_alone_without_a_share() -> None:
     auditor = person("platform", "root", "auditor")
     assert [(await scene.entity_scope(auditor, account)).is_readable for account in ("a", "b", "c")] == [True] * 3
     assert await sees(scene, "platform") == "platform"
-    assert not (await scene.authority.newest()).invitations
+    assert not (await scene.access_service.newest()).invitations
 
     # Taking it back is taking the policy back.
     await scene.policy("b", "")

@@ -18,12 +18,12 @@ from reference_store import ReferenceStore
 from lineal.auth import access_store
 from lineal.auth.access_store import (
     AccessChange,
-    AccessMoved,
-    AccessNews,
+    AccessDelta,
     AuditEntry,
     AuditQuestion,
     AuditRecord,
     Document,
+    EpochConflict,
     Membership,
     audit_digest,
 )
@@ -74,7 +74,7 @@ async def log(store: Store, **asked: object) -> tuple[AuditRecord, ...]:
 
 async def test_a_fresh_store(store: Store) -> None:
     assert await store.newest() == Newest(0, 0)
-    assert await store.access_since(0) == AccessNews(0, 0, ())
+    assert await store.access_since(0) == AccessDelta(0, 0, ())
     assert await store.entity_groups([]) == []
     assert await store.entity_groups([id_of("a"), "no id", "\x00é"]) == [None, None, None]
     assert await log(store) == ()
@@ -85,12 +85,12 @@ async def test_every_change_is_one_epoch(store: Store) -> None:
     first = putting(("share", "2", "{}"), ("group", "1", '{"name":"über"}'))
     assert await store.change_access(first, epoch=0) == 1
     assert await store.newest() == Newest(0, 1)
-    assert await store.access_since(0) == AccessNews(
+    assert await store.access_since(0) == AccessDelta(
         1, 0, (Document("group", "1", '{"name":"über"}'), Document("share", "2", "{}"))
     )
     assert await store.change_access(putting(("share", "1", "new")), epoch=1) == 2
-    assert await store.access_since(1) == AccessNews(2, 0, (Document("share", "1", "new"),))
-    assert await store.access_since(2) == AccessNews(2, 0, ())
+    assert await store.access_since(1) == AccessDelta(2, 0, (Document("share", "1", "new"),))
+    assert await store.access_since(2) == AccessDelta(2, 0, ())
 
 
 async def test_of_a_document_only_the_newest_state_is_told(store: Store) -> None:
@@ -113,9 +113,9 @@ async def test_what_was_decided_on_another_epoch_changes_nothing(store: Store, e
     await store.record(graph("a"), by="me")
     await changed(store, putting(("group", "1", "kept")))
     stale = replace(joining("g", "a"), documents=(Document("group", "1", "lost"),), audit=(ENTRY,))
-    with pytest.raises(AccessMoved):
+    with pytest.raises(EpochConflict):
         await store.change_access(stale, epoch=epoch)
-    assert await store.access_since(0) == AccessNews(1, 0, (Document("group", "1", "kept"),))
+    assert await store.access_since(0) == AccessDelta(1, 0, (Document("group", "1", "kept"),))
     assert await groups(store, "a") == [set()]
     assert await log(store) == ()
 
@@ -125,7 +125,7 @@ async def test_a_change_of_the_log_alone_moves_no_epoch(store: Store) -> None:
     assert await store.change_access(AccessChange(), epoch=0) == 0
     assert (await store.newest()).epoch == 0
     assert [record.entry for record in await log(store)] == [ENTRY]
-    with pytest.raises(AccessMoved):
+    with pytest.raises(EpochConflict):
         await store.change_access(AccessChange(audit=(ENTRY,)), epoch=1)
     assert len(await log(store)) == 1
 
@@ -134,14 +134,14 @@ async def test_of_several_changers_one_wins_each_epoch(store: Store) -> None:
     async def change(number: int) -> bool:
         try:
             await store.change_access(putting(("group", "1", str(number))), epoch=3)
-        except AccessMoved:
+        except EpochConflict:
             return False
         return True
 
     await changed(store, *[putting(("group", "1", "before"))] * 3)
     won = await asyncio.gather(*map(change, range(8)))
     assert sum(won) == 1
-    assert await store.access_since(3) == AccessNews(4, 0, (Document("group", "1", str(won.index(True))),))
+    assert await store.access_since(3) == AccessDelta(4, 0, (Document("group", "1", str(won.index(True))),))
 
 
 async def test_changes_and_batches_are_told_apart(store: Store) -> None:
@@ -435,7 +435,7 @@ async def test_everything_is_kept(kept_at: str) -> None:
         state = await store.newest()
     async with await open_store(kept_at) as store:
         assert await store.newest() == state
-        assert await store.access_since(0) == AccessNews(2, 2, (Document("group", "1", "x"),))
+        assert await store.access_since(0) == AccessDelta(2, 2, (Document("group", "1", "x"),))
         assert await groups(store, "a") == [{"g"}]
         await store.audit([ENTRY])
         assert await store.newest() == state
@@ -450,7 +450,7 @@ async def test_what_one_store_changes_another_sees_at_once(kept_at: str) -> None
         assert await one.change_access(replace(joining("g", "a"), audit=(ENTRY,)), epoch=0) == 1
         assert (await other.newest()).epoch == 1
         assert await groups(other, "a") == [{"g"}]
-        with pytest.raises(AccessMoved):
+        with pytest.raises(EpochConflict):
             await other.change_access(putting(("group", "1", "x")), epoch=0)
         assert await other.change_access(replace(putting(("group", "1", "x")), audit=(ENTRY,)), epoch=1) == 2
         assert await one.newest() == await other.newest()
@@ -471,7 +471,7 @@ async def test_of_changers_through_two_stores_one_wins_each_epoch(kept_at: str) 
                     return await store.change_access(
                         replace(putting(("group", str(number), "x")), audit=(ENTRY,)), epoch=epoch
                     )
-                except AccessMoved:
+                except EpochConflict:
                     continue
             raise AssertionError("it never won")
 

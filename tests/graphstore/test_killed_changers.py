@@ -11,7 +11,7 @@ import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
 from making import entity, id_of, now
 
-from lineal.auth.access_store import AccessChange, AccessMoved, AuditQuestion, Document, Membership, chained
+from lineal.auth.access_store import AccessChange, AuditQuestion, Document, EpochConflict, Membership, chained
 from lineal.auth.scopes import default_group
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.opening import open_store
@@ -55,7 +55,7 @@ async def settled(store: Store) -> None:
             await store.change_access(
                 AccessChange((Document("group", "settled", "x"),)), epoch=(await store.newest()).epoch
             )
-        except AccessMoved:
+        except EpochConflict:
             continue
         return
 

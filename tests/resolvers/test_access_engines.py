@@ -14,7 +14,7 @@ from lineal.auth.principals import LOCAL
 from lineal.auth.scopes import default_group
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
-from lineal.resolvers.denied_read_audit import Denials
+from lineal.resolvers.denied_read_audit import DeniedReadAudit
 
 A, B = member("a"), member("b")
 
@@ -91,10 +91,10 @@ async def test_two_accounts(store: Store) -> None:
 
 
 async def test_the_log_and_keys(store: Store) -> None:
-    denials, context = Denials(store), await context_of(store, B)
+    denied_reads, context = DeniedReadAudit(store), await context_of(store, B)
     assert (await answer_in(context, f'{{ node(id: "{id_at("a", "d")}") {{ id }} }}')).data == {"node": None}
-    await denials.note(context)
-    await denials.finish()
+    await denied_reads.note(context)
+    await denied_reads.finish()
     (denied,) = await logged(store, admin("a"), action="READ", isAllowed=False)
     assert (denied["principal"], denied["resource"]) == ("b/mia", urn_of("a", "d"))
     await recorded(store, B, entities=[{"account": "a", "kind": "DATASET", "name": "x"}])

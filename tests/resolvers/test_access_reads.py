@@ -14,7 +14,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.scopes import default_group
 from lineal.graphstore.store import Store
-from lineal.resolvers.denied_read_audit import Denials
+from lineal.resolvers.denied_read_audit import DeniedReadAudit
 
 A, B = member("a"), member("b")
 
@@ -183,7 +183,7 @@ async def test_a_key_is_limited_whatever_its_roles(store: Store) -> None:
 
 
 async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(store: Store) -> None:
-    denials = Denials(store)
+    denied_reads = DeniedReadAudit(store)
     hidden, absent, own = id_at("a", "d"), "A" * 22, id_at("b", "d")
     queries = [
         f'{{ node(id: "{hidden}") {{ id }} }}',
@@ -196,8 +196,8 @@ async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(s
         before = await logged(store, LOCAL)
         assert not (await answer_in(context, query)).errors
         assert await logged(store, LOCAL) == before, "nothing is written before the answer is sent"
-        await denials.note(context)
-    await denials.finish()
+        await denied_reads.note(context)
+    await denied_reads.finish()
     found = await logged(store, admin("a"), principal="b/mia", action="READ")
     assert sorted(each["resource"] for each in found) == sorted([urn_of("a", "d")] * 3 + [urn_of("a", "j")])
     assert not any(each["isAllowed"] for each in found)
@@ -209,10 +209,10 @@ async def test_the_owner_learns_which_policy_denied(store: Store) -> None:
     made = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[id_at("a", "d")])
     await changed(store, admin("a"), "lineageGroupPolicySet", id=made["group"]["id"], policy=policy)
     await share(store, "a", "b")
-    denials, context = Denials(store), await context_of(store, B)
+    denied_reads, context = DeniedReadAudit(store), await context_of(store, B)
     assert (await answer_in(context, f'{{ node(id: "{id_at("a", "d")}") {{ id }} }}')).data == {"node": None}
-    await denials.note(context)
-    await denials.finish()
+    await denied_reads.note(context)
+    await denied_reads.finish()
     (found,) = await logged(store, admin("a"), action="READ")
     assert found["policies"] == [f"{made['group']['id']}/never"]
 
@@ -222,7 +222,7 @@ async def test_a_guess_at_a_hidden_end_is_logged_to_its_owner(store: Store) -> N
     query = """mutation { lineageRecord(input: {associations: [{type: PRODUCED,
       source: {urn: "lineal:b:DATASET:d"}, destination: {urn: "lineal:a:DATASET:d"}}]}) { userErrors { code } } }"""
     assert (await answer_in(context, query)).data == {"lineageRecord": {"userErrors": [{"code": "NOT_FOUND"}]}}
-    denials = Denials(store)
-    await denials.note(context)
-    await denials.finish()
+    denied_reads = DeniedReadAudit(store)
+    await denied_reads.note(context)
+    await denied_reads.finish()
     assert [each["resource"] for each in await logged(store, admin("a"), action="READ")] == [urn_of("a", "d")]

@@ -9,7 +9,17 @@ import pytest
 import strawberry
 from graphql import FieldDefinitionNode, InterfaceTypeDefinitionNode, ObjectTypeDefinitionNode, parse
 
-from lineal.auth.directive import Access, Forbidden, Guard, NeverChecked, Public, access, at_home, checked, public
+from lineal.auth.directive import (
+    AccessDirective,
+    Forbidden,
+    Guard,
+    NeverChecked,
+    Public,
+    access,
+    checked,
+    on_own_account,
+    public,
+)
 from lineal.auth.operations import accounts, api_keys, group_policies, groups, invitations, shares
 from lineal.auth.operations.base import RefusalCode
 from lineal.auth.permissions import Permission
@@ -82,7 +92,7 @@ def test_a_root_field_without_a_directive_is_found() -> None:
 def test_what_is_printed_is_what_enforces() -> None:
     for name, definition in fields():
         directive = demands(definition)
-        if isinstance(directive, Access):
+        if isinstance(directive, AccessDirective):
             assert enforces(definition, directive), name
         else:
             given = definition.extensions["strawberry-definition"]
@@ -91,7 +101,7 @@ def test_what_is_printed_is_what_enforces() -> None:
 
 def test_guarded_fields() -> None:
     below = {name: demands(given) for name, given in fields() if name.split(".")[0] not in ROOTS}
-    assert {name: each.action for name, each in below.items() if isinstance(each, Access)} == GUARDED
+    assert {name: each.action for name, each in below.items() if isinstance(each, AccessDirective)} == GUARDED
 
 
 def test_the_schema_prints_it() -> None:
@@ -102,16 +112,16 @@ def test_the_schema_prints_it() -> None:
                 printed[f"{node.name.value}.{field.name.value}"] = field
     for name, definition in fields():
         assert _printed(printed[name]) == demands(definition), name
-    assert _printed(printed["Model.lineageGroups"]) == Access(action=Permission.READ), "on every kind, too"
+    assert _printed(printed["Model.lineageGroups"]) == AccessDirective(action=Permission.READ), "on every kind, too"
 
 
-def _printed(field: FieldDefinitionNode) -> Access | Public | None:
+def _printed(field: FieldDefinitionNode) -> AccessDirective | Public | None:
     for each in field.directives or ():
         if each.name.value == "public":
             return Public()
         if each.name.value == "access":
             value: Any = (each.arguments or ())[0].value
-            return Access(action=Permission(value.value))
+            return AccessDirective(action=Permission(value.value))
     return None
 
 
@@ -144,7 +154,7 @@ async def test_an_answer_nobody_checked_is_not_given(permission: Permission) -> 
 
 
 async def test_a_guard_asks_before_its_field_is_resolved() -> None:
-    (guard,) = access(Permission.READ_AUDIT, at_home)["extensions"]
+    (guard,) = access(Permission.READ_AUDIT, on_own_account)["extensions"]
     resolved = []
 
     async def resolver(source: Any, info: Any) -> str:
@@ -152,7 +162,7 @@ async def test_a_guard_asks_before_its_field_is_resolved() -> None:
         return "shown"
 
     def info(held: bool) -> Any:
-        return SimpleNamespace(context=SimpleNamespace(at_home=lambda permission: held))
+        return SimpleNamespace(context=SimpleNamespace(holds=lambda permission: held))
 
     with pytest.raises(Forbidden) as refused:
         await guard.resolve_async(resolver, "it", info(False))

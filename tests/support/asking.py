@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 from graphql import execute, parse, validate
 
-from lineal.auth.access_service import Authority
+from lineal.auth.access_service import AccessService
 from lineal.auth.principals import LOCAL, Principal
 from lineal.graphstore.proxies.base import StoreProxy
 from lineal.graphstore.queries import Limits
@@ -17,20 +17,22 @@ from lineal.schema.projection import ProjectingExecutor
 GRAPH = schema._schema
 
 
-_AUTHORITIES: WeakKeyDictionary[Store, Authority] = WeakKeyDictionary()
+_ACCESS_SERVICES: WeakKeyDictionary[Store, AccessService] = WeakKeyDictionary()
 
 
-def authority_of(store: Store) -> Authority:
-    """The authority over what a store keeps about access: one for each engine, as in a server."""
+def access_service_of(store: Store) -> AccessService:
+    """The access service of a store: one for each engine, as in a server."""
     while isinstance(store, StoreProxy):
         store = store.inner
-    return _AUTHORITIES.setdefault(store, Authority(store))
+    return _ACCESS_SERVICES.setdefault(store, AccessService(store))
 
 
 async def context_of(store: Store, by: Principal = LOCAL, **limits: Any) -> Context:
     """The context of one request by a principal."""
-    authority = authority_of(store)
-    return await Context.opened(store, authority, by, await store.secret("cursors"), Limits(**limits), request_id="r")
+    access_service = access_service_of(store)
+    return await Context.opened(
+        store, access_service, by, await store.secret("cursors"), Limits(**limits), request_id="r"
+    )
 
 
 async def answer(

@@ -11,7 +11,7 @@ from itertools import count
 
 from making import entity, id_of
 
-from lineal.auth.access_store import AccessChange, AccessMoved, AuditEntry, Document, Membership
+from lineal.auth.access_store import AccessChange, AuditEntry, Document, EpochConflict, Membership
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.opening import open_store
 
@@ -40,7 +40,7 @@ async def _change(url: str, first: int) -> None:
         else:
             try:
                 await store.change_access(change(number), epoch=(await store.newest()).epoch)
-            except AccessMoved:
+            except EpochConflict:
                 # What another left half done is done now.
                 await store.change_access(change(number), epoch=(await store.newest()).epoch)
         print(number, flush=True)

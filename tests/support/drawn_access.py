@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from making import EPOCH
 from strategies import KEYS, KINDS
 
-from lineal.auth.access_service import Authority
+from lineal.auth.access_service import AccessService
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.group_policies import set_policy
@@ -77,12 +77,12 @@ async def administered(
 
     Without boundaries, all that is hidden is cut, and nothing told of it.
     """
-    authority = Authority(store, lambda: EPOCH)
+    access_service = AccessService(store, lambda: EPOCH)
     for account in ("a", "b"):
-        await authority.change(LOCAL, create_account(account))
+        await access_service.change(LOCAL, create_account(account))
     groups = {"a": [default_group("a")], "b": [default_group("b")]}
     for account, name in (("a", "one"), ("a", "two"), ("b", "three")):
-        group = await authority.change(LOCAL, create_group(name, account=account))
+        group = await access_service.change(LOCAL, create_group(name, account=account))
         groups[account].append(group.id)
         mine = [urn for urn, owner in entity_groups.items() if owner == account]
         joining = draws.draw(st.lists(st.sampled_from(mine), max_size=4, unique=True)) if mine else []
@@ -92,14 +92,16 @@ async def administered(
     for group_id in [*groups["a"], *groups["b"]]:
         policy = draws.draw(st.none() | policies)
         if policy is not None:
-            await authority.change(LOCAL, set_policy(group_id, policy))
+            await access_service.change(LOCAL, set_policy(group_id, policy))
         if with_boundaries:
             boundary, tells = draws.draw(st.none() | st.sampled_from(list(Boundary))), draws.draw(st.booleans())
-            await authority.change(LOCAL, change_group(group_id, GroupChange(boundary=boundary, tells_withheld=tells)))
+            await access_service.change(
+                LOCAL, change_group(group_id, GroupChange(boundary=boundary, tells_withheld=tells))
+            )
     for share in draws.draw(st.lists(terms(groups["a"]), max_size=2)):
-        made = await authority.change(LOCAL, create_share(share))
+        made = await access_service.change(LOCAL, create_share(share))
         if draws.draw(st.integers(0, 3)):
-            await authority.change(LOCAL, accept_invitation(f"{made.id}/b"))
+            await access_service.change(LOCAL, accept_invitation(f"{made.id}/b"))
 
 
 async def members_of(store: Store, urns: list[str]) -> tuple[Membership, ...]:

@@ -1,4 +1,4 @@
-"""A Gremlin Server behind TLS that asks for a user: its certificate is its own authority."""
+"""A Gremlin Server behind TLS that asks for a user: its certificate is its own access_service."""
 
 import asyncio
 import subprocess

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from lineal.auth import access_store
 from lineal.auth.access_store import (
     AccessChange,
-    AccessMoved,
-    AccessNews,
+    AccessDelta,
     AuditEntry,
     AuditPage,
     AuditQuestion,
     AuditRecord,
     Document,
+    EpochConflict,
     audit_digest,
 )
 from lineal.auth.scopes import default_group
@@ -34,15 +34,15 @@ class ReferenceAccess:
         """All groups of an entity."""
         return frozenset({default_group(account), *(group for group, entity in self.members if entity == id)})
 
-    def since(self, epoch: int) -> AccessNews:
+    def since(self, epoch: int) -> AccessDelta:
         changed = [document for at, document in self.documents.values() if at > epoch]
         changed.sort(key=lambda document: (document.part, document.id))
-        return AccessNews(self.epoch, self.members_at, tuple(changed))
+        return AccessDelta(self.epoch, self.members_at, tuple(changed))
 
     def change(self, change: AccessChange, epoch: int, accounts: dict[str, str]) -> int:
         """Change all of it; `accounts` are those of all entities that stand, by id."""
         if epoch != self.epoch:
-            raise AccessMoved
+            raise EpochConflict
         if change.documents or change.joins or change.leaves:
             self.epoch += 1
         if change.joins or change.leaves:

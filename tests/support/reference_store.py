@@ -29,7 +29,7 @@ from reference_scope import Eye, Seen, revisions_shown, seen
 from reference_series import buckets_among, metrics_among, page_among
 from reference_walks import WalkState, matches, walked
 
-from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore import ordering
 from lineal.graphstore.batches import Batch, Idempotency, NewEntity, NewObservation, NewPart, Recorded
@@ -423,7 +423,7 @@ class ReferenceStore(Store):
 
     # -- access --
 
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         self._refuse_if_closed()
         return self.access.since(epoch)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from asking import authority_of, data
+from asking import access_service_of, data
 
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.scopes import default_group
@@ -145,4 +145,4 @@ def at(monkeypatch: pytest.MonkeyPatch, store: Store, now: int) -> None:
     """Let it be a time, in microseconds, for all that asks what access gives."""
     for module in (context, access_shares):
         monkeypatch.setattr(module, "microseconds", lambda: now)
-    monkeypatch.setattr(authority_of(store), "_clock", lambda: now)
+    monkeypatch.setattr(access_service_of(store), "_clock", lambda: now)

@@ -12,13 +12,13 @@ import orjson
 from lineal.auth import access_store
 from lineal.auth.access_store import (
     AccessChange,
-    AccessMoved,
-    AccessNews,
+    AccessDelta,
     AuditEntry,
     AuditPage,
     AuditQuestion,
     AuditRecord,
     Document,
+    EpochConflict,
     chained,
 )
 from lineal.auth.scopes import default_group
@@ -53,19 +53,19 @@ def _one(connection: apsw.Connection, statement: str) -> tuple[Any, ...]:
 # -- documents and members --
 
 
-def access_since(connection: apsw.Connection, epoch: int) -> AccessNews:
+def access_since(connection: apsw.Connection, epoch: int) -> AccessDelta:
     """What changed after an epoch."""
     newest, members_at = _one(connection, "SELECT epoch, members_at FROM access_epoch")
     rows: list[tuple[Any, ...]] = connection.execute(
         "SELECT part, id, content FROM access_document WHERE epoch > ? ORDER BY part, id", (epoch,)
     ).fetchall()
-    return AccessNews(newest, members_at, tuple([Document(*row) for row in rows]))
+    return AccessDelta(newest, members_at, tuple([Document(*row) for row in rows]))
 
 
 def change_access(connection: apsw.Connection, change: AccessChange, epoch: int) -> int:
-    """Write a change, and give the new epoch. Raises AccessMoved."""
+    """Write a change, and give the new epoch. Raises EpochConflict."""
     if _one(connection, "SELECT epoch FROM access_epoch") != (epoch,):
-        raise AccessMoved
+        raise EpochConflict
     names_members = bool(change.joins or change.leaves)
     if change.documents or names_members:
         epoch += 1

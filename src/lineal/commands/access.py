@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import click
 
-from lineal.auth.access_service import Authority, microseconds
+from lineal.auth.access_service import AccessService, microseconds
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.api_keys import create_key, revoke_key
 from lineal.auth.operations.base import Operation, Refused
@@ -33,7 +33,7 @@ async def make_account(settings: Settings, name: str, is_operator: bool) -> int:
 async def show_accounts(settings: Settings) -> int:
     """List the accounts, by name."""
     async with opened_store(settings) as store:
-        accounts = (await Authority(store).newest()).accounts.values()
+        accounts = (await AccessService(store).newest()).accounts.values()
     rows = (
         (account.name, "operator" if account.is_operator else "", _when(account.created_at), account.created_by)
         for account in sorted(accounts, key=lambda account: account.name)
@@ -69,8 +69,8 @@ async def make_key(
 async def show_keys(settings: Settings, account: str | None) -> int:
     """List the keys of an account, or all: whose they are, and what has become of them; never their text."""
     async with opened_store(settings) as store:
-        directory = await Authority(store).newest()
-        keys = [key for key in directory.keys.values() if account is None or key.account == account]
+        snapshot = await AccessService(store).newest()
+        keys = [key for key in snapshot.keys.values() if account is None or key.account == account]
         used = await store.keys_used([key.id for key in keys])
     now = microseconds()
     rows = (
@@ -99,7 +99,7 @@ async def end_key(settings: Settings, id: str) -> int:
 
 async def _changed(store: Store, operation: Operation[Result]) -> Result:
     try:
-        return await Authority(store).change(LOCAL, operation, "command line")
+        return await AccessService(store).change(LOCAL, operation, "command line")
     except Refused as refused:
         raise StoreError(refused.message) from None
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from lineal.auth.access_service import Authority
+from lineal.auth.access_service import AccessService
 from lineal.auth.principals import LOCAL
 from lineal.commands.opening import opened_store
 from lineal.commands.servers import check_admitted, server_client
@@ -61,8 +61,8 @@ async def asker(url: str | None, store: Settings | None) -> AsyncIterator[Asker]
             yield _Server(client)
         return
     async with opened_store(store) as opened:
-        key, authority = await opened.secret("cursors"), Authority(opened)
-        yield _Opened(await Context.opened(opened, authority, LOCAL, key, Limits()))
+        key, access_service = await opened.secret("cursors"), AccessService(opened)
+        yield _Opened(await Context.opened(opened, access_service, LOCAL, key, Limits()))
 
 
 async def read_pages(

@@ -7,8 +7,8 @@ from typing import Final
 
 import structlog
 
-from lineal.auth.access_service import Authority, microseconds
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_service import AccessService, microseconds
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.keys import key_hash, key_id
 from lineal.auth.principals import Principal
 from lineal.auth.tokens import TokenRefused, Tokens
@@ -40,20 +40,20 @@ class Caller:
 
     principal: Principal
     newest: Newest | None = None
-    directory: Directory | None = None
+    snapshot: AccessSnapshot | None = None
 
     @property
     def is_operator(self) -> bool:
         """Whether it is of an account that runs the server."""
-        account = None if self.directory is None else self.directory.accounts.get(self.principal.account)
+        account = None if self.snapshot is None else self.snapshot.accounts.get(self.principal.account)
         return self.principal.is_local or (account is not None and account.is_operator)
 
 
 class Credentials:
     """Judges what requests bring along: tokens, where an issuer is set, and the store's keys, where these are taken."""
 
-    def __init__(self, store: Store, authority: Authority, tokens: Tokens | None, takes_keys: bool) -> None:
-        self._store, self._authority = store, authority
+    def __init__(self, store: Store, access_service: AccessService, tokens: Tokens | None, takes_keys: bool) -> None:
+        self._store, self._access_service = store, access_service
         self._tokens, self._takes_keys = tokens, takes_keys
         self._noted: dict[str, int] = {}
         self._noting: set[asyncio.Task[None]] = set()
@@ -73,7 +73,7 @@ class Credentials:
         except TokenRefused as refused:
             raise CredentialsRefused(str(refused)) from None
         newest = await self._store.newest()
-        return Caller(principal, newest, await self._authority.at(newest.epoch))
+        return Caller(principal, newest, await self._access_service.at(newest.epoch))
 
     async def _by_key(self, text: str) -> Caller:
         if not self._takes_keys:
@@ -82,15 +82,15 @@ class Credentials:
         if id is None:
             raise CredentialsRefused("the key is malformed")
         newest = await self._store.newest()
-        directory = await self._authority.at(newest.epoch)
-        key, now = directory.keys.get(id), microseconds()
+        snapshot = await self._access_service.at(newest.epoch)
+        key, now = snapshot.keys.get(id), microseconds()
         # A key that is not there is hashed and compared like one that is: the time taken tells nothing.
-        if not compare_digest(key_hash(text, directory.secrets.keys), key.hash if key else _NO_HASH) or key is None:
+        if not compare_digest(key_hash(text, snapshot.secrets.keys), key.hash if key else _NO_HASH) or key is None:
             raise CredentialsRefused("the key is unknown", id)
         if not key.is_usable(now):
             raise CredentialsRefused("the key is revoked" if key.revoked_at is not None else "the key has expired", id)
         self._note_use(id, now)
-        return Caller(key.principal, newest, directory)
+        return Caller(key.principal, newest, snapshot)
 
     def _note_use(self, id: str, now: int) -> None:
         """Note it beside the request, which does not wait for that."""
@@ -112,19 +112,19 @@ class Credentials:
         await asyncio.gather(*self._noting)
 
 
-async def opened_credentials(settings: Settings, store: Store, authority: Authority) -> Credentials:
+async def opened_credentials(settings: Settings, store: Store, access_service: AccessService) -> Credentials:
     """What judges the credentials of a server's requests. Raises ConfigError where none could be accepted."""
     if settings.dev:
-        return Credentials(store, authority, None, takes_keys=False)
+        return Credentials(store, access_service, None, takes_keys=False)
     tokens = await opened_tokens(settings)
-    if tokens is None and not (settings.api_keys and await _has_usable_key(authority)):
+    if tokens is None and not (settings.api_keys and await _has_usable_key(access_service)):
         raise ConfigError(_nobody(settings))
-    return Credentials(store, authority, tokens, settings.api_keys)
+    return Credentials(store, access_service, tokens, settings.api_keys)
 
 
-async def _has_usable_key(authority: Authority) -> bool:
+async def _has_usable_key(access_service: AccessService) -> bool:
     now = microseconds()
-    return any(key.is_usable(now) for key in (await authority.newest()).keys.values())
+    return any(key.is_usable(now) for key in (await access_service.newest()).keys.values())
 
 
 def _nobody(settings: Settings) -> str:

@@ -20,7 +20,7 @@ from lineal.auth.principals import LOCAL
 from lineal.graphql_endpoint import RESPONSE_JSON, answer, media_type, wants_page
 from lineal.graphstore.errors import Unavailable
 from lineal.http_auth.credentials import Caller, Credentials, CredentialsRefused
-from lineal.http_auth.rate_limit import Rates
+from lineal.http_auth.rate_limit import RateLimit
 from lineal.schema.errors import LIMIT_EXCEEDED, UNAUTHENTICATED, UNAVAILABLE, refusal
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Authentication:
 
     def __init__(self, app: ASGIApp, is_dev: bool, per_minute: int) -> None:
         self._app, self._is_dev = app, is_dev
-        self._rates = Rates(per_minute)
+        self._rates = RateLimit(per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

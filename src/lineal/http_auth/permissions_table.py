@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from graphql import GraphQLInterfaceType, GraphQLObjectType
 
-from lineal.auth.directive import Access, Guard, Public
+from lineal.auth.directive import AccessDirective, Guard, Public
 from lineal.auth.permissions import Permission
 from lineal.schema import schema
 
@@ -24,14 +24,14 @@ ROUTES: Final = {
 """Of every HTTP route, what it demands."""
 
 
-def demands(definition: Any) -> Access | Public | None:
+def demands(definition: Any) -> AccessDirective | Public | None:
     """What a field of the executable schema demands by its directive; None where it has none."""
     field = definition.extensions.get("strawberry-definition")
-    found = [each for each in getattr(field, "directives", ()) if isinstance(each, Access | Public)]
+    found = [each for each in getattr(field, "directives", ()) if isinstance(each, AccessDirective | Public)]
     return found[0] if found else None
 
 
-def enforces(definition: Any, directive: Access) -> bool:
+def enforces(definition: Any, directive: AccessDirective) -> bool:
     """Whether a field has a guard made from its very directive."""
     guards = [each for each in definition.extensions["strawberry-definition"].extensions if isinstance(each, Guard)]
     return [guard.directive for guard in guards] == [directive] and guards[0].directive is directive
@@ -52,7 +52,7 @@ def permissions_table() -> str:
     rows = ["| Field | Demands |", "|---|---|"]
     for name, definition in fields():
         match demands(definition):
-            case Access(action=action):
+            case AccessDirective(action=action):
                 rows.append(f"| `{name}` | `{action.shown}` |")
             case Public():
                 rows.append(f"| `{name}` | nothing |")

@@ -8,7 +8,7 @@ MOST_KNOWN: Final = 10_000
 """Of so many who asked it is remembered how often; who has rested long enough is forgotten first."""
 
 
-class Rates:
+class RateLimit:
     """A bucket for each: as many requests as a minute allows at once, refilled evenly. In this process alone."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = monotonic) -> None:

@@ -12,10 +12,10 @@ from making import entity, id_of
 
 from lineal.auth.access_store import (
     AccessChange,
-    AccessMoved,
     AuditEntry,
     AuditQuestion,
     Document,
+    EpochConflict,
     Membership,
     audit_digest,
 )
@@ -102,7 +102,7 @@ async def changed(store: GremlinStore, change: AccessChange) -> int:
     while True:
         try:
             return await store.change_access(change, epoch=(await store.newest()).epoch)
-        except AccessMoved:
+        except EpochConflict:
             continue
 
 

@@ -10,7 +10,7 @@ from engines import Engine, emptied
 from indexed_filters import FILTERS, filled
 from making import entity, id_of, now, properties, urn
 
-from lineal.auth.access_store import AccessChange, AccessMoved, Document, Membership
+from lineal.auth.access_store import AccessChange, Document, EpochConflict, Membership
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewRevision
@@ -204,7 +204,7 @@ async def test_members_that_the_index_does_not_show_are_placed_again(
     with pytest.raises(OutcomeUnknown):
         await store.change_access(change, epoch=(await store.newest()).epoch)
     await _index(server, "@writers.clear()")
-    with pytest.raises(AccessMoved):
+    with pytest.raises(EpochConflict):
         await store.change_access(change, epoch=(await store.newest()).epoch)
     (page,) = await store.find([Find(await now(store), within="new")])
     assert [each.name for each in page.items] == ["name-3"]

@@ -3,7 +3,7 @@
 import pytest
 
 from lineal.http_auth import rate_limit
-from lineal.http_auth.rate_limit import Rates
+from lineal.http_auth.rate_limit import RateLimit
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 
 def test_a_minute_s_requests_at_once_then_evenly() -> None:
     clock = Clock()
-    some = Rates(60, clock)
+    some = RateLimit(60, clock)
     assert [some.wait("ann") for _ in range(60)] == [0.0] * 60
     assert some.wait("ann") == 1.0
     assert some.wait("bob") == 0.0
@@ -28,13 +28,13 @@ def test_a_minute_s_requests_at_once_then_evenly() -> None:
 
 
 def test_no_limit() -> None:
-    assert not any(Rates(0, Clock()).wait("ann") for _ in range(10_000))
+    assert not any(RateLimit(0, Clock()).wait("ann") for _ in range(10_000))
 
 
 def test_the_rested_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "MOST_KNOWN", 3)
     clock = Clock()
-    some = Rates(60, clock)
+    some = RateLimit(60, clock)
     for _ in range(60):
         some.wait("busy")
     clock.now += 10

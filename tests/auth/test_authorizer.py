@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import HOUR, NOON, READING, Scene, admin, person
+from memory_access_store import HOUR, NOON, READING, Scene, admin, person
 
 from lineal.auth.decisions import Decision
 from lineal.auth.operations.groups import GroupChange, change_group, create_group
@@ -44,17 +44,17 @@ async def test_who_is_of_no_registered_account_sees_nothing_of_its_own() -> None
     scene = await Scene().of("a")
     stranger = person("stranger", "sam", "admin")
     assert await scene.entity_scope(stranger, "stranger") == EntityScope()
-    access = await scene.access(stranger)
-    assert not any(access.at_home(permission).is_allowed for permission in Permission)
-    assert not access.scope.rules
+    authorizer = await scene.authorizer(stranger)
+    assert not any(authorizer.decide_on_own_account(permission).is_allowed for permission in Permission)
+    assert not authorizer.scope.rules
 
 
 async def test_the_local_administrator_may_do_everything() -> None:
-    access = await (await Scene().of("a")).access(LOCAL)
-    assert access.scope is EVERYTHING
-    assert access.decide(Permission.DELETE, [A]) == Decision(True)
-    assert access.permissions(A) == frozenset(Permission)
-    assert access.is_operator
+    authorizer = await (await Scene().of("a")).authorizer(LOCAL)
+    assert authorizer.scope is EVERYTHING
+    assert authorizer.decide(Permission.DELETE, [A]) == Decision(True)
+    assert authorizer.permissions(A) == frozenset(Permission)
+    assert authorizer.is_operator
 
 
 async def test_what_any_group_permits_is_permitted_and_what_any_forbids_is_not() -> None:
@@ -67,16 +67,16 @@ async def test_what_any_group_permits_is_permitted_and_what_any_forbids_is_not()
     assert await scene.entity_scope(person("b"), "a", two) == EntityScope()
     assert await scene.entity_scope(person("b"), "a", one, two) == SEEN
 
-    access = await scene.access(person("b"))
-    assert access.decide(Permission.READ, [A, one, two]) == Decision(True, False, (f"{one}/policy0",))
-    assert access.decide(Permission.READ, [A]) == Decision(False)
-    assert access.decide(Permission.READ, ["unknown"]) == Decision(False)
+    authorizer = await scene.authorizer(person("b"))
+    assert authorizer.decide(Permission.READ, [A, one, two]) == Decision(True, False, (f"{one}/policy0",))
+    assert authorizer.decide(Permission.READ, [A]) == Decision(False)
+    assert authorizer.decide(Permission.READ, ["unknown"]) == Decision(False)
 
     await scene.policy("a", forbid(IN_B, Permission.READ), two)
     assert await scene.entity_scope(person("b"), "a", one, two) == EntityScope()
     assert await scene.entity_scope(person("b"), "a", one) == EntityScope(True, None)
-    access = await scene.access(person("b"))
-    assert access.decide(Permission.READ, [A, one, two]) == Decision(False, True, (f"{two}/no",))
+    authorizer = await scene.authorizer(person("b"))
+    assert authorizer.decide(Permission.READ, [A, one, two]) == Decision(False, True, (f"{two}/no",))
 
 
 async def test_a_policy_that_forbids_wins_over_a_share() -> None:
@@ -165,13 +165,13 @@ async def test_only_an_accepted_share_gives_anything_until_it_is_given_up_revoke
 async def test_access_is_worked_out_once_until_the_next_share_expires() -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"), expires_at=NOON + HOUR)
-    directory = await scene.authority.newest()
-    kept = directory.access(person("b"), NOON)
-    assert directory.access(person("b"), NOON + HOUR - 1) is kept
-    assert directory.access(person("b", "quinn"), NOON) is not kept
-    later = directory.access(person("b"), NOON + HOUR)
+    snapshot = await scene.access_service.newest()
+    kept = snapshot.authorizer(person("b"), NOON)
+    assert snapshot.authorizer(person("b"), NOON + HOUR - 1) is kept
+    assert snapshot.authorizer(person("b", "quinn"), NOON) is not kept
+    later = snapshot.authorizer(person("b"), NOON + HOUR)
     assert later is not kept
-    assert directory.access(person("b"), NOON + 9 * HOUR) is later
+    assert snapshot.authorizer(person("b"), NOON + 9 * HOUR) is later
     assert kept.scope != later.scope
 
 
@@ -181,9 +181,9 @@ async def test_a_limited_key_does_no_more_than_its_limits() -> None:
     limited = person("b", "ada", "admin", limited_to=frozenset({Permission.READ, Permission.RECORD}))
     assert await scene.entity_scope(limited, "b") == EntityScope(True, None)
     assert await scene.entity_scope(limited, "a") == EntityScope(True, None)
-    access = await scene.access(limited)
-    assert access.permissions(B) == {Permission.READ, Permission.RECORD}
-    assert access.permissions(A) == {Permission.READ}
+    authorizer = await scene.authorizer(limited)
+    assert authorizer.permissions(B) == {Permission.READ, Permission.RECORD}
+    assert authorizer.permissions(A) == {Permission.READ}
     # What forbids is not limited.
     await scene.policy("b", forbid(IN_B, Permission.READ))
     assert await scene.entity_scope(limited, "b") == EntityScope()
@@ -192,23 +192,23 @@ async def test_a_limited_key_does_no_more_than_its_limits() -> None:
 async def test_decisions_by_shares_name_them_and_heed_kinds() -> None:
     scene = await Scene().of("a", "b")
     share = await scene.share("a", ShareTarget("b"), actions=SHAREABLE, kinds=frozenset({"MODEL"}))
-    access = await scene.access(person("b"))
+    authorizer = await scene.authorizer(person("b"))
     allowed = Decision(True, False, (f"share/{share.id}",))
-    assert access.decide(Permission.ASSOCIATE, [A], "MODEL") == allowed
-    assert access.decide(Permission.ASSOCIATE, [A], "IMAGE") == Decision(False)
-    assert access.decide(Permission.ASSOCIATE, [A]) == Decision(False)
-    assert access.decide(Permission.RECORD, [A], "MODEL") == Decision(False)
-    assert access.permissions(A) == SHAREABLE
+    assert authorizer.decide(Permission.ASSOCIATE, [A], "MODEL") == allowed
+    assert authorizer.decide(Permission.ASSOCIATE, [A], "IMAGE") == Decision(False)
+    assert authorizer.decide(Permission.ASSOCIATE, [A]) == Decision(False)
+    assert authorizer.decide(Permission.RECORD, [A], "MODEL") == Decision(False)
+    assert authorizer.permissions(A) == SHAREABLE
 
 
 async def test_a_group_is_governed_by_its_policy_and_its_accounts_default_groups() -> None:
     scene = await Scene().of("a", "b")
     group = (await scene.do(admin("a"), create_group("one"))).id
-    assert (await scene.access(admin("a"))).on_group(Permission.SHARE, group).is_allowed
-    assert not (await scene.access(person("a"))).on_group(Permission.SHARE, group).is_allowed
+    assert (await scene.authorizer(admin("a"))).decide_on_group(Permission.SHARE, group).is_allowed
+    assert not (await scene.authorizer(person("a"))).decide_on_group(Permission.SHARE, group).is_allowed
     await scene.policy("a", forbid("principal", Permission.SHARE), group)
-    assert (await scene.access(admin("a"))).on_group(Permission.SHARE, group).is_forbidden
-    assert not (await scene.access(admin("a"))).decide(Permission.SHARE, [A]).is_forbidden
+    assert (await scene.authorizer(admin("a"))).decide_on_group(Permission.SHARE, group).is_forbidden
+    assert not (await scene.authorizer(admin("a"))).decide(Permission.SHARE, [A]).is_forbidden
 
 
 async def test_a_group_is_known_to_its_account_and_to_whom_it_gives_or_offers_something() -> None:
@@ -216,7 +216,7 @@ async def test_a_group_is_known_to_its_account_and_to_whom_it_gives_or_offers_so
 
     async def known(group: str = A) -> list[bool]:
         people = (person("a"), person("b"), admin("b"), person("b", "quinn", "eng"), person("c"))
-        return [(await scene.access(who)).sees_group(group) for who in people]
+        return [(await scene.authorizer(who)).sees_group(group) for who in people]
 
     assert await known() == [True, False, False, False, False]
     share = await scene.share("a", ShareTarget("b", role="eng"), accepted=False)
@@ -231,7 +231,7 @@ async def test_a_group_is_known_to_its_account_and_to_whom_it_gives_or_offers_so
 
 async def test_boundaries_and_what_may_be_told_reach_the_scope_of_everyone() -> None:
     scene = await Scene().of("a", "b")
-    assert not (await scene.access(person("b"))).scope.meets_hidden
+    assert not (await scene.authorizer(person("b"))).scope.meets_hidden
     await scene.do(admin("a"), change_group(A, GroupChange(boundary=Boundary.BRIDGE, tells_withheld=True)))
     assert await scene.entity_scope(person("b"), "a") == EntityScope(boundary=Boundary.BRIDGE, tells_withheld=True)
     assert await scene.entity_scope(person("a"), "a") == SEEN
@@ -242,7 +242,7 @@ async def test_masked_ids_differ_by_principal_and_only_masks_make_scopes_differ(
     pat, quinn = person("b", "pat"), person("b", "quinn")
 
     async def scopes() -> list[Scope]:
-        return [(await scene.access(who)).scope for who in (pat, quinn, person("b", "pat", "x"))]
+        return [(await scene.authorizer(who)).scope for who in (pat, quinn, person("b", "pat", "x"))]
 
     one, other, again = await scopes()
     assert one == other == again
@@ -256,11 +256,11 @@ async def test_masked_ids_differ_by_principal_and_only_masks_make_scopes_differ(
 async def test_a_change_of_members_makes_scopes_new_and_another_change_need_not() -> None:
     scene = await Scene().of("a", "b")
     group = (await scene.do(admin("a"), create_group("one"))).id
-    before = (await scene.access(person("b"))).scope
+    before = (await scene.authorizer(person("b"))).scope
     await scene.policy("a", "", group)
-    assert (await scene.access(person("b"))).scope == before
+    assert (await scene.authorizer(person("b"))).scope == before
     await scene.do(admin("a"), change_group(group, GroupChange(adds=["e"], owners={"e": "a"})))
-    assert (await scene.access(person("b"))).scope != before
+    assert (await scene.authorizer(person("b"))).scope != before
 
 
 PERMISSIONS = st.frozensets(st.sampled_from(sorted(READING)), max_size=3)
@@ -288,9 +288,9 @@ async def test_scopes_and_decisions_say_the_same(
     expected = frozenset().union(granted, *(each for each, _ in policies)) - frozenset().union(
         *(each for _, each in policies)
     )
-    access = await scene.access(person("b"))
-    assert {p for p in READING if access.decide(p, groups, "DATASET").is_allowed} == expected
-    entity_scope = access.scope.entity_scope(frozenset(groups), "DATASET")
+    authorizer = await scene.authorizer(person("b"))
+    assert {p for p in READING if authorizer.decide(p, groups, "DATASET").is_allowed} == expected
+    entity_scope = authorizer.scope.entity_scope(frozenset(groups), "DATASET")
     assert entity_scope.is_readable == (Permission.READ in expected)
     if entity_scope.is_readable:
         assert (entity_scope.hidden_keys == frozenset()) == (Permission.READ_PROPERTIES in expected)

@@ -1,4 +1,4 @@
-"""The directory: what is kept, read back, and the same however its news came."""
+"""The snapshot: what is kept, read back, and the same however its news came."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,12 +8,12 @@ import pytest
 from cedarpy import AuthzResult, is_authorized_batch
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import HOUR, NOON, person
+from memory_access_store import HOUR, NOON, person
 
 from lineal.auth import access_codec
 from lineal.auth.access_codec import Record, document
-from lineal.auth.access_snapshot import Directory, Secrets
-from lineal.auth.access_store import AccessNews, Document
+from lineal.auth.access_snapshot import AccessSnapshot, Secrets
+from lineal.auth.access_store import AccessDelta, Document
 from lineal.auth.permissions import Permission
 from lineal.auth.records import (
     Account,
@@ -126,12 +126,12 @@ removed = st.builds(lambda record: Document(document(record).part, document(reco
 @given(st.lists(st.lists(records.map(document) | removed, max_size=4), max_size=6), st.data())
 def test_a_directory_by_news_is_one_built_at_once(changes: list[list[Document]], data: st.DataObject) -> None:
     everything = [each for change in changes for each in change]
-    at_once = Directory(SECRETS).with_news(AccessNews(len(changes), 0, newest(everything)))
-    by_news, seen = Directory(SECRETS), 0
+    at_once = AccessSnapshot(SECRETS).with_delta(AccessDelta(len(changes), 0, newest(everything)))
+    by_news, seen = AccessSnapshot(SECRETS), 0
     while seen < len(changes):
         until = data.draw(st.integers(seen + 1, len(changes)))
         news = newest(each for change in changes[seen:until] for each in change)
-        by_news, seen = by_news.with_news(AccessNews(until, 0, news)), until
+        by_news, seen = by_news.with_delta(AccessDelta(until, 0, news)), until
     for name in ("epoch", "members_at", "accounts", "groups", "shares", "invitations", "keys"):
         assert getattr(by_news, name) == getattr(at_once, name)
     for account in ("a", "b", "a/b", "ä"):
@@ -141,33 +141,33 @@ def test_a_directory_by_news_is_one_built_at_once(changes: list[list[Document]],
 
 
 def test_an_older_directory_stays_as_it_was() -> None:
-    before = Directory(SECRETS)
-    kept = before.access(person("a"), NOON)
-    after = before.with_news(AccessNews(1, 1, (document(Account("a", False, NOON, "local/local")),)))
+    before = AccessSnapshot(SECRETS)
+    kept = before.authorizer(person("a"), NOON)
+    after = before.with_delta(AccessDelta(1, 1, (document(Account("a", False, NOON, "local/local")),)))
     assert (before.epoch, dict(before.accounts)) == (0, {})
     assert (after.epoch, after.members_at, list(after.accounts)) == (1, 1, ["a"])
-    assert after.access(person("a"), NOON) is not kept
-    assert before.access(person("a"), NOON) is kept
+    assert after.authorizer(person("a"), NOON) is not kept
+    assert before.authorizer(person("a"), NOON) is kept
     with pytest.raises(TypeError):
         after.accounts["b"] = after.accounts["a"]  # type: ignore[index]
 
 
 def test_what_is_kept_of_principals_is_bounded() -> None:
-    directory = Directory(SECRETS)
-    first = directory.access(person("a", "0"), NOON)
+    snapshot = AccessSnapshot(SECRETS)
+    first = snapshot.authorizer(person("a", "0"), NOON)
     for number in range(1, 300):
-        directory.access(person("a", str(number)), NOON)
-    assert directory.access(person("a", "0"), NOON) is not first
-    assert directory.access(person("a", "299"), NOON) is directory.access(person("a", "299"), NOON)
+        snapshot.authorizer(person("a", str(number)), NOON)
+    assert snapshot.authorizer(person("a", "0"), NOON) is not first
+    assert snapshot.authorizer(person("a", "299"), NOON) is snapshot.authorizer(person("a", "299"), NOON)
 
 
 def test_groups_of_an_account_come_with_the_default_one_first() -> None:
     made = [
         LineageGroup(name, "a", name, name == "default", "", None, False, NOON, "x") for name in ("z", "default", "b")
     ]
-    directory = Directory(SECRETS).with_news(AccessNews(1, 0, tuple(map(document, made))))
-    assert [group.name for group in directory.groups_of("a")] == ["default", "b", "z"]
-    assert directory.groups_of("b") == []
+    snapshot = AccessSnapshot(SECRETS).with_delta(AccessDelta(1, 0, tuple(map(document, made))))
+    assert [group.name for group in snapshot.groups_of("a")] == ["default", "b", "z"]
+    assert snapshot.groups_of("b") == []
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,13 @@ def test_policies_are_asked_once_for_each_group_and_principal(monkeypatch: pytes
 
     monkeypatch.setattr("lineal.auth.policies.is_authorized_batch", counting)
     groups = [LineageGroup(f"g{n}", "a", "", False, f"//{n}\n" + ANYONE, None, False, NOON, "x") for n in range(1_000)]
-    directory = Directory(SECRETS).with_news(AccessNews(1, 0, tuple(map(document, groups))))
-    assert len(directory.access(person("a"), NOON).scope.rules) == 1_000
+    snapshot = AccessSnapshot(SECRETS).with_delta(AccessDelta(1, 0, tuple(map(document, groups))))
+    assert len(snapshot.authorizer(person("a"), NOON).scope.rules) == 1_000
     assert asked == [3] * 1_000
     changed = document(replace(groups[7], policy=""))
-    later = directory.with_news(AccessNews(2, 0, (changed, document(Account("b", False, NOON, "x")))))
-    assert len(later.access(person("a"), NOON).scope.rules) == 999
+    later = snapshot.with_delta(AccessDelta(2, 0, (changed, document(Account("b", False, NOON, "x")))))
+    assert len(later.authorizer(person("a"), NOON).scope.rules) == 999
     assert len(asked) == 1_000
     limited = person("a", limited_to=frozenset({Permission.READ}))
-    assert len(later.access(limited, NOON).scope.rules) == 999
+    assert len(later.authorizer(limited, NOON).scope.rules) == 999
     assert len(asked) == 1_000

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import HOUR, NOON, READING, Scene, admin, person
+from memory_access_store import HOUR, NOON, READING, Scene, admin, person
 
 from lineal.auth.decisions import Explanation
 from lineal.auth.explanation import explain
@@ -22,7 +22,7 @@ A = default_group("a")
 async def why(
     scene: Scene, who: Principal, permission: Permission = Permission.READ, *groups: str, kind: str = "DATASET"
 ) -> Explanation:
-    return explain(await scene.authority.newest(), who, permission, groups or (A,), kind, scene.now)
+    return explain(await scene.access_service.newest(), who, permission, groups or (A,), kind, scene.now)
 
 
 def sentences(explanation: Explanation) -> list[str]:
@@ -128,7 +128,7 @@ async def test_an_explanation_says_what_is_decided(
     if is_forbidden:
         await scene.policy("a", 'forbid (principal, action == Lineal::Action::"Read", resource);')
     who = person("b", limited_to=frozenset({Permission.TRAVERSE}) if is_limited else None)
-    decision = (await scene.access(who)).decide(permission, [A], kind)
+    decision = (await scene.authorizer(who)).decide(permission, [A], kind)
     told = await why(scene, who, permission, kind=kind)
     assert told.is_allowed == decision.is_allowed
     assert any(group.is_forbidden for group in told.groups) == decision.is_forbidden

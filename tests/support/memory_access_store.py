@@ -6,9 +6,9 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TypeVar
 
-from lineal.auth.access import Access
-from lineal.auth.access_service import Authority
-from lineal.auth.access_store import AccessChange, AccessMoved, AccessNews, AuditEntry, Document, Membership
+from lineal.auth.access_service import AccessService
+from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, Document, EpochConflict, Membership
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.base import Operation
 from lineal.auth.operations.group_policies import set_policy
@@ -26,7 +26,7 @@ HOUR = 3_600_000_000
 READING = frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE})
 
 
-class MemoryLedger:
+class MemoryAccessStore:
     """What `auth.ledger.Ledger` says, kept in this process. `asked` counts the times it was asked what is new."""
 
     def __init__(self) -> None:
@@ -37,16 +37,16 @@ class MemoryLedger:
         self.log: list[AuditEntry] = []
         self.asked = 0
 
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         self.asked += 1
         await sleep(0)
         changed = tuple(document for at, document in self.documents.values() if at > epoch)
-        return AccessNews(self.epoch, self.members_at, changed)
+        return AccessDelta(self.epoch, self.members_at, changed)
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
         await sleep(0)
         if epoch != self.epoch:
-            raise AccessMoved
+            raise EpochConflict
         self.log += change.audit
         if change.documents or change.joins or change.leaves:
             self.epoch += 1
@@ -76,23 +76,23 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = NOON
-        self.ledger = MemoryLedger()
-        self.authority = Authority(self.ledger, lambda: self.now)
+        self.store = MemoryAccessStore()
+        self.access_service = AccessService(self.store, lambda: self.now)
 
     async def of(self, *accounts: str) -> "Scene":
         for account in accounts:
-            await self.authority.change(LOCAL, create_account(account))
+            await self.access_service.change(LOCAL, create_account(account))
         return self
 
     async def do(self, who: Principal, operation: Operation[Result]) -> Result:
-        return await self.authority.change(who, operation, "request-1")
+        return await self.access_service.change(who, operation, "request-1")
 
-    async def access(self, who: Principal) -> Access:
-        return (await self.authority.newest()).access(who, self.now)
+    async def authorizer(self, who: Principal) -> Authorizer:
+        return (await self.access_service.newest()).authorizer(who, self.now)
 
     async def entity_scope(self, who: Principal, account: str, *groups: str, kind: str = "DATASET") -> EntityScope:
         """What someone sees of an entity of an account, which is in some more groups."""
-        return (await self.access(who)).scope.entity_scope(frozenset({default_group(account), *groups}), kind)
+        return (await self.authorizer(who)).scope.entity_scope(frozenset({default_group(account), *groups}), kind)
 
     async def policy(self, account: str, text: str, group: str | None = None) -> None:
         """Sets a policy, of the account's default group unless told, as the account's administrator."""

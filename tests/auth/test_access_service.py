@@ -1,16 +1,16 @@
-"""The authority: news asked for once, decisions never written on an old state, and all of it told to the log."""
+"""The access_service: news asked for once, decisions never written on an old state, and all of it told to the log."""
 
 from asyncio import gather
 
 import pytest
-from ledgers import NOON, READING, MemoryLedger, Scene, admin, person
+from memory_access_store import NOON, READING, MemoryAccessStore, Scene, admin, person
 
-from lineal.auth.access import Access
-from lineal.auth.access_service import Authority
-from lineal.auth.access_snapshot import Directory
-from lineal.auth.access_store import AccessChange, AccessMoved, AuditEntry
+from lineal.auth.access_service import AccessService
+from lineal.auth.access_snapshot import AccessSnapshot
+from lineal.auth.access_store import AccessChange, AuditEntry, EpochConflict
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.operations.accounts import create_account
-from lineal.auth.operations.base import Planned, RefusalCode, Refused
+from lineal.auth.operations.base import Plan, RefusalCode, Refused
 from lineal.auth.operations.group_policies import set_policy
 from lineal.auth.operations.groups import create_group
 from lineal.auth.operations.invitations import accept_invitation
@@ -23,43 +23,43 @@ A = default_group("a")
 
 async def test_the_ledger_is_asked_only_where_what_is_known_is_older() -> None:
     scene = await Scene().of("a")
-    other = Authority(scene.ledger)
-    scene.ledger.asked = 0
+    other = AccessService(scene.store)
+    scene.store.asked = 0
     one, *more = await gather(*(other.at(1) for _ in range(20)))
-    assert scene.ledger.asked == 1
+    assert scene.store.asked == 1
     assert all(each is one for each in more)
     assert (await other.at(0)) is one
     assert (await other.at(1)) is one
-    assert scene.ledger.asked == 1
+    assert scene.store.asked == 1
 
     await scene.do(admin("a"), create_group("one"))
     assert (await other.at(1)) is one
     assert len((await other.at(2)).groups) == 2
-    assert scene.ledger.asked == 4  # twice by the one that changed
+    assert scene.store.asked == 4  # twice by the one that changed
 
 
 async def test_what_a_change_left_is_known_at_once() -> None:
     scene = await Scene().of("a")
     group = await scene.do(admin("a"), create_group("one"))
-    directory = await scene.authority.at(scene.ledger.epoch)
-    assert directory.groups[group.id] == group
-    assert directory.epoch == scene.ledger.epoch == 2
+    snapshot = await scene.access_service.at(scene.store.epoch)
+    assert snapshot.groups[group.id] == group
+    assert snapshot.epoch == scene.store.epoch == 2
 
 
 async def test_changes_of_several_servers_are_all_made() -> None:
     scene = await Scene().of("a")
-    servers = [Authority(scene.ledger, lambda: NOON) for _ in range(4)]
+    servers = [AccessService(scene.store, lambda: NOON) for _ in range(4)]
     await gather(*(server.change(admin("a"), create_group(str(n))) for n, server in enumerate(servers)))
-    directory = await scene.authority.newest()
-    assert [group.name for group in directory.groups_of("a")] == ["default", "0", "1", "2", "3"]
-    assert scene.ledger.epoch == 5
+    snapshot = await scene.access_service.newest()
+    assert [group.name for group in snapshot.groups_of("a")] == ["default", "0", "1", "2", "3"]
+    assert scene.store.epoch == 5
 
 
 async def test_a_decision_on_an_old_state_is_taken_again() -> None:
-    class Racing(MemoryLedger):
+    class Racing(MemoryAccessStore):
         """Another server changes the policy between a decision and its writing, once."""
 
-        rival: Authority | None = None
+        rival: AccessService | None = None
 
         async def change_access(self, change: AccessChange, *, epoch: int) -> int:
             rival, self.rival = self.rival, None
@@ -67,14 +67,14 @@ async def test_a_decision_on_an_old_state_is_taken_again() -> None:
                 await rival.change(LOCAL, set_policy(A, ""))
             return await super().change_access(change, epoch=epoch)
 
-    ledger = Racing()
-    authority = Authority(ledger, lambda: NOON)
-    await authority.change(LOCAL, create_account("a"))
-    ledger.rival = Authority(ledger, lambda: NOON)
+    store = Racing()
+    access_service = AccessService(store, lambda: NOON)
+    await access_service.change(LOCAL, create_account("a"))
+    store.rival = AccessService(store, lambda: NOON)
     with pytest.raises(Refused) as refused:
-        await authority.change(admin("a"), create_group("one"))
+        await access_service.change(admin("a"), create_group("one"))
     assert refused.value.code is RefusalCode.FORBIDDEN
-    assert [(each.action, each.is_allowed) for each in ledger.log] == [
+    assert [(each.action, each.is_allowed) for each in store.log] == [
         ("accountCreate", True),
         ("lineageGroupPolicySet", True),
         ("lineageGroupCreate", False),
@@ -82,12 +82,12 @@ async def test_a_decision_on_an_old_state_is_taken_again() -> None:
 
 
 async def test_endless_races_end_with_a_sentence() -> None:
-    class Moving(MemoryLedger):
+    class Moving(MemoryAccessStore):
         async def change_access(self, change: AccessChange, *, epoch: int) -> int:
-            raise AccessMoved
+            raise EpochConflict
 
     with pytest.raises(Refused) as refused:
-        await Authority(Moving()).change(LOCAL, create_account("a"))
+        await AccessService(Moving()).change(LOCAL, create_account("a"))
     assert refused.value.code is RefusalCode.CONFLICT
     assert refused.value.message == "Others keep changing access at the same time: send this again."
 
@@ -95,14 +95,14 @@ async def test_endless_races_end_with_a_sentence() -> None:
 async def test_what_is_allowed_is_logged_with_the_change() -> None:
     scene = await Scene().of("a")
     group = await scene.do(admin("a"), create_group("one"))
-    assert scene.ledger.log[-1] == AuditEntry(
+    assert scene.store.log[-1] == AuditEntry(
         ("a",), "a/ada", "lineageGroupCreate", "GROUP", group.id, True, (f"{A}/admins",), "request-1"
     )
 
 
 async def test_what_is_refused_for_want_of_permission_is_logged_by_itself() -> None:
     scene = await Scene().of("a", "b")
-    epoch = scene.ledger.epoch
+    epoch = scene.store.epoch
     for who, code, told in (
         (person("a"), RefusalCode.FORBIDDEN, ("a",)),
         (admin("b"), RefusalCode.NOT_FOUND, ("b", "a")),
@@ -110,34 +110,34 @@ async def test_what_is_refused_for_want_of_permission_is_logged_by_itself() -> N
         with pytest.raises(Refused) as refused:
             await scene.do(who, set_policy(A, ""))
         assert refused.value.code is code
-        assert scene.ledger.log[-1] == AuditEntry(
+        assert scene.store.log[-1] == AuditEntry(
             told, who.shown, "lineageGroupPolicySet", "GROUP", A, False, (), "request-1"
         )
-    assert scene.ledger.epoch == epoch
+    assert scene.store.epoch == epoch
 
 
 async def test_what_is_wrong_by_itself_is_not_logged() -> None:
     scene = await Scene().of("a")
-    logged = len(scene.ledger.log)
+    logged = len(scene.store.log)
     with pytest.raises(Refused):
         await scene.do(admin("a"), create_group(""))
-    assert len(scene.ledger.log) == logged
+    assert len(scene.store.log) == logged
 
 
 async def test_a_plan_that_changes_nothing_is_not_sent() -> None:
     scene = await Scene().of("a")
-    logged = len(scene.ledger.log)
+    logged = len(scene.store.log)
 
-    def look(directory: Directory, access: Access, now: int) -> Planned[int]:
-        return Planned(AccessChange(), len(directory.accounts))
+    def look(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[int]:
+        return Plan(AccessChange(), len(snapshot.accounts))
 
     assert await scene.do(person("a"), look) == 1
-    assert len(scene.ledger.log) == logged
+    assert len(scene.store.log) == logged
 
 
 async def test_the_owner_reads_of_what_became_of_its_share() -> None:
     scene = await Scene().of("a", "b")
     share = await scene.share("a", ShareTarget("b"), accepted=False, actions=READING)
     await scene.do(admin("b"), accept_invitation(f"{share.id}/b"))
-    assert scene.ledger.log[-1].accounts == ("b", "a")
-    assert (scene.ledger.log[-1].resource_kind, scene.ledger.log[-1].resource) == ("INVITATION", f"{share.id}/b")
+    assert scene.store.log[-1].accounts == ("b", "a")
+    assert (scene.store.log[-1].resource_kind, scene.store.log[-1].resource) == ("INVITATION", f"{share.id}/b")

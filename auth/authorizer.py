@@ -10,25 +10,24 @@ import orjson
 
 from lineal.auth.decisions import Decision
 from lineal.auth.permissions import Permission
-from lineal.auth.policies import Verdict
 from lineal.auth.principals import Principal
 from lineal.auth.records import Invitation, InvitationState, LineageGroup, ResourceShare
 from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
 
 if TYPE_CHECKING:
-    from lineal.auth.access_snapshot import Directory
+    from lineal.auth.access_snapshot import AccessSnapshot
 
 _IN_SCOPES: Final = (Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
-"""The permissions that reads ask scopes about; the others are asked of `Access.decide`."""
+"""The permissions that reads ask scopes about; the others are asked of `Authorizer.decide`."""
 _ALL: Final = tuple(Permission)
 
 
 @dataclass(frozen=True, eq=False)
-class Access:
+class Authorizer:
     """What a principal may do, by the directory of an epoch, from a time until the next share expires."""
 
     principal: Principal
-    directory: "Directory"
+    snapshot: "AccessSnapshot"
     now: int
     _seen: dict[str, bool] = field(init=False, repr=False, default_factory=dict)
     """Of other accounts' groups that were asked about, whether the principal may know of them."""
@@ -41,17 +40,17 @@ class Access:
     @cached_property
     def offered(self) -> tuple[ResourceShare, ...]:
         """The shares the principal is among the targets of, accepted or not, neither revoked nor expired."""
-        offered = self.directory.shares_for(self.principal.account)
+        offered = self.snapshot.shares_for(self.principal.account)
         return tuple(share for share in offered if share.is_live(self.now) and share.includes(self.principal))
 
     def _is_accepted(self, share: ResourceShare) -> bool:
-        invitation = self.directory.invitation(share.id, self.principal.account)
+        invitation = self.snapshot.invitation(share.id, self.principal.account)
         return invitation is not None and invitation.state is InvitationState.ACCEPTED
 
     @cached_property
     def ends_at(self) -> int | None:
         """When the next share with its account expires, and this is no longer right; None where none will."""
-        shares = (share for share in self.directory.shares_for(self.principal.account) if share.is_live(self.now))
+        shares = (share for share in self.snapshot.shares_for(self.principal.account) if share.is_live(self.now))
         return min((share.expires_at for share in shares if share.expires_at is not None), default=None)
 
     @cached_property
@@ -67,17 +66,19 @@ class Access:
         """What the principal may read and cross, for every read verb of a store."""
         if self.principal.is_local:
             return EVERYTHING
-        rules = [rule for group in self.directory.groups.values() if (rule := self._rule(group))]
+        rules = [rule for group in self.snapshot.groups.values() if (rule := self._rule(group))]
         is_masking = any(rule.boundary is Boundary.MASK for rule in rules)
-        return Scope.of(rules, self._mask_key() if is_masking else b"", self.directory.members_at)
+        return Scope.of(rules, self._mask_key() if is_masking else b"", self.snapshot.members_at)
 
     def _rule(self, group: LineageGroup) -> GroupRule | None:
-        said = self.directory.policies.decide_each(self.principal, _IN_SCOPES, group)
-        verdicts = dict(zip(_IN_SCOPES, said, strict=True))
-        permitted = frozenset(p for p, verdict in verdicts.items() if verdict.is_allowed and self.principal.may_hold(p))
+        said = self.snapshot.policies.decide_each(self.principal, _IN_SCOPES, group)
+        decisions = dict(zip(_IN_SCOPES, said, strict=True))
+        permitted = frozenset(
+            p for p, decision in decisions.items() if decision.is_allowed and self.principal.may_hold(p)
+        )
         by_policy = [Grant(permitted)] if permitted else []
         by_shares = [share.grant(self.principal) for share in self._shares_of.get(group.id, ())]
-        forbidden = frozenset(permission for permission, verdict in verdicts.items() if verdict.is_forbidden)
+        forbidden = frozenset(permission for permission, decision in decisions.items() if decision.is_forbidden)
         grants = (*by_policy, *by_shares)
         if not (grants or forbidden or group.boundary or group.tells_withheld):
             return None
@@ -86,10 +87,10 @@ class Access:
     def _mask_key(self) -> bytes:
         """Differs for each principal, so that two cannot compare what they were shown as restricted."""
         who = orjson.dumps([self.principal.account, self.principal.name])
-        return new(self.directory.secrets.restricted, who, "sha256").digest()
+        return new(self.snapshot.secrets.restricted, who, "sha256").digest()
 
-    def _verdict(self, permission: Permission, group: LineageGroup) -> Verdict:
-        return self.directory.policies.decide(self.principal, permission, group)
+    def _decision(self, permission: Permission, group: LineageGroup) -> Decision:
+        return self.snapshot.policies.decide(self.principal, permission, group)
 
     def decide(self, permission: Permission, groups: Iterable[str], kind: str | None = None) -> Decision:
         """Whether the principal may do something on an entity that is in these groups, its default group among them.
@@ -105,11 +106,11 @@ class Access:
         shares = self._shares_of.get(group, ())
         return tuple(share for share in shares if permission in share.actions and share.speaks_of(kind))
 
-    def on_group(self, permission: Permission, group: str) -> Decision:
+    def decide_on_group(self, permission: Permission, group: str) -> Decision:
         """Whether the principal may do something on a group itself: by its policy, or its account's default group's."""
         return self.decide(permission, self._with_default(group))
 
-    def at_home(self, permission: Permission) -> Decision:
+    def decide_on_own_account(self, permission: Permission) -> Decision:
         """Whether the principal may do something on the default group of its own account."""
         return self.decide(permission, [default_group(self.principal.account)])
 
@@ -121,14 +122,14 @@ class Access:
         held = (p for p in Permission if self._decide(p, groups, lambda share: True, self._said).is_allowed)
         return frozenset(held)
 
-    def _said(self, permission: Permission, group: LineageGroup) -> Verdict:
+    def _said(self, permission: Permission, group: LineageGroup) -> Decision:
         """What a group's policy says of a permission, where all are going to be asked for."""
-        said = self.directory.policies.decide_each(self.principal, _ALL, group)
+        said = self.snapshot.policies.decide_each(self.principal, _ALL, group)
         return said[_ALL.index(permission)]
 
     def sees_group(self, group: str) -> bool:
         """Whether the principal may know of a group: it is its own account's, allows it something, or is offered."""
-        found = self.directory.groups.get(group)
+        found = self.snapshot.groups.get(group)
         if found is None:
             return False
         if self.principal.is_local or found.account == self.principal.account:
@@ -144,8 +145,8 @@ class Access:
 
     def _received(self) -> Iterator[ResourceShare]:
         """The shares by whose invitations, not rejected, the principal knows of their groups."""
-        for share in self.directory.shares_for(self.principal.account):
-            invitation = self.directory.invitation(share.id, self.principal.account)
+        for share in self.snapshot.shares_for(self.principal.account):
+            invitation = self.snapshot.invitation(share.id, self.principal.account)
             if invitation is None or invitation.state is InvitationState.REJECTED:
                 continue
             if share.is_live(self.now) and self.sees_invitation(invitation):
@@ -154,39 +155,39 @@ class Access:
     @property
     def is_operator(self) -> bool:
         """Whether the principal administers an operator account: it may register accounts and make keys for any."""
-        home = self.directory.accounts.get(self.principal.account)
+        home = self.snapshot.accounts.get(self.principal.account)
         return self.principal.is_local or (
-            home is not None and home.is_operator and self.at_home(Permission.ADMINISTER).is_allowed
+            home is not None and home.is_operator and self.decide_on_own_account(Permission.ADMINISTER).is_allowed
         )
 
-    def over_keys(self, account: str) -> Decision:
+    def decide_on_keys(self, account: str) -> Decision:
         """Whether the principal may see, make and revoke the keys of an account: its own, or any if it is operator."""
-        decision = self.at_home(Permission.ADMINISTER)
+        decision = self.decide_on_own_account(Permission.ADMINISTER)
         return decision if account == self.principal.account or self.is_operator else Decision(False)
 
     def sees_account(self, account: str) -> bool:
         """Whether the principal may know that an account is registered."""
         is_known = self.is_operator or account == self.principal.account
-        return account in self.directory.accounts and (is_known or self.sees_group(default_group(account)))
+        return account in self.snapshot.accounts and (is_known or self.sees_group(default_group(account)))
 
-    def over_share(self, share: ResourceShare) -> Decision:
+    def decide_on_share(self, share: ResourceShare) -> Decision:
         """Whether the principal may see a share as its owner does, and revoke it: it may share one of its groups."""
-        decisions = [self.on_group(Permission.SHARE, group) for group in share.groups]
+        decisions = [self.decide_on_group(Permission.SHARE, group) for group in share.groups]
         return next((decision for decision in decisions if decision.is_allowed), decisions[0])
 
     def sees_share(self, share: ResourceShare) -> bool:
         """Whether the principal may know of a share: as its owner does, or by an invitation it receives."""
-        received = (self.directory.invitation(share.id, account) for account in share.accounts)
-        return self.over_share(share).is_allowed or any(
+        received = (self.snapshot.invitation(share.id, account) for account in share.accounts)
+        return self.decide_on_share(share).is_allowed or any(
             invitation is not None and self.sees_invitation(invitation) for invitation in received
         )
 
-    def over_invitation(self, invitation: Invitation) -> Decision:
+    def decide_on_invitation(self, invitation: Invitation) -> Decision:
         """Whether the principal may accept or reject an invitation.
 
         Those may who may share in the receiving account, and a single principal who is all that the share is for there.
         """
-        share = self.directory.shares[invitation.share]
+        share = self.snapshot.shares[invitation.share]
         decision = self.decide(Permission.SHARE, [default_group(invitation.account)])
         only = [target for target in share.targets if target.account == invitation.account]
         is_own = len(only) == 1 and only[0].name is not None and only[0].includes(self.principal)
@@ -196,12 +197,12 @@ class Access:
 
     def sees_invitation(self, invitation: Invitation) -> bool:
         """Whether the principal receives an invitation: it may decide it, or the share is for it, and not revoked."""
-        share = self.directory.shares[invitation.share]
+        share = self.snapshot.shares[invitation.share]
         is_for_it = invitation.account == self.principal.account and share.includes(self.principal)
-        return share.revoked_at is None and (is_for_it or self.over_invitation(invitation).is_allowed)
+        return share.revoked_at is None and (is_for_it or self.decide_on_invitation(invitation).is_allowed)
 
     def _with_default(self, group: str) -> tuple[str, ...]:
-        found = self.directory.groups.get(group)
+        found = self.snapshot.groups.get(group)
         return () if found is None else tuple({group, default_group(found.account)})
 
     def _decide(
@@ -209,26 +210,26 @@ class Access:
         permission: Permission,
         groups: Iterable[str],
         counts: Callable[[ResourceShare], bool],
-        verdict_of: Callable[[Permission, LineageGroup], Verdict] | None = None,
+        decision_of: Callable[[Permission, LineageGroup], Decision] | None = None,
     ) -> Decision:
         if self.principal.is_local:
             return Decision(True)
-        known = [self.directory.groups[group] for group in sorted(set(groups)) if group in self.directory.groups]
-        verdicts = {group.id: (verdict_of or self._verdict)(permission, group) for group in known}
-        forbidding = _named((id, verdict) for id, verdict in verdicts.items() if verdict.is_forbidden)
-        if any(verdict.is_forbidden for verdict in verdicts.values()):
+        known = [self.snapshot.groups[group] for group in sorted(set(groups)) if group in self.snapshot.groups]
+        decisions = {group.id: (decision_of or self._decision)(permission, group) for group in known}
+        forbidding = _named((id, decision) for id, decision in decisions.items() if decision.is_forbidden)
+        if any(decision.is_forbidden for decision in decisions.values()):
             return Decision(False, True, forbidding)
         if not self.principal.may_hold(permission):
             return Decision(False)
         shares = dict.fromkeys(
             f"share/{share.id}"
-            for id in verdicts
+            for id in decisions
             for share in self._shares_of.get(id, ())
             if permission in share.actions and counts(share)
         )
-        permitting = _named((id, verdict) for id, verdict in verdicts.items() if verdict.is_allowed)
+        permitting = _named((id, decision) for id, decision in decisions.items() if decision.is_allowed)
         return Decision(bool(permitting or shares), False, (*permitting, *shares))
 
 
-def _named(verdicts: Iterable[tuple[str, Verdict]]) -> tuple[str, ...]:
-    return tuple(f"{group}/{policy}" for group, verdict in verdicts for policy in verdict.policies)
+def _named(decisions: Iterable[tuple[str, Decision]]) -> tuple[str, ...]:
+    return tuple(f"{group}/{policy}" for group, decision in decisions for policy in decision.policies)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final, TypeVar
 
-from lineal.auth.access import Access
 from lineal.auth.access_codec import Part, document
-from lineal.auth.access_snapshot import Directory
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, Document
-from lineal.auth.operations.base import Operation, Planned, RefusalCode, Refused
+from lineal.auth.authorizer import Authorizer
+from lineal.auth.operations.base import Operation, Plan, RefusalCode, Refused
 from lineal.auth.principals import Principal
 from lineal.auth.records import Repeat
 
@@ -28,30 +28,30 @@ def once(
     key: str,
     fingerprint: str,
     made: Callable[[Result], str],
-    recall: Callable[[Directory, Access, str], Result | None],
+    recall: Callable[[AccessSnapshot, Authorizer, str], Result | None],
 ) -> Operation[Result]:
     """An operation that, sent again by the same principal under the same key within 24 hours, makes nothing more.
 
     It then gives what was made: `made` names that, and `recall` finds it by its name, or gives None where the caller
-    may not have it any more, and then the operation is decided anew. `fingerprint` is a digest of all that is asked:
+    may not have it any more, and then the operation is decided anew. `fingerprint` is a digest of all that is attempt:
     the same key with another is refused with IDEMPOTENCY_MISMATCH.
     """
 
-    def plan(directory: Directory, access: Access, now: int) -> Planned[Result]:
-        id = _repeat_id(access.principal, key)
-        known = directory.repeats.get(id)
+    def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[Result]:
+        id = _repeat_id(authorizer.principal, key)
+        known = snapshot.repeats.get(id)
         if known is not None and now - known.at < KEPT_MICROSECONDS:
             if known.fingerprint != fingerprint:
                 raise Refused(RefusalCode.IDEMPOTENCY_MISMATCH, _MISMATCH, ("idempotencyKey",))
-            found = recall(directory, access, known.made)
+            found = recall(snapshot, authorizer, known.made)
             if found is not None:
-                return Planned(AccessChange(), found)
-        planned = operation(directory, access, now)
+                return Plan(AccessChange(), found)
+        planned = operation(snapshot, authorizer, now)
         kept = document(Repeat(id, fingerprint, made(planned.result), now))
-        stale = [each.id for each in directory.repeats.values() if now - each.at >= KEPT_MICROSECONDS and each.id != id]
+        stale = [each.id for each in snapshot.repeats.values() if now - each.at >= KEPT_MICROSECONDS and each.id != id]
         swept = (Document(Part.REPEAT, each, None) for each in stale[:_SWEPT])
         documents = (*planned.change.documents, kept, *swept)
-        return Planned(replace(planned.change, documents=documents), planned.result)
+        return Plan(replace(planned.change, documents=documents), planned.result)
 
     return plan
 
