@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from lineal.auth.access_store import AccessChange, AccessNews, AuditEntry, AuditPage, AuditQuestion
+from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.queries import (
@@ -113,7 +113,7 @@ class StoreProxy(Store):
     def export(self, view: View) -> AsyncIterator[NewPart]:
         return self.inner.export(view)
 
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         return await self._forward("access_since", self.inner.access_since, epoch)
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Any
 
-from lineal.auth.access_store import AccessNews
+from lineal.auth.access_store import AccessDelta
 from lineal.graphstore.proxies.base import Answer, StoreProxy
 from lineal.graphstore.store import Newest, Store
 
@@ -32,7 +32,7 @@ class CoalescingStore(StoreProxy):
     async def newest(self) -> Newest:
         return await self._shared(self.inner.newest)
 
-    async def access_since(self, epoch: int) -> AccessNews:
+    async def access_since(self, epoch: int) -> AccessDelta:
         return await self._shared(self.inner.access_since, epoch)
 
     async def ready(self) -> None:
