@@ -1,12 +1,12 @@
 """What batches left that never became visible is removed, in the background, and their stamps are forgotten.
 
-Beside each void stamp stands a note (see `heads.plan_vertex`) that says at which vertices its batch was to write. There
-what bears the stamp is removed, and nothing else, in short turns, as a batch may be about to write the same vertices. A
+For each void stamp a note (see `snapshots.plan_vertex`) says at which vertices its batch was to write. There what
+bears the stamp is removed, and nothing else, in short turns, as a batch may be about to write the same vertices. A
 sweep cut short leaves the note, and is done anew.
 
 A stamp is forgotten `FORGET_SECONDS` after it became void, when a sweep finds nothing more. No request sent under it
-and not begun can write any more (see `Heads.writing`), so all that may still come is what the graph server was in the
-middle of when the stamp became void.
+and not begun can write any more (see `WriterLease.fenced`), so all that may still come is what the graph server
+was in the middle of when the stamp became void.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.snapshots import plan_vertex
-from lineal.graphstore.gremlin.writer_lease import Heads
+from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 FORGET_SECONDS: Final = 3600
 _AT_ONCE: Final = 100
@@ -44,11 +44,11 @@ def unpacked_plan(text: str) -> list[long]:
     return [long(int.from_bytes(raw[start : start + _ID_BYTES])) for start in range(0, len(raw), _ID_BYTES)]
 
 
-class Sweeper:
+class AbortedBatchCleanup:
     """Sweeps one void stamp after the other, in a task of its own, for as long as there are any."""
 
-    def __init__(self, server: GremlinClient, heads: Heads) -> None:
-        self._server, self._heads = server, heads
+    def __init__(self, server: GremlinClient, lease: WriterLease) -> None:
+        self._server, self._lease = server, lease
         self._due: dict[int, int] = {}
         """When each void stamp is to be swept again, in microseconds since 1970."""
         self._task: asyncio.Task[None] | None = None
@@ -66,7 +66,7 @@ class Sweeper:
                 await self._task
 
     async def _run(self) -> None:
-        while void := self._heads.moment.void:
+        while void := self._lease.snapshot.aborted:
             for stamp in void:
                 if now() > self._due.get(stamp, 0):
                     # Where the graph server fails, it is done later.
@@ -90,7 +90,7 @@ class Sweeper:
                 self._due[stamp] = max(last, now())
                 return
             await self._server.ask(g.V(note).drop())
-        self._heads.forget(stamp)
+        self._lease.forget(stamp)
         self._due[stamp] = _NEVER
 
     async def _remove(self, stamp: int, vertices: list[long]) -> int:
@@ -99,7 +99,7 @@ class Sweeper:
         left = g.V(vertices).has("recorded_at", long(stamp))
         if not await self._count(edges) and not await self._count(left):
             return 0
-        async with self._heads.turn():
+        async with self._lease.held():
             return await self._drop(edges) + await self._drop(left)
 
     async def _count(self, elements: GraphTraversal) -> int:

@@ -35,7 +35,7 @@ from lineal.graphstore.gremlin.vertex_ids import (
     vertex_of_key,
     vertex_of_note,
 )
-from lineal.graphstore.gremlin.writer_lease import Heads
+from lineal.graphstore.gremlin.writer_lease import WriterLease
 from lineal.graphstore.group_moves import Move, moves
 from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import entity_id
@@ -71,13 +71,13 @@ class _Standing(NamedTuple):
 class Access:
     """Changes access, and tells what changed and who is where."""
 
-    def __init__(self, server: GremlinClient, heads: Heads, log: AuditLog) -> None:
-        self._server, self._heads, self._log = server, heads, log
+    def __init__(self, server: GremlinClient, lease: WriterLease, log: AuditLog) -> None:
+        self._server, self._lease, self._log = server, lease, log
 
     async def since(self, epoch: int) -> AccessDelta:
         """What changed after an epoch."""
-        await self._heads.read()
-        kept = self._heads.moment.kept
+        await self._lease.refresh()
+        kept = self._lease.snapshot.access
         found = await self._documents(epoch, kept.epoch)
         return AccessDelta(kept.epoch, kept.members_at, tuple(found[each][0] for each in sorted(found)))
 
@@ -109,18 +109,18 @@ class Access:
 
     async def change(self, change: AccessChange, epoch: int) -> int:
         """Make a change, and give the new epoch. Raises EpochConflict."""
-        async with self._heads.turn() as stamp:
-            if self._heads.moment.kept.epoch != epoch:
+        async with self._lease.held() as stamp:
+            if self._lease.snapshot.access.epoch != epoch:
                 raise EpochConflict
             if not (change.documents or change.joins or change.leaves):
                 await self._log.append_in(stamp, change.audit)
                 return epoch
             left = await self._server.ask(g.V(_vertex(epoch + 1)).values("value"))
-            await self._heads.begin(stamp)
+            await self._lease.begin(stamp)
             if left:
                 await self._finish(stamp, epoch + 1, _unpacked(left[0])[1], anew=True)
                 raise EpochConflict
-            start = self._heads.writing(stamp)
+            start = self._lease.fenced(stamp)
             try:
                 is_down = await self._write_down(start, epoch + 1, change)
                 if is_down:
@@ -139,7 +139,7 @@ class Access:
         if await self._server.ask(merged) != [text]:
             return False
         # What another was in the middle of writing may have come in between.
-        return not self._heads.moment.void or await self._server.ask(g.V(vertex).values("value")) == [text]
+        return not self._lease.snapshot.aborted or await self._server.ask(g.V(vertex).values("value")) == [text]
 
     async def _finish(self, stamp: int, epoch: int, change: AccessChange, *, anew: bool = False) -> None:
         """Do what is left of a change that is written down. Done twice, it does no more.
@@ -147,10 +147,10 @@ class Access:
         `anew`: members that are where they should be are placed again, since the index may not show them there.
         """
         await self._place(stamp, moves(change), anew)
-        kept = replace(self._heads.moment.kept, epoch=epoch)
+        kept = replace(self._lease.snapshot.access, epoch=epoch)
         if change.joins or change.leaves:
             kept = replace(kept, members_at=epoch)
-        await self._heads.keep(stamp, await self._log.write(stamp, kept, change.audit))
+        await self._lease.commit_access(stamp, await self._log.write(stamp, kept, change.audit))
         if epoch % SUMMED_UP == 0:
             # Where it fails, the changes themselves are read.
             with suppress(Unavailable):
@@ -183,7 +183,7 @@ class Access:
         await wait_until_shown(self._server, [(TOUCHED_AT, stamp, len(entity_groups))])
 
     async def _put(self, stamp: int, vertices: Sequence[long], extra: frozenset[str], gone: Iterable[int]) -> None:
-        steps = self._heads.writing(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
+        steps = self._lease.fenced(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
         steps = steps.property(TOUCHED_AT, long(stamp))
         if gone:
             steps = steps.side_effect(__.properties(GROUP).has_value(P.within([long(each) for each in gone])).drop())
@@ -195,7 +195,7 @@ class Access:
     async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
         """Which groups each of some entities is in."""
         chunks = in_chunks(list(dict.fromkeys(ids)), _AT_ONCE)
-        _, *fetched = await asyncio.gather(self._heads.read(), *map(self._fetch, chunks))
+        _, *fetched = await asyncio.gather(self._lease.refresh(), *map(self._fetch, chunks))
         found = {
             id: EntityGroups(each.urn, KINDS[each.kind], each.account, each.extra | {default_group(each.account)})
             for values in fetched
@@ -217,7 +217,7 @@ class Access:
         """What values tell, by id: of the entities that are visible by now."""
         found = {}
         for told in values:
-            if self._heads.moment.shows(told["recorded_at"][0]):
+            if self._lease.snapshot.shows(told["recorded_at"][0]):
                 urn, extra = told["urn"][0], orjson.loads(told.get("extra_groups", ["[]"])[0])
                 id = entity_id(urn)
                 found[id] = _Standing(

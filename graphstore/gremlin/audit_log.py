@@ -19,9 +19,9 @@ from lineal.graphstore.batch_validation import now
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import LimitExceeded, Unavailable
 from lineal.graphstore.gremlin.client import GremlinClient, g
-from lineal.graphstore.gremlin.snapshots import Kept
+from lineal.graphstore.gremlin.snapshots import AccessProgress
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
-from lineal.graphstore.gremlin.writer_lease import Heads
+from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 Part = TypeVar("Part")
 
@@ -34,32 +34,32 @@ _NOT_TAKEN: Final = "the graph did not take all of the audit log: nothing was wr
 class AuditLog:
     """Appends to the log, and looks through it."""
 
-    def __init__(self, server: GremlinClient, heads: Heads) -> None:
-        self._server, self._heads = server, heads
+    def __init__(self, server: GremlinClient, lease: WriterLease) -> None:
+        self._server, self._lease = server, lease
         self._last: AuditRecord | None = None
         """The newest record, where this process wrote it."""
 
     async def append(self, entries: Sequence[AuditEntry]) -> None:
         """Append entries, in a turn of their own."""
-        async with self._heads.turn() as stamp:
+        async with self._lease.held() as stamp:
             await self.append_in(stamp, entries)
 
     async def append_in(self, stamp: int, entries: Sequence[AuditEntry]) -> None:
         """Append entries, in a turn in which nothing else is written."""
         if entries:
-            await self._heads.begin(stamp)
-            await self._heads.keep(stamp, await self.write(stamp, self._heads.moment.kept, entries))
+            await self._lease.begin(stamp)
+            await self._lease.commit_access(stamp, await self.write(stamp, self._lease.snapshot.access, entries))
 
-    async def write(self, stamp: int, kept: Kept, entries: Sequence[AuditEntry]) -> Kept:
+    async def write(self, stamp: int, kept: AccessProgress, entries: Sequence[AuditEntry]) -> AccessProgress:
         """Write the records of entries under an open stamp; what is kept when they count, too. Raises Unavailable."""
         if not entries:
             return kept
         records = chained(await self._newest(kept.audited), now(), entries)
         for some in in_chunks(records, _WRITTEN_AT_ONCE):
-            written = await self._server.ask(_writing(self._heads.writing(stamp), some))
+            written = await self._server.ask(_writing(self._lease.fenced(stamp), some))
             if written != [len(some)]:
                 raise Unavailable(_NOT_TAKEN)
-        if self._heads.moment.void and await self._read(records[0].sequence, records[-1].sequence) != records:
+        if self._lease.snapshot.aborted and await self._read(records[0].sequence, records[-1].sequence) != records:
             # What another was in the middle of writing may have come in between.
             raise Unavailable(_NOT_TAKEN)
         self._last = records[-1]
@@ -74,8 +74,8 @@ class AuditLog:
 
     async def page(self, question: AuditQuestion) -> AuditPage:
         """A page of the log. Raises LimitExceeded."""
-        await self._heads.read()
-        newest = self._heads.moment.kept.audited
+        await self._lease.refresh()
+        newest = self._lease.snapshot.access.audited
         if question.before is not None:
             newest = min(newest, question.before - 1)
         if question.until is not None:

@@ -25,7 +25,7 @@ from lineal.graphstore.codes import KIND_CODES, KIND_MASK, SAME_AS, TYPES, Assoc
 from lineal.graphstore.content_codec import packed_properties
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.gremlin import metric_series
-from lineal.graphstore.gremlin.aborted_batches import Sweeper, packed_plan
+from lineal.graphstore.gremlin.aborted_batches import AbortedBatchCleanup, packed_plan
 from lineal.graphstore.gremlin.audit_log import AuditLog
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import packed_entity, packed_line, packed_revision
@@ -34,7 +34,7 @@ from lineal.graphstore.gremlin.mixed_index import ENTITY, TOUCHED_AT, WORDS, ter
 from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.record_cache import Urns
-from lineal.graphstore.gremlin.snapshots import Moment
+from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.upserts import Edge, Fields, chunks_of, edge_steps, vertex_steps, widening_steps
 from lineal.graphstore.gremlin.vertex_ids import (
     GROUP,
@@ -44,7 +44,7 @@ from lineal.graphstore.gremlin.vertex_ids import (
     vertex_of_key,
     vertex_of_note,
 )
-from lineal.graphstore.gremlin.writer_lease import Heads
+from lineal.graphstore.gremlin.writer_lease import WriterLease
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity
 from lineal.graphstore.records import AsOf, Revision, View
@@ -60,9 +60,9 @@ _EDGES_IN_FLIGHT: Final = 1
 class RecordedState:
     """`batch_validation.RecordedState` by traversals, at the moment of a turn."""
 
-    def __init__(self, server: GremlinClient, moment: Moment, urns: Urns) -> None:
+    def __init__(self, server: GremlinClient, snapshot: Snapshot, urns: Urns) -> None:
         self._server = server
-        self._reader = Reader(server, View(EVERYTHING, AsOf(moment.newest)), moment, urns)
+        self._reader = Reader(server, View(EVERYTHING, AsOf(snapshot.watermark)), snapshot, urns)
 
     def prefetch(self, batch: Batch, urns: list[str], *others: GraphTraversal) -> list[list[Any]]:
         """Load all that a batch names, in one journey, with some other questions asked beside."""
@@ -125,11 +125,11 @@ class Parts(NamedTuple):
 class Recording:
     """Writes batches, each in a turn of its own or of one just before."""
 
-    def __init__(self, server: GremlinClient, heads: Heads, urns: Urns, log: AuditLog) -> None:
-        self._server, self._heads, self._urns = server, heads, urns
+    def __init__(self, server: GremlinClient, lease: WriterLease, urns: Urns, log: AuditLog) -> None:
+        self._server, self._lease, self._urns = server, lease, urns
         self._log = log
-        self._sweeper = Sweeper(server, heads)
-        heads.on_void = self._sweeper.start
+        self._cleanup = AbortedBatchCleanup(server, lease)
+        lease.on_aborted = self._cleanup.start
         self._property_keys: dict[tuple[str, int], int] = {}
         """From when on each key of a kind is written down; by this process, so that some are written down twice."""
 
@@ -137,29 +137,29 @@ class Recording:
         self, batch: Batch, urns: list[str], by: str, idempotency: Idempotency | None, audit: Sequence[AuditEntry]
     ) -> Outcome:
         """The verb of the contract, for a batch that has been checked; tells what was new."""
-        async with self._heads.turn() as stamp:
-            moment = self._heads.moment
-            known, judging = await asyncio.to_thread(self._judged, batch, urns, by, idempotency, moment, stamp)
+        async with self._lease.held() as stamp:
+            snapshot = self._lease.snapshot
+            known, judging = await asyncio.to_thread(self._judged, batch, urns, by, idempotency, snapshot, stamp)
             outcome = judging.outcome if known is None else known
             if known is not None or outcome.recorded_at is None:
                 if known is None and idempotency is not None:
-                    noted = self._kept(by, idempotency, outcome, moment.newest)
+                    noted = self._kept(by, idempotency, outcome, snapshot.watermark)
                     self._refuse_unless(await self._server.ask(vertex_steps(g.inject(0), [noted])) == [1])
                 await self._log.append_in(stamp, audit)
                 return outcome
             parts = await asyncio.to_thread(self._parts, judging, stamp, by, idempotency)
-            await self._heads.begin(stamp, parts.plan)
+            await self._lease.begin(stamp, parts.plan)
             await self._write(stamp, parts)
             await wait_until_shown(self._server, parts.shown_by(stamp))
-            kept = await self._log.write(stamp, moment.kept, audit)
-            await self._heads.commit(stamp, any(key[1] == SAME_AS for key in judging.associations), kept)
+            kept = await self._log.write(stamp, snapshot.access, audit)
+            await self._lease.commit(stamp, any(key[1] == SAME_AS for key in judging.associations), kept)
             for name, code, occurred_at in sorted(judging.property_keys, reverse=True):
                 self._property_keys[name, code] = min(occurred_at, self._property_keys.get((name, code), occurred_at))
             return outcome
 
     async def close(self) -> None:
         """Stop what is done in the background."""
-        await self._sweeper.close()
+        await self._cleanup.close()
 
     # -- judging --
 
@@ -169,10 +169,10 @@ class Recording:
         urns: list[str],
         by: str,
         idempotency: Idempotency | None,
-        moment: Moment,
+        snapshot: Snapshot,
         stamp: int,
     ) -> tuple[Outcome | None, BatchValidation]:
-        standing = RecordedState(self._server, moment, self._urns)
+        standing = RecordedState(self._server, snapshot, self._urns)
         judging = BatchValidation(standing, batch, urns, stamp)
         if idempotency is None:
             standing.prefetch(batch, urns)
@@ -182,7 +182,7 @@ class Recording:
                 fingerprint, outcome, kept_at, recorded_at = (
                     kept[name][0] for name in ("state", "value", "kept_at", "recorded_at")
                 )
-                if kept_at <= now() - KEPT_MICROSECONDS or not moment.shows(recorded_at):
+                if kept_at <= now() - KEPT_MICROSECONDS or not snapshot.shows(recorded_at):
                     old = g.V(_idempotency_vertex(by, idempotency)).has("kept_at", long(kept_at))
                     self._server.wait(old.has("recorded_at", long(recorded_at)).drop())
                     continue
@@ -262,22 +262,22 @@ class Recording:
         """Write all of a batch, the edges when the vertices stand."""
 
         async def write_vertices(chunk: list[Fields]) -> None:
-            steps = await asyncio.to_thread(vertex_steps, self._heads.writing(stamp), chunk)
+            steps = await asyncio.to_thread(vertex_steps, self._lease.fenced(stamp), chunk)
             if await self._server.ask(steps) != [len(chunk)]:
                 # What a batch that never became visible left stands where this one is to write.
                 await self._clear(chunk)
                 self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
-            if self._heads.moment.void:
+            if self._lease.snapshot.aborted:
                 # What another was in the middle of writing may have come in between.
                 written = g.V([each[T.id] for each in chunk]).has("recorded_at", long(stamp)).count()
                 self._refuse_unless(await self._server.ask(written) == [len(chunk)])
 
         async def widen(chunk: list[Fields]) -> None:
-            steps = await asyncio.to_thread(widening_steps, self._heads.writing(stamp), chunk)
+            steps = await asyncio.to_thread(widening_steps, self._lease.fenced(stamp), chunk)
             self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
 
         async def write_edges(chunk: list[Edge]) -> None:
-            steps = await asyncio.to_thread(edge_steps, self._heads.writing(stamp), chunk)
+            steps = await asyncio.to_thread(edge_steps, self._lease.fenced(stamp), chunk)
             self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
 
         await _in_flight(_VERTICES_IN_FLIGHT, write_vertices, chunks_of(parts.vertices, _VERTICES_AT_ONCE))
@@ -289,7 +289,7 @@ class Recording:
         await _in_flight(_EDGES_IN_FLIGHT, write_edges, chunked)
 
     async def _clear(self, vertices: list[Fields]) -> None:
-        void = P.within([long(each) for each in self._heads.moment.void])
+        void = P.within([long(each) for each in self._lease.snapshot.aborted])
         await self._server.ask(g.V([each[T.id] for each in vertices]).has("recorded_at", void).drop())
 
     def _refuse_unless(self, is_written: bool) -> None:

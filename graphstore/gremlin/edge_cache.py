@@ -17,7 +17,7 @@ from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import Line, association_of
 from lineal.graphstore.gremlin.hidden_neighbours import Beside, Crossed, ends
 from lineal.graphstore.gremlin.record_cache import Loading, Urns
-from lineal.graphstore.gremlin.snapshots import Moment
+from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_key
 from lineal.graphstore.kinds import AssociationType, LineageDirection
 from lineal.graphstore.queries import AssociationFilter
@@ -34,8 +34,8 @@ Step = tuple[int, int, AssociationKey]
 class Crossing(Loading):
     """The crossings that are known so far, and the rest by traversals."""
 
-    def __init__(self, server: GremlinClient, view: View, moment: Moment, urns: Urns) -> None:
-        super().__init__(server, view, moment, urns)
+    def __init__(self, server: GremlinClient, view: View, snapshot: Snapshot, urns: Urns) -> None:
+        super().__init__(server, view, snapshot, urns)
         self._lines = {_DOWN: self._out, _UP: self._in}
         self._fetched: defaultdict[Crossed, set[int]] = defaultdict(set)
         self.beside = Beside(self.scope_steps)
@@ -65,7 +65,7 @@ class Crossing(Loading):
         """The ways with the labels to cross; a SAME_AS is crossed against its direction too."""
         labels = crossed.labels
         legs = [(way, labels) for way in crossed.ways]
-        if len(crossed.ways) == 1 and self._moment.has_same_as and SAME_AS_LABEL in labels:
+        if len(crossed.ways) == 1 and self._snapshot.has_same_as and SAME_AS_LABEL in labels:
             legs.append((_UP if crossed.ways[0] is _DOWN else _DOWN, [SAME_AS_LABEL]))
         return legs
 

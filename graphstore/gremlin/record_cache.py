@@ -13,7 +13,7 @@ from lineal.graphstore.filters import matches_entity, matches_restricted
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import Line, association_of, line_of, record_of, unpacked
 from lineal.graphstore.gremlin.filter_steps import Condition
-from lineal.graphstore.gremlin.snapshots import Moment
+from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.vertex_ids import (
     key_of_urn,
     number_of_id,
@@ -49,8 +49,8 @@ class Urns(dict[int, str]):
 class Loading(Seeing):
     """`walking.reader_protocol.Records` by traversals, and which of them match."""
 
-    def __init__(self, server: GremlinClient, view: View, moment: Moment, urns: Urns) -> None:
-        super().__init__(server, view, moment)
+    def __init__(self, server: GremlinClient, view: View, snapshot: Snapshot, urns: Urns) -> None:
+        super().__init__(server, view, snapshot)
         self._urns = urns
         self._records: dict[int, Entity] = {}
         self._by_number: dict[int, int] = {}

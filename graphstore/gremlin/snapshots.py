@@ -16,7 +16,7 @@ ROOT: Final = vertex_of_note("root")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class AccessProgress:
     """How far what is kept about access goes: its epoch, that of the newest members, how many audit records there are.
 
     Each of them only ever grows.
@@ -26,33 +26,36 @@ class Kept:
     members_at: int = 0
     audited: int = 0
 
-    def later(self, other: "Kept") -> "Kept":
+    def later(self, other: "AccessProgress") -> "AccessProgress":
         """What is known of two, of which either may be the older."""
-        return Kept(
+        return AccessProgress(
             max(self.epoch, other.epoch), max(self.members_at, other.members_at), max(self.audited, other.audited)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """What is visible: stamps up to `newest`, but for the void. `has_same_as`: some SAME_AS may be among it."""
+class Snapshot:
+    """Visible are the stamps up to the watermark, except those of aborted batches.
 
-    newest: int = 0
-    void: tuple[int, ...] = ()
+    `has_same_as`: a SAME_AS association may be visible.
+    """
+
+    watermark: int = 0
+    aborted: tuple[int, ...] = ()
     has_same_as: bool = False
-    kept: Kept = Kept()
+    access: AccessProgress = AccessProgress()
 
     def shows(self, stamp: int) -> bool:
         """Whether what bears the stamp is visible."""
-        return stamp <= self.newest and stamp not in self.void
+        return stamp <= self.watermark and stamp not in self.aborted
 
-    def later(self, other: "Moment") -> "Moment":
-        """What is known of two, of which either may be the older; of two with one newest stamp, the other."""
-        return replace(other if other.newest >= self.newest else self, kept=self.kept.later(other.kept))
+    def later(self, other: "Snapshot") -> "Snapshot":
+        """What is known of two, of which either may be the older; of two with one watermark, the other."""
+        return replace(other if other.watermark >= self.watermark else self, access=self.access.later(other.access))
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class WriterState:
     """What a process writes down about itself.
 
     `open` is the stamp it is writing under, 0 for none; `number` its place in the queue for a turn, 0 for none. Beside
@@ -70,7 +73,7 @@ class Head:
     is_closed: bool = False
     process: str = ""
     """Its process, as `living` names it; "" where it has no name."""
-    kept: Kept = Kept()
+    kept: AccessProgress = AccessProgress()
 
     @property
     def is_queueing(self) -> bool:
@@ -82,10 +85,10 @@ class Head:
         return packed(astuple(self))
 
     @classmethod
-    def unpacked(cls, text: str) -> "Head":
+    def unpacked(cls, text: str) -> "WriterState":
         """What `packed` made a text of."""
         me, newest, void, *rest, kept = orjson.loads(text)
-        return replace(cls(me, newest, tuple(void), *rest), kept=Kept(*kept))
+        return replace(cls(me, newest, tuple(void), *rest), kept=AccessProgress(*kept))
 
 
 def plan_vertex(stamp: int) -> long:
@@ -93,7 +96,7 @@ def plan_vertex(stamp: int) -> long:
     return vertex_of_note("plan", str(stamp))
 
 
-def moment_of(heads: Iterable[Head]) -> Moment:
+def snapshot_of(heads: Iterable[WriterState]) -> Snapshot:
     """What heads together say is visible.
 
     Who puts a newest stamp down puts all void ones down with it, in one write, as no reader sees several heads at one
@@ -102,5 +105,5 @@ def moment_of(heads: Iterable[Head]) -> Moment:
     heads = list(heads)
     newest = max((head.newest for head in heads), default=0)
     void = {stamp for head in heads for stamp in head.void if stamp > newest or head.newest == newest}
-    kept = reduce(Kept.later, (head.kept for head in heads), Kept())
-    return Moment(newest, tuple(sorted(void)), any(head.has_same_as for head in heads), kept)
+    kept = reduce(AccessProgress.later, (head.kept for head in heads), AccessProgress())
+    return Snapshot(newest, tuple(sorted(void)), any(head.has_same_as for head in heads), kept)

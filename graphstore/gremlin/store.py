@@ -32,7 +32,7 @@ from lineal.graphstore.gremlin.record_cache import Urns
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
-from lineal.graphstore.gremlin.writer_lease import Heads
+from lineal.graphstore.gremlin.writer_lease import WriterLease
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
 from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
@@ -66,11 +66,11 @@ class GremlinStore(WalkingStore[Reader]):
         self._graph = graph
         self._connects = 0
         self._walks = WalkCache()
-        self._heads = Heads(self._server)
+        self._lease = WriterLease(self._server)
         self._urns = Urns()
-        self._log = AuditLog(self._server, self._heads)
-        self._access = Access(self._server, self._heads, self._log)
-        self._recording = Recording(self._server, self._heads, self._urns, self._log)
+        self._log = AuditLog(self._server, self._lease)
+        self._access = Access(self._server, self._lease, self._log)
+        self._recording = Recording(self._server, self._lease, self._urns, self._log)
 
     @classmethod
     async def opened(cls, address: Address, seconds: float = REQUEST_SECONDS) -> Self:
@@ -103,18 +103,18 @@ class GremlinStore(WalkingStore[Reader]):
         outcome = await self._whole(self._recording.run(batch, urns, by, idempotency, audit))
         if returning is None:
             return recorded(None, batch, urns, outcome)
-        view = View(returning, AsOf(self._heads.moment.newest))
+        view = View(returning, AsOf(self._lease.snapshot.watermark))
         return await self._read_view(view, lambda reader: recorded(reader, batch, urns, outcome))
 
     async def watermark(self) -> int:
         self._refuse_if_closed()
         await self._look_at_graph()
-        await self._heads.read()
-        return self._heads.moment.newest
+        await self._lease.refresh()
+        return self._lease.snapshot.watermark
 
     async def newest(self) -> Newest:
         recorded_at = await self.watermark()
-        return Newest(recorded_at, self._heads.moment.kept.epoch)
+        return Newest(recorded_at, self._lease.snapshot.access.epoch)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
         return await self._each(questions, find_pages)
@@ -192,7 +192,7 @@ class GremlinStore(WalkingStore[Reader]):
         vertex = vertex_of_note("secret", name)
         found = await self._server.ask(g.V(vertex).values("value"))
         if not found:
-            async with self._heads.turn():
+            async with self._lease.held():
                 value = b64encode(secrets.token_bytes(32)).decode()
                 made = {T.id: vertex, T.label: "note", "value": value}
                 merged = g.inject({T.id: vertex}).merge_v().option(Merge.on_create, made)
@@ -206,7 +206,7 @@ class GremlinStore(WalkingStore[Reader]):
         self._closed = True
         await asyncio.gather(*self._writes, return_exceptions=True)
         await self._recording.close()
-        await self._heads.close()
+        await self._lease.close()
         await self._server.transport.close()
         await asyncio.to_thread(self._readers.shutdown)
 
@@ -223,11 +223,11 @@ class GremlinStore(WalkingStore[Reader]):
         self._refuse_if_closed()
 
         def reader_of(view: View) -> Reader:
-            moment = self._heads.moment
-            if view.as_of.recorded_at > moment.newest and not scope_steps(view.scope).sees_nothing:
-                asyncio.run_coroutine_threadsafe(self._heads.read(), loop).result()
-                moment = self._heads.moment
-            return Reader(self._server, view, moment, self._urns)
+            snapshot = self._lease.snapshot
+            if view.as_of.recorded_at > snapshot.watermark and not scope_steps(view.scope).sees_nothing:
+                asyncio.run_coroutine_threadsafe(self._lease.refresh(), loop).result()
+                snapshot = self._lease.snapshot
+            return Reader(self._server, view, snapshot, self._urns)
 
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(self._readers, work, reader_of)

@@ -12,7 +12,7 @@ from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.filter_steps import Condition, condition
 from lineal.graphstore.gremlin.scope_steps import scope_steps
-from lineal.graphstore.gremlin.snapshots import Moment
+from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.vertex_ids import GROUP, key_of_urn, number_of_vertex, vertex_of_key
 from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.records import Restricted, View
@@ -23,13 +23,13 @@ from lineal.graphstore.walking.reader_protocol import is_masked, masked
 class Seeing:
     """What of the graph a view shows, and what is known so far of how entities are seen."""
 
-    def __init__(self, server: GremlinClient, view: View, moment: Moment) -> None:
-        self.server, self.view, self._moment = server, view, moment
+    def __init__(self, server: GremlinClient, view: View, snapshot: Snapshot) -> None:
+        self.server, self.view, self._snapshot = server, view, snapshot
         self.scope_steps = scope_steps(view.scope)
         self.sees_nothing, self.meets_hidden = self.scope_steps.sees_nothing, self.scope_steps.meets_hidden
-        self.is_settled = view.as_of.recorded_at <= moment.newest
-        self._until = min(view.as_of.recorded_at, moment.newest)
-        self._void = [stamp for stamp in moment.void if stamp <= self._until]
+        self.is_settled = view.as_of.recorded_at <= snapshot.watermark
+        self._until = min(view.as_of.recorded_at, snapshot.watermark)
+        self._void = [stamp for stamp in snapshot.aborted if stamp <= self._until]
         self._groups: dict[int, frozenset[int]] = {}
         """The numbers of the groups of entities, by the numbers of these."""
         self.hidden_urns: dict[int, str] = {}

@@ -11,7 +11,7 @@ A process that dies in its turn leaves records with a stamp that nobody put down
 `open`. Others see that its head has not changed for `LEASE_SECONDS`, take its place, and put the stamp down as void:
 what bears it is not seen. The process itself, should it only have been frozen, finds by its own clock that it is late,
 and writes and acknowledges nothing under that head again. What a request of its may still bring is not written either:
-every write asks the graph first whether its stamp is open (see `writing`). `sweeping` removes what bears a void stamp.
+every write asks the graph first whether its stamp is open (see `fenced`). `sweeping` removes what bears a void stamp.
 
 docs/adr/0008 says what this rests on.
 """
@@ -33,7 +33,7 @@ from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.process_identity import is_gone, this_process
-from lineal.graphstore.gremlin.snapshots import ROOT, Head, Kept, Moment, moment_of, plan_vertex
+from lineal.graphstore.gremlin.snapshots import ROOT, AccessProgress, Snapshot, WriterState, plan_vertex, snapshot_of
 from lineal.graphstore.gremlin.vertex_ids import vertex_of
 
 LEASE_SECONDS: Final = 10.0
@@ -48,7 +48,7 @@ WAIT_SECONDS: Final = 30.0
 """How long a batch waits for its turn."""
 TURN_SECONDS: Final = 1.0
 """How long a turn is held before it is offered to others who wait."""
-MOST_VOID: Final = 1000
+MOST_ABORTED: Final = 1000
 """With more void stamps than these nothing is written until some are swept and forgotten."""
 _BEATS: Final = 5
 """How often within its lease a process shows that it lives."""
@@ -83,15 +83,15 @@ class Fenced(Unavailable):
     """Another process took this one's place in its turn, or may have."""
 
 
-class Heads:
+class WriterLease:
     """This process's head, what it knows of the others', and its turns at writing."""
 
     def __init__(self, server: GremlinClient) -> None:
         self._server = server
-        self.moment = Moment()
-        self.on_void: Callable[[], None] = lambda: None
+        self.snapshot = Snapshot()
+        self.on_aborted: Callable[[], None] = lambda: None
         """Called in a turn, and at the end of one, where there are void stamps."""
-        self._mine: Head | None = None
+        self._mine: WriterState | None = None
         self._mine_before: set[int] = set()
         self._plan = ""
         self._forgotten: set[int] = set()
@@ -104,8 +104,8 @@ class Heads:
 
     # -- reading --
 
-    async def read(self) -> list[Head]:
-        """All heads; the moment is theirs afterwards. Raises Unavailable where the graph has lost its root."""
+    async def refresh(self) -> list[WriterState]:
+        """All heads; the snapshot is theirs afterwards. Raises Unavailable where the graph has lost its root."""
         states = __.out("HEAD").coalesce(__.values("state"), __.constant(""))
         for _ in range(_READ_TRIES):
             found = await self._server.ask(g.V(ROOT).union(__.values("schema"), states))
@@ -115,22 +115,22 @@ class Heads:
             # written before that, but maybe not before this read came by it.
             if "" not in found:
                 break
-        heads = [Head.unpacked(text) for text in found if isinstance(text, str) and text]
-        moment = moment_of(heads)
-        if moment.newest >= self.moment.newest:
-            moment = self._with_own_void(moment)
-        self.moment = self.moment.later(moment)
+        heads = [WriterState.unpacked(text) for text in found if isinstance(text, str) and text]
+        snapshot = snapshot_of(heads)
+        if snapshot.watermark >= self.snapshot.watermark:
+            snapshot = self._with_own_void(snapshot)
+        self.snapshot = self.snapshot.later(snapshot)
         return heads
 
-    def _with_own_void(self, moment: Moment) -> Moment:
+    def _with_own_void(self, snapshot: Snapshot) -> Snapshot:
         own = self._mine.void if self._mine is not None else ()
-        void = {*moment.void, *(stamp for stamp in own if stamp > moment.newest)}
-        return replace(moment, void=tuple(sorted(void)))
+        void = {*snapshot.aborted, *(stamp for stamp in own if stamp > snapshot.watermark)}
+        return replace(snapshot, aborted=tuple(sorted(void)))
 
     # -- a batch, in a turn --
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[int]:
+    async def held(self) -> AsyncIterator[int]:
         """A turn at writing, and the stamp to write with: no other task and no other process writes meanwhile.
 
         Raises Unavailable where the turn does not come in `WAIT_SECONDS`.
@@ -146,19 +146,19 @@ class Heads:
         except TimeoutError as error:
             raise Unavailable(_NO_TURN.format(WAIT_SECONDS)) from error
         try:
-            yield max(now(), self.moment.newest + 1, *(stamp + 1 for stamp in self.moment.void))
+            yield max(now(), self.snapshot.watermark + 1, *(stamp + 1 for stamp in self.snapshot.aborted))
         finally:
             self._idle_since = _clock()
             self._writing.release()
 
     async def begin(self, stamp: int, plan: str = "") -> None:
         """Put down that records of the stamp are about to be written, and where. Raises Unavailable."""
-        if len(self.moment.void) > MOST_VOID:
+        if len(self.snapshot.aborted) > MOST_ABORTED:
             raise Unavailable(_TOO_MANY_VOID)
         async with self._state:
             await self._put(plan, open=stamp)
 
-    def writing(self, stamp: int) -> GraphTraversal:
+    def fenced(self, stamp: int) -> GraphTraversal:
         """The start of every traversal that writes under a stamp: it goes nowhere where the stamp is not open.
 
         So what a process sent and was not answered does nothing when it comes after the process was thought dead.
@@ -168,25 +168,25 @@ class Heads:
             raise Fenced(_FENCED)
         return g.V(vertex_of(self._mine.me)).has("recorded_at", long(stamp))
 
-    async def commit(self, stamp: int, has_same_as: bool, kept: Kept) -> None:
+    async def commit(self, stamp: int, has_same_as: bool, kept: AccessProgress) -> None:
         """Make the batch of a stamp visible, and with it how far what is kept about access goes now.
 
         Raises OutcomeUnknown where it cannot be told whether it is, and Fenced where it surely is not.
         """
         async with self._state:
-            same_as = self.moment.has_same_as or has_same_as
+            same_as = self.snapshot.has_same_as or has_same_as
             dropped = set(self._forgotten)
-            void = tuple(each for each in self.moment.void if each not in dropped)
+            void = tuple(each for each in self.snapshot.aborted if each not in dropped)
             await self._close(stamp, _OUTCOME_UNKNOWN, newest=stamp, has_same_as=same_as, void=void, kept=kept)
-            if self.moment.newest <= stamp:
-                self.moment = Moment(stamp, void, same_as, self.moment.kept.later(kept))
+            if self.snapshot.watermark <= stamp:
+                self.snapshot = Snapshot(stamp, void, same_as, self.snapshot.access.later(kept))
             self._forgotten -= dropped  # and not what was swept meanwhile
 
-    async def keep(self, stamp: int, kept: Kept) -> None:
+    async def commit_access(self, stamp: int, kept: AccessProgress) -> None:
         """Make visible what was written under a stamp about access, where there is no batch. Raises as `commit`."""
         async with self._state:
             await self._close(stamp, _CHANGE_UNKNOWN, kept=kept)
-            self.moment = replace(self.moment, kept=self.moment.kept.later(kept))
+            self.snapshot = replace(self.snapshot, access=self.snapshot.access.later(kept))
 
     async def _close(self, stamp: int, unknown: str, **changes: Any) -> None:
         """Write this process's head with its stamp no more open, and not void.
@@ -202,7 +202,7 @@ class Heads:
         except Unavailable as error:
             # No answer, or a late one: see whether it was done in time.
             with contextlib.suppress(Unavailable):
-                if closed in await self.read() and _clock() - since < LEASE_SECONDS * _OWN_SHARE:
+                if closed in await self.refresh() and _clock() - since < LEASE_SECONDS * _OWN_SHARE:
                     self._mine, self._changed_at = closed, sent
             if self._mine is None:
                 raise OutcomeUnknown(f"{unknown} ({error})") from error
@@ -249,7 +249,7 @@ class Heads:
             while await self._server.ask(vertex.count()) != [1] or self._has_several_hosts:
                 # Where an answer was lost on the way and the server asked again, the head stands changed already. Of
                 # two servers on Cassandra with different clocks the later write may bear the earlier time, and be lost.
-                heads = await self.read()
+                heads = await self.refresh()
                 if changed in heads:
                     break
                 if mine not in heads or self._is_late():
@@ -263,8 +263,8 @@ class Heads:
         self._mine, self._changed_at = changed, sent
         self._plan = self._plan if plan is None else plan
         if left_open:
-            self.moment = self._with_own_void(self.moment)
-            self.on_void()
+            self.snapshot = self._with_own_void(self.snapshot)
+            self.on_aborted()
 
     @property
     def _has_several_hosts(self) -> bool:
@@ -277,9 +277,11 @@ class Heads:
         await self._server.ask(g.inject({T.id: vertex}).merge_v().option(Merge.on_create, made).count())
 
     async def _make(self) -> None:
-        moment = self.moment
+        snapshot = self.snapshot
         me = secrets.randbits(53)
-        mine = Head(me, moment.newest, moment.void, moment.has_same_as, process=this_process(), kept=moment.kept)
+        mine = WriterState(
+            me, snapshot.watermark, snapshot.aborted, snapshot.has_same_as, process=this_process(), kept=snapshot.access
+        )
         vertex = vertex_of(mine.me)
         start = (
             g.inject({T.id: vertex})
@@ -300,7 +302,7 @@ class Heads:
         if self._holds_turn:
             if _clock() - self._turn_since < TURN_SECONDS:
                 return
-            heads = await self.read()
+            heads = await self.refresh()
             mine = self._mine
             others = [head for head in heads if mine is None or head.me != mine.me]
             if mine is not None and not any(head.is_queueing and not self._is_dead(head) for head in others):
@@ -316,14 +318,14 @@ class Heads:
     async def _take(self) -> None:
         """Wait for a turn, and hold it until it is given up."""
         await self._stop_keeping()
-        heads = await self.read()
+        heads = await self.refresh()
         if self._mine is None or self._mine not in heads:
             self._disown()
             await self._make()
         try:
             async with self._state:
                 await self._put(is_choosing=True, number=0, open=0)
-                heads = await self.read()
+                heads = await self.refresh()
                 await self._put(is_choosing=False, number=1 + max(head.number for head in heads))
             while not await self._bury(await self._wait()):
                 pass
@@ -333,13 +335,13 @@ class Heads:
         self._holds_turn = True
         self._idle_since = self._turn_since = _clock()
         self._keeper = asyncio.create_task(self._keep())
-        if self.moment.void:
-            self.on_void()
+        if self.snapshot.aborted:
+            self.on_aborted()
 
-    async def _wait(self) -> list[Head]:
+    async def _wait(self) -> list[WriterState]:
         """Wait until nobody is ahead in the queue; the heads that are of no living process."""
         while True:
-            heads = await self.read()
+            heads = await self.refresh()
             mine = self._mine
             if mine is None or mine not in heads:
                 self._disown()
@@ -356,7 +358,7 @@ class Heads:
             await self._beat()
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _bury(self, dead: list[Head]) -> bool:
+    async def _bury(self, dead: list[WriterState]) -> bool:
         """Take the place of dead processes: put down as void what they left open, and remove their heads.
 
         First their heads are closed, so that a commit of theirs which is still on its way does nothing. False where one
@@ -374,18 +376,20 @@ class Heads:
             plan = await self._server.ask(g.V(vertex_of(head.me)).values("value"))
             await self._keep_plan(stamp, str(plan[0]) if plan else "")
         if dead:
-            moment = self.moment
-            void = tuple(sorted({*moment.void, *left_open}))
+            snapshot = self.snapshot
+            void = tuple(sorted({*snapshot.aborted, *left_open}))
             async with self._state:
-                await self._put(newest=moment.newest, void=void, has_same_as=moment.has_same_as, kept=moment.kept)
-            self.moment = replace(moment, void=void)
+                await self._put(
+                    newest=snapshot.watermark, void=void, has_same_as=snapshot.has_same_as, kept=snapshot.access
+                )
+            self.snapshot = replace(snapshot, aborted=void)
             await self._server.ask(g.V([vertex_of(head.me) for head in dead]).drop())
             await self._server.ask(g.V(ROOT).out_e("HEAD").where(__.in_v().has_not("state")).drop())
             for head in dead:
                 self._seen.pop(head.me, None)
         return True
 
-    def _is_dead(self, head: Head) -> bool:
+    def _is_dead(self, head: WriterState) -> bool:
         """Whether a head says so, or has not changed for too long by this process's own clock."""
         if head.is_closed or head.me in self._mine_before:
             return True

@@ -24,7 +24,7 @@ from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin import aborted_batches, access_graph, audit_log, writer_lease
 from lineal.graphstore.gremlin.client import g
-from lineal.graphstore.gremlin.snapshots import Head, Kept, Moment, moment_of
+from lineal.graphstore.gremlin.snapshots import AccessProgress, Snapshot, WriterState, snapshot_of
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
 from lineal.graphstore.gremlin.vertex_ids import number_of_group
@@ -167,8 +167,8 @@ async def test_a_change_whose_process_dies(opened: OpenStore, monkeypatch: pytes
             patched.setattr(dying._server, "ask", failing)
             dead = asyncio.create_task(dying.change_access(whole(number), epoch=epoch))
             await asyncio.wait([dead])
-        if dying._heads._keeper is not None:
-            dying._heads._keeper.cancel()
+        if dying._lease._keeper is not None:
+            dying._lease._keeper.cancel()
         if not failing.has_failed:
             assert dead.result() == epoch + 1
             break
@@ -185,15 +185,15 @@ async def test_what_is_kept_outlives_the_heads_that_told_it(opened: OpenStore) -
     first, second = await opened(), await opened()
     await begun(first)
     await changed(first, whole(1))
-    kept = first._heads.moment.kept
-    assert kept == Kept(2, 2, 1)
+    kept = first._lease.snapshot.access
+    assert kept == AccessProgress(2, 2, 1)
     await first.close()
     await second.audit([ENTRY])
-    heads_left = await second._heads.read()
-    assert first._heads._mine is None or first._heads._mine.me not in {head.me for head in heads_left}
+    heads_left = await second._lease.refresh()
+    assert first._lease._mine is None or first._lease._mine.me not in {head.me for head in heads_left}
     third = await opened()
     assert (await third.newest()).epoch == 2
-    assert third._heads.moment.kept == replace(kept, audited=2)
+    assert third._lease.snapshot.access == replace(kept, audited=2)
     assert await is_chained(third)
 
 
@@ -241,9 +241,15 @@ async def test_more_changes_than_are_read_at_once(
 
 
 def test_what_is_known_of_what_is_kept_only_grows() -> None:
-    early, late = Kept(3, 1, 9), Kept(4, 3, 8)
-    assert early.later(late) == late.later(early) == Kept(4, 3, 9)
-    assert Moment(5, (4,), kept=late).later(Moment(5, (), kept=early)) == Moment(5, (), kept=Kept(4, 3, 9))
-    assert Moment(5, (4,), kept=early).later(Moment(3, (), kept=late)) == Moment(5, (4,), kept=Kept(4, 3, 9))
-    assert moment_of([Head(1, kept=early), Head(2, kept=late), Head(3)]).kept == Kept(4, 3, 9)
-    assert Head.unpacked(Head(1, 5, (4,), kept=early).packed()) == Head(1, 5, (4,), kept=early)
+    early, late = AccessProgress(3, 1, 9), AccessProgress(4, 3, 8)
+    assert early.later(late) == late.later(early) == AccessProgress(4, 3, 9)
+    assert Snapshot(5, (4,), access=late).later(Snapshot(5, (), access=early)) == Snapshot(
+        5, (), access=AccessProgress(4, 3, 9)
+    )
+    assert Snapshot(5, (4,), access=early).later(Snapshot(3, (), access=late)) == Snapshot(
+        5, (4,), access=AccessProgress(4, 3, 9)
+    )
+    assert snapshot_of(
+        [WriterState(1, kept=early), WriterState(2, kept=late), WriterState(3)]
+    ).access == AccessProgress(4, 3, 9)
+    assert WriterState.unpacked(WriterState(1, 5, (4,), kept=early).packed()) == WriterState(1, 5, (4,), kept=early)

@@ -107,7 +107,7 @@ async def test_many_readers_of_a_frozen_server(gremlin_server: Engine) -> None:
         gremlin_server.signal(signal.SIGSTOP)
         try:
             began = monotonic()
-            view = View(EVERYTHING, AsOf(store._heads.moment.newest))
+            view = View(EVERYTHING, AsOf(store._lease.snapshot.watermark))
             asks = (store.entities(view, [id_of(f"x{number}")]) for number in range(300))
             assert all(isinstance(each, Unavailable) for each in await asyncio.gather(*asks, return_exceptions=True))
             assert monotonic() - began < TOLD_WITHIN
@@ -273,11 +273,11 @@ async def test_a_process_that_died_in_its_turn(graph_url: str, monkeypatch: pyte
     async def never(*_: object) -> None:
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(dead._heads, "commit", never)
+    monkeypatch.setattr(dead._lease, "commit", never)
     with pytest.raises(asyncio.CancelledError):
         await dead.record(graph("a>b"), by="the dead")
-    if dead._heads._keeper is not None:
-        dead._heads._keeper.cancel()
+    if dead._lease._keeper is not None:
+        dead._lease._keeper.cancel()
     other = await opened(graph_url)
     assert await other.watermark() == 0
     assert await other.entities(await now(other), [id_of("a")]) == [None]
@@ -287,6 +287,6 @@ async def test_a_process_that_died_in_its_turn(graph_url: str, monkeypatch: pyte
     assert await reached(other) == 2
     # The dead was only frozen, and goes on: it finds its turn gone.
     with pytest.raises(Unavailable):
-        await dead._heads.begin(done.recorded_at or 0)
+        await dead._lease.begin(done.recorded_at or 0)
     await other.close()
     await dead.close()

@@ -1,6 +1,6 @@
 """Journeys to the graph server, as few as the speed document allows (B8), whatever the depth and the width.
 
-A journey is what is asked at once and waited for together; the one read of the heads, which every request makes for its
+A journey is what is asked at once and waited for together; the one read of the lease, which every request makes for its
 watermark, is not among them.
 """
 

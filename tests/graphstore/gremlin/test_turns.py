@@ -24,7 +24,7 @@ from lineal.graphstore.batches import Batch, NewObservation
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin import aborted_batches, batch_writer, writer_lease
 from lineal.graphstore.gremlin.client import g
-from lineal.graphstore.gremlin.snapshots import Head, moment_of, plan_vertex
+from lineal.graphstore.gremlin.snapshots import WriterState, plan_vertex, snapshot_of
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
 from lineal.graphstore.gremlin.upserts import vertex_steps
@@ -80,8 +80,8 @@ async def swept(store: GremlinStore) -> None:
     """Wait until nothing in the graph bears a void stamp."""
 
     async def holds() -> bool:
-        await store._heads.read()
-        void = store._heads.moment.void
+        await store._lease.refresh()
+        void = store._lease.snapshot.aborted
         return not void or not await bearing(store, *void)
 
     await until(holds)
@@ -100,8 +100,8 @@ async def reached(store: GremlinStore, start: str) -> set[str]:
     return {item.entity.name for item in page.items}
 
 
-async def queueing(store: GremlinStore) -> list[Head]:
-    return [head for head in await store._heads.read() if head.is_queueing]
+async def queueing(store: GremlinStore) -> list[WriterState]:
+    return [head for head in await store._lease.refresh() if head.is_queueing]
 
 
 async def until_idle(store: GremlinStore) -> None:
@@ -116,7 +116,7 @@ async def until_idle(store: GremlinStore) -> None:
 async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """A batch whose process dies when a part of its vertices, or of its edges, is written; its stamp."""
     stamps = []
-    begin = store._heads.begin
+    begin = store._lease.begin
     in_flight = batch_writer._in_flight
 
     async def begun(stamp: int, plan: str) -> None:
@@ -134,11 +134,11 @@ async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.M
         patched.setattr(batch_writer, "_VERTICES_AT_ONCE", 2)
         patched.setattr(batch_writer, "_EDGES_AT_ONCE", 2)
         patched.setattr(batch_writer, "_in_flight", some)
-        patched.setattr(store._heads, "begin", begun)
+        patched.setattr(store._lease, "begin", begun)
         with pytest.raises(asyncio.CancelledError):
             await store.record(batch, by="the dead")
-    if store._heads._keeper is not None:
-        store._heads._keeper.cancel()
+    if store._lease._keeper is not None:
+        store._lease._keeper.cancel()
     return stamps[0]
 
 
@@ -174,7 +174,7 @@ async def test_a_turn_that_does_not_come(opened: OpenStore, monkeypatch: pytest.
     """Another process, or another task of this one, keeps it: the write ends, and blocks nobody."""
     monkeypatch.setattr(writer_lease, "WAIT_SECONDS", 0.5)
     holder, other = await opened(), await opened()
-    async with holder._heads.turn():
+    async with holder._lease.held():
         for store in (holder, other):
             with pytest.raises(Unavailable, match="nothing of this was written: send it again"):
                 await store.record(graph("a>b"), by="me")
@@ -189,13 +189,13 @@ async def test_a_wait_that_is_cancelled_blocks_nobody(opened: OpenStore) -> None
     holder, other = await opened(), await opened()
 
     async def wait() -> None:
-        async with other._heads.turn():
+        async with other._lease.held():
             raise AssertionError("the turn is another's")
 
     async def waits() -> bool:
         return len(await queueing(holder)) == 2
 
-    async with holder._heads.turn():
+    async with holder._lease.held():
         waiting = asyncio.create_task(wait())
         await until(waits)
         waiting.cancel()
@@ -220,7 +220,7 @@ async def test_what_the_dead_left_is_removed(
     assert await reached(other, "root") == {"x", "y"}
     assert await other.metrics([MetricsOf(await now(other), id_of("x"))]) == [()]
     await other.record(batch if same else graph("root>z"), by="the living")
-    assert stamp in other._heads.moment.void
+    assert stamp in other._lease.snapshot.aborted
     await swept(other)
     assert not await bearing(other, stamp)
     expected = {"x", "y", "z"} if not same else {"x", "y", "a", "b", "c", "d", "e", "f"}
@@ -240,7 +240,7 @@ async def test_a_batch_that_failed_is_removed_by_its_own_process(
 
     async def refused(most: int, write: Any, chunks: list[Any]) -> None:
         if write.__name__ == "write_edges":
-            late.append(store._heads.writing(chunks[0][0]["recorded_at"]))
+            late.append(store._lease.fenced(chunks[0][0]["recorded_at"]))
             raise Unavailable("the graph server is tired")
         await in_flight(most, write, chunks)
 
@@ -250,10 +250,10 @@ async def test_a_batch_that_failed_is_removed_by_its_own_process(
             await store.record(graph("x>y"), by="me")
 
     async def is_void() -> bool:
-        return bool(store._heads.moment.void)
+        return bool(store._lease.snapshot.aborted)
 
     await until(is_void)
-    (stamp,) = store._heads.moment.void
+    (stamp,) = store._lease.snapshot.aborted
     await swept(store)
     await store.record(graph("x>y"), by="me")
     assert await reached(store, "root") == {"x", "y"}
@@ -267,7 +267,7 @@ async def test_a_sweep_cut_short_is_done_by_another(opened: OpenStore, monkeypat
     monkeypatch.setattr(aborted_batches, "_AT_ONCE", 1)
     dead, sweeper, other = await opened(), await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d>e"), "edges", monkeypatch)
-    remove = sweeper._recording._sweeper._remove
+    remove = sweeper._recording._cleanup._remove
     calls = count(1)
 
     async def removed(stamp: int, vertices: list[long]) -> int:
@@ -275,7 +275,7 @@ async def test_a_sweep_cut_short_is_done_by_another(opened: OpenStore, monkeypat
             raise asyncio.CancelledError
         return await remove(stamp, vertices)
 
-    monkeypatch.setattr(sweeper._recording._sweeper, "_remove", removed)
+    monkeypatch.setattr(sweeper._recording._cleanup, "_remove", removed)
     await sweeper.record(graph("x"), by="me")
 
     async def is_cut_short() -> bool:
@@ -295,12 +295,12 @@ async def test_heads_of_the_idle_are_removed(opened: OpenStore, monkeypatch: pyt
     idle, other = await opened(), await opened()
     await idle.record(graph("a>b"), by="idle")
     await until_idle(idle)
-    (old,) = await other._heads.read()
+    (old,) = await other._lease.refresh()
 
     async def is_removed() -> bool:
         await other.record(graph(f"x>y{monotonic()}"), by="other")
         await until_idle(other)
-        return old.me not in {head.me for head in await other._heads.read()}
+        return old.me not in {head.me for head in await other._lease.refresh()}
 
     await until(is_removed)
     assert await reached(other, "a") == {"b"}
@@ -314,19 +314,19 @@ async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     await other.record(graph("x"), by="me")
     await swept(other)
-    assert stamp in moment_of(await reader._heads.read()).void
+    assert stamp in snapshot_of(await reader._lease.refresh()).aborted
     # As if that had been long ago.
     monkeypatch.setattr(aborted_batches, "FORGET_SECONDS", 0)
 
     async def is_forgotten() -> bool:
-        other._recording._sweeper._due.clear()
+        other._recording._cleanup._due.clear()
         await other.record(graph(f"x>y{monotonic()}"), by="me")
-        return stamp not in moment_of(await reader._heads.read()).void
+        return stamp not in snapshot_of(await reader._lease.refresh()).aborted
 
     await until(is_forgotten)
     assert not await reader._server.ask(g.V(plan_vertex(stamp)).count().is_(P.gt(0)))
     await reader.record(graph("a>b"), by="me")
-    assert not moment_of(await other._heads.read()).void
+    assert not snapshot_of(await other._lease.refresh()).aborted
     assert await reached(other, "a") == {"b"}
 
 
@@ -338,29 +338,29 @@ async def test_a_void_stamp_swept_while_a_batch_is_committed(
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     await other.record(graph("x"), by="me")
     await swept(other)
-    put = other._heads._put
+    put = other._lease._put
 
     async def forgets(*arguments: Any, **changes: Any) -> None:
         if "newest" in changes:
-            other._heads.forget(stamp)
+            other._lease.forget(stamp)
         await put(*arguments, **changes)
 
     with monkeypatch.context() as patched:
-        patched.setattr(other._heads, "_put", forgets)
+        patched.setattr(other._lease, "_put", forgets)
         await other.record(graph("y"), by="me")
-    assert stamp in other._heads.moment.void
+    assert stamp in other._lease.snapshot.aborted
     await other.record(graph("z"), by="me")
-    assert stamp not in other._heads.moment.void
+    assert stamp not in other._lease.snapshot.aborted
 
 
 async def test_too_many_void_stamps(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing more is written until some are forgotten, as every one costs every reader."""
     dead, other = await opened(), await opened()
-    monkeypatch.setattr(writer_lease, "MOST_VOID", 0)
+    monkeypatch.setattr(writer_lease, "MOST_ABORTED", 0)
     await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     with pytest.raises(Unavailable, match="too many batches failed within the hour"):
         await other.record(graph("x"), by="me")
-    monkeypatch.setattr(writer_lease, "MOST_VOID", 1)
+    monkeypatch.setattr(writer_lease, "MOST_ABORTED", 1)
     await other.record(graph("x"), by="me")
 
 
@@ -369,7 +369,7 @@ async def test_what_arrives_late_from_the_dead_is_not_written(
 ) -> None:
     dead, other = await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
-    late = dead._heads.writing(stamp)
+    late = dead._lease.fenced(stamp)
     await other.record(graph("a>b"), by="the living")
     await swept(other)
     assert await dead._server.ask(vertex_steps(late, [late_vertex(stamp)])) == [0]
@@ -402,21 +402,21 @@ async def test_what_came_in_between_is_found_before_the_commit(
     assert await other.entities(await now(other), [id_of("y")]) != [None]
 
 
-@pytest.mark.parametrize("before", ["begin", "writing", "commit"])
+@pytest.mark.parametrize("before", ["begin", "fenced", "commit"])
 async def test_a_frozen_process_writes_nothing_more(
     opened: OpenStore, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """By its own clock, whether others took its place or not."""
     store = await opened()
     await store.record(graph("a>b"), by="me")
-    real = getattr(store._heads, before)
+    real = getattr(store._lease, before)
 
     def wakes(*arguments: Any) -> Any:
         sleep(writer_lease.LEASE_SECONDS)
         return real(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(store._heads, before, wakes)
+        patched.setattr(store._lease, before, wakes)
         with pytest.raises(Unavailable, match="nothing was written: send it again"):
             await store.record(graph("a>x"), by="me")
     await store.record(graph("a>c"), by="me")
@@ -427,7 +427,7 @@ async def test_a_commit_answered_late_is_not_acknowledged(opened: OpenStore, mon
     """Another may have put its stamp down as void since."""
     store = await opened()
     await store.record(graph("a>b"), by="me")
-    commit, ask = store._heads.commit, store._server.ask
+    commit, ask = store._lease.commit, store._server.ask
 
     async def late(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         found = await ask(steps, seconds)
@@ -439,7 +439,7 @@ async def test_a_commit_answered_late_is_not_acknowledged(opened: OpenStore, mon
             patched.setattr(store._server, "ask", late)
             await commit(*given)
 
-    monkeypatch.setattr(store._heads, "commit", committed)
+    monkeypatch.setattr(store._lease, "commit", committed)
     with pytest.raises(OutcomeUnknown):
         await store.record(graph("a>c"), by="me")
     monkeypatch.undo()
@@ -477,11 +477,11 @@ async def test_heads_read_while_one_takes_the_place_of_another(
 
     async def torn(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         if "HEAD" in str(steps.bytecode) and next(calls) == 1:
-            return [1, Head(7).packed(), ""]
+            return [1, WriterState(7).packed(), ""]
         return await ask(steps, seconds)
 
     monkeypatch.setattr(reader._server, "ask", torn)
-    assert await reader.watermark() == store._heads.moment.newest
+    assert await reader.watermark() == store._lease.snapshot.watermark
 
 
 async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -498,13 +498,13 @@ async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.M
             await asyncio.sleep(1.2 * writer_lease.LEASE_SECONDS)
         return found
 
-    async with holder._heads.turn():
+    async with holder._lease.held():
         task = asyncio.create_task(other.record(graph("a>b"), by="me"))
         await until(waits)
         monkeypatch.setattr(other._server, "ask", delayed)
         await asyncio.sleep(2 * writer_lease.LEASE_SECONDS)
         assert not task.done()
-        assert holder._heads._mine in await holder._heads.read()
+        assert holder._lease._mine in await holder._lease.refresh()
     monkeypatch.setattr(other._server, "ask", ask)
     await task
 
@@ -515,41 +515,41 @@ async def test_a_commit_that_comes_while_its_process_is_thought_dead(
     """Its stamp is not put down as void then: it counts."""
     late, other = await opened(), await opened()
     arguments: list[Any] = []
-    commit, bury = late._heads.commit, other._heads._bury
+    commit, bury = late._lease.commit, other._lease._bury
 
     async def kept(*given: Any) -> None:
         arguments.extend(given)
         raise asyncio.CancelledError
 
-    async def then_commits(dead: list[Head]) -> bool:
+    async def then_commits(dead: list[WriterState]) -> bool:
         if dead and arguments:
-            monkeypatch.setattr(late._heads, "_is_late", lambda: False)
+            monkeypatch.setattr(late._lease, "_is_late", lambda: False)
             await commit(*arguments)
             arguments.clear()
         return await bury(dead)
 
-    monkeypatch.setattr(late._heads, "commit", kept)
-    monkeypatch.setattr(other._heads, "_bury", then_commits)
+    monkeypatch.setattr(late._lease, "commit", kept)
+    monkeypatch.setattr(other._lease, "_bury", then_commits)
     with pytest.raises(asyncio.CancelledError):
         await late.record(graph("a>b"), by="late")
-    if late._heads._keeper is not None:
-        late._heads._keeper.cancel()
+    if late._lease._keeper is not None:
+        late._lease._keeper.cancel()
     await other.record(graph("a>c"), by="other")
     assert not arguments
     assert await reached(other, "a") == {"b", "c"}
-    assert not other._heads.moment.void
+    assert not other._lease.snapshot.aborted
 
 
 def test_void_stamps_of_several_heads() -> None:
     """They count as the newest commit put them down, and what is later than it; what it forgot stays forgotten."""
-    newest = Head(1, newest=50, void=(20, 30))
-    moment = moment_of([newest, Head(2, newest=40, void=(10, 20, 60), has_same_as=True), Head(3)])
-    assert moment.newest == 50
-    assert moment.void == (20, 30, 60)
-    assert moment.has_same_as
+    newest = WriterState(1, newest=50, void=(20, 30))
+    snapshot = snapshot_of([newest, WriterState(2, newest=40, void=(10, 20, 60), has_same_as=True), WriterState(3)])
+    assert snapshot.watermark == 50
+    assert snapshot.aborted == (20, 30, 60)
+    assert snapshot.has_same_as
     # The place of a dead process was taken: both heads count.
-    assert moment_of([newest, Head(4, newest=50, void=(20, 30, 70))]).void == (20, 30, 70)
-    assert moment_of([]).newest == 0
+    assert snapshot_of([newest, WriterState(4, newest=50, void=(20, 30, 70))]).aborted == (20, 30, 70)
+    assert snapshot_of([]).watermark == 0
 
 
 def died(process: "subprocess.Popen[str]") -> list[str]:
