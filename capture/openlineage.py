@@ -260,7 +260,11 @@ async def _what_is_missing(store: Store, wanted: Mapped) -> Batch:
     known = await _standing_associations(store, view, wanted.associations, standing)
     associations = tuple(each for key, each in wanted.associations.items() if key not in known)
     revised = [revision for revision in _merged(wanted.revisions) if revision.entity in standing]
-    questions = [HistoryOf(view, entity_id(revision.entity), MOST_ASSOCIATIONS) for revision in revised]
+    # Only revisions of the same time decide what is left of one: their number does not grow with the entity's history.
+    questions = [
+        HistoryOf(view, entity_id(revision.entity), MOST_ASSOCIATIONS, occurred_at=revision.occurred_at)
+        for revision in revised
+    ]
     histories = dict(zip([r.entity for r in revised], await store.history(questions), strict=True))
     revisions = []
     for revision in _merged(wanted.revisions):

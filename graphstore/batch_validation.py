@@ -1,7 +1,7 @@
 """A batch judged against what stands: what of it is new, and what is wrong with it. The same over every engine."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import time_ns
 from typing import Final, Protocol, TypeVar
@@ -81,6 +81,22 @@ class Stands:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedRevisions:
+    """The revisions of an entity that a new one is compared with: the last one recorded, and all of some times."""
+
+    last_sequence: int
+    last_digest: str
+    of_times: tuple[Revision, ...]
+
+    @classmethod
+    def of(cls, revisions: Collection[Revision], times: Collection[int]) -> "RecordedRevisions":
+        """From all revisions of an entity, at least one."""
+        last = max(revisions, key=lambda each: each.sequence)
+        assert last.digest is not None, "batches are validated under a scope of everything"
+        return cls(last.sequence, last.digest, tuple(each for each in revisions if each.occurred_at in times))
+
+
 class RecordedState(Protocol):
     """What stands in an engine, whoever may see it, at the moment a batch is judged."""
 
@@ -90,8 +106,8 @@ class RecordedState(Protocol):
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
         """`occurred_at` and digest of those that stand."""
 
-    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
-        """The revisions, in any order, of those keys that have any."""
+    def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, "RecordedRevisions"]:
+        """For each entity key that has revisions: those at its times, and the last one."""
 
     def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
         """The values of those observations that stand."""
@@ -214,26 +230,30 @@ class BatchValidation:
                 self._key(revision.superseded_by, "revisions", index, "supersededBy")
             if key is not None:
                 wanted.append((index, revision, key))
-        old = {key for _, _, key in wanted if key not in self.entities}
-        standing = self.standing.revisions(old) if old else {}
-        stand: defaultdict[int, list[tuple[int, str, NewRevision]]] = defaultdict(list)
-        for key, revisions in standing.items():
-            for each in sorted(revisions, key=lambda each: each.sequence):
-                assert each.digest is not None, "what is judged is read under a scope of everything"
-                stand[key].append((each.sequence, each.digest, as_new_revision(each, "")))
+        times: defaultdict[int, set[int]] = defaultdict(set)
+        for _, revision, key in wanted:
+            if key not in self.entities:
+                times[key] |= set() if revision.occurred_at is None else {revision.occurred_at}
+        recorded = self.standing.revisions(times) if times else {}
+        last = {key: (each.last_sequence, each.last_digest) for key, each in recorded.items()}
+        alike: defaultdict[tuple[int, int | None], list[tuple[int, NewRevision]]] = defaultdict(list)
+        for key, each in recorded.items():
+            for known in sorted(each.of_times, key=lambda known: known.sequence):
+                alike[key, known.occurred_at].append((known.sequence, as_new_revision(known, "")))
         self.outcome.revisions = [False] * len(self.batch.revisions)
         self.outcome.sequences = [0] * len(self.batch.revisions)
         for index, revision, key in wanted:
             settled = _settled(revision, self.at)
-            same = [] if revision.occurred_at is None else [s for s, _, each in stand[key] if _is_same(each, settled)]
+            candidates = [] if revision.occurred_at is None else alike[key, revision.occurred_at]
+            same = [sequence for sequence, known in candidates if _is_same(known, settled)]
             if same:
                 self.outcome.sequences[index] = same[0]
                 continue
-            previous = stand[key][-1] if stand[key] else None
-            sequence = previous[0] + 1 if previous else 1
-            stands = self.known[revision.entity]
-            kept = digest(revision_form(settled, stands.digest, previous[1] if previous else None, sequence))
-            stand[key].append((sequence, kept, settled))
+            last_sequence, previous = last.get(key, (0, None))
+            sequence, stands = last_sequence + 1, self.known[revision.entity]
+            kept = digest(revision_form(settled, stands.digest, previous, sequence))
+            last[key] = sequence, kept
+            alike[key, settled.occurred_at].append((sequence, settled))
             self.revisions.append((key, sequence, settled, kept))
             # A revision does not exist before its entity does.
             self._note_keys(settled, key, max(settled.occurred_at or 0, stands.occurred_at))

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import orjson
 
-from lineal.graphstore.kinds import PropertyType, SourceIdType
+from lineal.graphstore.kinds import EntityStatus, PropertyType, SourceIdType
 from lineal.graphstore.records import Source, SourceId
+from lineal.graphstore.revisions import RevisedFields
 from lineal.graphstore.values import Property
 
 _CODES: Final = {
@@ -74,3 +75,26 @@ def unpacked_words(text: str | None) -> tuple[str, ...]:
     """Words, in the order they were packed."""
     words: list[Any] = [] if text is None else orjson.loads(text)
     return tuple(words)
+
+
+def packed_fields(fields: RevisedFields) -> str:
+    """What revisions set, as text."""
+    properties = [
+        [key, order, None if value is None else (_CODES[value.type], _stored(value))]
+        for key, (order, value) in fields.properties.items()
+    ]
+    return packed([fields.status, fields.tags, fields.description, properties])
+
+
+def unpacked_fields(text: str) -> RevisedFields:
+    """What `packed_fields` was given."""
+    status, tags, description, properties = orjson.loads(text)
+    return RevisedFields(
+        None if status is None else (tuple(status[0]), EntityStatus(status[1])),
+        None if tags is None else (tuple(tags[0]), tuple(tags[1])),
+        None if description is None else (tuple(description[0]), description[1]),
+        {
+            key: (tuple(order), None if value is None else Property(key, _TYPES[value[0]], value[1]))
+            for key, order, value in properties
+        },
+    )

@@ -281,12 +281,13 @@ class AssociationsOf:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOf:
-    """A page of an entity's revisions, in the order they fold in."""
+    """A page of an entity's revisions in fold order; only of those that occurred at `occurred_at`, where it is set."""
 
     view: View
     entity: str
     first: int = 20
     after: RevisionPosition | None = None
+    occurred_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,77 @@
-"""An entity as read: its record with revisions folded in."""
+"""An entity as read: its record with revisions folded in.
+
+Each field and each property key keeps the order of the revision that decides it. So revisions may be applied in any
+sequence, and one more costs the same however many came before.
+"""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
+from lineal.graphstore.batches import NewRevision
+from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.records import Entity, Revision
+from lineal.graphstore.values import Property
+
+FoldOrder: TypeAlias = tuple[int, int, int]
+"""(occurred_at, rank, sequence): of two revisions that set a field, the greater decides it."""
 
 
-def fold_order(revision: Revision) -> tuple[int, int, int]:
-    """The order revisions fold in: (occurred_at, rank, sequence)."""
+def fold_order(revision: Revision) -> FoldOrder:
+    """The position of a revision in the order in which revisions fold."""
     return revision.occurred_at, revision.rank, revision.sequence
 
 
+@dataclass(slots=True)
+class RevisedFields:
+    """What the revisions of one entity set, each field with the fold order that decides it.
+
+    A property key whose value is None is removed.
+    """
+
+    status: tuple[FoldOrder, EntityStatus] | None = None
+    tags: tuple[FoldOrder, tuple[str, ...]] | None = None
+    description: tuple[FoldOrder, str] | None = None
+    properties: dict[str, tuple[FoldOrder, Property | None]] = field(default_factory=dict)
+
+    def apply(self, revision: Revision | NewRevision, order: FoldOrder) -> None:
+        """Fold one revision in. Within a revision, removal comes before setting."""
+        if revision.status is not None and _decides(order, self.status):
+            self.status = order, revision.status
+        if revision.tags is not None and _decides(order, self.tags):
+            self.tags = order, tuple(sorted(set(revision.tags)))
+        if revision.description is not None and _decides(order, self.description):
+            self.description = order, revision.description
+        changes: dict[str, Property | None] = dict.fromkeys(revision.removed)
+        changes |= {each.key: each for each in revision.properties}
+        for key, value in changes.items():
+            if _decides(order, self.properties.get(key)):
+                self.properties[key] = order, value
+
+    def applied_to(self, entity: Entity) -> Entity:
+        """The entity with these fields; its identity, source, times and digest stay its record's."""
+        properties = {each.key: each for each in entity.properties}
+        for key, (_, value) in self.properties.items():
+            if value is None:
+                properties.pop(key, None)
+            else:
+                properties[key] = value
+        return replace(
+            entity,
+            status=entity.status if self.status is None else self.status[1],
+            tags=entity.tags if self.tags is None else self.tags[1],
+            description=entity.description if self.description is None else self.description[1],
+            properties=tuple(properties[key] for key in sorted(properties)),
+        )
+
+
+def _decides(order: FoldOrder, current: tuple[FoldOrder, object] | None) -> bool:
+    return current is None or order > current[0]
+
+
 def folded(entity: Entity, revisions: Iterable[Revision]) -> Entity:
-    """The entity with the revisions folded in; its identity, source, times and digest stay its record's."""
-    status, tags, description = entity.status, entity.tags, entity.description
-    properties = {property.key: property for property in entity.properties}
-    for revision in sorted(revisions, key=fold_order):
-        for key in revision.removed:
-            properties.pop(key, None)
-        properties |= {property.key: property for property in revision.properties}
-        status = status if revision.status is None else revision.status
-        tags = tags if revision.tags is None else revision.tags
-        description = description if revision.description is None else revision.description
-    ordered = tuple(properties[key] for key in sorted(properties))
-    return replace(entity, status=status, tags=tags, description=description, properties=ordered)
+    """The entity with revisions folded in, in whatever sequence they come."""
+    fields = RevisedFields()
+    for revision in revisions:
+        fields.apply(revision, fold_order(revision))
+    return fields.applied_to(entity)

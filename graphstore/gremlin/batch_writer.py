@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from gremlin_python.process.graph_traversal import GraphTraversal
@@ -17,6 +17,7 @@ from lineal.graphstore.batch_validation import (
     KEPT_MICROSECONDS,
     BatchValidation,
     Outcome,
+    RecordedRevisions,
     Stands,
     now,
 )
@@ -47,7 +48,7 @@ from lineal.graphstore.gremlin.vertex_ids import (
 from lineal.graphstore.gremlin.writer_lease import WriterLease
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity
-from lineal.graphstore.records import AsOf, Revision, View
+from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.urns import entity_id
 
 _VERTICES_AT_ONCE: Final = 500
@@ -88,8 +89,9 @@ class RecordedState:
         lines = self._reader.standing(keys)
         return {key: (line.occurred_at, line.digest) for key, line in lines.items()}
 
-    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
-        return self._reader.revisions(keys)
+    def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
+        revisions = self._reader.revisions(times)
+        return {key: RecordedRevisions.of(some, times[key]) for key, some in revisions.items()}
 
     def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
         return metric_series.standing(self._reader, keys)

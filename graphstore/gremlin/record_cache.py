@@ -164,18 +164,27 @@ class Loading(Seeing):
             return {key: redacted_entity(self._records[key], self.entity_scope(key)) for key in keys}
         return {key: self._as_read(key) for key in keys}
 
-    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
+    def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
+        by_key = self.revisions({key for key, _ in numbers})
+        by_number = {(key, each.sequence): each for key, revisions in by_key.items() for each in revisions}
+        return {number: by_number[number] for number in numbers if number in by_number}
+
+    def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
         self._load({key >> KIND_BITS for key in keys})
         shown = {
             key: self._in_view(redacted_revisions(self._revisions[key], self.entity_scope(key)))
             for key in keys
             if self._revisions.get(key)
         }
-        return {
-            key: [replace(revision, entity_id=self._records[key].id) for revision in revisions]
+        named = {
+            key: [
+                replace(revision, entity_id=self._records[key].id)
+                for revision in revisions
+                if occurred_at in (None, revision.occurred_at)
+            ]
             for key, revisions in shown.items()
-            if revisions
         }
+        return {key: revisions for key, revisions in named.items() if revisions}
 
     # -- which of them match --
 

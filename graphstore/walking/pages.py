@@ -106,7 +106,8 @@ def history_pages(reader: Reader, questions: Sequence[HistoryOf]) -> list[Revisi
 
 def _history_page(reader: Reader, question: HistoryOf) -> RevisionPage:
     keys = list(reader.keys_of([question.entity]).values())
-    revisions = sorted((r for found in reader.revisions(keys).values() for r in found), key=fold_order)
+    by_key = reader.revisions(keys, question.occurred_at)
+    revisions = sorted((revision for some in by_key.values() for revision in some), key=fold_order)
     after = question.after
     if after is not None:
         place = (after.occurred_at, after.rank, after.sequence)
@@ -139,12 +140,12 @@ def recorded(records: Records | None, batch: Batch, urns: list[str], outcome: Ou
     ]
     associations = records.associations({triple for triple in triples if triple is not None})
     # Where keys may be hidden, the revisions that show are numbered anew: which one this is cannot be told.
-    whole = {key for key in revised if key is not None and entities[key].digest is not None}
-    revisions = {
-        (key, revision.sequence): revision
-        for key, found in (records.revisions(whole) if whole else {}).items()
-        for revision in found
+    numbers = {
+        (key, sequence)
+        for key, sequence in zip(revised, outcome.sequences, strict=True)
+        if key is not None and entities[key].digest is not None
     }
+    revisions = records.numbered_revisions(numbers) if numbers else {}
     return Recorded(
         outcome.recorded_at,
         *flags,

@@ -74,8 +74,11 @@ class Records(Protocol):
     def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
         """What is shown of masked keys."""
 
-    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
-        """The revisions, in no promised order, of those keys that have any in the view."""
+    def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
+        """The revisions, in no promised order, of those keys that have any in the view; or only those of one time."""
+
+    def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
+        """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""
 
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
         """The records of associations known to exist in the view."""

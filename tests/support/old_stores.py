@@ -10,8 +10,8 @@ from lineal.graphstore.embedded.sql.migrations import UNINDEXED
 def without_index(path: Path) -> None:
     """Make a store one from before there was an index, or an observation."""
     with closing(connect(str(path))) as connection, connection:
-        for table in ("term_entry", "term", "part", "revised", "series", "observation"):
+        for table in ("term_entry", "term", "part", "revised", "series", "observation", "revised_fields"):
             connection.execute(f"DROP TABLE {table}")
-        for index in ("entity_by_occurrence", "entity_by_recording"):
+        for index in ("entity_by_occurrence", "entity_by_recording", "revision_by_time"):
             connection.execute(f"DROP INDEX {index}")
         connection.pragma("user_version", UNINDEXED)

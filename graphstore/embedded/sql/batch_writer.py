@@ -1,20 +1,21 @@
 """One batch into the database, inside a transaction that the caller begins and ends."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import apsw
 
 from lineal.auth.scopes import EVERYTHING
-from lineal.graphstore.batch_validation import BatchValidation, Outcome, Stands, now
+from lineal.graphstore.batch_validation import BatchValidation, Outcome, RecordedRevisions, Stands, now
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey, ObservationKey
 from lineal.graphstore.content_codec import packed, packed_properties, packed_source
 from lineal.graphstore.embedded.sql import metric_series
 from lineal.graphstore.embedded.sql.index_writer import index_entities, index_revisions
-from lineal.graphstore.embedded.sql.record_reader import RowReader, newest
+from lineal.graphstore.embedded.sql.record_reader import RowReader, carried, newest
+from lineal.graphstore.embedded.sql.revised_fields import fold_revisions
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity
-from lineal.graphstore.records import AsOf, Revision, View
+from lineal.graphstore.records import AsOf, View
 
 
 class _Standing:
@@ -44,8 +45,15 @@ class _Standing:
             (source, type, destination, role): (at, kept.hex()) for source, type, destination, role, at, kept in rows
         }
 
-    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
-        return self._rows.revisions(keys)
+    def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
+        rows = self._connection.execute(
+            "SELECT f.value, r.sequence, r.digest FROM carray(?) f CROSS JOIN revision r ON r.entity = f.value "
+            "AND r.sequence = (SELECT max(l.sequence) FROM revision l WHERE l.entity = f.value)",
+            (carried(times),),
+        )
+        last = {key: (sequence, kept.hex()) for key, sequence, kept in rows}
+        of_times = self._rows.revisions_of_times({key: times[key] for key in last})
+        return {key: RecordedRevisions(*each, tuple(of_times.get(key, ()))) for key, each in last.items()}
 
     def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
         return metric_series.standing(self._connection, keys)
@@ -132,6 +140,8 @@ class Recording:
             )
 
         index_revisions(self.connection, ((key, revision) for key, _, revision, _ in self.judging.revisions))
+        numbered = ((key, sequence, revision) for key, sequence, revision, _ in self.judging.revisions)
+        fold_revisions(self.connection, numbered, self.at)
 
     def _insert_property_keys(self) -> None:
         # A key counts from the earliest of its times on: a row only where none says so already.

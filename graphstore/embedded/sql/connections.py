@@ -8,7 +8,8 @@ from typing import Any, Final
 import apsw
 
 from lineal.graphstore.embedded.sql.index_writer import Indexed, index_everything
-from lineal.graphstore.embedded.sql.migrations import APPLICATION_ID, MIGRATIONS, UNINDEXED
+from lineal.graphstore.embedded.sql.migrations import APPLICATION_ID, MIGRATIONS, UNFOLDED, UNINDEXED
+from lineal.graphstore.embedded.sql.revised_fields import fold_everything
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
 OLDEST_SQLITE: Final = (3, 51, 3)
@@ -120,6 +121,8 @@ def migrate(connection: apsw.Connection, indexed: Indexed | None = None) -> None
             connection.execute(MIGRATIONS[version])
             if version == UNINDEXED:
                 index_everything(connection, indexed)
+            if version == UNFOLDED:
+                fold_everything(connection)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", version + 1)
             connection.execute("COMMIT")

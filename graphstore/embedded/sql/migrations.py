@@ -214,7 +214,20 @@ CREATE TABLE observation (
 ) STRICT, WITHOUT ROWID;
 """ + _unchanging("series", "observation")
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = """
+CREATE INDEX revision_by_time ON revision (entity, occurred_at);
+
+CREATE TABLE revised_fields (
+    entity INTEGER PRIMARY KEY,
+    fields TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """Each brings a database from the version of its index to the next; `user_version` counts them."""
 UNINDEXED: Final = 3
 """The version after which terms are kept: what stood before is indexed by the step from it, once."""
+UNFOLDED: Final = 5
+"""The version after which the fields that revisions set are kept folded: the step from it folds what is recorded."""

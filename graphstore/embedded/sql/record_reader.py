@@ -7,13 +7,19 @@ no `occurred_at` is asked, nothing can be later than the view, and the condition
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import apsw
 
 from lineal.graphstore.codes import KIND_MASK, KINDS, TYPES, AssociationKey
-from lineal.graphstore.content_codec import packed, unpacked_properties, unpacked_source, unpacked_words
+from lineal.graphstore.content_codec import (
+    packed,
+    unpacked_fields,
+    unpacked_properties,
+    unpacked_source,
+    unpacked_words,
+)
 from lineal.graphstore.embedded.memory.scope_table import ScopeTable, keys_of
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
@@ -168,40 +174,79 @@ class RowReader:
                 view,
             )
         if not as_recorded:
-            for key, revisions in self._revisions(found, self.on_time("r")).items():
-                found[key] = folded(found[key], revisions)
+            self._fold(found)
         if self.scope_table is None:
             return found
         return {key: redacted_entity(entity, self.scope_table.entity_scope(key)) for key, entity in found.items()}
 
-    def revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
-        """The revisions, in no promised order, of those keys that have any in the view."""
+    def _fold(self, entities: dict[int, Entity]) -> None:
+        """Fold revisions into entities: what the last write made of them, or, of an earlier moment, one by one."""
+        as_of, earlier = self.view.as_of, []
+        rows = self.connection.execute(
+            "SELECT r.entity, r.fields, r.recorded_at, r.occurred_at FROM carray(?) f CROSS JOIN revised_fields r "
+            "ON r.entity = f.value",
+            (carried(entities),),
+        )
+        for key, fields, recorded_at, occurred_at in rows:
+            if recorded_at <= as_of.recorded_at and (as_of.occurred_at is None or occurred_at <= as_of.occurred_at):
+                entities[key] = unpacked_fields(fields).applied_to(entities[key])
+            else:
+                earlier.append(key)
+        for key, revisions in (self._revisions(earlier, self.on_time("r")) if earlier else {}).items():
+            entities[key] = folded(entities[key], revisions)
+
+    def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
+        """The revisions, in no promised order, of those keys that have any in the view; or only those of one time."""
         scope_table = self.scope_table
-        sights = {} if scope_table is None else {key: scope_table.entity_scope(key) for key in keys}
-        partly = {key for key, entity_scope in sights.items() if entity_scope.is_redacted}
-        found = self._revisions([key for key in keys if key not in partly], self.on_time("r"))
-        if partly:
-            # Those of other moments count in the numbers of these.
+        entity_scopes = {} if scope_table is None else {key: scope_table.entity_scope(key) for key in keys}
+        redacted = {key for key, entity_scope in entity_scopes.items() if entity_scope.is_redacted}
+        found = self._revisions([key for key in keys if key not in redacted], self.on_time("r"), occurred_at)
+        if redacted:
+            # The revisions of other moments count in the sequence numbers of these.
             as_of = self.view.as_of
-            for key, revisions in self._revisions(partly, "true").items():
+            for key, revisions in self._revisions(redacted, "true").items():
                 shown = [
                     revision
-                    for revision in redacted_revisions(revisions, sights[key])
+                    for revision in redacted_revisions(revisions, entity_scopes[key])
                     if revision.recorded_at <= as_of.recorded_at
                     and (as_of.occurred_at is None or revision.occurred_at <= as_of.occurred_at)
+                    and occurred_at in (None, revision.occurred_at)
                 ]
                 if shown:
                     found[key] = shown
         return found
 
-    def _revisions(self, keys: Collection[int], condition: str) -> dict[int, list[Revision]]:
+    def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
+        """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""
+        source = "json_each(?) f CROSS JOIN revision r ON r.entity = f.value->>0 AND r.sequence = f.value->>1"
+        found = self._revision_rows(source, packed(list(numbers)), self.on_time("r"))
+        return {(key, each.sequence): each for key, revisions in found.items() for each in revisions}
+
+    def revisions_of_times(self, times: Mapping[int, Collection[int]]) -> dict[int, list[Revision]]:
+        """The revisions of entity keys that occurred at one of the times of each."""
+        source = (
+            "json_each(?) f CROSS JOIN revision r INDEXED BY revision_by_time "
+            "ON r.entity = f.value->>0 AND r.occurred_at = f.value->>1"
+        )
+        pairs = [(key, occurred_at) for key, some in times.items() for occurred_at in some]
+        return self._revision_rows(source, packed(pairs), self.on_time("r"))
+
+    def _revisions(
+        self, keys: Collection[int], condition: str, occurred_at: int | None = None
+    ) -> dict[int, list[Revision]]:
+        # The planner would take the primary key, and look through all revisions of an entity.
+        of_time = "" if occurred_at is None else f"INDEXED BY revision_by_time ON r.occurred_at = {occurred_at:d} AND"
+        source = f"carray(?) f CROSS JOIN revision r {of_time or 'ON'} r.entity = f.value"
+        return self._revision_rows(source, carried(keys), condition)
+
+    def _revision_rows(self, source: str, parameter: object, condition: str) -> dict[int, list[Revision]]:
         rows = self.connection.execute(
             "SELECT r.entity, r.sequence, c.status, c.tags, c.description, c.properties, c.removed, c.superseded_by, "
             "r.occurred_at, r.rank, r.recorded_at, r.recorded_by, r.digest, e.id "
-            "FROM carray(?) f CROSS JOIN revision r ON r.entity = f.value CROSS JOIN entity e ON e.key = r.entity "
+            f"FROM {source} CROSS JOIN entity e ON e.key = r.entity "
             "LEFT JOIN revision_content c ON c.entity = r.entity AND c.sequence = r.sequence "
             f"WHERE {condition}",
-            (carried(keys),),
+            (parameter,),
         )
         found = defaultdict(list)
         for key, sequence, status, tags, text, properties, removed, superseded_by, *rest in rows:
