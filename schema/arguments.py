@@ -7,35 +7,51 @@ import strawberry
 from lineal.schema.inputs import AsOf as AsOfInput
 from lineal.schema.inputs import AssociationFilter, EntityFilter, EntityOrder
 
-First = Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 100.")]
-LineageFirst = Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 1000.")]
+First = Annotated[int, strawberry.argument(description="Number of items a page, 1 to 100.")]
+LineageFirst = Annotated[int, strawberry.argument(description="Number of items a page, 1 to 1000.")]
 After = Annotated[
-    str | None, strawberry.argument(description="The `endCursor` of the page before, with the same arguments.")
+    str | None,
+    strawberry.argument(
+        description="The `endCursor` of the previous page, which was asked for with the same arguments."
+    ),
 ]
 Depth = Annotated[
     int | None,
-    strawberry.argument(description="How many associations far at most: 1 is direct. All the way unless given."),
+    strawberry.argument(description="Greatest distance, in associations: 1 is direct. Unlimited by default."),
 ]
 Where = Annotated[
-    EntityFilter | None, strawberry.argument(description="Which of the reached are returned and counted; never prunes.")
+    EntityFilter | None,
+    strawberry.argument(
+        description="Condition on the reached entities that are returned and counted. It never stops the "
+        "traversal: `stopAt` does."
+    ),
 ]
 StopAt = Annotated[
     EntityFilter | None,
-    strawberry.argument(description="What the traversal does not go on past; itself it is reached."),
+    strawberry.argument(
+        description="Condition on entities beyond which the traversal does not continue. An entity that matches "
+        "is still reached."
+    ),
 ]
-Via = Annotated[AssociationFilter | None, strawberry.argument(description="Which associations may be crossed.")]
-EntityWhere = Annotated[EntityFilter | None, strawberry.argument(description="Which entities; all unless given.")]
+Via = Annotated[
+    AssociationFilter | None,
+    strawberry.argument(description="Condition on the associations that the traversal may cross, at every hop."),
+]
+EntityWhere = Annotated[
+    EntityFilter | None, strawberry.argument(description="Condition on the entities; all by default.")
+]
 Search = Annotated[
     str | None,
     strawberry.argument(
-        description="Full text: each of its words begins a word of the entity's name, version, type, description, "
-        "tags, source URI or text properties, whatever the case."
+        description="Full-text search: every word of it must begin a word of the entity's name, version, type, "
+        "description, tags, source URI or string properties. Case does not matter."
     ),
 ]
-OrderBy = Annotated[EntityOrder | None, strawberry.argument(description="Their order; by URN unless given.")]
+OrderBy = Annotated[EntityOrder | None, strawberry.argument(description="Order of the entities; by URN by default.")]
 AsOf = Annotated[
     AsOfInput | None,
     strawberry.argument(
-        description="Answer as of these times, this field and all that is nested in it, unless it is given again there."
+        description="Times to answer as of, for this field and all fields nested in it that do not set their own "
+        "`asOf`."
     ),
 ]

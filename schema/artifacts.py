@@ -10,14 +10,12 @@ from lineal.schema.projection import pure
 
 @of_kind(EntityKind.DATASET)
 class Dataset(Entity):
-    @strawberry.field(description="Where it lies: the address of its source.")
+    @strawberry.field(description="Address of the data (`source.uri`); null where it is not known.")
     @pure(lambda record, context, arguments: read.uri(record))
     def uri(self) -> str | None:
         return read.uri(self)  # type: ignore[arg-type]
 
-    @strawberry.field(
-        description="Which version of the stored object it is: the S3_VERSION of its source, else its `version`."
-    )
+    @strawberry.field(description="Version of the stored object: the S3_VERSION of the source, else `version`.")
     @pure(lambda record, context, arguments: read.object_version(record))
     def object_version(self) -> str | None:
         return read.object_version(self)  # type: ignore[arg-type]
@@ -26,8 +24,8 @@ class Dataset(Entity):
 @of_kind(EntityKind.IMAGE)
 class Image(Entity):
     @strawberry.field(
-        description="Its digest as registries write it, `sha256:...`: the SHA256 of its source, else its `version` "
-        "where that is one."
+        description="Digest as container registries write it, `sha256:...`: the SHA256 of the source, else "
+        "`version` where that is a digest; else null."
     )
     @pure(lambda record, context, arguments: read.digest_value(record))
     def digest_value(self) -> str | None:
@@ -36,12 +34,15 @@ class Image(Entity):
 
 @of_kind(EntityKind.CODE)
 class Code(Entity):
-    @strawberry.field(description="Where it is kept: the address of its source, else its property `repository`.")
+    @strawberry.field(
+        description="Address of the repository: the source's, else the property `repository`; null where neither "
+        "is known."
+    )
     @pure(lambda record, context, arguments: read.repository(record))
     def repository(self) -> str | None:
         return read.repository(self)  # type: ignore[arg-type]
 
-    @strawberry.field(description="Which commit it is: its `version`, else its property `commit`.")
+    @strawberry.field(description="Commit id: `version`, else the property `commit`; null where neither is known.")
     @pure(lambda record, context, arguments: read.commit(record))
     def commit(self) -> str | None:
         return read.commit(self)  # type: ignore[arg-type]

@@ -9,27 +9,39 @@ from lineal.schema.projection import pure
 from lineal.schema.scalars import DateTime
 
 
-@strawberry.type(description="What contributed, and what it contributed to. Two entities may have several.")
+@strawberry.type(
+    description="A directed edge from an entity that contributed (`source`) to the entity it contributed to "
+    "(`destination`). Two entities may have several, of different types or roles."
+)
 class Association:
-    id: strawberry.ID = strawberry.field(description="Opaque; the same in every store.")
-    type: AssociationType = strawberry.field(description="How the source contributed.")
-    role: str | None = strawberry.field(description="In which role.")
-    occurred_at: DateTime | None = strawberry.field(description="When it happened in the world.")
-    recorded_at: DateTime | None = strawberry.field(description="When it was recorded here.")
-    recorded_by: str = strawberry.field(description="Who recorded it.")
-    digest: str | None = strawberry.field(description="SHA-256 of its canonical form, as 64 hexadecimal digits.")
+    id: strawberry.ID = strawberry.field(description="Opaque id, derived from the URN: the same in every store.")
+    type: AssociationType = strawberry.field(description="How the source contributed to the destination.")
+    role: str | None = strawberry.field(
+        description="Role of the source, for example `train` or `validation`; null where it has none."
+    )
+    occurred_at: DateTime | None = strawberry.field(
+        description="Time at which the source contributed, in the world; null only beside a Restricted entity."
+    )
+    recorded_at: DateTime | None = strawberry.field(
+        description="Time at which this server recorded it; null only beside a Restricted entity."
+    )
+    recorded_by: str = strawberry.field(description="Principal that recorded it, as `account/name`.")
+    digest: str | None = strawberry.field(
+        description="SHA-256 of the canonical form of the association, 64 hexadecimal digits; null where a "
+        "policy may hide property keys of either end."
+    )
 
-    @strawberry.field(description="Its properties, by key.")
+    @strawberry.field(description="Properties, sorted by key.")
     @pure(properties_of)
     def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
         return properties_of(self, None, {"keys": keys})  # type: ignore[no-any-return]
 
-    @strawberry.field(description="What contributed.")
+    @strawberry.field(description="Entity that contributed, upstream.")
     @pure(lambda record, context, arguments: resolve.known_end(context, record.view, *resolve.source_of(record)))
     def source(self, info: Info) -> Entity:
         return resolve.source(info.context, self)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="What it contributed to.")
+    @strawberry.field(description="Entity that the source contributed to, downstream.")
     @pure(lambda record, context, arguments: resolve.known_end(context, record.view, *resolve.destination_of(record)))
     def destination(self, info: Info) -> Entity:
         return resolve.destination(info.context, self)  # type: ignore[arg-type, return-value]

@@ -15,8 +15,8 @@ from lineal.schema.models import ModelVersion
 @of_kind(EntityKind.ENDPOINT)
 class Endpoint(Entity):
     @strawberry.field(
-        description="The model versions that contributed to it, by way of a deployment or at once: the nearest first, "
-        "then by URN.",
+        description="Model versions that contributed to the endpoint, directly or through a deployment: the "
+        "nearest first, then by URN.",
         **access(Permission.TRAVERSE),
     )
     async def model_versions(

@@ -33,33 +33,43 @@ Info = strawberry.Info[Context, None]
 Shown = TypeVar("Shown")
 
 
-@strawberry.type(description="A typed value under a dotted key.")
+@strawberry.type(description="A property of an entity, association or revision: a typed value under a dotted key.")
 class Property:
-    key: str = strawberry.field(description="The key: `hyperparameters.learning_rate`.")
-    type: PropertyType = strawberry.field(description="The value's type.")
-    shown: JSON = strawberry.field(name="value", description="The value; a timestamp as RFC 3339 text.")
+    key: str = strawberry.field(description="Key of the property, for example `hyperparameters.learning_rate`.")
+    type: PropertyType = strawberry.field(description="Type of the value.")
+    shown: JSON = strawberry.field(
+        name="value", description="Value of the property; a timestamp is an RFC 3339 string."
+    )
 
 
-@strawberry.type(description="An exact version of what a source names.")
+@strawberry.type(description="A digest or storage version that identifies the exact content of a source.")
 class SourceId:
-    type: SourceIdType = strawberry.field(description="What kind of identifier this is.")
-    value: str = strawberry.field(description="The digest or version itself.")
+    type: SourceIdType = strawberry.field(description="Type of the identifier: which digest, or whose version id.")
+    value: str = strawberry.field(description="The digest or version id.")
 
 
-@strawberry.type(description="Where a thing lies.")
+@strawberry.type(
+    description="Location of an entity's content: an address, the storage it is in, and its exact version."
+)
 class Source:
-    uri: str | None = strawberry.field(description="Its address.")
-    type: str | None = strawberry.field(description="What it lies in: S3, GIT, OCI, HTTP, FILE, or any other word.")
-    ids: list[SourceId] = strawberry.field(description="Its exact version, in order of (type, value).")
+    uri: str | None = strawberry.field(
+        description="Address of the content, for example `s3://bucket/key`; null where it is not known."
+    )
+    type: str | None = strawberry.field(
+        description="Storage that holds the content: S3, GIT, OCI, HTTP, FILE, or any other word."
+    )
+    ids: list[SourceId] = strawberry.field(
+        description="Digests and storage versions of the content, sorted by (type, value)."
+    )
 
 
 def _type_name(record: EntityRecord, info: GraphQLResolveInfo[Any], type: object) -> str:
     return type_name(record.kind)
 
 
-@strawberry.interface(description="Anything with an id of its own.")
+@strawberry.interface(description="An object with an id, which `node` resolves.")
 class Node:
-    id: strawberry.ID = strawberry.field(description="Opaque; the same in every store.")
+    id: strawberry.ID = strawberry.field(description="Opaque id, derived from the URN: the same in every store.")
 
     resolve_type = staticmethod(_type_name)
 
@@ -76,70 +86,93 @@ def property_of(parent: Any, context: Any, arguments: dict[str, Any]) -> Any:
 
 
 PropertyKeysArgument = Annotated[
-    list[str] | None, strawberry.argument(description="Only these keys; all unless given.")
+    list[str] | None, strawberry.argument(description="Keys of the properties to return; all properties by default.")
 ]
 
 
 @strawberry.interface(
-    description="One immutable fact of existence: this dataset version, this training job, this endpoint. As read, "
-    "it is its record with its revisions folded in."
+    description="One immutable fact of existence: this dataset version, this training job, this endpoint. "
+    "Its fields are those of the record with its revisions applied."
 )
 class Entity(Node):
-    urn: str = strawberry.field(description="Its identity, the same in every store. Do not take it apart.")
-    kind: EntityKind = strawberry.field(description="What it is.")
-    lineage_type: LineageType = strawberry.field(description="The family its kind belongs to.")
-    account: str = strawberry.field(description="The account it belongs to.")
-    name: str = strawberry.field(description="What people call it.")
-    version: str | None = strawberry.field(description="Which one of that name.")
-    type: str | None = strawberry.field(description="A free word for a finer kind.")
-    description: str | None = strawberry.field(description="Prose.")
-    status: EntityStatus | None = strawberry.field(description="Where it stands.")
-    source: Source | None = strawberry.field(description="Where it lies.")
-    tags: list[str] = strawberry.field(description="Words it is marked with, by code point.")
-    occurred_at: DateTime | None = strawberry.field(
-        description="When it happened in the world, as its recorder said; null only on Restricted."
+    urn: str = strawberry.field(
+        description="Identity, the same in every store: `lineal:ACCOUNT:KIND:NAME`, with `@VERSION` where there "
+        "is one, for example `lineal:acme:DATASET:reviews@7`. Clients should not parse it: its parts "
+        "are fields."
     )
-    recorded_at: DateTime | None = strawberry.field(description="When it was recorded here; null only on Restricted.")
-    recorded_by: str = strawberry.field(description="Who recorded it.")
+    kind: EntityKind = strawberry.field(description="Kind of the entity.")
+    lineage_type: LineageType = strawberry.field(
+        description="Family of the kind: EXPERIMENT, TRIAL, TRIAL_COMPONENT, ARTIFACT, ACTION or CONTEXT."
+    )
+    account: str = strawberry.field(description="Account that owns the entity.")
+    name: str = strawberry.field(
+        description="Name of the entity, unique with its version among its account's entities of the kind."
+    )
+    version: str | None = strawberry.field(
+        description="Version of the entity, any text: an object version, a commit id, a digest, a number; null "
+        "where it has none."
+    )
+    type: str | None = strawberry.field(
+        description="Free subtype, for example of the custom kinds ARTIFACT, ACTION and CONTEXT; null where it "
+        "has none."
+    )
+    description: str | None = strawberry.field(
+        description="Description of the entity, as its recorder wrote it; null where it has none."
+    )
+    status: EntityStatus | None = strawberry.field(description="Status of the entity; null where none was recorded.")
+    source: Source | None = strawberry.field(
+        description="Location of the entity's content; null where none was recorded."
+    )
+    tags: list[str] = strawberry.field(description="Tags of the entity, sorted by code point.")
+    occurred_at: DateTime | None = strawberry.field(
+        description="Time at which the entity came to exist in the world, as its recorder stated it; null only "
+        "on Restricted."
+    )
+    recorded_at: DateTime | None = strawberry.field(
+        description="Time at which this server recorded the entity; null only on Restricted."
+    )
+    recorded_by: str = strawberry.field(description="Principal that recorded it, as `account/name`.")
     digest: str | None = strawberry.field(
-        description="SHA-256 of its canonical form as first recorded, as 64 hexadecimal digits; null where property "
-        "keys may be hidden."
+        description="SHA-256 of the canonical form of the entity as first recorded, 64 hexadecimal digits; null "
+        "where a policy may hide property keys of it."
     )
 
-    @strawberry.field(description="Its properties, by key.")
+    @strawberry.field(description="Properties, sorted by key.")
     @pure(properties_of)
     def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
         return properties_of(self, None, {"keys": keys})  # type: ignore[no-any-return]
 
-    @strawberry.field(description="The value of one property; null where it has none.")
+    @strawberry.field(description="Value of one property; null where the entity has no such property.")
     @pure(property_of)
-    def property(self, key: Annotated[str, strawberry.argument(description="The property's key.")]) -> JSON | None:
+    def property(self, key: Annotated[str, strawberry.argument(description="Key of the property.")]) -> JSON | None:
         found: JSON | None = property_of(self, None, {"key": key})
         return found
 
     @strawberry.field(
-        description="Its metrics, by name: those it has observations of, and the numbers among its properties "
-        "`metrics.NAME` that it has none of. More than 1000 must be asked for by their names.",
+        description="Metrics of the entity, sorted by name: those with observations, and the numeric properties "
+        "`metrics.NAME` without any. An entity with more than 1,000 metrics requires `names`.",
         **access(Permission.READ_PROPERTIES),
     )
     async def metrics(
         self,
         info: Info,
         names: Annotated[
-            list[str] | None, strawberry.argument(description="Only these, at most 100; all unless given.")
+            list[str] | None,
+            strawberry.argument(description="Names of the metrics to return, at most 100; all metrics by default."),
         ] = None,
     ) -> list[Annotated["Metric", strawberry.lazy("lineal.schema.metrics")]]:
         return await resolve_metrics.metrics(info.context, self, names)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="The entities of the same account, kind and name, newest first, this one included.",
+        description="Entities with the same account, kind and name, this one included, newest `occurredAt` first.",
         **access(Permission.READ),
     )
     async def versions(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection["Entity"]:
         return await resolve.versions(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="What changed in its life, in the order the revisions fold in.", **access(Permission.READ)
+        description="Revisions of the entity, in the order in which they apply: by `occurredAt`, then as recorded.",
+        **access(Permission.READ),
     )
     async def history(
         self, info: Info, first: arg.First = 20, after: arg.After = None
@@ -147,8 +180,8 @@ class Entity(Node):
         return await resolve.history(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="The lineage groups it is in, of those the caller may know of: its account's default group first, "
-        "then by name.",
+        description="Lineage groups that the entity is in and the caller may know of: the default group of its "
+        "account first, then by name.",
         **access(Permission.READ),
     )
     async def lineage_groups(
@@ -156,7 +189,9 @@ class Entity(Node):
     ) -> list[Annotated["LineageGroup", strawberry.lazy("lineal.schema.groups")]]:
         return await resolve_groups.groups_of(info.context, self)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="Everything that contributed to it.", **access(Permission.TRAVERSE))
+    @strawberry.field(
+        description="Everything that contributed to the entity, to any depth.", **access(Permission.TRAVERSE)
+    )
     async def ascendants(
         self,
         info: Info,
@@ -173,7 +208,9 @@ class Entity(Node):
         )
         return found
 
-    @strawberry.field(description="Everything it contributed to.", **access(Permission.TRAVERSE))
+    @strawberry.field(
+        description="Everything that the entity contributed to, to any depth.", **access(Permission.TRAVERSE)
+    )
     async def descendants(
         self,
         info: Info,
@@ -191,14 +228,17 @@ class Entity(Node):
         return found
 
     @strawberry.field(
-        description="Its associations, by (source urn, destination urn, type, role).", **access(Permission.READ)
+        description="Associations of the entity, sorted by (source URN, destination URN, type, role).",
+        **access(Permission.READ),
     )
     async def associations(
         self,
         info: Info,
         direction: Annotated[
             LineageDirection | None,
-            strawberry.argument(description="Those a traversal that way would cross; both ways unless given."),
+            strawberry.argument(
+                description="Direction in which a traversal would cross the associations; both directions by default."
+            ),
         ] = None,
         via: arg.Via = None,
         first: arg.First = 20,

@@ -25,15 +25,16 @@ described(
         "TRIAL": "One attempt at a question.",
         "TRIAL_COMPONENT": "One step of an attempt.",
         "ARTIFACT": "A thing: data, code, a model, an image.",
-        "ACTION": "Something done: a job, a deployment, an approval.",
-        "CONTEXT": "What things and actions are grouped by or serve in: an endpoint, a pipeline, a model group.",
-        "RESTRICTED": "What may not be seen.",
+        "ACTION": "Something that was done: a job, a deployment, an approval.",
+        "CONTEXT": "A grouping of artifacts and actions, or a place of service: an endpoint, a pipeline, a "
+        "model group.",
+        "RESTRICTED": "An entity that the caller may not read.",
     },
 )
 
 described(
     kinds.EntityKind,
-    "What an entity is.",
+    "Kind of an entity.",
     {
         "EXPERIMENT": "A question under study, which trials attempt.",
         "TRIAL": "One attempt at an experiment.",
@@ -43,30 +44,30 @@ described(
         "FEATURE": "One input variable of models.",
         "MODEL": "A trained model artifact.",
         "MODEL_VERSION": "A model registered under a number in a model group.",
-        "CHECKPOINT": "A model's state in the midst of training.",
+        "CHECKPOINT": "The state of a model during training.",
         "IMAGE": "A container image.",
         "CODE": "A version of source code.",
         "LIBRARY": "A version of a software library.",
         "ENVIRONMENT": "A set of libraries and settings that code runs in.",
-        "SERVICE": "A managed service that took part.",
+        "SERVICE": "A managed service that a job used.",
         "PARAMETERS": "A set of parameters or seeds.",
         "REPORT": "A report on a model or data: bias, explainability, quality.",
         "OUTPUT": "Any other output of a job.",
         "TEMPLATE": "A project template.",
-        "ARTIFACT": "Any other thing; its `type` says what.",
+        "ARTIFACT": "Any other artifact; its `type` names the subtype.",
         "TRAINING_JOB": "A run that trained a model.",
         "PROCESSING_JOB": "A run that made data from data.",
         "TRANSFORM_JOB": "A run that applied a model to data.",
         "PIPELINE_EXECUTION": "One run of a pipeline.",
-        "DEPLOYMENT": "Putting a model version into service.",
+        "DEPLOYMENT": "The act of putting a model version into service.",
         "APPROVAL": "A decision on a model version.",
-        "ACTION": "Anything else done; its `type` says what.",
+        "ACTION": "Any other action; its `type` names the subtype.",
         "ENDPOINT": "Where a model answers requests.",
         "MODEL_GROUP": "The versions of one registered model.",
         "PIPELINE": "A defined sequence of steps, run many times.",
         "PROJECT": "A body of work.",
-        "CONTEXT": "Any other grouping; its `type` says what.",
-        "RESTRICTED": "An entity that may not be seen, where its owner lets it be known that it is there.",
+        "CONTEXT": "Any other context; its `type` names the subtype.",
+        "RESTRICTED": "An entity that the caller may not read, shown without its content because its owner masks it.",
     },
 )
 
@@ -78,21 +79,21 @@ described(
         "PRODUCED": "The source made the destination: a job and a model.",
         "DERIVED_FROM": "The destination is a modification of the source.",
         "ASSOCIATED_WITH": "Grouping, registration or approval.",
-        "SAME_AS": "One thing under two identities; crossed in both directions by every traversal.",
+        "SAME_AS": "One thing under two identities; every traversal crosses it in both directions.",
     },
 )
 
 described(
     kinds.EntityStatus,
-    "Where an entity stands in its life.",
+    "Status of an entity.",
     {
-        "UNKNOWN": "Nobody has said.",
-        "PENDING": "Not begun.",
-        "IN_PROGRESS": "Under way.",
-        "COMPLETED": "Ended well.",
-        "FAILED": "Ended badly.",
-        "STOPPING": "About to end before its time.",
-        "STOPPED": "Ended before its time.",
+        "UNKNOWN": "Not known.",
+        "PENDING": "Not started.",
+        "IN_PROGRESS": "Running.",
+        "COMPLETED": "Ended successfully.",
+        "FAILED": "Ended with an error.",
+        "STOPPING": "Being stopped.",
+        "STOPPED": "Stopped before it completed.",
         "IN_SERVICE": "Answering requests.",
         "OUT_OF_SERVICE": "No longer answering requests.",
     },
@@ -100,7 +101,7 @@ described(
 
 described(
     kinds.SourceIdType,
-    "What a source id is.",
+    "Type of a source id.",
     {
         "MD5": "An MD5 digest of the content.",
         "SHA256": "A SHA-256 digest of the content.",
@@ -114,76 +115,76 @@ described(
     kinds.PropertyType,
     "The type of a property's value. Values of different types are never equal, save that numbers compare as numbers.",
     {
-        "STRING": "Text.",
+        "STRING": "A string.",
         "INTEGER": "An integer of 64 bits.",
         "FLOAT": "A floating-point number of 64 bits.",
         "BOOLEAN": "True or false.",
-        "TIMESTAMP": "A moment, shown as RFC 3339 text.",
+        "TIMESTAMP": "A time, as an RFC 3339 string.",
         "JSON": "An array, an object, or any other JSON.",
     },
 )
 
 described(
     kinds.LineageDirection,
-    "Which way a traversal goes.",
+    "Direction of a traversal.",
     {
-        "ASCENDANTS": "To all that contributed to the start.",
-        "DESCENDANTS": "To all that the start contributed to.",
-        "BOTH": "To ascendants and descendants of the start.",
-        "CONNECTED": "Along every association, turning round at every entity; never returns its starts.",
+        "ASCENDANTS": "To everything that contributed to the start.",
+        "DESCENDANTS": "To everything that the start contributed to.",
+        "BOTH": "To the ascendants and the descendants of the start.",
+        "CONNECTED": "Along every association in both directions, from every entity; never returns the starts.",
     },
 )
 
 described(
     EntityOrderField,
-    "What entities are ordered by. Those without it come last either way; ties are by URN.",
+    "Field that entities are sorted by. Entities without a value come last in both directions; ties are broken by URN.",
     {
-        "URN": "Its URN.",
-        "NAME": "Its name.",
-        "VERSION": "Its version, as text.",
-        "KIND": "The name of its kind.",
-        "ACCOUNT": "The account it belongs to.",
-        "TYPE": "Its free subtype.",
-        "STATUS": "The name of its status.",
-        "SOURCE_URI": "The URI of its source.",
-        "OCCURRED_AT": "When it happened.",
-        "RECORDED_AT": "When it was recorded here.",
-        "RECORDED_BY": "Who recorded it.",
-        "PROPERTY": "The property of `propertyKey`: booleans, then numbers, texts, timestamps, and JSON by its "
-        "canonical text. Over at most 100,000 matches.",
+        "URN": "URN of the entity.",
+        "NAME": "Name.",
+        "VERSION": "Version, as text.",
+        "KIND": "Name of the kind.",
+        "ACCOUNT": "Account that owns the entity.",
+        "TYPE": "Free subtype.",
+        "STATUS": "Name of the status.",
+        "SOURCE_URI": "Address of the entity's content (`source.uri`).",
+        "OCCURRED_AT": "Time at which it happened in the world.",
+        "RECORDED_AT": "Time at which this server recorded it; null only beside a Restricted entity.",
+        "RECORDED_BY": "Principal that recorded it, as `account/name`.",
+        "PROPERTY": "Property named by `propertyKey`: booleans, then numbers, strings, timestamps, and JSON by "
+        "its canonical text. At most 100,000 entities may match.",
     },
 )
 
 described(
     kinds.OrderDirection,
-    "Which way an order goes.",
-    {"ASCENDING": "The least first; texts by code point.", "DESCENDING": "The greatest first."},
+    "Direction of an order.",
+    {"ASCENDING": "The smallest first; texts by code point.", "DESCENDING": "The greatest first."},
 )
 
 described(
     kinds.Combine,
     "How the lineages of several starts are combined.",
     {
-        "UNION": "What any of them reaches, at the least distance.",
-        "INTERSECTION": "What each of them reaches, with the least of the distances.",
+        "UNION": "Entities that any start reaches, at the least distance.",
+        "INTERSECTION": "Entities that every start reaches, with the least of the distances.",
     },
 )
 
 described(
     kinds.IncompleteReason,
-    "Why an answer is not everything there is.",
+    "Reason why an answer is incomplete.",
     {
-        "DEPTH": "Something lies at the depth asked for from which the traversal could have gone on.",
+        "DEPTH": "The caller may reach entities beyond `depth`.",
         "PAGE": "There is a next page.",
-        "VISIT_LIMIT": "The server's limit on visited entities cut the traversal; the next page goes on from there.",
-        "DEADLINE": "The server's deadline cut the traversal; the next page goes on from there.",
-        "POLICY": "Entities were met that may not be seen, and their owners let it be told.",
+        "VISIT_LIMIT": "The server's limit on visited entities cut the traversal; the next page continues from there.",
+        "DEADLINE": "The server's deadline cut the traversal; the next page continues from there.",
+        "POLICY": "The traversal met entities that the caller may not see, and their groups set `tellsWithheld`.",
     },
 )
 
 described(
     kind_fields.TrialStage,
-    "Which part of a trial a component is.",
+    "Stage of a trial component.",
     {
         "PREPROCESSING": "It prepares data.",
         "TRAINING": "It trains a model.",
@@ -193,34 +194,34 @@ described(
 
 described(
     comparison.MetricGoal,
-    "Which values of a metric are the better ones.",
-    {"MINIMUM": "The smaller ones: of a loss.", "MAXIMUM": "The greater ones: of an accuracy."},
+    "Which values of a metric are better.",
+    {"MINIMUM": "Smaller values are better, as of a loss.", "MAXIMUM": "Greater values are better, as of an accuracy."},
 )
 
 described(
     comparison.MetricValue,
-    "Which value of a metric counts.",
-    {"LAST": "That of the greatest step and time.", "MIN": "The least.", "MAX": "The greatest."},
+    "Which value of a metric is compared.",
+    {"LAST": "The value at the greatest step and time.", "MIN": "The smallest value.", "MAX": "The greatest value."},
 )
 
 described(
     kind_fields.ReviewDecision,
-    "What was decided on a model version.",
+    "Decision on a model version.",
     {
-        "APPROVED": "It may be used.",
-        "REJECTED": "It may not be used.",
-        "PENDING": "It waits for a decision, again or still.",
+        "APPROVED": "The version may be used.",
+        "REJECTED": "The version may not be used.",
+        "PENDING": "The version waits for a decision.",
     },
 )
 
 _PROBLEMS = {
-    "INVALID_VALUE": "A value that cannot be recorded.",
-    "TOO_LARGE": "A value, or the whole request, above its limit.",
-    "SELF_ASSOCIATION": "An association of an entity with itself.",
-    "NOT_FOUND": "An entity that is neither recorded nor part of the batch.",
-    "IMMUTABLE_CONFLICT": "Something stands under this identity with other content.",
-    "IDEMPOTENCY_MISMATCH": "The idempotencyKey was used for another request in the last 24 hours.",
-    "FORBIDDEN": "A permission is lacking; the message says which, and on what.",
+    "INVALID_VALUE": "A value cannot be recorded.",
+    "TOO_LARGE": "A value or the whole request exceeds its limit.",
+    "SELF_ASSOCIATION": "An association leads from an entity to itself.",
+    "NOT_FOUND": "An entity is neither recorded nor part of the batch.",
+    "IMMUTABLE_CONFLICT": "Other content is recorded under this identity.",
+    "IDEMPOTENCY_MISMATCH": "The `idempotencyKey` was used for another request in the last 24 hours.",
+    "FORBIDDEN": "The caller lacks a permission; the message names the permission and the entity.",
 }
 
 
@@ -267,8 +268,8 @@ class ModelVersionReviewErrorCode(StrEnum):
     FORBIDDEN = ProblemCode.FORBIDDEN
 
 
-described(LineageRecordErrorCode, "Why a lineageRecord wrote nothing.", _PROBLEMS)
-described(EntityReviseErrorCode, "Why an entityRevise wrote nothing.", _PROBLEMS)
-described(ObservationsRecordErrorCode, "Why an observationsRecord wrote nothing.", _PROBLEMS)
-described(ModelVersionRegisterErrorCode, "Why a modelVersionRegister wrote nothing.", _PROBLEMS)
-described(ModelVersionReviewErrorCode, "Why a modelVersionReview wrote nothing.", _PROBLEMS)
+described(LineageRecordErrorCode, "Reason why `lineageRecord` wrote nothing.", _PROBLEMS)
+described(EntityReviseErrorCode, "Reason why `entityRevise` wrote nothing.", _PROBLEMS)
+described(ObservationsRecordErrorCode, "Reason why `observationsRecord` wrote nothing.", _PROBLEMS)
+described(ModelVersionRegisterErrorCode, "Reason why `modelVersionRegister` wrote nothing.", _PROBLEMS)
+described(ModelVersionReviewErrorCode, "Reason why `modelVersionReview` wrote nothing.", _PROBLEMS)

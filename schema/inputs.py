@@ -18,21 +18,24 @@ from lineal.schema.scalars import JSON, DateTime
 
 
 @strawberry.input(
-    description="A condition on a text. Every operator given must hold; a missing text satisfies only `exists: false`."
+    description="Condition on a text field. All operators that are set must hold. A missing text satisfies "
+    "only `exists: false`."
 )
 class StringFilter:
-    eq: str | None = strawberry.field(default=UNSET, description="Equal.")
-    ne: str | None = strawberry.field(default=UNSET, description="There, and not equal.")
+    eq: str | None = strawberry.field(default=UNSET, description="Equal to this.")
+    ne: str | None = strawberry.field(default=UNSET, description="Present, and not equal to this.")
     in_: list[str] | None = strawberry.field(
-        default=UNSET, description="Equal to one of these; to none of an empty list.", name="in"
+        default=UNSET, description="Equal to one of these. An empty list matches nothing.", name="in"
     )
-    contains: str | None = strawberry.field(default=UNSET, description="Holds this text.")
-    starts_with: str | None = strawberry.field(default=UNSET, description="Begins with this text.")
-    exists: bool | None = strawberry.field(default=UNSET, description="Is there, or is not.")
-    ignore_case: bool = strawberry.field(default=False, description="Compare by Unicode full case folding.")
+    contains: str | None = strawberry.field(default=UNSET, description="Contains this text.")
+    starts_with: str | None = strawberry.field(default=UNSET, description="Starts with this text.")
+    exists: bool | None = strawberry.field(default=UNSET, description="True: present. False: missing.")
+    ignore_case: bool = strawberry.field(
+        default=False, description="Compare without regard to case, by Unicode full case folding."
+    )
 
 
-@strawberry.input(description="A condition on a time. Every bound given must hold.")
+@strawberry.input(description="Condition on a time. All bounds that are set must hold.")
 class TimeFilter:
     gt: DateTime | None = strawberry.field(default=UNSET, description="Later than.")
     gte: DateTime | None = strawberry.field(default=UNSET, description="At or later than.")
@@ -41,198 +44,255 @@ class TimeFilter:
 
 
 @strawberry.input(
-    description="A condition on the property of a key. Every operator given must hold, and at least one is "
-    "needed. Values of different types are never equal, and an order across types never holds; "
-    "integers and floats compare as numbers, exactly; against a timestamp an RFC 3339 text is a"
-    " time."
+    description="Condition on the property with a key. All operators that are set must hold, and at least "
+    "one must be set. Values of different types are never equal, and order comparisons across "
+    "types are false. Integers and floats compare as numbers, exactly. Compared with a timestamp "
+    "property, an RFC 3339 string is a time."
 )
 class PropertyFilter:
-    key: str = strawberry.field(description="The property's key.")
-    eq: JSON | None = strawberry.field(default=UNSET, description="Equal.")
-    ne: JSON | None = strawberry.field(default=UNSET, description="There, and not equal.")
-    gt: JSON | None = strawberry.field(default=UNSET, description="Greater than.")
-    gte: JSON | None = strawberry.field(default=UNSET, description="Greater or equal.")
-    lt: JSON | None = strawberry.field(default=UNSET, description="Less than.")
-    lte: JSON | None = strawberry.field(default=UNSET, description="Less or equal.")
+    key: str = strawberry.field(description="Key of the property.")
+    eq: JSON | None = strawberry.field(default=UNSET, description="Equal to this.")
+    ne: JSON | None = strawberry.field(default=UNSET, description="Present, and not equal to this.")
+    gt: JSON | None = strawberry.field(default=UNSET, description="Greater than this.")
+    gte: JSON | None = strawberry.field(default=UNSET, description="Greater than or equal to this.")
+    lt: JSON | None = strawberry.field(default=UNSET, description="Less than this.")
+    lte: JSON | None = strawberry.field(default=UNSET, description="Less than or equal to this.")
     in_: list[JSON] | None = strawberry.field(
-        default=UNSET, description="Equal to one of these; to none of an empty list.", name="in"
+        default=UNSET, description="Equal to one of these. An empty list matches nothing.", name="in"
     )
-    contains: str | None = strawberry.field(default=UNSET, description="A text that holds this one.")
-    starts_with: str | None = strawberry.field(default=UNSET, description="A text that begins with this one.")
-    exists: bool | None = strawberry.field(default=UNSET, description="Is there, or is not.")
+    contains: str | None = strawberry.field(default=UNSET, description="A string that contains this text.")
+    starts_with: str | None = strawberry.field(default=UNSET, description="A string that starts with this text.")
+    exists: bool | None = strawberry.field(default=UNSET, description="True: present. False: missing.")
 
 
 @strawberry.input(
-    description="A condition on an entity as read. All given fields must hold; an empty filter matches everything."
+    description="Condition on an entity with its revisions applied. All fields that are set must hold; an "
+    "empty filter matches every entity."
 )
 class EntityFilter:
-    kind: list[EntityKind] | None = strawberry.field(default=None, description="Is of one of these kinds.")
-    lineage_type: list[LineageType] | None = strawberry.field(default=None, description="Is of one of these families.")
-    type: list[str] | None = strawberry.field(default=None, description="Has one of these as its free subtype.")
-    account: list[str] | None = strawberry.field(default=None, description="Belongs to one of these accounts.")
-    urn: StringFilter | None = strawberry.field(default=None, description="Its URN.")
-    name: StringFilter | None = strawberry.field(default=None, description="Its name.")
-    version: StringFilter | None = strawberry.field(default=None, description="Its version.")
-    source_uri: StringFilter | None = strawberry.field(default=None, description="The URI of its source.")
-    status: list[EntityStatus] | None = strawberry.field(default=None, description="Stands at one of these.")
-    tag: list[str] | None = strawberry.field(default=None, description="Carries at least one of these tags.")
-    occurred_at: TimeFilter | None = strawberry.field(default=None, description="When it happened.")
-    recorded_at: TimeFilter | None = strawberry.field(default=None, description="When it was recorded here.")
-    recorded_by: StringFilter | None = strawberry.field(default=None, description="Who recorded it.")
-    property: list[PropertyFilter] | None = strawberry.field(default=None, description="Properties; all must hold.")
+    kind: list[EntityKind] | None = strawberry.field(default=None, description="Kind is one of these.")
+    lineage_type: list[LineageType] | None = strawberry.field(
+        default=None, description="Family of the kind is one of these."
+    )
+    type: list[str] | None = strawberry.field(default=None, description="Free subtype is one of these.")
+    account: list[str] | None = strawberry.field(default=None, description="Owned by one of these accounts.")
+    urn: StringFilter | None = strawberry.field(default=None, description="URN of the entity.")
+    name: StringFilter | None = strawberry.field(default=None, description="Name.")
+    version: StringFilter | None = strawberry.field(default=None, description="Version of the entity.")
+    source_uri: StringFilter | None = strawberry.field(
+        default=None, description="Address of the entity's content (`source.uri`)."
+    )
+    status: list[EntityStatus] | None = strawberry.field(default=None, description="Status is one of these.")
+    tag: list[str] | None = strawberry.field(default=None, description="Has at least one of these tags.")
+    occurred_at: TimeFilter | None = strawberry.field(
+        default=None, description="Time at which it happened in the world."
+    )
+    recorded_at: TimeFilter | None = strawberry.field(
+        default=None, description="Time at which this server recorded it; null only beside a Restricted entity."
+    )
+    recorded_by: StringFilter | None = strawberry.field(
+        default=None, description="Principal that recorded it, as `account/name`."
+    )
+    property: list[PropertyFilter] | None = strawberry.field(
+        default=None, description="Conditions on properties; all must hold."
+    )
     and_: list["EntityFilter"] | None = strawberry.field(
-        default=None, description="All of these hold; an empty list holds.", name="and"
+        default=None, description="All of these filters match; an empty list matches everything.", name="and"
     )
     or_: list["EntityFilter"] | None = strawberry.field(
-        default=None, description="At least one of these holds; an empty list does not.", name="or"
+        default=None, description="At least one of these filters matches; an empty list matches nothing.", name="or"
     )
-    not_: Optional["EntityFilter"] = strawberry.field(default=None, description="This does not hold.", name="not")
+    not_: Optional["EntityFilter"] = strawberry.field(
+        default=None, description="This filter does not match.", name="not"
+    )
 
 
-@strawberry.input(description="An order of entities; ties are by URN.")
+@strawberry.input(description="Order of entities; ties are broken by URN.")
 class EntityOrder:
-    field: EntityOrderField = strawberry.field(description="What they are ordered by.")
-    property_key: str | None = strawberry.field(default=None, description="The key, where the field is PROPERTY.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.ASCENDING, description="Which way.")
-
-
-@strawberry.input(description="A condition on an association. All given fields must hold.")
-class AssociationFilter:
-    type: list[AssociationType] | None = strawberry.field(default=None, description="Is of one of these types.")
-    role: StringFilter | None = strawberry.field(default=None, description="Its role.")
-    occurred_at: TimeFilter | None = strawberry.field(default=None, description="When it happened.")
-    recorded_at: TimeFilter | None = strawberry.field(default=None, description="When it was recorded here.")
-    property: list[PropertyFilter] | None = strawberry.field(default=None, description="Properties; all must hold.")
-    not_: Optional["AssociationFilter"] = strawberry.field(default=None, description="This does not hold.", name="not")
+    field: EntityOrderField = strawberry.field(description="Field to sort by.")
+    property_key: str | None = strawberry.field(
+        default=None, description="Key of the property to sort by; required where the field is PROPERTY."
+    )
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASCENDING, description="Direction.")
 
 
 @strawberry.input(
-    description="As of when to answer, in two times: what was recorded, or occurred, later does not exist. A time that "
-    "is not given is that of the field around it; on a root field it is unlimited. Who may see what, and what is in "
-    "which group, is always today's."
+    description="Condition on an association. All fields that are set must hold; an empty filter matches "
+    "every association."
+)
+class AssociationFilter:
+    type: list[AssociationType] | None = strawberry.field(default=None, description="Type is one of these.")
+    role: StringFilter | None = strawberry.field(default=None, description="Role.")
+    occurred_at: TimeFilter | None = strawberry.field(
+        default=None, description="Time at which it happened in the world."
+    )
+    recorded_at: TimeFilter | None = strawberry.field(
+        default=None, description="Time at which this server recorded it; null only beside a Restricted entity."
+    )
+    property: list[PropertyFilter] | None = strawberry.field(
+        default=None, description="Conditions on properties; all must hold."
+    )
+    not_: Optional["AssociationFilter"] = strawberry.field(
+        default=None, description="This filter does not match.", name="not"
+    )
+
+
+@strawberry.input(
+    description="Times to answer as of: what was recorded or occurred later does not exist in the answer. A "
+    "time that is not set is that of the enclosing field; on a root field it is unlimited. "
+    "Permissions and group membership are always those of today."
 )
 class AsOf:
     recorded_at: DateTime | None = strawberry.field(
-        default=None, description="What was known here at this time: recorded by then. A time to come is now."
+        default=None, description="Only what this server had recorded by this time. A future time counts as now."
     )
     occurred_at: DateTime | None = strawberry.field(
-        default=None, description="What had happened in the world by this time, whenever it was recorded."
+        default=None, description="Only what had happened in the world by this time, whenever it was recorded."
     )
 
 
-@strawberry.input(description="A typed value: exactly one of these.", one_of=True)
+@strawberry.input(description="A typed value: set exactly one field.", one_of=True)
 class PropertyValueInput:
-    string_value: str | None = strawberry.field(name="string", default=UNSET, description="Text.")
+    string_value: str | None = strawberry.field(name="string", default=UNSET, description="A string.")
     int_value: JSON | None = strawberry.field(
         name="int",
         default=UNSET,
-        description="An integer of 64 bits, as a number or, where a client's numbers are too short for it, as "
-        "decimal text.",
+        description="An integer of 64 bits, as a number or as a decimal string (for clients whose numbers are "
+        "less precise).",
     )
     float_value: float | None = strawberry.field(
-        name="float", default=UNSET, description="A finite floating-point number."
+        name="float", default=UNSET, description="A finite 64-bit floating-point number."
     )
     boolean_value: bool | None = strawberry.field(name="boolean", default=UNSET, description="True or false.")
-    timestamp_value: DateTime | None = strawberry.field(name="timestamp", default=UNSET, description="A moment.")
-    json_value: JSON | None = strawberry.field(name="json", default=UNSET, description="Any JSON but null.")
+    timestamp_value: DateTime | None = strawberry.field(name="timestamp", default=UNSET, description="A time.")
+    json_value: JSON | None = strawberry.field(name="json", default=UNSET, description="Any JSON value but null.")
 
 
 @strawberry.input(description="A property to record.")
 class PropertyInput:
-    key: str = strawberry.field(description="Its key; dots group: `hyperparameters.learning_rate`.")
-    value: PropertyValueInput = strawberry.field(description="Its typed value.")
+    key: str = strawberry.field(description="Key of the property; dots group keys: `hyperparameters.learning_rate`.")
+    value: PropertyValueInput = strawberry.field(description="Value of the property.")
 
 
-@strawberry.input(description="An exact version of what a source names.")
+@strawberry.input(description="A digest or storage version that identifies the exact content of a source.")
 class SourceIdInput:
-    type: SourceIdType = strawberry.field(description="What kind of identifier this is.")
-    value: str = strawberry.field(description="The digest or version itself.")
-
-
-@strawberry.input(description="Where a thing lies.")
-class SourceInput:
-    uri: str | None = strawberry.field(default=None, description="Its address.")
-    type: str | None = strawberry.field(
-        default=None, description="What it lies in: S3, GIT, OCI, HTTP, FILE, or any other word."
-    )
-    ids: list[SourceIdInput] | None = strawberry.field(
-        default=None, description="Its exact version, by digest or by the storage's own word."
-    )
-
-
-@strawberry.input(description="An entity, by exactly one of its id and its URN.", one_of=True)
-class EntityRef:
-    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Its id.")
-    urn: str | None = strawberry.field(default=UNSET, description="Its URN.")
+    type: SourceIdType = strawberry.field(description="Type of the identifier: which digest, or whose version id.")
+    value: str = strawberry.field(description="The digest or version id.")
 
 
 @strawberry.input(
-    description="An entity to record. Its identity is account, kind, name and version; the same again with "
-    "the same content is no error and changes nothing."
+    description="Location of an entity's content: an address, the storage it is in, and its exact version."
+)
+class SourceInput:
+    uri: str | None = strawberry.field(
+        default=None, description="Address of the content, for example `s3://bucket/key`; null where it is not known."
+    )
+    type: str | None = strawberry.field(
+        default=None, description="Storage that holds the content: S3, GIT, OCI, HTTP, FILE, or any other word."
+    )
+    ids: list[SourceIdInput] | None = strawberry.field(
+        default=None, description="Digests and storage versions of the content."
+    )
+
+
+@strawberry.input(description="Reference to an entity: set exactly one of `id` and `urn`.", one_of=True)
+class EntityRef:
+    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Id.")
+    urn: str | None = strawberry.field(default=UNSET, description="URN of the entity.")
+
+
+@strawberry.input(
+    description="An entity to record. Account, kind, name and version are its identity. Recording the same "
+    "content again succeeds and changes nothing; other content under the same identity is "
+    "refused as IMMUTABLE_CONFLICT."
 )
 class EntityInput:
     account: str | None = strawberry.field(
-        default=None, description="The account it belongs to; the viewer's own unless given."
+        default=None, description="Account that owns the entity; the caller's account by default."
     )
-    kind: EntityKind = strawberry.field(description="What it is.")
-    name: str = strawberry.field(description="What people call it.")
+    kind: EntityKind = strawberry.field(description="Kind of the entity.")
+    name: str = strawberry.field(
+        description="Name of the entity, unique with its version among its account's entities of the kind."
+    )
     version: str | None = strawberry.field(
-        default=None, description="Which one of that name: an object version, a commit, a digest, a number."
+        default=None, description="Version of the entity, any text: an object version, a commit id, a digest, a number."
     )
-    type: str | None = strawberry.field(default=None, description="A free word for a finer kind.")
-    description: str | None = strawberry.field(default=None, description="Prose.")
-    status: EntityStatus | None = strawberry.field(default=None, description="Where it stands.")
-    source: SourceInput | None = strawberry.field(default=None, description="Where it lies.")
+    type: str | None = strawberry.field(
+        default=None,
+        description="Free subtype, for example of the custom kinds ARTIFACT, ACTION and CONTEXT; null where it "
+        "has none.",
+    )
+    description: str | None = strawberry.field(
+        default=None, description="Description of the entity, as its recorder wrote it; null where it has none."
+    )
+    status: EntityStatus | None = strawberry.field(
+        default=None, description="Status of the entity; null where none was recorded."
+    )
+    source: SourceInput | None = strawberry.field(
+        default=None, description="Location of the entity's content; null where none was recorded."
+    )
     properties: list[PropertyInput] | None = strawberry.field(
-        default=None, description="Typed properties, each key once."
+        default=None, description="Typed properties, each key at most once."
     )
-    tags: list[str] | None = strawberry.field(default=None, description="Words it is marked with.")
+    tags: list[str] | None = strawberry.field(default=None, description="Tags of the entity.")
     occurred_at: DateTime | None = strawberry.field(
-        default=None, description="When it happened; the time of recording unless given."
+        default=None, description="Time at which it happened in the world; the time of recording by default."
     )
 
 
-@strawberry.input(description="An association to record, from what contributed to what it contributed to.")
+@strawberry.input(
+    description="An association to record, from the entity that contributed to the entity it contributed to."
+)
 class AssociationInput:
-    source: EntityRef = strawberry.field(description="What contributed.")
-    destination: EntityRef = strawberry.field(description="What it contributed to.")
-    type: AssociationType = strawberry.field(description="How it contributed.")
-    role: str | None = strawberry.field(default=None, description="In which role: `train`, `validation`.")
+    source: EntityRef = strawberry.field(description="Entity that contributed, upstream.")
+    destination: EntityRef = strawberry.field(description="Entity that the source contributed to, downstream.")
+    type: AssociationType = strawberry.field(description="How the source contributed to the destination.")
+    role: str | None = strawberry.field(
+        default=None, description="Role of the source, for example `train` or `validation`."
+    )
     properties: list[PropertyInput] | None = strawberry.field(
-        default=None, description="Typed properties, each key once."
+        default=None, description="Typed properties, each key at most once."
     )
     occurred_at: DateTime | None = strawberry.field(
-        default=None, description="When it happened; the time of recording unless given."
+        default=None, description="Time at which it happened in the world; the time of recording by default."
     )
 
 
-@strawberry.input(description="One atomic batch: all of it is recorded, or nothing.")
+@strawberry.input(description="A batch: all of it is recorded, or nothing.")
 class LineageRecordInput:
-    entities: list[EntityInput] | None = strawberry.field(default=None, description="At most 1000.")
+    entities: list[EntityInput] | None = strawberry.field(default=None, description="Entities to record, at most 1000.")
     associations: list[AssociationInput] | None = strawberry.field(
-        default=None, description="At most 1000; they may name entities of this batch."
+        default=None, description="Associations to record, at most 1000. Their ends may be entities of this batch."
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="Makes a repeat of this request within 24 hours answer as the first did, and write nothing more.",
+        description="Key that makes the request safe to repeat: within 24 hours, the same request with the same "
+        "key by the same principal writes nothing more and returns the first answer.",
     )
 
 
-@strawberry.input(description="What changed in an entity's life. Appended, never written over.")
+@strawberry.input(
+    description="A revision to append to an entity. Null and missing fields leave the entity's fields as they are."
+)
 class EntityReviseInput:
-    entity: EntityRef = strawberry.field(description="What is revised.")
-    status: EntityStatus | None = strawberry.field(default=None, description="Where it stands now.")
-    tags: list[str] | None = strawberry.field(default=None, description="All its tags from now on.")
-    description: str | None = strawberry.field(default=None, description="Its description from now on.")
-    properties: list[PropertyInput] | None = strawberry.field(default=None, description="Properties set.")
-    removed: list[str] | None = strawberry.field(default=None, description="Keys of properties removed.")
-    superseded_by: EntityRef | None = strawberry.field(default=None, description="What takes its place.")
+    entity: EntityRef = strawberry.field(description="Entity to revise.")
+    status: EntityStatus | None = strawberry.field(default=None, description="New status.")
+    tags: list[str] | None = strawberry.field(
+        default=None, description="New tags; they replace the earlier ones, and an empty list removes all."
+    )
+    description: str | None = strawberry.field(default=None, description="New description.")
+    properties: list[PropertyInput] | None = strawberry.field(default=None, description="Properties to set.")
+    removed: list[str] | None = strawberry.field(
+        default=None, description="Keys of the properties that the revision removes."
+    )
+    superseded_by: EntityRef | None = strawberry.field(default=None, description="Entity that replaces this one.")
     occurred_at: DateTime | None = strawberry.field(
         default=None,
-        description="When it changed; the time of recording unless given. The same change at the same time "
-        "again changes nothing.",
+        description="Time of the change in the world; the time of recording by default. The same change at the "
+        "same time is recorded once.",
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="Makes a repeat of this request within 24 hours answer as the first did, and write nothing more.",
+        description="Key that makes the request safe to repeat: within 24 hours, the same request with the same "
+        "key by the same principal writes nothing more and returns the first answer.",
     )

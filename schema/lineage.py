@@ -12,46 +12,57 @@ from lineal.schema.connections import KindCount, ListConnection, PageInfo
 from lineal.schema.entities import Entity, Info
 
 
-@strawberry.type(description="A reached entity in its connection.")
+@strawberry.type(description="An entity that the traversal reached, with its distance and a path.")
 class LineageEdge:
-    cursor: str = strawberry.field(description="What to give as `after` to go on behind this edge.")
-    node: Entity = strawberry.field(description="What was reached.")
+    cursor: str = strawberry.field(description="Cursor: pass it as `after` to continue behind this edge.")
+    node: Entity = strawberry.field(description="Entity that the traversal reached.")
     distance: int | None = strawberry.field(
-        description="How many associations lie between it and the nearest start; null where it was reached only across "
-        "what may not be seen."
+        description="Number of associations on a shortest path from the nearest start; null where every path "
+        "crosses entities that the caller may not read."
     )
-    path: list[Association] = strawberry.field(description="One shortest path that proves it, from a start outwards.")
+    path: list[Association] = strawberry.field(
+        description="One shortest path that proves the relation, as associations from a start outwards; empty "
+        "where `distance` is null."
+    )
 
 
-@strawberry.type(description="Whether an answer is everything there is, and if not, why.")
+@strawberry.type(description="Whether the answer holds everything that the caller may see, and the reasons if not.")
 class Completeness:
-    is_complete: bool = strawberry.field(description="Whether nothing is missing.")
-    reasons: list[IncompleteReason] = strawberry.field(description="Why something is missing; empty if nothing is.")
-    visited: int = strawberry.field(description="How many entities the traversal reached, returned or not.")
+    is_complete: bool = strawberry.field(description="True where `reasons` is empty.")
+    reasons: list[IncompleteReason] = strawberry.field(description="Reasons why the answer is incomplete.")
+    visited: int = strawberry.field(
+        description="Number of entities that the traversal reached, whether or not they match `where`."
+    )
     withheld: int | None = strawberry.field(
-        description="How many entities it met that may not be seen; told only where every owner lets it be told."
+        description="Number of entities that the traversal met and the caller may not see; null unless every "
+        "group that withholds them sets `tellsWithheld`."
     )
 
 
 @strawberry.type(
-    description="What a traversal reached, nearest first, then by URN. Later pages are of the same moment."
+    description="Entities that a traversal reached, nearest first, then by URN. Later pages are read at the "
+    "snapshot of the first page."
 )
 class LineageConnection:
-    edges: list[LineageEdge] = strawberry.field(description="The page, with distances and paths.")
-    nodes: list[Entity] = strawberry.field(description="The page's entities.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
-    total_count: int = strawberry.field(description="All matches; of those visited so far where a limit cut.")
-    counts_by_kind: list[KindCount] = strawberry.field(description="Matches by kind; kinds without any are left out.")
-    completeness: Completeness = strawberry.field(description="Whether the answer is everything there is.")
+    edges: list[LineageEdge] = strawberry.field(description="Entities of the page, with distances and paths.")
+    nodes: list[Entity] = strawberry.field(description="Entities of the page.")
+    page_info: PageInfo = strawberry.field(description="Position of the page.")
+    total_count: int = strawberry.field(
+        description="Number of all matches; where a limit cut the traversal, of the matches visited so far."
+    )
+    counts_by_kind: list[KindCount] = strawberry.field(
+        description="Number of matches by kind; kinds without matches are left out."
+    )
+    completeness: Completeness = strawberry.field(description="Whether the answer is complete.")
 
     @strawberry.field(
-        description="The associations among the starts and everything traversed, allowed by `via`, by (source urn, "
-        "destination urn, type, role)."
+        description="Associations between the starts and the traversed entities that `via` allows, sorted by "
+        "(source URN, destination URN, type, role)."
     )
     async def associations(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 100.")] = 100,
+        first: Annotated[int, strawberry.argument(description="Number of items a page, 1 to 100.")] = 100,
         after: arg.After = None,
     ) -> ListConnection[Association]:
         return await resolve.among(info.context, self, first, after)  # type: ignore[arg-type, return-value]

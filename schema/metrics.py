@@ -13,57 +13,61 @@ from lineal.schema.entities import Entity, Info
 from lineal.schema.scalars import JSON, DateTime
 
 
-@strawberry.type(description="One value of a metric: at a step, and a time. Of one step and time there is one.")
+@strawberry.type(description="One value of a metric, at a step and a time.")
 class Observation:
-    step: JSON = strawberry.field(description="At which step, an integer of 64 bits.")
-    value: float = strawberry.field(description="The value.")
-    occurred_at: DateTime = strawberry.field(description="When it was observed.")
-    recorded_at: DateTime = strawberry.field(description="When it was recorded here.")
-    recorded_by: str = strawberry.field(description="Who recorded it.")
+    step: JSON = strawberry.field(description="Step of the observation, an integer of 64 bits.")
+    value: float = strawberry.field(description="Value of the metric.")
+    occurred_at: DateTime = strawberry.field(description="Time of the observation.")
+    recorded_at: DateTime = strawberry.field(
+        description="Time at which this server recorded it; null only beside a Restricted entity."
+    )
+    recorded_by: str = strawberry.field(description="Principal that recorded it, as `account/name`.")
 
 
 @strawberry.type(
-    description="Neighbours in a series. Of several that are as small, or as great, `min` and `max` are the first."
+    description="Consecutive observations of a series. Of several equally small or great values, `min` and "
+    "`max` are the first."
 )
 class MetricBucket:
-    count: int = strawberry.field(description="How many observations are in it.")
-    first: Observation = strawberry.field(description="The first of them.")
-    last: Observation = strawberry.field(description="The last of them.")
-    min: Observation = strawberry.field(description="That of the least value.")
-    max: Observation = strawberry.field(description="That of the greatest value.")
+    count: int = strawberry.field(description="Number of observations in the bucket.")
+    first: Observation = strawberry.field(description="First observation of the bucket.")
+    last: Observation = strawberry.field(description="Last observation of the bucket.")
+    min: Observation = strawberry.field(description="Observation with the smallest value.")
+    max: Observation = strawberry.field(description="Observation with the greatest value.")
 
 
 @strawberry.type(
-    description="A metric of an entity: what its observations come to. Where an entity has no observations of a name, "
-    "the number that is its property `metrics.NAME`."
+    description="A metric of an entity: a summary of its observations, or, where it has none of this name, "
+    "its numeric property `metrics.NAME`."
 )
 class Metric:
-    name: str = strawberry.field(description="Its name.")
-    last: float = strawberry.field(description="The value of the greatest (step, time); of a property, its value.")
-    min: float = strawberry.field(description="The least value; of a property, its value.")
-    max: float = strawberry.field(description="The greatest value; of a property, its value.")
-    count: int = strawberry.field(description="How many observations there are; 0 of a property.")
-    from_: Entity = strawberry.field(name="from", description="The entity that tells it.")
+    name: str = strawberry.field(description="Name.")
+    last: float = strawberry.field(description="Value at the greatest (step, time); of a property, its value.")
+    min: float = strawberry.field(description="Smallest value; of a property, its value.")
+    max: float = strawberry.field(description="Greatest value; of a property, its value.")
+    count: int = strawberry.field(description="Number of observations; 0 for a property.")
+    from_: Entity = strawberry.field(name="from", description="Entity that the metric is recorded on.")
 
     @strawberry.field(
-        description="The observations, by step, then time; none of a property.", **access(Permission.READ_PROPERTIES)
+        description="Observations of the metric, sorted by step, then time; empty for a property.",
+        **access(Permission.READ_PROPERTIES),
     )
     async def series(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description="How many a page shall have, 1 to 1000.")] = 100,
+        first: Annotated[int, strawberry.argument(description="Number of items a page, 1 to 1000.")] = 100,
         after: arg.After = None,
     ) -> ListConnection[Observation]:
         return await resolve.series(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="The observations in buckets of neighbours, as many in each, give or take one: for plotting a long "
-        "series without losing its extremes. None of a property.",
+        description="Observations in buckets of equal size (give or take one), for plotting a long series "
+        "without losing its extremes; empty for a property.",
         **access(Permission.READ_PROPERTIES),
     )
     async def buckets(
         self,
         info: Info,
-        most: Annotated[int, strawberry.argument(description="How many buckets at most, 1 to 1000.")] = 500,
+        most: Annotated[int, strawberry.argument(description="Greatest number of buckets, 1 to 1000.")] = 500,
     ) -> list[MetricBucket]:
         return await resolve.buckets(info.context, self, most)  # type: ignore[arg-type, return-value]

@@ -9,43 +9,48 @@ from lineal.schema.scalars import DateTime
 
 
 @strawberry.input(
-    description="A model group, by exactly one of its name, its id and its URN. One of the viewer's own account, given "
-    "by its name, is made where there is none.",
+    description="Reference to a model group: set exactly one of `name`, `id` and `urn`. A group named by "
+    "`name` is created in the caller's account where it does not exist.",
     one_of=True,
 )
 class ModelGroupRef:
-    name: str | None = strawberry.field(default=UNSET, description="Its name in the viewer's own account.")
-    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Its id.")
-    urn: str | None = strawberry.field(default=UNSET, description="Its URN.")
+    name: str | None = strawberry.field(default=UNSET, description="Name of a group of the caller's account.")
+    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Id.")
+    urn: str | None = strawberry.field(default=UNSET, description="URN of the entity.")
 
 
-@strawberry.input(description="A model to register under the next number of a group.")
+@strawberry.input(description="A model to register as the next version of a group.")
 class ModelVersionRegisterInput:
-    group: ModelGroupRef = strawberry.field(description="The group.")
-    model: EntityRef = strawberry.field(description="The model.")
-    description: str | None = strawberry.field(default=None, description="Prose.")
-    tags: list[str] | None = strawberry.field(default=None, description="Words the version is marked with.")
+    group: ModelGroupRef = strawberry.field(description="Group to register the model in.")
+    model: EntityRef = strawberry.field(description="Model to register.")
+    description: str | None = strawberry.field(
+        default=None, description="Description of the entity, as its recorder wrote it; null where it has none."
+    )
+    tags: list[str] | None = strawberry.field(default=None, description="Tags of the version.")
     properties: list[PropertyInput] | None = strawberry.field(
-        default=None, description="Typed properties of the version, each key once; `registration` is taken."
+        default=None,
+        description="Typed properties of the version, each key at most once. The key `registration` is reserved.",
     )
     occurred_at: DateTime | None = strawberry.field(
-        default=None, description="When it was registered; the time of recording unless given."
+        default=None, description="Time of the registration; the time of recording by default."
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="Makes a repeat of this request within 24 hours answer as the first did, and write nothing more.",
+        description="Key that makes the request safe to repeat: within 24 hours, the same request with the same "
+        "key by the same principal writes nothing more and returns the first answer.",
     )
 
 
 @strawberry.input(description="A decision on a model version.")
 class ModelVersionReviewInput:
-    version: EntityRef = strawberry.field(description="The version.")
+    version: EntityRef = strawberry.field(description="The model version.")
     decision: ReviewDecision = strawberry.field(description="The decision.")
-    reason: str | None = strawberry.field(default=None, description="Why.")
+    reason: str | None = strawberry.field(default=None, description="Reason that the reviewer gave.")
     occurred_at: DateTime | None = strawberry.field(
-        default=None, description="When it was decided; the time of recording unless given."
+        default=None, description="Time of the decision; the time of recording by default."
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="Makes a repeat of this request within 24 hours answer as the first did, and write nothing more.",
+        description="Key that makes the request safe to repeat: within 24 hours, the same request with the same "
+        "key by the same principal writes nothing more and returns the first answer.",
     )

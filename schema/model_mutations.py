@@ -13,52 +13,59 @@ from lineal.schema.model_inputs import ModelVersionRegisterInput, ModelVersionRe
 from lineal.schema.models import Approval, ModelVersion
 
 
-@strawberry.type(description="Why a modelVersionRegister wrote nothing.")
+@strawberry.type(description="Reason why `modelVersionRegister` wrote nothing.")
 class ModelVersionRegisterError:
-    code: ModelVersionRegisterErrorCode = strawberry.field(description="What kind of problem.")
-    message: str = strawberry.field(description="What is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="Where in the input it lies.")
+    code: ModelVersionRegisterErrorCode = strawberry.field(description="Code of the problem, for programs.")
+    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
+    path: list[str] = strawberry.field(
+        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
+    )
 
 
-@strawberry.type(description="Why a modelVersionReview wrote nothing.")
+@strawberry.type(description="Reason why `modelVersionReview` wrote nothing.")
 class ModelVersionReviewError:
-    code: ModelVersionReviewErrorCode = strawberry.field(description="What kind of problem.")
-    message: str = strawberry.field(description="What is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="Where in the input it lies.")
+    code: ModelVersionReviewErrorCode = strawberry.field(description="Code of the problem, for programs.")
+    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
+    path: list[str] = strawberry.field(
+        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
+    )
 
 
-@strawberry.type(description="What became of a modelVersionRegister.")
+@strawberry.type(description="Result of `modelVersionRegister`.")
 class ModelVersionRegisterPayload:
     model_version: ModelVersion | None = strawberry.field(
-        description="The version; null where nothing was written, or it may not be read."
+        description="The version; null where the request was refused or the caller may not read it."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it.")
+    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
     user_errors: list[ModelVersionRegisterError] = strawberry.field(
-        description="Why nothing was written; empty where it was."
+        description="Reasons why the request was refused; empty where it was carried out."
     )
 
 
-@strawberry.type(description="What became of a modelVersionReview.")
+@strawberry.type(description="Result of `modelVersionReview`.")
 class ModelVersionReviewPayload:
     approval: Approval | None = strawberry.field(
-        description="The decision as recorded; null where nothing was written, or it may not be read."
+        description="The approval as recorded; null where the request was refused or the caller may not read it."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it.")
+    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
     user_errors: list[ModelVersionReviewError] = strawberry.field(
-        description="Why nothing was written; empty where it was."
+        description="Reasons why the request was refused; empty where it was carried out."
     )
 
 
-@strawberry.type(description="What can be done with the versions of models.")
+@strawberry.type(description="Registration and review of model versions.")
 class ModelMutations:
     @strawberry.mutation(
-        description="Registers a model in a group: records a version under the group's next number, tied to the group "
-        "and the model, and the group where there is none. No two registrations share a number. Takes "
-        "`lineage:Associate` on the group and the model, too.",
+        description="Registers a model in a group: records a version with the group's next number, associated "
+        "with the group and the model, and creates the group where it does not exist. No two "
+        "registrations get the same number. Also requires the permission ASSOCIATE on the group and "
+        "the model.",
         **access(Permission.RECORD),
     )
     async def model_version_register(
-        self, info: Info, input: Annotated[ModelVersionRegisterInput, strawberry.argument(description="The version.")]
+        self,
+        info: Info,
+        input: Annotated[ModelVersionRegisterInput, strawberry.argument(description="The model version.")],
     ) -> ModelVersionRegisterPayload:
         return await model_registration.model_version_register(info.context, input)  # type: ignore[return-value]
 

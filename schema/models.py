@@ -20,7 +20,8 @@ from lineal.schema.scalars import DateTime
 @of_kind(EntityKind.MODEL)
 class Model(Entity):
     @strawberry.field(
-        description="The model groups it is registered in, by way of versions of theirs.", **access(Permission.TRAVERSE)
+        description="Model groups that a version of this model is registered in, sorted by URN.",
+        **access(Permission.TRAVERSE),
     )
     async def groups(
         self, info: Info, first: arg.First = 20, after: arg.After = None
@@ -31,7 +32,7 @@ class Model(Entity):
 @of_kind(EntityKind.MODEL_GROUP)
 class ModelGroup(Entity):
     @strawberry.field(
-        description="Its versions: the greatest number first, and last those without a number, by URN.",
+        description="Versions of the group: the greatest number first, then those without a number, by URN.",
         **access(Permission.TRAVERSE),
     )
     async def registered(
@@ -40,8 +41,8 @@ class ModelGroup(Entity):
         return await registry.registered(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="The version of the greatest number whose latest decision is APPROVED. Decisions that the caller "
-        "may not see do not count.",
+        description="Version with the greatest number whose latest decision is APPROVED; null where there is "
+        "none. Decisions that the caller may not see do not count.",
         **access(Permission.TRAVERSE),
     )
     async def latest_approved(
@@ -52,34 +53,37 @@ class ModelGroup(Entity):
 
 @of_kind(EntityKind.MODEL_VERSION)
 class ModelVersion(Entity):
-    @strawberry.field(description="Its number in its group: its `version`, where that is a number from 1 on.")
+    @strawberry.field(
+        description="Number of the version in its group: `version`, where that is a number of at least 1; else null."
+    )
     @pure(lambda record, context, arguments: read.number(record))
     def number(self) -> int | None:
         return read.number(self)  # type: ignore[arg-type]
 
     @strawberry.field(
-        description="The group it is registered in; of several, the one of its account and name, else the first by "
-        "URN.",
+        description="Model group of the version; of several, the one with its account and name, else the first "
+        "by URN. Null where there is none that the caller may see.",
         **access(Permission.TRAVERSE),
     )
     async def group(self, info: Info) -> ModelGroup | None:
         return await registry.group(info.context, self)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="The model that is registered under it; of several, the first by URN.",
+        description="Model that is registered as this version; of several, the first by URN. Null where there is "
+        "none that the caller may see.",
         **access(Permission.TRAVERSE),
     )
     async def model(self, info: Info) -> Model | None:
         return await resolve.one_related(info.context, self, resolve.MODEL_OF_VERSION)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="The latest decision on it, by `at`; null where there is none the caller may see.",
+        description="Latest decision on the version, by `at`; null where there is none that the caller may see.",
         **access(Permission.TRAVERSE),
     )
     async def approval(self, info: Info) -> Annotated["Approval", strawberry.lazy("lineal.schema.models")] | None:
         return await registry.approval(info.context, self)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="All decisions on it, the latest first.", **access(Permission.TRAVERSE))
+    @strawberry.field(description="Decisions on the version, the latest first.", **access(Permission.TRAVERSE))
     async def approvals(
         self, info: Info, first: arg.First = 20, after: arg.After = None
     ) -> Connection[Annotated["Approval", strawberry.lazy("lineal.schema.models")]]:
@@ -89,29 +93,31 @@ class ModelVersion(Entity):
 @of_kind(EntityKind.APPROVAL)
 class Approval(Entity):
     @strawberry.field(
-        description="What was decided, as its property `decision` says; null where that is no decision, or hidden."
+        description="Decision, from the property `decision`; null where that holds no decision or is hidden."
     )
     @pure(lambda record, context, arguments: read.decision(record))
     def decision(self) -> read.ReviewDecision | None:
         return read.decision(self)  # type: ignore[arg-type]
 
-    @strawberry.field(description="Why.")
+    @strawberry.field(description="Reason that the reviewer gave.")
     @pure(lambda record, context, arguments: read.text(record, "reason"))
     def reason(self) -> str | None:
         return read.text(self, "reason")  # type: ignore[arg-type]
 
-    @strawberry.field(description="Who decided: who recorded it.")
+    @strawberry.field(description="Principal that decided, as `account/name`: the recorder of the approval.")
     @pure(lambda record, context, arguments: record.recorded_by)
     def by(self) -> str:
         return self.recorded_by
 
-    @strawberry.field(description="When it was decided: when it happened.")
+    @strawberry.field(description="Time of the decision.")
     @pure(lambda record, context, arguments: record.occurred_at)
     def at(self) -> DateTime:
         return self.occurred_at  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The version it is a decision on; of several, the first by URN.", **access(Permission.TRAVERSE)
+        description="Model version that was decided on; of several, the first by URN. Null where there is none "
+        "that the caller may see.",
+        **access(Permission.TRAVERSE),
     )
     async def model_version(self, info: Info) -> ModelVersion | None:
         return await resolve.one_related(info.context, self, resolve.VERSION_OF_APPROVAL)  # type: ignore[arg-type, return-value]

@@ -17,74 +17,85 @@ from lineal.schema.observation_mutations import ObservationMutations
 from lineal.schema.revisions import Revision
 
 
-@strawberry.type(description="Why a lineageRecord wrote nothing.")
+@strawberry.type(description="Reason why `lineageRecord` wrote nothing.")
 class LineageRecordError:
-    code: LineageRecordErrorCode = strawberry.field(description="What kind of problem.")
-    message: str = strawberry.field(description="What is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="Where in the input it lies.")
+    code: LineageRecordErrorCode = strawberry.field(description="Code of the problem, for programs.")
+    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
+    path: list[str] = strawberry.field(
+        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
+    )
 
 
-@strawberry.type(description="Why an entityRevise wrote nothing.")
+@strawberry.type(description="Reason why `entityRevise` wrote nothing.")
 class EntityReviseError:
-    code: EntityReviseErrorCode = strawberry.field(description="What kind of problem.")
-    message: str = strawberry.field(description="What is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="Where in the input it lies.")
+    code: EntityReviseErrorCode = strawberry.field(description="Code of the problem, for programs.")
+    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
+    path: list[str] = strawberry.field(
+        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
+    )
 
 
-@strawberry.type(description="An entity of the batch.")
+@strawberry.type(description="An entity of the batch, with whether it is new.")
 class RecordedEntity:
-    entity: Entity | None = strawberry.field(description="The entity as it stands; null where it may not be read.")
-    is_new: bool = strawberry.field(description="Whether this request wrote it.")
+    entity: Entity | None = strawberry.field(
+        description="The entity as it is now; null where the caller may not read it."
+    )
+    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
 
 
-@strawberry.type(description="An association of the batch.")
+@strawberry.type(description="An association of the batch, with whether it is new.")
 class RecordedAssociation:
     association: Association | None = strawberry.field(
-        description="The association as it stands; null where it may not be seen."
+        description="The association as it is now; null where the caller may not read one of its ends."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it.")
+    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
 
 
-@strawberry.type(description="What became of a lineageRecord.")
+@strawberry.type(description="Result of `lineageRecord`.")
 class LineageRecordPayload:
     entities: list[RecordedEntity] = strawberry.field(
-        description="In the input's order; empty where nothing was written."
+        description="In the order of the input; empty where the batch was refused."
     )
     associations: list[RecordedAssociation] = strawberry.field(
-        description="In the input's order; empty where nothing was written."
+        description="In the order of the input; empty where the batch was refused."
     )
     user_errors: list[LineageRecordError] = strawberry.field(
-        description="Why nothing was written; empty where all was."
+        description="Reasons why the batch was refused; empty where it was recorded."
     )
 
 
-@strawberry.type(description="What became of an entityRevise.")
+@strawberry.type(description="Result of `entityRevise`.")
 class EntityRevisePayload:
-    entity: Entity | None = strawberry.field(description="The entity as it now stands; null where nothing was written.")
-    revision: Revision | None = strawberry.field(
-        description="The revision; null where nothing was written, and where property keys of the entity are hidden."
+    entity: Entity | None = strawberry.field(
+        description="The entity as it is now; null where the revision was refused."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it.")
-    user_errors: list[EntityReviseError] = strawberry.field(description="Why nothing was written; empty where it was.")
+    revision: Revision | None = strawberry.field(
+        description="The revision; null where it was refused, and where a policy hides property keys of the entity."
+    )
+    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
+    user_errors: list[EntityReviseError] = strawberry.field(
+        description="Reasons why the request was refused; empty where it was carried out."
+    )
 
 
-@strawberry.type(description="What can be recorded, and what of access can be changed.")
+@strawberry.type(description="Changes: recording lineage, registering models, and administering access.")
 class Mutation(AccessMutations, ModelMutations, ObservationMutations):
     @strawberry.mutation(
-        description="Records one atomic batch of entities and associations: all of it, or nothing. Recording the same "
-        "again is a success that changes nothing. Associating takes `lineage:Associate` on both ends.",
+        description="Records a batch of entities and associations: all of it or nothing. Recording the same "
+        "content again succeeds and changes nothing. An association also requires the permission "
+        "ASSOCIATE on both of its ends.",
         **access(Permission.RECORD),
     )
     async def lineage_record(
-        self, info: Info, input: Annotated[LineageRecordInput, strawberry.argument(description="The batch.")]
+        self, info: Info, input: Annotated[LineageRecordInput, strawberry.argument(description="Batch to record.")]
     ) -> LineageRecordPayload:
         return await resolve.lineage_record(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Appends what changed in an entity's life: status, tags, description, properties.",
+        description="Appends a revision to an entity: a new status, tags, description or properties.",
         **access(Permission.RECORD),
     )
     async def entity_revise(
-        self, info: Info, input: Annotated[EntityReviseInput, strawberry.argument(description="The change.")]
+        self, info: Info, input: Annotated[EntityReviseInput, strawberry.argument(description="Revision to append.")]
     ) -> EntityRevisePayload:
         return await resolve.entity_revise(info.context, input)  # type: ignore[return-value]

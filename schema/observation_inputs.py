@@ -10,30 +10,31 @@ from lineal.schema.scalars import JSON, DateTime
 class ObservationInput:
     step: JSON | None = strawberry.field(
         default=None,
-        description="At which step, 0 unless given: an integer of 64 bits, as a number or, where a client's numbers "
-        "are too short for it, as decimal text.",
+        description="Step of the observation, 0 by default: an integer of 64 bits, as a number or as a decimal "
+        "string (for clients whose numbers are less precise).",
     )
-    value: float = strawberry.field(description="The value, a finite number.")
+    value: float = strawberry.field(description="Value of the metric, a finite number.")
     occurred_at: DateTime | None = strawberry.field(
         default=None,
-        description="When it was observed; the time of recording unless given. At the same step and time the same "
-        "value again changes nothing, and another is a conflict.",
+        description="Time of the observation; the time of recording by default. The same value at the same step "
+        "and time is recorded once; another value there is refused as IMMUTABLE_CONFLICT.",
     )
 
 
 @strawberry.input(description="Observations of one metric of one entity.")
 class SeriesInput:
     entity: EntityRef = strawberry.field(description="The entity.")
-    metric: str = strawberry.field(description="The metric's name: `loss`, `validation:auc`.")
-    observations: list[ObservationInput] = strawberry.field(description="The observations, in any order.")
+    metric: str = strawberry.field(description="Name of the metric, for example `loss` or `validation:auc`.")
+    observations: list[ObservationInput] = strawberry.field(description="Observations, in any order.")
 
 
 @strawberry.input(description="Observations to append: all of them are recorded, or nothing.")
 class ObservationsRecordInput:
     series: list[SeriesInput] = strawberry.field(
-        description="At most 1000, with at most 10,000 observations between them."
+        description="At most 1000 series, with at most 10,000 observations in all."
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="Makes a repeat of this request within 24 hours answer as the first did, and write nothing more.",
+        description="Key that makes the request safe to repeat: within 24 hours, the same request with the same "
+        "key by the same principal writes nothing more and returns the first answer.",
     )

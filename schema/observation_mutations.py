@@ -12,35 +12,37 @@ from lineal.schema.enums import ObservationsRecordErrorCode
 from lineal.schema.observation_inputs import ObservationsRecordInput
 
 
-@strawberry.type(description="Why an observationsRecord wrote nothing.")
+@strawberry.type(description="Reason why `observationsRecord` wrote nothing.")
 class ObservationsRecordError:
-    code: ObservationsRecordErrorCode = strawberry.field(description="What kind of problem.")
-    message: str = strawberry.field(description="What is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="Where in the input it lies.")
+    code: ObservationsRecordErrorCode = strawberry.field(description="Code of the problem, for programs.")
+    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
+    path: list[str] = strawberry.field(
+        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
+    )
 
 
-@strawberry.type(description="What became of an observationsRecord.")
+@strawberry.type(description="Result of `observationsRecord`.")
 class ObservationsRecordPayload:
-    new_count: int = strawberry.field(description="How many observations this request wrote.")
+    new_count: int = strawberry.field(description="Number of observations that this request wrote.")
     entities: list[Entity] = strawberry.field(
-        description="What was observed, as it now stands, each once, in the input's order; empty where nothing was "
-        "written because of an error."
+        description="Observed entities as they are now, each once, in the order of the input; empty where the "
+        "request was refused."
     )
     user_errors: list[ObservationsRecordError] = strawberry.field(
-        description="Why nothing was written; empty where all was."
+        description="Reasons why the batch was refused; empty where it was recorded."
     )
 
 
-@strawberry.type(description="What can be observed.")
+@strawberry.type(description="Recording of observations.")
 class ObservationMutations:
     @strawberry.mutation(
-        description="Appends observations to metrics of entities: all of them, or nothing. The same again is a success "
-        "that changes nothing.",
+        description="Appends observations to metrics of entities: all of them or nothing. Recording the same "
+        "observation again succeeds and changes nothing.",
         **access(Permission.RECORD),
     )
     async def observations_record(
         self,
         info: Info,
-        input: Annotated[ObservationsRecordInput, strawberry.argument(description="The observations.")],
+        input: Annotated[ObservationsRecordInput, strawberry.argument(description="Observations to append.")],
     ) -> ObservationsRecordPayload:
         return await observations.observations_record(info.context, input)  # type: ignore[return-value]

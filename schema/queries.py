@@ -1,4 +1,4 @@
-"""The questions."""
+"Questions about lineage, search, models, access and the audit log."
 
 from typing import Annotated, Any
 
@@ -33,33 +33,44 @@ def _typed(kind: EntityKind, many: str) -> Any:
         return await resolve.entities(info.context, where, search, order_by, as_of, first, after, kind)
 
     found.__annotations__["return"] = Connection[TYPES[kind]]  # type: ignore[valid-type]
-    return strawberry.field(found, description=f"The {many} that match.", **access(Permission.READ))
+    return strawberry.field(
+        found, description=f"{many.capitalize()} that match `where` and `search`.", **access(Permission.READ)
+    )
 
 
-Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 100.")]
+Ids = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the entities, at most 100.")]
 
 
-@strawberry.type(description="The questions.")
+@strawberry.type(description="Questions about lineage, search, models, access and the audit log.")
 class Query(AccessQueries, ComparisonQueries):
-    @strawberry.field(description="The entity of an id; null where there is none.", **access(Permission.READ))
+    @strawberry.field(
+        description="Entity with an id; null where there is none that the caller may read.", **access(Permission.READ)
+    )
     async def node(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id.")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the entity.")]
     ) -> Node | None:
         return await resolve.node(info.context, id)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The entities of some ids, in their order; null where there is none.", **access(Permission.READ)
+        description="Entities with these ids, in the order of the ids; null for each that the caller may not "
+        "read or that does not exist.",
+        **access(Permission.READ),
     )
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         return await resolve.nodes(info.context, ids)  # type: ignore[return-value]
 
-    @strawberry.field(description="The entity of a URN; null where there is none.", **access(Permission.READ))
+    @strawberry.field(
+        description="Entity with a URN; null where there is none that the caller may read.", **access(Permission.READ)
+    )
     async def entity(
-        self, info: Info, urn: Annotated[str, strawberry.argument(description="The URN.")], as_of: arg.AsOf = None
+        self,
+        info: Info,
+        urn: Annotated[str, strawberry.argument(description="URN of the entity.")],
+        as_of: arg.AsOf = None,
     ) -> Entity | None:
         return await resolve.entity(info.context, urn, as_of)  # type: ignore[return-value]
 
-    @strawberry.field(description="The entities that match.", **access(Permission.READ))
+    @strawberry.field(description="Entities that match `where` and `search`, of all kinds.", **access(Permission.READ))
     async def entities(
         self,
         info: Info,
@@ -81,35 +92,44 @@ class Query(AccessQueries, ComparisonQueries):
     model_groups = _typed(EntityKind.MODEL_GROUP, "model groups")
 
     @strawberry.field(
-        description="Property keys that start with a text, by code point: suggestions while typing.",
+        description="Property keys that start with a text, sorted by code point: suggestions while a user types.",
         **access(Permission.READ_PROPERTIES),
     )
     async def property_keys(
         self,
         info: Info,
-        starts_with: Annotated[str, strawberry.argument(description="What they start with; empty for any.")],
-        kind: Annotated[EntityKind | None, strawberry.argument(description="Only keys of entities of a kind.")] = None,
-        first: Annotated[int, strawberry.argument(description="How many, 1 to 100.")] = 20,
+        starts_with: Annotated[
+            str, strawberry.argument(description="Text that the keys start with; empty for all keys.")
+        ],
+        kind: Annotated[
+            EntityKind | None,
+            strawberry.argument(description="Kind of the entities whose keys are suggested; all kinds by default."),
+        ] = None,
+        first: Annotated[int, strawberry.argument(description="Number of keys, 1 to 100.")] = 20,
     ) -> list[str]:
         return await resolve.property_keys(info.context, starts_with, kind, first)
 
     @strawberry.field(
-        description="What a traversal from some starts reaches. Null where a start, or one excluded, does not exist: a "
-        "mistyped id must not read as nothing to roll back.",
+        description="Entities that a traversal from one or more starts reaches. Null where a start or an "
+        'excluded entity does not exist, so that a mistyped id does not read as "nothing to roll '
+        'back".',
         **access(Permission.TRAVERSE),
     )
     async def lineage(
         self,
         info: Info,
         from_: Annotated[
-            list[strawberry.ID], strawberry.argument(name="from", description="The ids of 1 to 100 starts.")
+            list[strawberry.ID], strawberry.argument(name="from", description="Ids of the starts, 1 to 100.")
         ],
-        direction: Annotated[LineageDirection, strawberry.argument(description="Which way.")],
-        combine: Annotated[Combine, strawberry.argument(description="How several starts combine.")] = Combine.UNION,
+        direction: Annotated[LineageDirection, strawberry.argument(description="Direction.")],
+        combine: Annotated[
+            Combine, strawberry.argument(description="How the lineages of several starts are combined.")
+        ] = Combine.UNION,
         excluding: Annotated[
             list[strawberry.ID] | None,
             strawberry.argument(
-                description="Ids of up to 100 entities; what the same traversal reaches from them is left out."
+                description="Ids of at most 100 entities. What the same traversal reaches from them is removed "
+                "from the answer."
             ),
         ] = None,
         depth: arg.Depth = None,

@@ -32,15 +32,15 @@ def _same(value: JsonValue) -> JsonValue:
 SCALARS: dict[object, ScalarDefinition] = {
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="A moment as RFC 3339 text with an offset, read to the microsecond. Answers are in UTC with six "
-        "digits: `2026-03-01T12:00:00.000000Z`.",
+        description="A time as an RFC 3339 string with an offset, to the microsecond. Answers are in UTC with "
+        "six digits: `2026-03-01T12:00:00.000000Z`.",
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
         serialize=format_timestamp,
         parse_value=_parse_time,
     ),
     JSON: strawberry.scalar(
         name="JSON",
-        description="Any JSON value. Integers keep all their 64 bits, in answers and in questions.",
+        description="Any JSON value. Integers keep all 64 bits, in arguments and in answers.",
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259",
         serialize=_same,
         parse_value=_same,

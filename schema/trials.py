@@ -17,7 +17,9 @@ from lineal.schema.projection import pure
 
 @of_kind(EntityKind.EXPERIMENT)
 class Experiment(Entity):
-    @strawberry.field(description="Its trials, by URN: those it is associated with.", **access(Permission.TRAVERSE))
+    @strawberry.field(
+        description="Trials that the experiment is associated with, sorted by URN.", **access(Permission.TRAVERSE)
+    )
     async def trials(
         self, info: Info, first: arg.First = 20, after: arg.After = None
     ) -> Connection[Annotated["Trial", strawberry.lazy("lineal.schema.trials")]]:
@@ -27,13 +29,16 @@ class Experiment(Entity):
 @of_kind(EntityKind.TRIAL)
 class Trial(Entity):
     @strawberry.field(
-        description="The experiment it is of; of several, the first by URN.", **access(Permission.TRAVERSE)
+        description="Experiment of the trial; of several, the first by URN. Null where there is none that the "
+        "caller may see.",
+        **access(Permission.TRAVERSE),
     )
     async def experiment(self, info: Info) -> Experiment | None:
         return await resolve.one_related(info.context, self, resolve.EXPERIMENT_OF_TRIAL)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="Its components and jobs, by URN: those it is associated with.", **access(Permission.TRAVERSE)
+        description="Components and jobs that the trial is associated with, sorted by URN.",
+        **access(Permission.TRAVERSE),
     )
     async def components(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
         return await resolve.related(info.context, self, resolve.COMPONENTS_OF_TRIAL, first, after)  # type: ignore[arg-type, return-value]
@@ -41,22 +46,29 @@ class Trial(Entity):
 
 @of_kind(EntityKind.TRIAL_COMPONENT)
 class TrialComponent(Entity):
-    @strawberry.field(description="Which part of its trial it is, as its property `stage` says.")
+    @strawberry.field(
+        description="Stage of the trial that this component is, from the property `stage`; null where that names none."
+    )
     @pure(lambda record, context, arguments: read.stage(record))
     def stage(self) -> read.TrialStage | None:
         return read.stage(self)  # type: ignore[arg-type]
 
     @strawberry.field(
-        description="Its parameters, by key: the properties whose keys begin with `hyperparameters.` or `parameters.`."
+        description="Parameters: the properties whose keys start with `hyperparameters.` or `parameters.`, "
+        "sorted by key."
     )
     @pure(lambda record, context, arguments: read.parameters(record))
     def parameters(self) -> list[Property]:
         return read.parameters(self)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="The artifacts that contributed to it, by URN.", **access(Permission.TRAVERSE))
+    @strawberry.field(
+        description="Artifacts that contributed to the component, sorted by URN.", **access(Permission.TRAVERSE)
+    )
     async def inputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
         return await resolve.related(info.context, self, resolve.INPUTS_OF_COMPONENT, first, after)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="The artifacts it produced, by URN.", **access(Permission.TRAVERSE))
+    @strawberry.field(
+        description="Artifacts that the component produced, sorted by URN.", **access(Permission.TRAVERSE)
+    )
     async def outputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
         return await resolve.related(info.context, self, resolve.OUTPUTS_OF_COMPONENT, first, after)  # type: ignore[arg-type, return-value]
