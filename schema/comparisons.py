@@ -1,4 +1,4 @@
-"""Entities side by side, by parameters and metrics."""
+"""Comparison of entities by parameters and metrics."""
 
 from typing import Annotated
 

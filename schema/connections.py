@@ -1,4 +1,4 @@
-"""Pages: connections, their edges, and where a page stands."""
+"""Connections, edges and the position of a page."""
 
 from typing import Generic, TypeVar
 

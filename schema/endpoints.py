@@ -1,4 +1,4 @@
-"""Endpoints: what answers requests."""
+"""Endpoints."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""The entity interface, and what makes a class the object type of a kind."""
+"""The Entity interface, and the decorator that makes a class the object type of a kind."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar

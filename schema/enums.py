@@ -1,4 +1,4 @@
-"""The closed sets, with what each value means."""
+"""Descriptions of the enums."""
 
 from enum import StrEnum
 

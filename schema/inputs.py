@@ -1,4 +1,4 @@
-"""What callers give: filters, and what they record."""
+"""Input types: filters, and entities, associations and revisions to record."""
 
 from typing import Optional
 

@@ -1,4 +1,4 @@
-"""Lineage: what a traversal reaches, and how complete the answer is."""
+"""Lineage connections: what a traversal reached, and whether the answer is complete."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Metrics: what an entity's observations come to, and the observations themselves."""
+"""Metrics and their observations."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What callers give to register model versions, and to decide on them."""
+"""Inputs of the registration and review of model versions."""
 
 import strawberry
 from strawberry import UNSET

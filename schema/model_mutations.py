@@ -1,4 +1,4 @@
-"""Registering model versions, and deciding on them."""
+"""Registration and review of model versions."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Models, the groups they are registered in, their numbered versions, and the decisions on these."""
+"""Models, model groups, model versions and approvals."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What can be recorded, and what the answers say."""
+"""The root mutation type; recording and revising entities."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What callers give to record observations."""
+"""Inputs of the recording of observations."""
 
 import strawberry
 

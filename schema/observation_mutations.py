@@ -1,4 +1,4 @@
-"""Recording observations."""
+"""Recording of observations."""
 
 from typing import Annotated
 

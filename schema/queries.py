@@ -1,4 +1,4 @@
-"Questions about lineage, search, models, access and the audit log."
+"""The root query type."""
 
 from typing import Annotated, Any
 

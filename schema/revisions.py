@@ -1,4 +1,4 @@
-"""Revisions: what changed in an entity's life."""
+"""Revisions of entities."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""The scalars: times and any JSON."""
+"""The scalars DateTime and JSON."""
 
 from typing import NewType
 

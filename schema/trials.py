@@ -1,4 +1,4 @@
-"""Experiments, their trials, and the components of these."""
+"""Experiments, trials and trial components."""
 
 from typing import Annotated
 
