@@ -1,6 +1,6 @@
 """The access_service: what is kept about access, read when it is new and changed by one decision at a time."""
 
-from asyncio import Lock
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from time import time_ns
@@ -8,10 +8,16 @@ from typing import Final, TypeVar
 
 from lineal.auth.access_snapshot import AccessSnapshot, Secrets
 from lineal.auth.access_store import AccessChange, AccessStore, AuditEntry, EpochConflict
+from lineal.auth.authorizer import Authorizer
 from lineal.auth.operations.base import Operation, RefusalCode, Refused
 from lineal.auth.principals import Principal
 
 Result = TypeVar("Result")
+
+MAX_AUTHORIZERS: Final = 256
+"""How many authorizers an access service caches."""
+MAX_CACHED_RULES: Final = 100_000
+"""How many rules the scopes of the cached authorizers hold together. A rule takes about 400 bytes."""
 
 _TRIES: Final = 20
 
@@ -28,8 +34,10 @@ class AccessService:
         self._store = store
         self._clock = clock
         self._snapshot: AccessSnapshot | None = None
-        self._refreshing = Lock()
-        self._changing = Lock()
+        self._authorizers: dict[Principal, Authorizer] = {}
+        self._evaluating: dict[tuple[Principal, int], asyncio.Task[Authorizer]] = {}
+        self._refreshing = asyncio.Lock()
+        self._changing = asyncio.Lock()
 
     async def at(self, epoch: int) -> AccessSnapshot:
         """The directory of an epoch, as the store says it is now, or of a newer one.
@@ -53,8 +61,40 @@ class AccessService:
             self._snapshot = AccessSnapshot(secrets)
         delta = await self._store.access_since(self._snapshot.epoch)
         if delta.epoch > self._snapshot.epoch:
-            self._snapshot = self._snapshot.with_delta(delta)
+            # Off the event loop: at the start it parses the policies of all groups.
+            self._snapshot = await asyncio.to_thread(self._snapshot.with_delta, delta)
+            self._authorizers.clear()
         return self._snapshot
+
+    async def authorizer(self, snapshot: AccessSnapshot, principal: Principal, now: int) -> Authorizer:
+        """Return the authorizer of a principal, its scope evaluated off the event loop.
+
+        Cached until the snapshot is replaced or the next share with the principal's account expires. Callers at the
+        same time share one evaluation.
+        """
+        authorizer = self._authorizers.get(principal)
+        while authorizer is None or authorizer.snapshot is not snapshot or not authorizer.is_current(now):
+            key = principal, snapshot.epoch
+            if key not in self._evaluating:
+                self._evaluating[key] = asyncio.create_task(self._evaluated(Authorizer(principal, snapshot, now)))
+            authorizer = await asyncio.shield(self._evaluating[key])
+        return authorizer
+
+    async def _evaluated(self, authorizer: Authorizer) -> Authorizer:
+        key = authorizer.principal, authorizer.snapshot.epoch
+        try:
+            await asyncio.to_thread(lambda: authorizer.scope)
+        finally:
+            del self._evaluating[key]
+        if authorizer.snapshot is not self._snapshot:
+            return authorizer
+        self._authorizers.pop(authorizer.principal, None)
+        self._authorizers[authorizer.principal] = authorizer
+        while len(self._authorizers) > 1 and (
+            len(self._authorizers) > MAX_AUTHORIZERS or sum(map(_weight, self._authorizers.values())) > MAX_CACHED_RULES
+        ):
+            del self._authorizers[next(iter(self._authorizers))]
+        return authorizer
 
     async def change(self, principal: Principal, operation: Operation[Result], request_id: str = "") -> Result:
         """Do an operation for a principal: all of it, or nothing. The directory is then as it left it.
@@ -67,7 +107,8 @@ class AccessService:
                 snapshot = await self.newest()
                 now = self._clock()
                 try:
-                    planned = operation(snapshot, snapshot.authorizer(principal, now), now)
+                    # Off the event loop: Cedar evaluates and checks policies.
+                    planned = await asyncio.to_thread(operation, snapshot, Authorizer(principal, snapshot, now), now)
                 except Refused as refused:
                     if refused.audit:
                         await self._store.audit(_of_request(refused.audit, request_id))
@@ -86,3 +127,7 @@ class AccessService:
 
 def _of_request(entries: tuple[AuditEntry, ...], request_id: str) -> tuple[AuditEntry, ...]:
     return tuple(replace(entry, request_id=request_id) for entry in entries)
+
+
+def _weight(authorizer: Authorizer) -> int:
+    return len(authorizer.scope.rules)

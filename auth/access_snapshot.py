@@ -9,12 +9,10 @@ from typing import Any, Final
 from lineal.auth import access_codec
 from lineal.auth.access_codec import Part
 from lineal.auth.access_store import AccessDelta
-from lineal.auth.authorizer import Authorizer
-from lineal.auth.policies import GroupPolicies
-from lineal.auth.principals import Principal
+from lineal.auth.policy_evaluator import PolicyEvaluator
+from lineal.auth.policy_index import PolicyIndex
 from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, Repeat, ResourceShare
 
-_AUTHORIZERS_KEPT: Final = 256
 _READERS: Final = {
     Part.ACCOUNT: ("accounts", access_codec.account),
     Part.GROUP: ("groups", access_codec.group),
@@ -46,7 +44,8 @@ class AccessSnapshot:
     """
 
     secrets: Secrets
-    policies: GroupPolicies = field(default_factory=GroupPolicies)
+    evaluator: PolicyEvaluator = field(default_factory=PolicyEvaluator)
+    policy_index: PolicyIndex = field(default_factory=PolicyIndex)
     epoch: int = 0
     members_at: int = 0
     accounts: Mapping[str, Account] = field(default_factory=_nothing)
@@ -55,7 +54,6 @@ class AccessSnapshot:
     invitations: Mapping[str, Invitation] = field(default_factory=_nothing)
     keys: Mapping[str, ApiKey] = field(default_factory=_nothing)
     repeats: Mapping[str, Repeat] = field(default_factory=_nothing)
-    _authorizers: dict[Principal, Authorizer] = field(init=False, repr=False, default_factory=dict)
 
     def with_delta(self, delta: AccessDelta) -> "AccessSnapshot":
         """The directory as it is after what changed."""
@@ -68,16 +66,20 @@ class AccessSnapshot:
             else:
                 kept[document.id] = read(document.content)
         frozen: dict[str, Any] = {name: MappingProxyType(kept) for name, kept in changed.items()}
-        return replace(self, epoch=delta.epoch, members_at=delta.members_at, **frozen)
+        policies = self._changed_policies(frozen.get("groups", self.groups), delta)
+        index = self.policy_index.updated(policies) if policies else self.policy_index
+        return replace(self, epoch=delta.epoch, members_at=delta.members_at, policy_index=index, **frozen)
 
-    def authorizer(self, principal: Principal, now: int) -> Authorizer:
-        """What a principal may do now: worked out once, until the next of its shares expires."""
-        found = self._authorizers.get(principal)
-        if found is None or (found.ends_at is not None and found.ends_at <= now):
-            while len(self._authorizers) >= _AUTHORIZERS_KEPT:
-                del self._authorizers[next(iter(self._authorizers))]
-            found = self._authorizers[principal] = Authorizer(principal, self, now)
-        return found
+    def _changed_policies(self, groups: Mapping[str, LineageGroup], delta: AccessDelta) -> dict[str, str]:
+        """By id of a group whose policy a delta changes, its policy; empty where the group is removed."""
+        ids = {document.id for document in delta.documents if document.part == Part.GROUP}
+        policies = {id: groups[id].policy if id in groups else "" for id in ids}
+        return {id: text for id, text in policies.items() if id not in self.groups or self.groups[id].policy != text}
+
+    @cached_property
+    def groups_with_boundary(self) -> frozenset[str]:
+        """The ids of the groups that set a boundary, or that tell callers how many entities are withheld."""
+        return frozenset(group.id for group in self.groups.values() if group.boundary or group.tells_withheld)
 
     @cached_property
     def _shares_for(self) -> dict[str, list[ResourceShare]]:

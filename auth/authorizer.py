@@ -4,18 +4,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from hmac import new
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import orjson
 
+from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.decisions import Decision
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.auth.records import Invitation, InvitationState, LineageGroup, ResourceShare
 from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
-
-if TYPE_CHECKING:
-    from lineal.auth.access_snapshot import AccessSnapshot
 
 _IN_SCOPES: Final = (Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
 """The permissions that reads ask scopes about; the others are asked of `Authorizer.decide`."""
@@ -27,8 +25,9 @@ class Authorizer:
     """What a principal may do, by the directory of an epoch, from a time until the next share expires."""
 
     principal: Principal
-    snapshot: "AccessSnapshot"
+    snapshot: AccessSnapshot
     now: int
+    _scope: Scope | None = field(init=False, repr=False, default=None)
     _seen: dict[str, bool] = field(init=False, repr=False, default_factory=dict)
     """Of other accounts' groups that were asked about, whether the principal may know of them."""
 
@@ -53,6 +52,10 @@ class Authorizer:
         shares = (share for share in self.snapshot.shares_for(self.principal.account) if share.is_live(self.now))
         return min((share.expires_at for share in shares if share.expires_at is not None), default=None)
 
+    def is_current(self, now: int) -> bool:
+        """Whether no share with the principal's account has expired since this was evaluated."""
+        return self.ends_at is None or now < self.ends_at
+
     @cached_property
     def _shares_of(self) -> dict[str, list[ResourceShare]]:
         shares: dict[str, list[ResourceShare]] = {}
@@ -61,17 +64,29 @@ class Authorizer:
                 shares.setdefault(group, []).append(share)
         return shares
 
-    @cached_property
+    @property
     def scope(self) -> Scope:
-        """What the principal may read and cross, for every read verb of a store."""
+        """What the principal may read and cross, for every read verb of a store. Evaluated once, by the first caller.
+
+        Evaluation calls Cedar for every group whose policy can apply to the principal: keep it off the event loop.
+        """
+        # No cached_property: before Python 3.12 it holds one lock for all authorizers while it evaluates.
+        if self._scope is None:
+            object.__setattr__(self, "_scope", self._evaluate())
+        assert self._scope is not None
+        return self._scope
+
+    def _evaluate(self) -> Scope:
         if self.principal.is_local:
             return EVERYTHING
-        rules = [rule for group in self.snapshot.groups.values() if (rule := self._rule(group))]
+        ids = self._applicable | self._shares_of.keys() | self.snapshot.groups_with_boundary
+        groups = (self.snapshot.groups[id] for id in sorted(ids) if id in self.snapshot.groups)
+        rules = [rule for group in groups if (rule := self._rule(group))]
         is_masking = any(rule.boundary is Boundary.MASK for rule in rules)
         return Scope.of(rules, self._mask_key() if is_masking else b"", self.snapshot.members_at)
 
     def _rule(self, group: LineageGroup) -> GroupRule | None:
-        said = self.snapshot.policies.decide_each(self.principal, _IN_SCOPES, group)
+        said = self._decide_each(_IN_SCOPES, group)
         decisions = dict(zip(_IN_SCOPES, said, strict=True))
         permitted = frozenset(
             p for p, decision in decisions.items() if decision.is_allowed and self.principal.may_hold(p)
@@ -90,7 +105,18 @@ class Authorizer:
         return new(self.snapshot.secrets.restricted, who, "sha256").digest()
 
     def _decision(self, permission: Permission, group: LineageGroup) -> Decision:
-        return self.snapshot.policies.decide(self.principal, permission, group)
+        return self._decide_each((permission,), group)[0]
+
+    def _decide_each(self, permissions: tuple[Permission, ...], group: LineageGroup) -> tuple[Decision, ...]:
+        """What a group's policy decides, without Cedar where the policy cannot apply to the principal."""
+        if group.id not in self._applicable:
+            return (Decision(),) * len(permissions)
+        return self.snapshot.evaluator.decide_each(self.principal, permissions, group)
+
+    @cached_property
+    def _applicable(self) -> frozenset[str]:
+        """The ids of the groups whose policies can apply to the principal."""
+        return self.snapshot.policy_index.groups_for(self.principal)
 
     def decide(self, permission: Permission, groups: Iterable[str], kind: str | None = None) -> Decision:
         """Whether the principal may do something on an entity that is in these groups, its default group among them.
@@ -124,7 +150,7 @@ class Authorizer:
 
     def _said(self, permission: Permission, group: LineageGroup) -> Decision:
         """What a group's policy says of a permission, where all are going to be asked for."""
-        said = self.snapshot.policies.decide_each(self.principal, _ALL, group)
+        said = self._decide_each(_ALL, group)
         return said[_ALL.index(permission)]
 
     def sees_group(self, group: str) -> bool:
@@ -136,8 +162,14 @@ class Authorizer:
             return True
         seen = self._seen.get(group)
         if seen is None:
-            seen = self._seen[group] = group in self._offered_groups or bool(self._permissions([group]))
+            may_hold = group in self._applicable or group in self._shares_of
+            seen = group in self._offered_groups or (may_hold and bool(self._permissions([group])))
+            self._seen[group] = seen
         return seen
+
+    def visible_groups(self) -> list[LineageGroup]:
+        """The groups that the principal may know of. Evaluates their policies: keep it off the event loop."""
+        return [group for group in self.snapshot.groups.values() if self.sees_group(group.id)]
 
     @cached_property
     def _offered_groups(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ the `Lineal::Group`, in its account. Nothing has attributes and the context is e
 which by their names alone.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 from cedarpy import Schema
@@ -32,10 +32,23 @@ namespace Lineal {{
 
 SCHEMA: Final = Schema.from_str(SCHEMA_TEXT)
 
+EntityName: TypeAlias = tuple[str, str]
+"""A Cedar entity: its qualified type, for example `Lineal::Account`, and its id."""
+
 
 def uid(type: str, id: str) -> dict[str, str]:
     """The name of an entity in a form that holds any text, so that no id can end it and say more."""
     return {"type": f"Lineal::{type}", "id": id}
+
+
+def names_of(principal: Principal) -> list[EntityName]:
+    """Return the type and id of every entity that a principal is, or is in: itself, its roles and its account."""
+    roles = (within(principal.account, role) for role in sorted(principal.roles))
+    return [
+        ("Lineal::Principal", principal.shown),
+        *(("Lineal::Role", role) for role in roles),
+        ("Lineal::Account", principal.account),
+    ]
 
 
 def entities(principal: Principal, group: str, account: str) -> str:

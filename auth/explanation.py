@@ -23,7 +23,7 @@ def explain(
 
     The answer is that of `Authorizer.decide`, with what each group says of it. Groups that are not known are left out.
     """
-    authorizer = snapshot.authorizer(principal, now)
+    authorizer = Authorizer(principal, snapshot, now)
     known = [snapshot.groups[group] for group in sorted(set(groups)) if group in snapshot.groups]
     decision = authorizer.decide(permission, [group.id for group in known], kind)
     said = tuple(_explained(authorizer, permission, group, kind, now) for group in known)
@@ -49,7 +49,7 @@ def _reasons(principal: Principal, permission: Permission, groups: tuple[GroupEx
 def _explained(
     authorizer: Authorizer, permission: Permission, group: LineageGroup, kind: str | None, now: int
 ) -> GroupExplanation:
-    decision = authorizer.snapshot.policies.decide(authorizer.principal, permission, group)
+    decision = authorizer.snapshot.evaluator.decide(authorizer.principal, permission, group)
     shares = authorizer.allowing(permission, group.id, kind)
     name = f"{group.name} of account {group.account}"
     reasons = [f"Policy {policy} of group {name} permits it." for policy in decision.policies if decision.is_allowed]

@@ -88,7 +88,7 @@ class Context:
         """
         moment = await store.newest() if newest is None else newest
         snapshot = await access_service.at(moment.epoch)
-        authorizer = snapshot.authorizer(principal, microseconds())
+        authorizer = await access_service.authorizer(snapshot, principal, microseconds())
         return cls(store, access_service, snapshot, authorizer, moment, cursor_key, limits, request_id)
 
     @property
@@ -134,7 +134,7 @@ class Context:
         checked(permission)
         done = await self.access_service.change(self.principal, operation, self.request_id)
         self.snapshot = await self.access_service.at(self.snapshot.epoch)
-        self.authorizer = self.snapshot.authorizer(self.principal, microseconds())
+        self.authorizer = await self.access_service.authorizer(self.snapshot, self.principal, microseconds())
         self.__dict__.pop("loaders", None)
         return done
 

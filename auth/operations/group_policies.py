@@ -9,7 +9,7 @@ from lineal.auth.authorizer import Authorizer
 from lineal.auth.names import told
 from lineal.auth.operations.base import Attempt, Operation, Plan, RefusalCode, Refused
 from lineal.auth.permissions import Permission
-from lineal.auth.policy_texts import PolicyProblem, policy_problems
+from lineal.auth.policy_validation import PolicyProblem, policy_problems
 from lineal.auth.records import LineageGroup
 from lineal.auth.scopes import default_group
 

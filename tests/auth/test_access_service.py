@@ -1,9 +1,12 @@
 """The access_service: news asked for once, decisions never written on an old state, and all of it told to the log."""
 
-from asyncio import gather
+import threading
+from asyncio import CancelledError, create_task, gather, sleep
+from typing import Any
 
 import pytest
-from memory_access_store import NOON, READING, MemoryAccessStore, Scene, admin, person
+from cedarpy import AuthzResult, is_authorized_batch
+from memory_access_store import HOUR, NOON, READING, MemoryAccessStore, Scene, admin, person
 
 from lineal.auth.access_service import AccessService
 from lineal.auth.access_snapshot import AccessSnapshot
@@ -141,3 +144,80 @@ async def test_the_owner_reads_of_what_became_of_its_share() -> None:
     await scene.do(admin("b"), accept_invitation(f"{share.id}/b"))
     assert scene.store.log[-1].accounts == ("b", "a")
     assert (scene.store.log[-1].resource_kind, scene.store.log[-1].resource) == ("INVITATION", f"{share.id}/b")
+
+
+async def test_an_authorizer_is_cached_until_the_next_share_expires() -> None:
+    scene = await Scene().of("a", "b")
+    await scene.share("a", ShareTarget("b"), expires_at=NOON + HOUR)
+    snapshot = await scene.access_service.newest()
+
+    async def authorizer(now: int, name: str = "pat") -> Authorizer:
+        return await scene.access_service.authorizer(snapshot, person("b", name), now)
+
+    cached = await authorizer(NOON)
+    assert await authorizer(NOON + HOUR - 1) is cached
+    assert await authorizer(NOON, "quinn") is not cached
+    later = await authorizer(NOON + HOUR)
+    assert later is not cached
+    assert await authorizer(NOON + 9 * HOUR) is later
+    assert cached.scope != later.scope
+
+
+async def test_an_authorizer_is_evaluated_again_for_another_snapshot() -> None:
+    scene = await Scene().of("a")
+    before = await scene.access_service.newest()
+    cached = await scene.access_service.authorizer(before, person("a"), NOON)
+    await scene.of("b")
+    after = await scene.access_service.newest()
+    assert (await scene.access_service.authorizer(after, person("a"), NOON)).snapshot is after
+    # A request that began before goes on with what it began with, and nothing else sees that.
+    assert (await scene.access_service.authorizer(before, person("a"), NOON)).snapshot is before
+    assert (await scene.access_service.authorizer(after, person("a"), NOON)).snapshot is after
+    assert cached.snapshot is before
+
+
+async def test_callers_share_one_evaluation_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = await Scene().of("a")
+    threads: list[int] = []
+
+    def evaluating(requests: list[dict[str, Any]], *args: Any) -> list[AuthzResult]:
+        threads.append(threading.get_ident())
+        return is_authorized_batch(requests, *args)
+
+    monkeypatch.setattr("lineal.auth.policy_evaluator.is_authorized_batch", evaluating)
+    snapshot = await scene.access_service.newest()
+    first, *others = await gather(*(scene.access_service.authorizer(snapshot, person("a"), NOON) for _ in range(20)))
+    assert all(each is first for each in others)
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
+
+
+async def test_a_caller_that_leaves_does_not_end_the_evaluation_for_others() -> None:
+    scene = await Scene().of("a")
+    snapshot = await scene.access_service.newest()
+    first, second = (create_task(scene.access_service.authorizer(snapshot, person("a"), NOON)) for _ in range(2))
+    await sleep(0)
+    first.cancel()
+    assert (await second).scope.rules
+    with pytest.raises(CancelledError):
+        await first
+
+
+async def test_cached_authorizers_are_bounded_by_number_and_by_their_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = await Scene().of("a")
+    snapshot = await scene.access_service.newest()
+
+    async def authorizer(name: str) -> Authorizer:
+        return await scene.access_service.authorizer(snapshot, person("a", name), NOON)
+
+    async def kept(prefix: str) -> int:
+        """How many of ten new authorizers are still cached after the last of them."""
+        authorizers = {f"{prefix}{number}": await authorizer(f"{prefix}{number}") for number in range(10)}
+        return sum([await authorizer(name) is authorizers[name] for name in reversed(authorizers)])
+
+    assert await kept("any") == 10
+    monkeypatch.setattr("lineal.auth.access_service.MAX_AUTHORIZERS", 5)
+    assert await kept("five") == 5
+    monkeypatch.setattr("lineal.auth.access_service.MAX_AUTHORIZERS", 50)
+    monkeypatch.setattr("lineal.auth.access_service.MAX_CACHED_RULES", 3)
+    assert await kept("three") == 3

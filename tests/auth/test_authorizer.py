@@ -162,19 +162,6 @@ async def test_only_an_accepted_share_gives_anything_until_it_is_given_up_revoke
     assert await seen() == [False, False]
 
 
-async def test_access_is_worked_out_once_until_the_next_share_expires() -> None:
-    scene = await Scene().of("a", "b")
-    await scene.share("a", ShareTarget("b"), expires_at=NOON + HOUR)
-    snapshot = await scene.access_service.newest()
-    kept = snapshot.authorizer(person("b"), NOON)
-    assert snapshot.authorizer(person("b"), NOON + HOUR - 1) is kept
-    assert snapshot.authorizer(person("b", "quinn"), NOON) is not kept
-    later = snapshot.authorizer(person("b"), NOON + HOUR)
-    assert later is not kept
-    assert snapshot.authorizer(person("b"), NOON + 9 * HOUR) is later
-    assert kept.scope != later.scope
-
-
 async def test_a_limited_key_does_no_more_than_its_limits() -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"))

@@ -88,7 +88,7 @@ class Scene:
         return await self.access_service.change(who, operation, "request-1")
 
     async def authorizer(self, who: Principal) -> Authorizer:
-        return (await self.access_service.newest()).authorizer(who, self.now)
+        return await self.access_service.authorizer(await self.access_service.newest(), who, self.now)
 
     async def entity_scope(self, who: Principal, account: str, *groups: str, kind: str = "DATASET") -> EntityScope:
         """What someone sees of an entity of an account, which is in some more groups."""

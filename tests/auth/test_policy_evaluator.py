@@ -11,12 +11,12 @@ from lineal.auth.cedar import default_policy, quoted
 from lineal.auth.decisions import Decision
 from lineal.auth.names import within
 from lineal.auth.permissions import Permission
-from lineal.auth.policies import GroupPolicies
+from lineal.auth.policy_evaluator import PolicyEvaluator
 from lineal.auth.principals import Principal
 from lineal.auth.records import LineageGroup
 from lineal.auth.scopes import default_group
 
-POLICIES = GroupPolicies()
+POLICIES = PolicyEvaluator()
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8) | st.text('ab/%"\\\n*:', min_size=1, max_size=5)
 
 

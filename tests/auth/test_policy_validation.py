@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.auth.cedar import default_policy, quoted
-from lineal.auth.policy_texts import policy_problems
+from lineal.auth.policy_validation import policy_problems
 
 ANYONE = "permit (principal, action, resource);"
 
