@@ -1,8 +1,11 @@
-"""`@access` and `@public`: what a field of the schema demands, printed and enforced by one object.
+"""`@access` and `@public`: the permission of a schema field, printed, described and enforced by one object.
 
-`@access(action: READ)` on a field says which permission it rests on. Either the guard asks for the permission itself,
-before the field is resolved, on the group the field speaks of; or the resolver does, which knows what is asked for,
-and the guard then sees to it that it did: an answer for which the promised check never ran is not given.
+`@access(action: READ)` on a field names the permission that the field needs. The field's guard enforces it in one of
+two ways. With a check, the guard asks for the permission before the field is resolved. Without one, the resolver
+decides, because only the resolver knows the groups in question, and notes the permission with `checked`; the guard
+then withholds an answer for which no check was noted.
+
+Clients such as GraphiQL do not show directives, so the guard also appends the permission to the field's description.
 """
 
 from collections.abc import Callable
@@ -12,35 +15,36 @@ from typing import Any, Protocol, TypeAlias, TypedDict
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
+from strawberry.types.field import StrawberryField
 
 from lineal.auth.permissions import Permission
 
 
 class Forbidden(Exception):
-    """The caller may know of what it asks for, and lacks the permission. The message says which, and on what."""
+    """The caller lacks a permission on something it may know of. The message names the permission and the object."""
 
 
 class NeverChecked(Exception):
-    """A field's promised check did not run: a mistake in this server, never the caller's."""
+    """A resolver answered without checking the permission of its field: an error of this server, not of the caller."""
 
 
 class GuardContext(Protocol):
-    """What a request's context offers to guards."""
+    """The part of a request's context that guards use."""
 
     def holds(self, permission: Permission) -> bool:
         """Whether the caller holds a permission on the default group of its own account."""
 
 
 PermissionCheck: TypeAlias = Callable[[Any, Permission, Any], bool]
-"""Whether the permission is held, by the request's context and the parent record."""
+"""Whether the caller holds the permission. Takes the request's context, the permission and the parent record."""
 
 
 _checked: ContextVar[set[Permission]] = ContextVar("checked")
-"""What was asked for since the innermost guard began."""
+"""The permissions checked since the innermost guard began."""
 
 
 def checked(*permissions: Permission) -> None:
-    """Note that what a field answers was decided on these permissions: by a scope, or by asking for them."""
+    """Note that the answer of a field rests on these permissions, checked by a scope or by a decision."""
     noted = _checked.get(None)
     if noted is not None:
         noted.update(permissions)
@@ -49,31 +53,48 @@ def checked(*permissions: Permission) -> None:
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
     name="access",
-    description="The permission this field rests on. What reads gives only what the permission shows, absent and "
-    "forbidden alike; what administers or writes is refused without it.",
+    description="The permission that the field needs. A field that reads returns only what the permission shows: an "
+    "absent and a forbidden entity give the same answer. A field that writes or administers is refused without it.",
 )
 class AccessDirective:
     action: Permission = strawberry.directive_field(name="action")
 
 
 @strawberry.schema_directive(
-    locations=[Location.FIELD_DEFINITION], name="public", description="This field demands no permission."
+    locations=[Location.FIELD_DEFINITION], name="public", description="The field needs no permission."
 )
 class Public: ...
 
 
-class Guard(FieldExtension):
-    """Enforces the directive it is made from. `ask` None: the resolver asks, and the guard sees to it."""
+class _Described(FieldExtension):
+    """Appends a sentence to the description of its field."""
 
-    def __init__(self, directive: AccessDirective, ask: PermissionCheck | None) -> None:
-        self.directive, self.ask = directive, ask
+    sentence: str
+
+    def apply(self, field: StrawberryField) -> None:
+        """Append the sentence once: an interface's field is applied again for every type that implements it."""
+        description = field.description or ""
+        if not description.endswith(self.sentence):
+            field.description = f"{description} {self.sentence}".lstrip()
+
+
+class _PublicDescription(_Described):
+    sentence = "Needs no permission."
+
+
+class Guard(_Described):
+    """Enforces the directive it is made from. `check` None: the resolver decides and notes it with `checked`."""
+
+    def __init__(self, directive: AccessDirective, check: PermissionCheck | None) -> None:
+        self.directive, self.check = directive, check
+        self.sentence = f"Needs {directive.action.shown}."
 
     async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field. Raises Forbidden where the permission is lacking, NeverChecked where nobody asked."""
+        """Resolve the field. Raises Forbidden without the permission, NeverChecked if the resolver never checked it."""
         action = self.directive.action
-        if self.ask is not None:
-            if not self.ask(info.context, action, source):
-                raise Forbidden(f"This takes {action.shown}: ask an administrator of the account for it.")
+        if self.check is not None:
+            if not self.check(info.context, action, source):
+                raise Forbidden(f"This needs {action.shown}: ask an administrator of the account for it.")
             return await next_(source, info, **arguments)
         noted: set[Permission] = set()
         token = _checked.set(noted)
@@ -81,30 +102,30 @@ class Guard(FieldExtension):
             answer = await next_(source, info, **arguments)
         finally:
             _checked.reset(token)
-        # Where there are user errors nothing was done.
+        # An answer with user errors did nothing, and may come before any check.
         if action not in noted and not getattr(answer, "user_errors", None):
-            raise NeverChecked(f"a field that demands {action.shown} was answered without asking for it")
+            raise NeverChecked(f"a field that needs {action.shown} was answered without checking it")
         return answer
 
 
 class Guarded(TypedDict):
-    """What a field is declared with."""
+    """The arguments of a field declaration that guard it."""
 
     directives: list[object]
     extensions: list[FieldExtension]
 
 
-def access(action: Permission, ask: PermissionCheck | None = None) -> Guarded:
-    """What makes a field demand a permission: as `ask` finds, or as its resolver does."""
+def access(action: Permission, check: PermissionCheck | None = None) -> Guarded:
+    """Return the arguments that make a field need a permission, checked by `check` or by the field's resolver."""
     directive = AccessDirective(action=action)
-    return {"directives": [directive], "extensions": [Guard(directive, ask)]}
+    return {"directives": [directive], "extensions": [Guard(directive, check)]}
 
 
 def on_own_account(context: GuardContext, permission: Permission, source: Any) -> bool:
-    """PermissionCheck for a permission on the default group of the caller's account."""
+    """Check a permission on the default group of the caller's account."""
     return context.holds(permission)
 
 
 def public() -> Guarded:
-    """What makes a field demand nothing."""
-    return {"directives": [Public()], "extensions": []}
+    """Return the arguments that make a field need no permission."""
+    return {"directives": [Public()], "extensions": [_PublicDescription()]}

@@ -52,7 +52,7 @@ async def explained(context: Context, principal: Any, action: Permission, entity
             context.missed([id])
             return None
         needed = Permission.ADMINISTER.shown
-        raise Forbidden(f"Explaining takes {needed} on the account of the entity: ask one of its administrators.")
+        raise Forbidden(f"Explaining needs {needed} on the account of the entity: ask one of its administrators.")
     who = Principal(principal.account, principal.name, frozenset(principal.roles or ()))
     asked = (Permission(action), place.groups, place.kind, microseconds())
     told = explain(context.snapshot, who, *asked)

@@ -135,7 +135,7 @@ class WriteAuthorization:
     def _refuse_unreadable(self, stands: EntityGroups | None, index: int) -> None:
         if stands is not None and not self.entity_scope(stands).is_readable:
             needed = f"{Permission.READ.shown} on it: ask an administrator of its account."
-            sentence = f"{stands.urn} stands, and recording it again takes {needed}"
+            sentence = f"{stands.urn} stands, and recording it again needs {needed}"
             self._refuse(Permission.READ, stands, (), sentence, ("entities", index))
 
     def _readable(self, urn: str, *path: str | int) -> EntityGroups | None:
@@ -151,7 +151,7 @@ class WriteAuthorization:
         if decision.is_allowed:
             self._note(permission, place, decision.policies)
         else:
-            sentence = f"{what} takes {permission.shown} on it: ask an administrator of its account."
+            sentence = f"{what} needs {permission.shown} on it: ask an administrator of its account."
             self._refuse(permission, place, decision.policies, sentence, path)
         return decision.is_allowed
 

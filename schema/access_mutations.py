@@ -1,4 +1,4 @@
-"""Changes of access, and what the answers say."""
+"""Mutations that change access, with their payloads and errors."""
 
 from typing import Annotated
 
@@ -14,262 +14,274 @@ from lineal.schema.entities import Info
 from lineal.schema.groups import LineageGroup
 from lineal.schema.shares import Invitation, ResourceShare
 
-_CODE = "What kind of problem."
-_MESSAGE = "What is wrong, and what to do."
-_PATH = "Where in the input it lies."
-_ERRORS = "Why nothing was changed; empty where it was."
+_CODE = "Type of problem."
+_MESSAGE = "Description of the problem and of its remedy."
+_PATH = "Path to the argument at fault, from `input` on."
+_ERRORS = "Reasons why nothing was changed; empty if the mutation succeeded."
 
 
-@strawberry.type(description="Why a lineageGroupCreate changed nothing.")
+@strawberry.type(description="Reason why lineageGroupCreate changed nothing.")
 class LineageGroupCreateError:
     code: codes.LineageGroupCreateErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of a lineageGroupCreate.")
+@strawberry.type(description="Result of lineageGroupCreate.")
 class LineageGroupCreatePayload:
-    group: LineageGroup | None = strawberry.field(description="The group; null where nothing was changed.")
+    group: LineageGroup | None = strawberry.field(description="Created group; null if nothing was changed.")
     user_errors: list[LineageGroupCreateError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why a lineageGroupChange changed nothing.")
+@strawberry.type(description="Reason why lineageGroupChange changed nothing.")
 class LineageGroupChangeError:
     code: codes.LineageGroupChangeErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of a lineageGroupChange.")
+@strawberry.type(description="Result of lineageGroupChange.")
 class LineageGroupChangePayload:
-    group: LineageGroup | None = strawberry.field(description="The group as it now is; null where nothing was changed.")
+    group: LineageGroup | None = strawberry.field(description="Changed group; null if nothing was changed.")
     user_errors: list[LineageGroupChangeError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why a lineageGroupPolicySet changed nothing.")
+@strawberry.type(description="Reason why lineageGroupPolicySet changed nothing.")
 class LineageGroupPolicySetError:
     code: codes.LineageGroupPolicySetErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
-    line: int | None = strawberry.field(description="The line of the policy, from 1; null where it is no part of it.")
+    line: int | None = strawberry.field(description="Line of the policy, from 1; null if the policy is not at fault.")
     column: int | None = strawberry.field(
-        description="The column of the line, from 1; null where the whole policy statement that begins there is meant."
+        description="Column of the line, from 1; null if the problem is somewhere in the statement that begins in "
+        "this line."
     )
 
 
-@strawberry.type(description="What became of a lineageGroupPolicySet.")
+@strawberry.type(description="Result of lineageGroupPolicySet.")
 class LineageGroupPolicySetPayload:
     group: LineageGroup | None = strawberry.field(
-        description="The group as it now is, or in a dry run would be; null where nothing was changed."
+        description="Group with the new policy, which a dry run does not keep; null if the policy was refused."
     )
     user_errors: list[LineageGroupPolicySetError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why a resourceShareCreate changed nothing.")
+@strawberry.type(description="Reason why resourceShareCreate changed nothing.")
 class ResourceShareCreateError:
     code: codes.ResourceShareCreateErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of a resourceShareCreate.")
+@strawberry.type(description="Result of resourceShareCreate.")
 class ResourceShareCreatePayload:
-    share: ResourceShare | None = strawberry.field(description="The share; null where nothing was changed.")
+    share: ResourceShare | None = strawberry.field(description="Created share; null if nothing was changed.")
     user_errors: list[ResourceShareCreateError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why a resourceShareRevoke changed nothing.")
+@strawberry.type(description="Reason why resourceShareRevoke changed nothing.")
 class ResourceShareRevokeError:
     code: codes.ResourceShareRevokeErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of a resourceShareRevoke.")
+@strawberry.type(description="Result of resourceShareRevoke.")
 class ResourceShareRevokePayload:
-    share: ResourceShare | None = strawberry.field(
-        description="The share as it now is; null where nothing was changed."
-    )
+    share: ResourceShare | None = strawberry.field(description="Revoked share; null if nothing was changed.")
     user_errors: list[ResourceShareRevokeError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why an invitationAccept changed nothing.")
+@strawberry.type(description="Reason why invitationAccept changed nothing.")
 class InvitationAcceptError:
     code: codes.InvitationAcceptErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of an invitationAccept.")
+@strawberry.type(description="Result of invitationAccept.")
 class InvitationAcceptPayload:
     invitation: Invitation | None = strawberry.field(
-        description="The invitation as it now is; null where nothing was changed."
+        description="Invitation after the change; null if nothing was changed."
     )
     user_errors: list[InvitationAcceptError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why an invitationReject changed nothing.")
+@strawberry.type(description="Reason why invitationReject changed nothing.")
 class InvitationRejectError:
     code: codes.InvitationRejectErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of an invitationReject.")
+@strawberry.type(description="Result of invitationReject.")
 class InvitationRejectPayload:
     invitation: Invitation | None = strawberry.field(
-        description="The invitation as it now is; null where nothing was changed."
+        description="Invitation after the change; null if nothing was changed."
     )
     user_errors: list[InvitationRejectError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why an accountCreate changed nothing.")
+@strawberry.type(description="Reason why accountCreate changed nothing.")
 class AccountCreateError:
     code: codes.AccountCreateErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of an accountCreate.")
+@strawberry.type(description="Result of accountCreate.")
 class AccountCreatePayload:
-    account: Account | None = strawberry.field(description="The account; null where nothing was changed.")
+    account: Account | None = strawberry.field(description="Registered account; null if nothing was changed.")
     user_errors: list[AccountCreateError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why an apiKeyCreate changed nothing.")
+@strawberry.type(description="Reason why apiKeyCreate changed nothing.")
 class ApiKeyCreateError:
     code: codes.ApiKeyCreateErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of an apiKeyCreate.")
+@strawberry.type(description="Result of apiKeyCreate.")
 class ApiKeyCreatePayload:
-    key: ApiKey | None = strawberry.field(description="The key; null where nothing was changed.")
+    key: ApiKey | None = strawberry.field(description="Created key; null if nothing was changed.")
     text: str | None = strawberry.field(
-        description="The whole key, to be sent as a bearer token. It is kept nowhere: keep it now, and keep it safe. "
-        "Null in the answer to a repeat."
+        description="Text of the key, to be sent as a bearer token. The server does not store it: save it now. Null "
+        "in the "
+        "answer to a repeated request."
     )
     user_errors: list[ApiKeyCreateError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="Why an apiKeyRevoke changed nothing.")
+@strawberry.type(description="Reason why apiKeyRevoke changed nothing.")
 class ApiKeyRevokeError:
     code: codes.ApiKeyRevokeErrorCode = strawberry.field(description=_CODE)
     message: str = strawberry.field(description=_MESSAGE)
     path: list[str] = strawberry.field(description=_PATH)
 
 
-@strawberry.type(description="What became of an apiKeyRevoke.")
+@strawberry.type(description="Result of apiKeyRevoke.")
 class ApiKeyRevokePayload:
-    key: ApiKey | None = strawberry.field(description="The key as it now is; null where nothing was changed.")
+    key: ApiKey | None = strawberry.field(description="Revoked key; null if nothing was changed.")
     user_errors: list[ApiKeyRevokeError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="What of access can be changed.")
+@strawberry.type(description="Mutations that change access.")
 class AccessMutations:
     @strawberry.mutation(
-        description="Makes a lineage group.",
+        description="Create a lineage group. The permission is needed on the default group of its account.",
         **access(Permission.SHARE),
     )
     async def lineage_group_create(
         self,
         info: Info,
-        input: Annotated[given.LineageGroupCreateInput, strawberry.argument(description="The group to make.")],
+        input: Annotated[given.LineageGroupCreateInput, strawberry.argument(description="Group to create.")],
     ) -> LineageGroupCreatePayload:
         return await resolve.create_lineage_group(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Changes a lineage group, and what is in it, from the next request on.",
+        description="Change a lineage group and its entities, from the next request on. The permission is needed on "
+        "the default "
+        "group of its account.",
         **access(Permission.SHARE),
     )
     async def lineage_group_change(
         self,
         info: Info,
-        input: Annotated[given.LineageGroupChangeInput, strawberry.argument(description="What changes.")],
+        input: Annotated[given.LineageGroupChangeInput, strawberry.argument(description="Change to make.")],
     ) -> LineageGroupChangePayload:
         return await resolve.change_lineage_group(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Replaces the policy of a lineage group, from the next request on.",
+        description="Replace the policy of a lineage group, from the next request on. The permission is needed on "
+        "the default "
+        "group of its account.",
         **access(Permission.ADMINISTER),
     )
     async def lineage_group_policy_set(
         self,
         info: Info,
-        input: Annotated[given.LineageGroupPolicySetInput, strawberry.argument(description="The policy.")],
+        input: Annotated[given.LineageGroupPolicySetInput, strawberry.argument(description="New policy.")],
     ) -> LineageGroupPolicySetPayload:
         return await resolve.set_lineage_group_policy(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Offers lineage groups to principals of other accounts. Each receiving account gets an invitation.",
+        description="Offer lineage groups to principals of other accounts. Every receiving account gets an "
+        "invitation. The "
+        "permission is needed on all of the groups.",
         **access(Permission.SHARE),
     )
     async def resource_share_create(
         self,
         info: Info,
-        input: Annotated[given.ResourceShareCreateInput, strawberry.argument(description="The share to make.")],
+        input: Annotated[given.ResourceShareCreateInput, strawberry.argument(description="Share to create.")],
     ) -> ResourceShareCreatePayload:
         return await resolve.create_resource_share(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Ends what a share gives, at once.",
+        description="Revoke a share, from the next request on. The permission is needed on one of its groups.",
         **access(Permission.SHARE),
     )
     async def resource_share_revoke(
         self,
         info: Info,
-        input: Annotated[given.ResourceShareRevokeInput, strawberry.argument(description="The share to end.")],
+        input: Annotated[given.ResourceShareRevokeInput, strawberry.argument(description="Share to revoke.")],
     ) -> ResourceShareRevokePayload:
         return await resolve.revoke_resource_share(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Accepts an invitation: from the next request on its share gives what it says. A share for a "
-        "single principal may be accepted by that one, too.",
+        description="Accept an invitation, from the next request on. The permission is needed on the default group "
+        "of the "
+        "receiving account; the only principal that a share is for may accept without it.",
         **access(Permission.SHARE),
     )
     async def invitation_accept(
         self,
         info: Info,
-        input: Annotated[given.InvitationAcceptInput, strawberry.argument(description="The invitation.")],
+        input: Annotated[given.InvitationAcceptInput, strawberry.argument(description="Invitation to decide.")],
     ) -> InvitationAcceptPayload:
         return await resolve.accept(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Rejects an invitation, for good, or gives up what was accepted.",
+        description="Reject an invitation, or give it up after accepting; this is final. The permission is needed "
+        "as for "
+        "invitationAccept.",
         **access(Permission.SHARE),
     )
     async def invitation_reject(
         self,
         info: Info,
-        input: Annotated[given.InvitationRejectInput, strawberry.argument(description="The invitation.")],
+        input: Annotated[given.InvitationRejectInput, strawberry.argument(description="Invitation to decide.")],
     ) -> InvitationRejectPayload:
         return await resolve.reject(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Registers an account, with the default group that holds all its entities. For administrators of "
-        "an operator account.",
+        description="Register an account, with its default group. Only administrators of an operator account may.",
         **access(Permission.ADMINISTER),
     )
     async def account_create(
-        self, info: Info, input: Annotated[given.AccountCreateInput, strawberry.argument(description="The account.")]
+        self,
+        info: Info,
+        input: Annotated[given.AccountCreateInput, strawberry.argument(description="Account to register.")],
     ) -> AccountCreatePayload:
         return await resolve.register_account(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Makes a key by which a principal is known. Its text is told this once.",
+        description="Create an API key for a principal. Only this answer shows its text. Keys of another account "
+        "need an "
+        "administrator of an operator account.",
         **access(Permission.ADMINISTER),
     )
     async def api_key_create(
-        self, info: Info, input: Annotated[given.ApiKeyCreateInput, strawberry.argument(description="The key to make.")]
+        self, info: Info, input: Annotated[given.ApiKeyCreateInput, strawberry.argument(description="Key to create.")]
     ) -> ApiKeyCreatePayload:
         return await resolve.create_api_key(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Makes a key useless, at once.",
+        description="Revoke an API key, from the next request on.",
         **access(Permission.ADMINISTER),
     )
     async def api_key_revoke(
-        self, info: Info, input: Annotated[given.ApiKeyRevokeInput, strawberry.argument(description="The key.")]
+        self, info: Info, input: Annotated[given.ApiKeyRevokeInput, strawberry.argument(description="Key to revoke.")]
     ) -> ApiKeyRevokePayload:
         return await resolve.revoke_api_key(info.context, input)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""The questions about access."""
+"""Queries about access."""
 
 from typing import Annotated
 
@@ -23,15 +23,18 @@ from lineal.schema.inputs import EntityRef
 from lineal.schema.shares import Invitation, ResourceShare
 
 
-@strawberry.type(description="The questions about access.")
+@strawberry.type(description="Queries about access.")
 class AccessQueries:
-    @strawberry.field(description="Who asks, and what it may do at home.", **public())
+    @strawberry.field(
+        description="Principal that sends the request, with its permissions on its own account.", **public()
+    )
     def viewer(self, info: Info) -> Viewer:
         return resolve_groups.viewer(info.context)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The lineage groups of the viewer's account, and those of others that allow it something or are "
-        "offered to it, by name.",
+        description="Lineage groups of the viewer's account, and groups of other accounts that allow the viewer "
+        "something or "
+        "are offered to it, by name.",
         **access(Permission.READ),
     )
     async def lineage_groups(
@@ -39,14 +42,16 @@ class AccessQueries:
     ) -> ListConnection[LineageGroup]:
         return await resolve_groups.lineage_groups(info.context, first, after)  # type: ignore[return-value]
 
-    @strawberry.field(description="The lineage group of an id; null where there is none.", **access(Permission.READ))
+    @strawberry.field(
+        description="Lineage group with an id; null if the viewer may know of none.", **access(Permission.READ)
+    )
     async def lineage_group(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id.")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the group.")]
     ) -> LineageGroup | None:
         return resolve_groups.lineage_group(info.context, id)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The shares that the viewer's account made, by name.", **access(Permission.SHARE, on_own_account)
+        description="Shares that the viewer's account owns, by name.", **access(Permission.SHARE, on_own_account)
     )
     async def resource_shares(
         self, info: Info, first: arg.First = 20, after: arg.After = None
@@ -54,28 +59,31 @@ class AccessQueries:
         return resolve_shares.resource_shares(info.context, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The invitations the viewer's account received: those to shares that are for the viewer, and all "
-        "where it may answer them, by the name of their share.",
+        description="Invitations of the viewer's account to shares that are for the viewer, or that the viewer may "
+        "accept, by "
+        "the name of the share. Revoked shares are left out.",
         **access(Permission.READ),
     )
     async def invitations(
         self,
         info: Info,
-        state: Annotated[InvitationState | None, strawberry.argument(description="Only those of a state.")] = None,
+        state: Annotated[
+            InvitationState | None, strawberry.argument(description="State of the invitations; every state by default.")
+        ] = None,
         first: arg.First = 20,
         after: arg.After = None,
     ) -> ListConnection[Invitation]:
         return resolve_shares.invitations(info.context, state, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="What was decided on the viewer's account, the newest first.",
+        description="Audit log of the viewer's account, newest first: denied reads, and allowed and denied writes.",
         **access(Permission.READ_AUDIT, on_own_account),
     )
     async def audit_log(
         self,
         info: Info,
         where: Annotated[
-            AuditFilter | None, strawberry.argument(description="Which records; all unless given.")
+            AuditFilter | None, strawberry.argument(description="Condition on the records; all by default.")
         ] = None,
         first: arg.First = 20,
         after: arg.After = None,
@@ -83,22 +91,23 @@ class AccessQueries:
         return await resolve_log.audit_log(info.context, where, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The viewer's account; for administrators of an operator account all, by name.",
+        description="The viewer's account; for administrators of an operator account, all accounts, by name.",
         **access(Permission.ADMINISTER, on_own_account),
     )
     async def accounts(self, info: Info, first: arg.First = 20, after: arg.After = None) -> ListConnection[Account]:
         return resolve_log.accounts(info.context, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The keys of the viewer's account, by the name of their principal; for administrators of an "
-        "operator account of any.",
+        description="API keys of an account, by the name of their principal. Keys of another account than the "
+        "viewer's are "
+        "shown to administrators of an operator account.",
         **access(Permission.ADMINISTER, on_own_account),
     )
     async def api_keys(
         self,
         info: Info,
         account: Annotated[
-            str | None, strawberry.argument(description="The account; the viewer's own unless given.")
+            str | None, strawberry.argument(description="Account of the keys; the viewer's by default.")
         ] = None,
         first: arg.First = 20,
         after: arg.After = None,
@@ -106,15 +115,16 @@ class AccessQueries:
         return resolve_log.api_keys(info.context, account, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Why a principal may, or may not, do something on an entity, for administrators of its account; "
-        "null where there is no such entity.",
+        description="Explanation of whether a principal may do something on an entity; null if the viewer may read "
+        "no such "
+        "entity. The permission is needed on the default group of the entity's account.",
         **access(Permission.ADMINISTER),
     )
     async def explain_access(
         self,
         info: Info,
-        principal: Annotated[PrincipalInput, strawberry.argument(description="Who.")],
-        action: Annotated[Permission, strawberry.argument(description="What.")],
-        entity: Annotated[EntityRef, strawberry.argument(description="On which entity.")],
+        principal: Annotated[PrincipalInput, strawberry.argument(description="Principal in question.")],
+        action: Annotated[Permission, strawberry.argument(description="Permission in question.")],
+        entity: Annotated[EntityRef, strawberry.argument(description="Entity in question.")],
     ) -> AccessExplanation | None:
         return await resolve_explained.explained(info.context, principal, action, entity)  # type: ignore[return-value]

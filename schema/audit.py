@@ -6,45 +6,55 @@ from lineal.schema.connections import ListEdge, PageInfo
 from lineal.schema.scalars import DateTime
 
 
-@strawberry.input(description="Which records of the audit log. All given must hold.")
+@strawberry.input(description="Condition on records of the audit log. A record must match every field that is set.")
 class AuditFilter:
-    principal: str | None = strawberry.field(default=None, description="Of this principal, as `account/name`.")
-    action: str | None = strawberry.field(default=None, description="Of this permission or mutation.")
-    resource: str | None = strawberry.field(default=None, description="On this: a URN, or the id of a group or share.")
-    is_allowed: bool | None = strawberry.field(default=None, description="Allowed, or denied.")
-    since: DateTime | None = strawberry.field(default=None, description="At this time or later.")
-    until: DateTime | None = strawberry.field(default=None, description="At this time or earlier.")
+    principal: str | None = strawberry.field(default=None, description="Principal, as `account/name`.")
+    action: str | None = strawberry.field(
+        default=None, description="Permission, for example `READ`, or name of a mutation."
+    )
+    resource: str | None = strawberry.field(
+        default=None, description="URN of an entity, id of a group, share, invitation or key, or name of an account."
+    )
+    is_allowed: bool | None = strawberry.field(
+        default=None, description="True for allowed actions, false for denied ones."
+    )
+    since: DateTime | None = strawberry.field(default=None, description="Earliest time, inclusive.")
+    until: DateTime | None = strawberry.field(default=None, description="Latest time, inclusive.")
 
 
 @strawberry.type(
-    description="One decision, as logged. Records are never changed, and each holds a digest of the one before it."
+    description="Decision in the audit log. Records never change, and every record holds the digest of the record "
+    "before it."
 )
 class AuditRecord:
-    at: DateTime = strawberry.field(description="When it was decided; no two records are of one time.")
-    principal: str = strawberry.field(description="Who asked, as `account/name`.")
-    action: str = strawberry.field(description="What was asked for: a permission, or a mutation by its name.")
+    at: DateTime = strawberry.field(description="Time of the decision, unique in the log.")
+    principal: str = strawberry.field(description="Principal that asked, as `account/name`.")
+    action: str = strawberry.field(description="Permission, for example `READ`, or name of a mutation.")
     resource_kind: str = strawberry.field(
-        description="What it was asked on: ENTITY, GROUP, SHARE, INVITATION, ACCOUNT or KEY."
+        description="Type of the resource: ENTITY, GROUP, SHARE, INVITATION, ACCOUNT or KEY."
     )
-    resource: str = strawberry.field(description="Which: a URN, an id, or an account's name.")
-    is_allowed: bool = strawberry.field(description="Whether it was allowed.")
+    resource: str = strawberry.field(description="URN of an entity, name of an account, or id of anything else.")
+    is_allowed: bool = strawberry.field(description="Whether the action was allowed.")
     policies: list[str] = strawberry.field(
-        description="The policies and shares that decided it, of those the caller may know of: `GROUP/POLICY`, "
+        description="Policies and shares that decided, of those the caller may know of, as `GROUP/POLICY` and "
         "`share/ID`."
     )
-    request_id: str = strawberry.field(description="The request it was decided in: the answer's `X-Request-Id`.")
+    request_id: str = strawberry.field(description="`X-Request-Id` header of the answer in which it was decided.")
     sequence: int | None = strawberry.field(
-        description="Its place in the log. Told, as the digests are, to who reads the whole log: the gaps in one "
-        "account's part of it would tell of the others."
+        description="Position in the log, from 1. Null, like the digests, unless the caller reads the log of all "
+        "accounts: gaps in the "
+        "positions would reveal how much other accounts do."
     )
-    previous: str | None = strawberry.field(description="The digest of the record before it; empty for the first.")
+    previous: str | None = strawberry.field(description="Digest of the record before; empty for the first record.")
     digest: str | None = strawberry.field(
-        description="SHA-256 over its content and `previous`, as 64 hexadecimal digits."
+        description="SHA-256 of the record's content and `previous`, as 64 hexadecimal digits."
     )
 
 
-@strawberry.type(description="A page of the audit log, the newest first.")
+@strawberry.type(description="Page of the audit log, newest first.")
 class AuditLogConnection:
-    edges: list[ListEdge[AuditRecord]] = strawberry.field(description="The page, with cursors.")
-    nodes: list[AuditRecord] = strawberry.field(description="The page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+    edges: list[ListEdge[AuditRecord]] = strawberry.field(description="Records of the page, with cursors.")
+    nodes: list[AuditRecord] = strawberry.field(description="Records of the page, without cursors.")
+    page_info: PageInfo = strawberry.field(
+        description="Whether there are further pages, and the cursors to continue from."
+    )

@@ -1,22 +1,26 @@
-"""Why something may, or may not, be done."""
+"""Explanations of access decisions."""
 
 import strawberry
 
 from lineal.schema.groups import LineageGroup
 
 
-@strawberry.type(description="What one lineage group says of a question.")
+@strawberry.type(description="Decision of one lineage group on the action.")
 class GroupExplanation:
-    group: LineageGroup = strawberry.field(description="The group.")
-    is_allowed: bool = strawberry.field(description="Whether it allows it, by its policy or a share.")
-    is_forbidden: bool = strawberry.field(description="Whether its policy forbids it, which wins over all that allow.")
-    policies: list[str] = strawberry.field(description="The policies of it that decided, by name.")
-    shares: list[str] = strawberry.field(description="The shares of it that allow it, by id.")
-    reasons: list[str] = strawberry.field(description="The same in sentences.")
+    group: LineageGroup = strawberry.field(description="Lineage group of the entity.")
+    is_allowed: bool = strawberry.field(description="Whether the group's policy or a share of it allows the action.")
+    is_forbidden: bool = strawberry.field(
+        description="Whether the group's policy forbids the action, which wins over everything that allows it."
+    )
+    policies: list[str] = strawberry.field(
+        description="Policies of the group that decided, by `@id` or else by position: `policy0`."
+    )
+    shares: list[str] = strawberry.field(description="Ids of the shares of the group that allow the action.")
+    reasons: list[str] = strawberry.field(description="Reasons for the group's decision, in sentences.")
 
 
-@strawberry.type(description="Why something may, or may not, be done.")
+@strawberry.type(description="Whether a principal may do something on an entity, and why.")
 class AccessExplanation:
-    is_allowed: bool = strawberry.field(description="Whether it may be done.")
-    groups: list[GroupExplanation] = strawberry.field(description="What each group the entity is in says of it.")
-    reasons: list[str] = strawberry.field(description="The same in sentences.")
+    is_allowed: bool = strawberry.field(description="Whether the principal may do it.")
+    groups: list[GroupExplanation] = strawberry.field(description="Decisions of the groups that the entity is in.")
+    reasons: list[str] = strawberry.field(description="Reasons for the decision, in sentences.")

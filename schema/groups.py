@@ -1,4 +1,4 @@
-"""Lineage groups: whose entities, and who may do what with them."""
+"""The caller and lineage groups."""
 
 import strawberry
 
@@ -12,50 +12,59 @@ from lineal.schema.entities import Entity, Info
 from lineal.schema.scalars import DateTime
 
 
-@strawberry.type(description="Who asks.")
+@strawberry.type(description="Principal that sends the request.")
 class Viewer:
     principal: str = strawberry.field(
-        description="Who the request speaks for, as `account/name`: its name in what it records, and in the log."
+        description="Principal of the request, as `account/name`. What it records and the audit log name it so."
     )
-    account: str = strawberry.field(description="The account it acts for.")
-    roles: list[str] = strawberry.field(description="The roles it has in its account.")
-    permissions: list[Permission] = strawberry.field(description="What it may do on its account's default group.")
+    account: str = strawberry.field(description="Account of the principal.")
+    roles: list[str] = strawberry.field(description="Roles of the principal in its account, by code point.")
+    permissions: list[Permission] = strawberry.field(
+        description="Permissions of the principal on its account's default group."
+    )
     limited_to: list[Permission] | None = strawberry.field(
-        description="What its key is limited to, whatever policies and shares give; null where it is not."
+        description="Permissions to which the principal's API key is limited, whatever policies and shares allow; "
+        "null if it "
+        "is not limited."
     )
-    pending_invitations: int = strawberry.field(description="How many invitations wait for an answer.")
+    pending_invitations: int = strawberry.field(description="Number of pending invitations that the principal sees.")
 
 
 @strawberry.type(
-    description="Entities of one account, and the policy that says who may do what with them. Every account has a "
-    "default group, which holds all its entities for ever; an entity may be in several groups."
+    description="Set of entities of one account, with the policy that permits actions on them. The default group of an "
+    "account holds all its entities; an entity may be in further groups. A permission from any of its groups is "
+    "enough, "
+    "and a policy that forbids wins."
 )
 class LineageGroup:
-    id: strawberry.ID = strawberry.field(description="Opaque.")
-    name: str = strawberry.field(description="What people call it.")
-    account: str = strawberry.field(description="The account that owns it, and whose entities it holds.")
-    is_default: bool = strawberry.field(description="Whether it is the account's default group.")
+    id: strawberry.ID = strawberry.field(description="Opaque id of the group.")
+    name: str = strawberry.field(description="Name of the group, unique in its account.")
+    account: str = strawberry.field(description="Account that owns the group and its entities.")
+    is_default: bool = strawberry.field(description="Whether the group is its account's default group.")
     boundary: Boundary | None = strawberry.field(
-        description="What a traversal does that meets an entity of it the caller may not read; unset, the entity's "
-        "other groups say, and CUT counts where none does."
+        description="What a traversal does at an entity of the group that the caller may not read. Null leaves it "
+        "to the "
+        "entity's other groups; CUT applies if none sets it."
     )
     tells_withheld: bool = strawberry.field(
-        description="Whether callers may learn how many of its entities are withheld from an answer."
+        description="Whether answers state how many entities of the group they withhold."
     )
-    created_at: DateTime = strawberry.field(description="When it was made.")
-    created_by: str = strawberry.field(description="Who made it.")
+    created_at: DateTime = strawberry.field(description="Time at which the group was created.")
+    created_by: str = strawberry.field(description="Principal that created the group, as `account/name`.")
 
     @strawberry.field(
-        description="Its policy, in Cedar, for administrators of its account.",
+        description="Policy of the group, in Cedar; empty if it permits nothing. The permission is needed on the "
+        "default "
+        "group of the group's account.",
         **access(Permission.ADMINISTER, resolve.administers),
     )
     def policy(self) -> str | None:
         return resolve.policy_of(self)  # type: ignore[arg-type]
 
-    @strawberry.field(description="What the caller may do on it, or on some of its entities.")
+    @strawberry.field(description="Permissions that the caller holds on the group or on some of its entities.")
     def permissions(self, info: Info) -> list[Permission]:
         return resolve.permissions_on(info.context, self)  # type: ignore[arg-type]
 
-    @strawberry.field(description="Those of its entities that the caller may read, by URN.", **access(Permission.READ))
+    @strawberry.field(description="Entities of the group that the caller may read, by URN.", **access(Permission.READ))
     async def entities(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
         return await resolve.entities_in(info.context, self, first, after)  # type: ignore[arg-type, return-value]

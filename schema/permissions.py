@@ -1,4 +1,4 @@
-"""The closed sets of access, with what each value means."""
+"""Enums of access, with a description of each value, and the error codes of each access mutation."""
 
 from enum import StrEnum
 
@@ -10,54 +10,56 @@ from lineal.schema.enums import described
 
 described(
     Permission,
-    "An action on the entities of a lineage group, or on the group itself. In policies it is named `ReadProperties`.",
+    "Action on the entities of a lineage group, or on the group itself. Policies write READ_PROPERTIES as "
+    '`Lineal::Action::"ReadProperties"`, error texts as `lineage:ReadProperties`.',
     {
-        "READ": "An entity's record.",
-        "READ_PROPERTIES": "An entity's property keys and values; without it every key is hidden.",
-        "TRAVERSE": "Crossing an entity in a traversal.",
-        "RECORD": "Recording entities of the account, and revisions.",
-        "ASSOCIATE": "Recording associations from or to an entity.",
-        "APPROVE": "Deciding on a model version.",
-        "DELETE": "Deleting entities.",
-        "READ_DELETED": "What is left of deleted entities.",
-        "SHARE": "Making and changing groups, sharing them, and answering invitations.",
-        "ADMINISTER": "Policies, keys and explanations.",
-        "READ_COST": "What lineage cost.",
-        "READ_AUDIT": "The account's audit log.",
+        "READ": "Read an entity and its fields, except its properties.",
+        "READ_PROPERTIES": "Read an entity's property keys and values. Without it, every key is hidden.",
+        "TRAVERSE": "Cross an entity in a traversal. Crossing also needs READ.",
+        "RECORD": "Record entities of the account, revisions of them and observations on them.",
+        "ASSOCIATE": "Record associations from or to an entity.",
+        "APPROVE": "Approve or reject a model version.",
+        "DELETE": "Delete entities. No field needs it yet.",
+        "READ_DELETED": "Read the remains of deleted entities. No field needs it yet.",
+        "SHARE": "Create, change and share lineage groups, and answer invitations.",
+        "ADMINISTER": "Set policies, create and revoke API keys, and explain access. On an operator account, also "
+        "register accounts.",
+        "READ_COST": "Read the cost of lineage. No field needs it yet.",
+        "READ_AUDIT": "Read the account's audit log.",
     },
 )
 
 described(
     Boundary,
-    "What a traversal does that meets an entity the caller may not read. Where several groups say, the strictest "
-    "counts: CUT, then BRIDGE, then MASK.",
+    "What a traversal does at an entity that the caller may not read. Of several groups, the strictest boundary "
+    "applies: CUT before BRIDGE before MASK.",
     {
-        "CUT": "As if it were not there.",
-        "BRIDGE": "It is crossed, and not shown.",
-        "MASK": "It is shown as Restricted, and crossed.",
+        "CUT": "The traversal ends there, as if the entity did not exist.",
+        "BRIDGE": "The traversal crosses the entity without returning it.",
+        "MASK": "The traversal returns the entity as Restricted, and crosses it.",
     },
 )
 
 described(
     InvitationState,
-    "What became of an invitation. Only ACCEPTED gives anything.",
+    "State of an invitation. Its share allows something only when ACCEPTED.",
     {
-        "PENDING": "Nobody has answered.",
-        "ACCEPTED": "It was accepted.",
-        "REJECTED": "It was rejected, or given up, for good.",
-        "EXPIRED": "The share's time is over.",
+        "PENDING": "Nobody has accepted or rejected it.",
+        "ACCEPTED": "The receiving account accepted it.",
+        "REJECTED": "The receiving account rejected it, or gave it up after accepting. This is final.",
+        "EXPIRED": "The share has expired.",
     },
 )
 
 _REASONS = {
-    "INVALID_VALUE": "A value that cannot be taken.",
-    "TOO_LARGE": "More than one request may hold.",
-    "NOT_FOUND": "Nothing of this id is there to be seen.",
-    "FORBIDDEN": "A permission is lacking; the message says which, and on what.",
-    "CONFLICT": "What stands already is in the way.",
-    "EXPIRED": "The share's time is over.",
+    "INVALID_VALUE": "A value is not valid.",
+    "TOO_LARGE": "A list is longer than one request may hold.",
+    "NOT_FOUND": "Nothing with this id exists, or the caller may not know of it.",
+    "FORBIDDEN": "The caller lacks a permission; the message names it and the object.",
+    "CONFLICT": "Something recorded earlier conflicts with the request.",
+    "EXPIRED": "The share has expired.",
     "IDEMPOTENCY_MISMATCH": "The idempotencyKey was used for another request in the last 24 hours.",
-    "INVALID_POLICY": "The policy does not parse, or does not fit the schema of policies.",
+    "INVALID_POLICY": "The policy does not parse, or does not fit the Cedar schema.",
 }
 
 
@@ -148,4 +150,4 @@ for _codes in (
     ApiKeyRevokeErrorCode,
 ):
     _mutation = _codes.__name__[0].lower() + _codes.__name__[1:].removesuffix("ErrorCode")
-    described(_codes, f"Why {_mutation} changed nothing.", _REASONS)
+    described(_codes, f"Type of problem that kept {_mutation} from changing anything.", _REASONS)

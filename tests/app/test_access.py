@@ -86,7 +86,7 @@ def test_what_is_forbidden_has_its_code(people: People, media: str) -> None:
         "data": None,
         "errors": [
             {
-                "message": "This takes lineage:ReadAudit: ask an administrator of the account for it.",
+                "message": "This needs lineage:ReadAudit: ask an administrator of the account for it.",
                 "locations": [{"line": 1, "column": 3}],
                 "path": ["auditLog"],
                 "extensions": {"code": "FORBIDDEN"},
@@ -99,8 +99,8 @@ def test_events_need_the_permission_to_record_them(people: People) -> None:
     refused = people.post("reader", EVENT, "/api/v1/lineage")
     assert refused.status_code == 403
     sentences = {
-        "Recording in the account a takes lineage:Record on it: ask an administrator of its account.",
-        "Associating lineal:a:PIPELINE:n%2Fj takes lineage:Associate on it: ask an administrator of its account.",
+        "Recording in the account a needs lineage:Record on it: ask an administrator of its account.",
+        "Associating lineal:a:PIPELINE:n%2Fj needs lineage:Associate on it: ask an administrator of its account.",
     }
     assert sentences <= set(refused.json()["problems"])
     assert people.ask("mia", "{ entities(where: {kind: [PIPELINE]}) { totalCount } }")["entities"]["totalCount"] == 0

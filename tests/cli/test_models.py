@@ -170,7 +170,7 @@ def test_as_someone_of_a_server(store: str, tmp_path: Path, monkeypatch: pytest.
         refused = run(*review, *at)
         assert (refused.exit_code, refused.output) == (
             1,
-            "lineal: Deciding on lineal:acme:MODEL_VERSION:churn@1 takes lineage:Approve on it: ask an administrator "
+            "lineal: Deciding on lineal:acme:MODEL_VERSION:churn@1 needs lineage:Approve on it: ask an administrator "
             "of its account.\n",
         )
         monkeypatch.setenv("LINEAL_TOKEN", lead)

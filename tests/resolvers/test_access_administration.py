@@ -42,7 +42,7 @@ async def test_accounts_are_registered_by_operators(store: Store) -> None:
     }
     assert (await data(store, ask, by=admin("a")))["accounts"] == {"totalCount": 1, "nodes": [{"name": "a"}]}
     assert (await answer(store, ask, by=A)).errors[0].message == (
-        "This takes lineage:Administer: ask an administrator of the account for it."
+        "This needs lineage:Administer: ask an administrator of the account for it."
     )
 
 
@@ -188,7 +188,7 @@ async def test_access_is_not_explained_to_others(store: Store) -> None:
     for by in (A, admin("b")):
         result = await answer(store, EXPLAIN, asked(urn_of("a", "d")), by)
         assert [error.message for error in result.errors] == [
-            "Explaining takes lineage:Administer on the account of the entity: ask one of its administrators."
+            "Explaining needs lineage:Administer on the account of the entity: ask one of its administrators."
         ]
 
 

@@ -139,7 +139,7 @@ async def test_a_policy_is_for_administrators(store: Store) -> None:
         result = await answer(store, ask, by=by)
         assert result.data == {"lineageGroup": {"name": "default", "policy": None}}
         assert [str(error.message) for error in result.errors] == [
-            "This takes lineage:Administer: ask an administrator of the account for it."
+            "This needs lineage:Administer: ask an administrator of the account for it."
         ]
 
 

@@ -179,7 +179,7 @@ async def test_a_key_is_limited_whatever_its_roles(store: Store) -> None:
         "descendants": {"totalCount": 0},
     }
     result = await answer(store, "{ auditLog { nodes { at } } }", by=key)
-    assert result.errors[0].message == "This takes lineage:ReadAudit: ask an administrator of the account for it."
+    assert result.errors[0].message == "This needs lineage:ReadAudit: ask an administrator of the account for it."
 
 
 async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(store: Store) -> None:

@@ -239,7 +239,7 @@ async def test_the_shares_of_an_account_are_for_those_who_may_share(store: Store
     assert (await data(store, ask, by=admin("b")))["resourceShares"] == {"nodes": []}
     result = await answer(store, ask, by=A)
     assert [error.message for error in result.errors] == [
-        "This takes lineage:Share: ask an administrator of the account for it."
+        "This needs lineage:Share: ask an administrator of the account for it."
     ]
     key = Principal("a", "bot", frozenset({"admin"}), frozenset({Permission.READ}))
     assert (await answer(store, ask, by=key)).errors

@@ -50,7 +50,7 @@ async def test_recording_into_another_account_is_forbidden(store: Store) -> None
         assert await recorded(store, A, entities=[dataset("x", account=account)]) == [
             {
                 "code": "FORBIDDEN",
-                "message": f"Recording in the account {account} takes lineage:Record on it: ask an administrator of "
+                "message": f"Recording in the account {account} needs lineage:Record on it: ask an administrator of "
                 "its account.",
                 "path": ["input", "entities", "0"],
             }
@@ -102,7 +102,7 @@ async def test_associating_takes_the_permission_on_both_ends(store: Store) -> No
         assert await recorded(store, B, associations=[link(*pair)]) == [
             {
                 "code": "FORBIDDEN",
-                "message": f"Associating {urn_of('a', 'd')} takes lineage:Associate on it: ask an administrator of its "
+                "message": f"Associating {urn_of('a', 'd')} needs lineage:Associate on it: ask an administrator of its "
                 "account.",
                 "path": ["input", "associations", "0", side],
             }
@@ -150,7 +150,7 @@ async def test_who_only_records_is_shown_nothing_of_it(store: Store) -> None:
     assert await recorded(store, writer, entities=[dataset("x")]) == [
         {
             "code": "FORBIDDEN",
-            "message": "lineal:a:DATASET:x stands, and recording it again takes lineage:Read on it: ask an "
+            "message": "lineal:a:DATASET:x stands, and recording it again needs lineage:Read on it: ask an "
             "administrator of its account.",
             "path": ["input", "entities", "0"],
         }
@@ -201,7 +201,7 @@ async def test_revising_takes_the_permission_on_the_entity(store: Store) -> None
     assert (await revised(store, B, entity=theirs, tags=["t"]))["userErrors"] == [
         {
             "code": "FORBIDDEN",
-            "message": f"Revising {urn_of('a', 'd')} takes lineage:Record on it: ask an administrator of its account.",
+            "message": f"Revising {urn_of('a', 'd')} needs lineage:Record on it: ask an administrator of its account.",
             "path": ["input", "entity"],
         }
     ]

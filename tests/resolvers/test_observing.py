@@ -181,7 +181,7 @@ async def test_who_may_read_and_not_record_is_forbidden(store: Store) -> None:
     assert done["userErrors"] == [
         {
             "code": "FORBIDDEN",
-            "message": f"Observing {JOB} takes lineage:Record on it: ask an administrator of its account.",
+            "message": f"Observing {JOB} needs lineage:Record on it: ask an administrator of its account.",
             "path": ["input", "series", "1", "entity"],
         }
     ]

@@ -255,7 +255,7 @@ async def test_who_may_register(store: Store) -> None:
         ("FORBIDDEN", ["input", "group"]),
         ("FORBIDDEN", ["input"]),
     ]
-    assert forbidden["userErrors"][0]["message"].startswith("Recording in the account a takes lineage:Record on it")
+    assert forbidden["userErrors"][0]["message"].startswith("Recording in the account a needs lineage:Record on it")
     assert told(await registered(store, B, **hidden)) == [("FORBIDDEN", ["input", "model"])]
     await share(store, "a", "b", actions=["ASSOCIATE"], kinds=["MODEL"])
     done = await registered(store, B, **hidden)
@@ -271,7 +271,7 @@ async def test_a_group_that_may_not_be_read_is_not_registered_in(store: Store) -
     assert await codes(store, ADA, "lineageGroupPolicySet", id=made["group"]["id"], policy=policy) == []
     done = await registered(store, A, **GROUP)
     assert told(done) == [("FORBIDDEN", ["input", "group"])]
-    assert done["userErrors"][0]["message"].startswith(f"{group} stands, and recording it again takes lineage:Read")
+    assert done["userErrors"][0]["message"].startswith(f"{group} stands, and recording it again needs lineage:Read")
     assert told(await registered(store, A, **{**GROUP, "group": {"urn": group}})) == [("NOT_FOUND", ["input", "group"])]
 
 
@@ -413,7 +413,7 @@ async def test_who_may_decide(store: Store) -> None:
     assert told(await reviewed(store, A, version(1), "APPROVED")) == [("FORBIDDEN", ["input", "version"])]
     (error,) = (await reviewed(store, A, version(1), "APPROVED"))["userErrors"]
     assert error["message"] == (
-        f"Deciding on {version(1)} takes lineage:Approve on it: ask an administrator of its account."
+        f"Deciding on {version(1)} needs lineage:Approve on it: ask an administrator of its account."
     )
     reader = {Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE}
     needed = reader | {Permission.APPROVE, Permission.RECORD}

@@ -104,6 +104,20 @@ def test_guarded_fields() -> None:
     assert {name: each.action for name, each in below.items() if isinstance(each, AccessDirective)} == GUARDED
 
 
+def test_descriptions_name_the_needed_permission() -> None:
+    """Clients that show no directives show descriptions."""
+    for name, definition in fields():
+        match demands(definition):
+            case AccessDirective(action=action):
+                sentence = f" Needs {action.shown}."
+            case Public():
+                sentence = " Needs no permission."
+            case None:
+                continue
+        assert definition.description.endswith(sentence), name
+        assert definition.description.count(sentence) == 1, name
+
+
 def test_the_schema_prints_it() -> None:
     printed = {}
     for node in parse(sdl()).definitions:
@@ -166,7 +180,7 @@ async def test_a_guard_asks_before_its_field_is_resolved() -> None:
 
     with pytest.raises(Forbidden) as refused:
         await guard.resolve_async(resolver, "it", info(False))
-    assert str(refused.value) == "This takes lineage:ReadAudit: ask an administrator of the account for it."
+    assert str(refused.value) == "This needs lineage:ReadAudit: ask an administrator of the account for it."
     assert resolved == []
     assert await guard.resolve_async(resolver, "it", info(True)) == "shown"
 
