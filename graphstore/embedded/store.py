@@ -2,13 +2,12 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
-
-import apsw
+from typing import Final, TypeVar
 
 from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
@@ -17,13 +16,16 @@ from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.memory.scope_table import ScopeTables
 from lineal.graphstore.embedded.sql import access_tables, metric_series
+from lineal.graphstore.embedded.sql.connections import Connection
 from lineal.graphstore.embedded.sql.database import Database
 from lineal.graphstore.embedded.sql.entity_pages import find_pages
 from lineal.graphstore.embedded.sql.export import PARTS, chunk_after
+from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.embedded.sql.property_keys import property_keys
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.embedded.sql.record_reader import newest
 from lineal.graphstore.embedded.sql.transactions import Writer
+from lineal.graphstore.embedded.workers import Workers
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
@@ -33,19 +35,26 @@ from lineal.graphstore.walking.store import WalkingStore
 
 Result = TypeVar("Result")
 
-READERS = 3
+LARGE_READERS: Final = 3
+SMALL_READERS: Final = 2
 
 
 class EmbeddedStore(WalkingStore[Reader]):
-    """SQLite in this process. One thread writes, a few read; every verb is one call on one of them."""
+    """SQLite in this process. One thread writes and a few read; a verb is one call on one of them.
+
+    Large reads, small reads and what readiness and access ask have threads of their own, so that none of these waits
+    behind a larger one.
+    """
 
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._readers = ThreadPoolExecutor(1 if database.in_memory else READERS, "lineal-read")
+        self._large_reads = Workers("lineal-large-read", LARGE_READERS)
+        self._small_reads = Workers("lineal-read", SMALL_READERS)
+        self._control_reads = Workers("lineal-control", 1)
         self._writer = Writer(database)
         self._writes = ThreadPoolExecutor(1, "lineal-write")
-        self._present = AdjacencyCache(database)
+        self._present = AdjacencyCache(self._memory_source)
         self._lenses = ScopeTables()
         self._closed = False
 
@@ -60,27 +69,25 @@ class EmbeddedStore(WalkingStore[Reader]):
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
         urns = checked_urns(batch)
-        outcome = await self._run(
-            self._writes, lambda: self._writer.record(batch, urns, by, idempotency, durability, audit)
-        )
+        outcome = await self._write(lambda: self._writer.record(batch, urns, by, idempotency, durability, audit))
         if returning is None:
             return recorded(None, batch, urns, outcome)
         scope = returning
 
-        def read(connection: apsw.Connection) -> Recorded:
+        def read(connection: Connection) -> Recorded:
             reader = self._reader(connection, View(scope, AsOf(newest(connection))))
             return recorded(reader, batch, urns, outcome)
 
-        return await self._in_snapshot(read)
+        return await self._in_snapshot(self._small_reads, read)
 
     async def watermark(self) -> int:
-        return await self._in_snapshot(newest)
+        return await self._in_snapshot(self._control_reads, newest)
 
     async def newest(self) -> Newest:
-        return await self._in_snapshot(access_tables.newest_state)
+        return await self._in_snapshot(self._control_reads, access_tables.newest_state)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
-        return await self._each(questions, find_pages)
+        return await self._each(questions, find_pages, large=True)
 
     async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
         return await self._each(questions, metric_series.metrics_of)
@@ -89,10 +96,10 @@ class EmbeddedStore(WalkingStore[Reader]):
         return await self._each(questions, metric_series.series_pages)
 
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
-        return await self._each(questions, metric_series.buckets_of)
+        return await self._each(questions, metric_series.buckets_of, large=True)
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return await self._read_view(question.view, lambda reader: property_keys(reader, question))
+        return await self._read_view(question.view, lambda reader: property_keys(reader, question), large=True)
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
@@ -101,71 +108,86 @@ class EmbeddedStore(WalkingStore[Reader]):
         for part in PARTS:
             after: str | None = ""
             while after is not None:
-                chunk, after = await self._read_view(view, partial(chunk_after, part=part, urn=after))
+                chunk, after = await self._read_view(view, partial(chunk_after, part=part, urn=after), large=True)
                 for each in chunk:
                     yield each
         place: metric_series.Place | None = metric_series.FIRST
         while place is not None:
-            observations, place = await self._read_view(view, partial(metric_series.observations_after, place=place))
+            observations, place = await self._read_view(
+                view, partial(metric_series.observations_after, place=place), large=True
+            )
             for observation in observations:
                 yield observation
 
     async def access_since(self, epoch: int) -> AccessDelta:
-        return await self._in_snapshot(partial(access_tables.access_since, epoch=epoch))
+        return await self._in_snapshot(self._control_reads, partial(access_tables.access_since, epoch=epoch))
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
-        return await self._run(self._writes, lambda: self._writer.change_access(change, epoch))
+        return await self._write(lambda: self._writer.change_access(change, epoch))
 
     async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
-        return await self._in_snapshot(partial(access_tables.entity_groups, ids=ids)) if ids else []
+        return (
+            await self._in_snapshot(self._control_reads, partial(access_tables.entity_groups, ids=ids)) if ids else []
+        )
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         if entries:
-            await self._run(self._writes, lambda: self._writer.audit(entries))
+            await self._write(lambda: self._writer.audit(entries))
 
     async def audit_log(self, question: AuditQuestion) -> AuditPage:
-        return await self._in_snapshot(partial(access_tables.audit_log, question=question))
+        return await self._in_snapshot(self._small_reads, partial(access_tables.audit_log, question=question))
 
     async def key_used(self, id: str, at: int) -> None:
-        await self._run(self._writes, lambda: self._writer.key_used(id, at))
+        await self._write(lambda: self._writer.key_used(id, at))
 
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
-        return await self._in_snapshot(partial(access_tables.keys_used, ids=ids)) if ids else {}
+        if not ids:
+            return {}
+        return await self._in_snapshot(self._control_reads, partial(access_tables.keys_used, ids=ids))
 
     async def ready(self) -> None:
-        await self._in_snapshot(lambda connection: connection.execute("SELECT count(*) FROM secret").fetchall())
+        await self._in_snapshot(
+            self._control_reads, lambda connection: connection.execute("SELECT count(*) FROM secret").fetchall()
+        )
 
     async def secret(self, name: str) -> bytes:
-        return await self._run(self._writes, lambda: self._writer.secret(name, secrets.token_bytes(32)))
+        return await self._write(lambda: self._writer.secret(name, secrets.token_bytes(32)))
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         await asyncio.to_thread(self._writes.shutdown)
-        await asyncio.to_thread(self._readers.shutdown)
+        for reads in (self._large_reads, self._small_reads, self._control_reads):
+            await asyncio.to_thread(reads.shutdown)
         await asyncio.to_thread(self._database.close)
 
     async def _read(self, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
-        def read(connection: apsw.Connection) -> Result:
-            return work(partial(self._reader, connection))
+        return await self._in_snapshot(self._small_reads, lambda connection: work(partial(self._reader, connection)))
 
-        return await self._in_snapshot(read)
+    async def _read_large(self, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
+        return await self._in_snapshot(self._large_reads, lambda connection: work(partial(self._reader, connection)))
 
-    def _reader(self, connection: apsw.Connection, view: View) -> Reader:
-        return Reader(connection, view, self._present, self._lenses.of(view.scope, connection))
+    def _reader(self, connection: Connection, view: View) -> Reader:
+        return Reader(connection, view, self._present, self._lenses.of(view.scope, MemorySource(connection)))
 
-    async def _in_snapshot(self, read: Callable[[apsw.Connection], Result]) -> Result:
+    @contextmanager
+    def _memory_source(self) -> Iterator[MemorySource]:
+        with self._database.snapshot() as connection:
+            yield MemorySource(connection)
+
+    async def _in_snapshot(self, workers: Workers, read: Callable[[Connection], Result]) -> Result:
         def in_snapshot() -> Result:
-            try:
-                with self._database.snapshot() as connection:
-                    return read(connection)
-            except apsw.Error as error:
-                raise Unavailable(f"the database cannot be read ({error}): check the disk and the file") from error
+            with self._database.snapshot() as connection:
+                return read(connection)
 
-        return await self._run(self._readers, in_snapshot)
+        self._check_open()
+        return await workers.run(in_snapshot)
 
-    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+    async def _write(self, write: Callable[[], Result]) -> Result:
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._writes, write)
+
+    def _check_open(self) -> None:
         if self._closed:
             raise Unavailable("the store is closed: the server is shutting down")
-        return await asyncio.get_running_loop().run_in_executor(threads, work)

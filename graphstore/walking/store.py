@@ -41,6 +41,10 @@ class WalkingStore(Store, Generic[R]):
     async def _read(self, work: Callable[[Callable[[View], R]], Result]) -> Result:
         """Do some work on a worker thread, within one read; it is given what makes the reading of a view."""
 
+    async def _read_large(self, work: Callable[[Callable[[View], R]], Result]) -> Result:
+        """Do work that may take long, in which case small reads should not wait behind it."""
+        return await self._read(work)
+
     async def entities(self, view: View, ids: Sequence[str]) -> list[Entity | None]:
         def read(reader: R) -> list[Entity | None]:
             keys = reader.keys_of(ids)
@@ -75,7 +79,7 @@ class WalkingStore(Store, Generic[R]):
         questions: Sequence[WalkQuestion],
         pages: Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], list[Result]],
     ) -> list[Result | None]:
-        return await self._each(questions, lambda reader, asked: self._walked(reader, asked, pages))
+        return await self._each(questions, lambda reader, asked: self._walked(reader, asked, pages), large=True)
 
     def _walked(
         self,
@@ -109,9 +113,13 @@ class WalkingStore(Store, Generic[R]):
         return [next(made) if question.walk in there else None for question in questions]
 
     async def _each(
-        self, questions: Sequence[Question], answer: Callable[[R, Sequence[Question]], list[Result]]
+        self,
+        questions: Sequence[Question],
+        answer: Callable[[R, Sequence[Question]], list[Result]],
+        *,
+        large: bool = False,
     ) -> list[Result]:
-        """Answer the questions of each view together."""
+        """Answer the questions of each view together; as a large read where it may take long."""
 
         def read(reader_of: Callable[[View], R]) -> list[Result]:
             views: dict[View, list[int]] = {}
@@ -123,10 +131,15 @@ class WalkingStore(Store, Generic[R]):
                 answers.update(zip(indices, found, strict=True))
             return [answers[index] for index in range(len(questions))]
 
-        return await self._read(read) if questions else []
+        if not questions:
+            return []
+        return await (self._read_large(read) if large else self._read(read))
 
-    async def _read_view(self, view: View, read: Callable[[R], Result]) -> Result:
-        return await self._read(lambda reader_of: read(reader_of(view)))
+    async def _read_view(self, view: View, read: Callable[[R], Result], *, large: bool = False) -> Result:
+        def work(reader_of: Callable[[View], R]) -> Result:
+            return read(reader_of(view))
+
+        return await (self._read_large(work) if large else self._read(work))
 
 
 def _shown(question: Reach | ReachAssociations) -> int | None:

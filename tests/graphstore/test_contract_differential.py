@@ -27,9 +27,9 @@ from strategies import (
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch
-from lineal.graphstore.embedded.memory import key_sets
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.sql import entity_pages as embedded_finding
+from lineal.graphstore.embedded.sql import key_sets
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
 from lineal.graphstore.gremlin import entity_pages, reader, record_cache
 from lineal.graphstore.kinds import EntityKind

@@ -1,62 +1,64 @@
-"""The associations held in memory as sorted arrays, so that a walk of the present asks the database nothing.
+"""The associations as sorted arrays in memory, so that a walk at the newest moment runs no SQL.
 
-An `Adjacency` is of one watermark and never changes. A newer one shares its layers: each holds the associations of some
-stretch of time, and neighbours of like size are merged, so there are few however many batches were recorded.
+An `Adjacency` belongs to one watermark and never changes. A newer one shares its layers: a layer holds the associations
+of a stretch of time, and adjacent layers of similar size are merged, so that there are few layers after many batches.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final, TypeAlias
+from typing import Protocol, TypeAlias
 
-import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from lineal.graphstore.codes import SAME_AS
+from lineal.graphstore.embedded.memory.key_arrays import Keys
 from lineal.graphstore.kinds import LineageDirection
 
-Keys: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.uint8]
 
-_BATCHES_AT_ONCE: Final = 50
 
+class AssociationSource(Protocol):
+    """The associations that one snapshot of the database holds."""
 
-def ascending(keys: Keys) -> Keys:
-    """Keys in ascending order, each once. Sorts what it is given."""
-    # np.unique hashes where it could sort, which takes thirty times as long.
-    keys.sort()
-    return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
+    def watermark(self) -> int:
+        """The `recorded_at` of the newest batch in the snapshot."""
+
+    def association_count_after(self, watermark: int, most: int) -> int:
+        """The number of associations recorded after a watermark, counted up to `most`."""
+
+    def associations_after(self, watermark: int) -> Iterable[tuple[Keys, Keys, Keys]]:
+        """Sources, destinations and type codes of the associations recorded after a watermark, in chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Crossings in one direction, sorted by the key they start from. `far` is negative where one is a SAME_AS."""
+    """Crossings in one direction, sorted by origin. A target is negative where its association is a SAME_AS."""
 
-    near: Keys
-    far: Keys
+    origins: Keys
+    targets: Keys
     types: Codes
 
-    def crossed(self, frontier: Keys, types: Codes | None) -> Keys:
-        """The far keys of all crossings from sorted keys, of any of the types."""
-        begins = np.searchsorted(self.near, frontier, "left")
-        counts = np.searchsorted(self.near, frontier, "right") - begins
+    def targets_from(self, frontier: Keys, types: Codes | None) -> Keys:
+        """The targets of all crossings from the sorted keys of a frontier, limited to some types."""
+        begins = np.searchsorted(self.origins, frontier, "left")
+        counts = np.searchsorted(self.origins, frontier, "right") - begins
         ends = np.cumsum(counts)
         if not len(ends) or not ends[-1]:
-            return self.far[:0]
+            return self.targets[:0]
         at = np.arange(ends[-1]) + np.repeat(begins - (ends - counts), counts)
         if types is not None:
             at = at[np.isin(self.types[at], types)]
-        far: Keys = self.far[at]
-        return far
+        targets: Keys = self.targets[at]
+        return targets
 
 
 Layer: TypeAlias = dict[LineageDirection, _Side]
 
 
-def _side(near: Keys, far: Keys, types: Codes) -> _Side:
-    order = np.argsort(near, kind="stable")
-    return _Side(near[order], far[order], types[order])
+def _side(origins: Keys, targets: Keys, types: Codes) -> _Side:
+    order = np.argsort(origins, kind="stable")
+    return _Side(origins[order], targets[order], types[order])
 
 
 def _layer(source: Keys, destination: Keys, types: Codes) -> Layer:
@@ -75,8 +77,8 @@ def _layer(source: Keys, destination: Keys, types: Codes) -> Layer:
 def _merged(one: Layer, other: Layer) -> Layer:
     return {
         direction: _side(
-            np.concatenate((one[direction].near, other[direction].near)),
-            np.concatenate((one[direction].far, other[direction].far)),
+            np.concatenate((one[direction].origins, other[direction].origins)),
+            np.concatenate((one[direction].targets, other[direction].targets)),
             np.concatenate((one[direction].types, other[direction].types)),
         )
         for direction in one
@@ -84,7 +86,7 @@ def _merged(one: Layer, other: Layer) -> Layer:
 
 
 def _size(layer: Layer) -> int:
-    return len(layer[LineageDirection.DESCENDANTS].near)
+    return len(layer[LineageDirection.DESCENDANTS].origins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,39 +102,25 @@ class Adjacency:
         types: Collection[int] | None,
         admitted: Callable[[Keys], Keys] = lambda keys: keys,
     ) -> set[int]:
-        """Every key one crossing away in any of the ways, of those admitted; negative where the crossing was a SAME_AS.
+        """The admitted keys one crossing away from a frontier of sorted keys for every direction.
 
-        From the sorted keys given for each way.
+        A key is negative where the crossing is a SAME_AS.
         """
         codes = None if types is None else np.array(sorted(types), np.uint8)
-        found: set[int] = set()
+        targets: set[int] = set()
         for layer in self.layers:
-            for way, keys in frontiers.items():
-                found.update(admitted(layer[way].crossed(keys, codes)).tolist())
-        return found
+            for direction, keys in frontiers.items():
+                targets.update(admitted(layer[direction].targets_from(keys, codes)).tolist())
+        return targets
 
-    def caught_up(self, connection: apsw.Connection, watermark: int) -> "Adjacency":
-        """The adjacency of a watermark: that of the newest batch which the connection's transaction sees."""
-        columns = list(zip(*_columns_after(connection, self.watermark), strict=True))
+    def caught_up(self, source: AssociationSource) -> "Adjacency":
+        """The adjacency of the watermark of a newer snapshot."""
+        watermark = source.watermark()
+        columns = list(zip(*source.associations_after(self.watermark), strict=True))
         if not columns:
             return Adjacency(watermark, self.layers)
-        source, destination, types = map(np.concatenate, columns)
-        layers = [*self.layers, _layer(source, destination, types.astype(np.uint8))]
+        sources, destinations, types = map(np.concatenate, columns)
+        layers = [*self.layers, _layer(sources, destinations, types.astype(np.uint8))]
         while len(layers) > 1 and 2 * _size(layers[-1]) >= _size(layers[-2]):
             layers[-2:] = [_merged(*layers[-2:])]
         return Adjacency(watermark, tuple(layers))
-
-
-def _columns_after(connection: apsw.Connection, watermark: int) -> Iterator[list[Keys]]:
-    """Source, destination and type of what was recorded after a watermark, some batches at a time.
-
-    SQLite writes the numbers of a batch into one text and NumPy reads it: neither makes an object of each number, and
-    SQLite lets other threads run meanwhile.
-    """
-    batches: Iterator[tuple[str, str, str]] = connection.execute(
-        "SELECT group_concat(source), group_concat(destination), group_concat(type) "
-        "FROM association INDEXED BY association_by_time WHERE recorded_at > ? GROUP BY recorded_at",
-        (watermark,),
-    )
-    while some := list(islice(batches, _BATCHES_AT_ONCE)):
-        yield [np.fromstring(",".join(texts), np.int64, sep=",") for texts in zip(*some, strict=True)]

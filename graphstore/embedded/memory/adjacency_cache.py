@@ -1,57 +1,47 @@
-"""The adjacency of the present, brought up to date by the reads that want it."""
+"""The newest adjacency, which the reads that use it bring up to date."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Lock, Thread
 from typing import Final
 
-import apsw
-
-from lineal.graphstore.embedded.memory.adjacency import Adjacency
-from lineal.graphstore.embedded.sql.database import Database
-from lineal.graphstore.embedded.sql.record_reader import newest
+from lineal.graphstore.embedded.memory.adjacency import Adjacency, AssociationSource
 from lineal.graphstore.errors import Unavailable
 
 MOST_INLINE: Final = 50_000
-"""A read catches up with so many associations itself; what takes longer is done beside it."""
+"""A read catches up with at most this many associations itself; a thread of its own catches up with more."""
 
 
 class AdjacencyCache:
-    """The newest adjacency known, brought up to date by the reads that want it."""
+    """Holds the newest adjacency. `open_source` opens a snapshot for the thread that catches up."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._known = Adjacency()
+    def __init__(self, open_source: Callable[[], AbstractContextManager[AssociationSource]]) -> None:
+        self._open_source = open_source
+        self._newest = Adjacency()
         self._lock = Lock()
         self._builder: Thread | None = None
-        with database.snapshot() as connection:
-            self.at(connection)
+        with open_source() as source:
+            self.at(source)
 
-    def at(self, connection: apsw.Connection) -> Adjacency | None:
-        """The adjacency of the newest batch the transaction sees; None while that takes long to come by."""
-        watermark = newest(connection)
+    def at(self, source: AssociationSource) -> Adjacency | None:
+        """The adjacency of a snapshot's watermark; None while a thread is still building it."""
+        watermark = source.watermark()
         with self._lock:
-            if self._known.watermark < watermark and self._builder is None:
-                if self._few_after(connection):
-                    self._known = self._known.caught_up(connection, watermark)
+            if self._newest.watermark < watermark and self._builder is None:
+                if source.association_count_after(self._newest.watermark, MOST_INLINE + 1) <= MOST_INLINE:
+                    self._newest = self._newest.caught_up(source)
                 else:
                     self._builder = Thread(target=self._build, name="lineal-adjacency", daemon=True)
                     self._builder.start()
-            return self._known if self._known.watermark == watermark else None
-
-    def _few_after(self, connection: apsw.Connection) -> bool:
-        rows = connection.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM association INDEXED BY association_by_time "
-            "WHERE recorded_at > ? LIMIT ?)",
-            (self._known.watermark, MOST_INLINE + 1),
-        )
-        return int(rows.get) <= MOST_INLINE
+            return self._newest if self._newest.watermark == watermark else None
 
     def _build(self) -> None:
-        known = self._known
+        newest = self._newest
         try:
-            with self._database.snapshot() as connection:
-                known = known.caught_up(connection, newest(connection))
-        except (apsw.Error, Unavailable):
-            pass  # The next read tries again, and until then walks ask the database.
+            with self._open_source() as source:
+                newest = newest.caught_up(source)
+        except Unavailable:
+            pass  # The next read tries again; until then walks run SQL.
         finally:
             with self._lock:
-                self._known, self._builder = known, None
+                self._newest, self._builder = newest, None

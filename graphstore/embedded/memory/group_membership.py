@@ -1,91 +1,91 @@
-"""Which groups every entity is in, today, held in memory: a number for each set of groups, by the entity's place.
+"""The groups that every entity is in today: for every entity the number of its set of groups.
 
-Membership is always today's, so one state serves reads of every moment. It is learnt when the first read asks under a
-scope that does not see everything, and followed from then on.
+Membership is always today's, so one state serves reads of every moment. It is loaded when the first read under a
+limited scope asks for it, and brought up to date by later ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from threading import Lock
-from typing import Any
+from typing import NamedTuple, Protocol
 
-import apsw
 import numpy as np
-import orjson
 
 from lineal.auth.scopes import default_group
 from lineal.graphstore.codes import KIND_BITS
-from lineal.graphstore.embedded.memory.adjacency import Keys
+from lineal.graphstore.embedded.memory.key_arrays import Keys
+
+
+class Membership(NamedTuple):
+    """The groups of one entity besides its account's default group. Compartments number distinct sets of groups."""
+
+    key: int
+    account: str
+    compartment: int
+    groups: frozenset[str]
+
+
+class MembershipSource(Protocol):
+    """The entities and their groups in one snapshot of the database."""
+
+    def last_entity_key(self) -> int:
+        """The greatest entity key; 0 where there is none."""
+
+    def last_membership_epoch(self) -> int:
+        """The epoch of the newest change of members; 0 where there is none."""
+
+    def entity_indices_after(self, key: int) -> Iterable[tuple[str, Keys]]:
+        """Accounts, with the upper bits of the keys of those of their entities that come after a key."""
+
+    def memberships_after(self, epoch: int) -> Iterable[Membership]:
+        """The memberships that changed after an epoch."""
 
 
 class GroupMembership:
-    """The sets of groups, and of every entity the number of its set."""
+    """The distinct sets of groups, and for every entity the number of its set."""
 
     def __init__(self) -> None:
         self.sets: list[frozenset[str]] = []
         """By number; only ever appended to."""
         self.numbers = np.zeros(1024, np.int32)
-        """Of every entity the number of its set, by its key's upper bits."""
+        """The number of every entity's set, indexed by the upper bits of the entity's key."""
         self.epoch = 0
-        """That of the newest change of members which is known."""
+        """The epoch of the newest change of members that is loaded."""
         self.homes: dict[tuple[str, int], int] = {}
-        """The number of each set by account and compartment, 0 for none."""
-        self._known: dict[frozenset[str], int] = {}
-        self._last = 0
+        """The number of the set of an account and compartment (0: none)."""
+        self._number_of: dict[frozenset[str], int] = {}
+        self._last_key = 0
         self._lock = Lock()
 
-    def follow(self, connection: apsw.Connection) -> None:
-        """Know at least what the connection's transaction sees."""
-        last: int = connection.execute("SELECT ifnull(max(key), 0) FROM entity").get
-        epoch: int = connection.execute("SELECT ifnull(max(epoch), 0) FROM placement").get
-        if last <= self._last and epoch <= self.epoch:
+    def follow(self, source: MembershipSource) -> None:
+        """Load what a snapshot holds and is not loaded yet."""
+        last_key, epoch = source.last_entity_key(), source.last_membership_epoch()
+        if last_key <= self._last_key and epoch <= self.epoch:
             return
         with self._lock:
-            if last > self._last:
-                self._learn_entities(connection, last)
+            if last_key > self._last_key:
+                self._load_entities(source, last_key)
             if epoch > self.epoch:
-                self._learn_members(connection, epoch)
+                for key, account, compartment, groups in source.memberships_after(self.epoch):
+                    self.numbers[key >> KIND_BITS] = self._home(account, compartment, groups)
+                self.epoch = epoch
 
-    def _learn_entities(self, connection: apsw.Connection, last: int) -> None:
-        room = (last >> KIND_BITS) + 1
-        if room > len(self.numbers):
-            numbers = np.zeros(max(room, 3 * len(self.numbers) // 2), np.int32)
+    def _load_entities(self, source: MembershipSource, last_key: int) -> None:
+        size = (last_key >> KIND_BITS) + 1
+        if size > len(self.numbers):
+            numbers = np.zeros(max(size, 3 * len(self.numbers) // 2), np.int32)
             numbers[: len(self.numbers)] = self.numbers
             self.numbers = numbers
-        for account, places in _entities_after(connection, self._last):
-            self.numbers[places] = self._home(account, 0, frozenset())
-        self._last = last
+        for account, indices in source.entity_indices_after(self._last_key):
+            self.numbers[indices] = self._home(account, 0, frozenset())
+        self._last_key = last_key
 
-    def _learn_members(self, connection: apsw.Connection, epoch: int) -> None:
-        rows: list[tuple[Any, ...]] = connection.execute(
-            "SELECT p.entity, e.account, p.compartment, c.groups FROM placement p "
-            "CROSS JOIN entity e ON e.key = p.entity CROSS JOIN compartment c ON c.id = p.compartment "
-            "WHERE p.epoch > ?",
-            (self.epoch,),
-        ).fetchall()
-        for key, account, compartment, groups in rows:
-            self.numbers[key >> KIND_BITS] = self._home(account, compartment, frozenset(orjson.loads(groups)))
-        self.epoch = epoch
-
-    def _home(self, account: str, compartment: int, more: frozenset[str]) -> int:
+    def _home(self, account: str, compartment: int, groups: frozenset[str]) -> int:
         number = self.homes.get((account, compartment))
         if number is None:
-            groups = more | {default_group(account)}
-            number = self._known.get(groups)
+            groups |= {default_group(account)}
+            number = self._number_of.get(groups)
             if number is None:
-                number = self._known[groups] = len(self.sets)
+                number = self._number_of[groups] = len(self.sets)
                 self.sets.append(groups)
             self.homes[account, compartment] = number
         return number
-
-
-def _entities_after(connection: apsw.Connection, key: int) -> Iterator[tuple[str, Keys]]:
-    """The places of the entities after a key, by account.
-
-    SQLite writes the numbers into one text and NumPy reads it: neither makes an object of each.
-    """
-    by_account = "entity INDEXED BY entity_by_name" if key == 0 else "entity NOT INDEXED"
-    rows: Iterator[tuple[str, str]] = connection.execute(
-        f"SELECT account, group_concat(key >> {KIND_BITS}) FROM {by_account} WHERE key > ? GROUP BY account", (key,)
-    )
-    for account, places in rows:
-        yield account, np.fromstring(places, np.int64, sep=",")

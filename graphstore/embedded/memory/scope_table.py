@@ -5,18 +5,16 @@ at once.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection
 from threading import Lock
 from typing import Final
 
-import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from lineal.auth.scopes import UNLIMITED, Boundary, EntityScope, Scope
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS, RESTRICTED
-from lineal.graphstore.embedded.memory.adjacency import Keys, ascending
-from lineal.graphstore.embedded.memory.group_membership import GroupMembership
+from lineal.graphstore.embedded.memory.group_membership import GroupMembership, MembershipSource
+from lineal.graphstore.embedded.memory.key_arrays import Keys, ascending
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.walking.reader_protocol import Hidden
 
@@ -24,11 +22,6 @@ _READABLE: Final = 3
 _STATES: Final = {Boundary.CUT: 0, Boundary.BRIDGE: 1, Boundary.MASK: 2}
 _KEPT: Final = 64
 _KINDS: Final = 1 << KIND_BITS
-
-
-def keys_of(given: Collection[int]) -> Keys:
-    """Keys as an array."""
-    return np.fromiter(given, np.int64, len(given))
 
 
 class ScopeTable:
@@ -145,11 +138,11 @@ class ScopeTables:
         self._kept: OrderedDict[Scope, ScopeTable] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, scope: Scope, connection: apsw.Connection) -> ScopeTable | None:
-        """The lens of a scope, for what the connection's transaction sees; None for a scope of everything."""
+    def of(self, scope: Scope, source: MembershipSource) -> ScopeTable | None:
+        """The table of a scope, up to date with a snapshot; None for a scope of everything."""
         if scope.everything:
             return None
-        self._places.follow(connection)
+        self._places.follow(source)
         with self._lock:
             scope_table = self._kept.pop(scope, None) or ScopeTable(scope, self._places)
             self._kept[scope] = scope_table

@@ -1,13 +1,14 @@
 """The connections to one SQLite file: lent out, taken back, and all closed and opened anew after a failure."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Condition, RLock
 from typing import Final
 
 import apsw
 
-from lineal.graphstore.embedded.sql.connections import connect, migrate, sqlite_path
+from lineal.graphstore.embedded.sql.connections import Connection, connect, migrate, sqlite_path
+from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS, read_failures
 from lineal.graphstore.embedded.sql.index_writer import Indexed
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
@@ -22,12 +23,12 @@ class Database:
         self.in_memory = path == IN_MEMORY
         self._turn = RLock()
         self._change = Condition()
-        self._idle: list[apsw.Connection] = []
+        self._idle: list[Connection] = []
         self._lent = 0
         try:
             first = connect(self.path)
             migrate(first, indexed)
-        except apsw.Error as error:
+        except (*DISK_FAILURES, *LOCKS) as error:
             raise StoreUnusable(
                 f"{path} cannot be opened as a store ({error}): check that the disk has room and that this user may "
                 "write the file and its directory"
@@ -35,7 +36,7 @@ class Database:
         self._idle.append(first)
 
     @contextmanager
-    def lend(self) -> Iterator[apsw.Connection]:
+    def lend(self) -> Iterator[Connection]:
         """A connection for the caller alone, in no transaction before or after."""
         if self.in_memory:
             with self._turn:
@@ -48,10 +49,11 @@ class Database:
             if connection is None:
                 connection = self._opened()
             yield connection
-        except BaseException:
-            # What failed may be the connection: the next borrower gets a fresh one.
+        except (*DISK_FAILURES, Unavailable):
+            # The connection may be what failed: the next borrower gets a fresh one.
             if connection is not None:
-                connection.close()
+                with suppress(*DISK_FAILURES):
+                    connection.close()
             connection = None
             raise
         finally:
@@ -61,23 +63,25 @@ class Database:
                     self._idle.append(connection)
                 self._change.notify_all()
 
-    def _opened(self) -> apsw.Connection:
+    def _opened(self) -> Connection:
         try:
             return connect(self.path)
-        except (apsw.Error, StoreUnusable) as error:
+        except (*DISK_FAILURES, *LOCKS, StoreUnusable) as error:
             raise Unavailable(f"the database cannot be opened: {error}") from error
 
     @contextmanager
-    def snapshot(self) -> Iterator[apsw.Connection]:
-        """A connection inside a read transaction: it sees one moment."""
-        with self.lend() as connection:
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection inside a read transaction: it sees one moment.
+
+        Raises Unavailable where the disk fails or the database is locked, LimitExceeded where the deadline is over.
+        """
+        with read_failures(), self.lend() as connection:
             connection.execute("BEGIN")
             try:
                 connection.execute("SELECT count(*) FROM secret").fetchall()
                 yield connection
             finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                connection.roll_back()
 
     def close(self) -> None:
         """Close every connection, once those lent are back."""
@@ -96,14 +100,14 @@ class Database:
         """
         if self.in_memory:
             return
-        self.close()
         try:
+            self.close()
             connection = connect(self.path)
             try:
                 frames, written = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             finally:
                 connection.close()
-        except (apsw.Error, StoreUnusable) as error:
+        except (*DISK_FAILURES, *LOCKS, StoreUnusable) as error:
             raise Unavailable(f"{_NOT_MENDED} ({error})") from error
         if frames != written:
             raise Unavailable(f"{_NOT_MENDED} (another process reads an older moment)")

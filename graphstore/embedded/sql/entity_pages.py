@@ -9,22 +9,11 @@ import numpy as np
 
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK
 from lineal.graphstore.content_codec import unpacked_property
-from lineal.graphstore.embedded.memory.adjacency import Keys
-from lineal.graphstore.embedded.memory.key_sets import (
-    CONTENT,
-    NO_KEYS,
-    Arm,
-    Decision,
-    KeySets,
-    among,
-    as_condition,
-    carried,
-    is_one_of,
-    named_in,
-)
+from lineal.graphstore.embedded.memory.key_arrays import NO_KEYS, Keys, among, is_one_of
 from lineal.graphstore.embedded.sql.connections import Connection
 from lineal.graphstore.embedded.sql.filter_sql import REVISED, Condition, entity_condition, joined
 from lineal.graphstore.embedded.sql.index_plan import parts_asked, plain_of
+from lineal.graphstore.embedded.sql.key_sets import CONTENT, Arm, Decision, KeySets, as_condition, carried, named_in
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.filters import matches_entity
 from lineal.graphstore.full_text import is_found, words_of

@@ -17,9 +17,9 @@ from typing import Final
 from lineal.graphstore import index_terms
 from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.content_codec import packed
-from lineal.graphstore.embedded.memory.key_sets import All, Arm, Decision, Either, Named, Not, OfKinds
 from lineal.graphstore.embedded.sql.filter_sql import Condition, among, text_condition, time_condition
 from lineal.graphstore.embedded.sql.index_writer import of_word
+from lineal.graphstore.embedded.sql.key_sets import All, Arm, Decision, Either, Named, Not, OfKinds
 from lineal.graphstore.full_text import LONGEST_WORD, words_of
 from lineal.graphstore.kinds import NUMBERS, PropertyType
 from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter

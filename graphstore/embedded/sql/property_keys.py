@@ -3,9 +3,9 @@
 from itertools import islice
 
 from lineal.graphstore.codes import KIND_CODES
-from lineal.graphstore.embedded.memory.key_sets import KeySets, OfKinds
 from lineal.graphstore.embedded.sql.filter_sql import Condition
 from lineal.graphstore.embedded.sql.index_plan import bearing
+from lineal.graphstore.embedded.sql.key_sets import KeySets, OfKinds
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.queries import PropertyKeys
 

@@ -8,10 +8,13 @@ import apsw
 import numpy as np
 
 from lineal.graphstore.codes import KIND_MASK, SAME_AS, TYPES, AssociationKey, kind_codes
-from lineal.graphstore.embedded.memory.adjacency import Adjacency, Keys
+from lineal.graphstore.deadlines import check
+from lineal.graphstore.embedded.memory.adjacency import Adjacency
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
-from lineal.graphstore.embedded.memory.scope_table import ScopeTable, keys_of
+from lineal.graphstore.embedded.memory.key_arrays import Keys, keys_of
+from lineal.graphstore.embedded.memory.scope_table import ScopeTable
 from lineal.graphstore.embedded.sql.filter_sql import Condition, association_condition, entity_condition
+from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.embedded.sql.record_reader import RowReader, carried
 from lineal.graphstore.filters import matches_association, matches_entity, matches_restricted
 from lineal.graphstore.kinds import LineageDirection
@@ -37,7 +40,7 @@ class Reader(NoPrefetch, RowReader):
     @cached_property
     def _adjacency(self) -> Adjacency | None:
         # That of the newest batch the transaction sees: it serves where the view is of that too.
-        return self._present.at(self.connection) if self.covers_all and self.is_settled else None
+        return self._present.at(MemorySource(self.connection)) if self.covers_all and self.is_settled else None
 
     # -- which of them match --
 
@@ -71,6 +74,7 @@ class Reader(NoPrefetch, RowReader):
     # -- crossing --
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
+        check()  # A level in memory runs no statement that would.
         frontiers = self._frontiers(crossings, frontier, distance)
         scope_table = self.scope_table
         if crossings.asks_only_types and self._adjacency is not None:

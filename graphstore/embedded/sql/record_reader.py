@@ -20,7 +20,8 @@ from lineal.graphstore.content_codec import (
     unpacked_source,
     unpacked_words,
 )
-from lineal.graphstore.embedded.memory.scope_table import ScopeTable, keys_of
+from lineal.graphstore.embedded.memory.key_arrays import keys_of
+from lineal.graphstore.embedded.memory.scope_table import ScopeTable
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
 from lineal.graphstore.redacting import bare_association, redacted_association, redacted_entity, redacted_revisions

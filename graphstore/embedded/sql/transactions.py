@@ -11,8 +11,9 @@ from lineal.graphstore.batch_validation import IDEMPOTENCY_MISMATCH, KEPT_MICROS
 from lineal.graphstore.batches import Batch, Idempotency
 from lineal.graphstore.embedded.sql import access_tables
 from lineal.graphstore.embedded.sql.batch_writer import Recording
-from lineal.graphstore.embedded.sql.connections import FULL, NORMAL, set_synchronous
+from lineal.graphstore.embedded.sql.connections import FULL, NORMAL, Connection, set_synchronous
 from lineal.graphstore.embedded.sql.database import Database
+from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS
 from lineal.graphstore.embedded.sql.migrations import MIGRATIONS
 from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Unavailable
 from lineal.graphstore.store import Durability
@@ -46,7 +47,7 @@ class Writer:
     ) -> Outcome:
         """The verb of the contract, for a batch that has been checked; tells what was new."""
 
-        def write(connection: apsw.Connection) -> Outcome:
+        def write(connection: Connection) -> Outcome:
             outcome = self._known(connection, by, idempotency)
             if outcome is None:
                 outcome = Recording(connection, batch, urns, by).run()
@@ -75,7 +76,7 @@ class Writer:
     def secret(self, name: str, fresh: bytes) -> bytes:
         """The secret of a name, made of `fresh` where there is none."""
 
-        def write(connection: apsw.Connection) -> bytes:
+        def write(connection: Connection) -> bytes:
             connection.execute("INSERT INTO secret VALUES (?, ?) ON CONFLICT DO NOTHING", (name, fresh))
             value: bytes = connection.execute("SELECT value FROM secret WHERE name = ?", (name,)).get
             return value
@@ -83,7 +84,7 @@ class Writer:
         return self._transaction(write, Durability.POWER_LOSS)
 
     def _transaction(
-        self, write: Callable[[apsw.Connection], Result], durability: Durability, unknown: str = _OUTCOME_UNKNOWN
+        self, write: Callable[[Connection], Result], durability: Durability, unknown: str = _OUTCOME_UNKNOWN
     ) -> Result:
         if self._failed:
             self._database.mend()
@@ -94,15 +95,13 @@ class Writer:
                 result = self._committed(connection, write, unknown)
                 set_synchronous(connection, FULL)
                 return result
-        except apsw.BusyError as error:
+        except LOCKS as error:
             raise Unavailable(_LOCKED) from error
-        except apsw.Error as error:
+        except DISK_FAILURES as error:
             self._failed = True
             raise Unavailable(f"{_NOTHING_WRITTEN} ({error})") from error
 
-    def _committed(
-        self, connection: apsw.Connection, write: Callable[[apsw.Connection], Result], unknown: str
-    ) -> Result:
+    def _committed(self, connection: Connection, write: Callable[[Connection], Result], unknown: str) -> Result:
         full = connection.pragma("synchronous") == FULL
         connection.execute("BEGIN IMMEDIATE")
         before = connection.total_changes()
@@ -113,8 +112,7 @@ class Writer:
                 # process: what it found recorded may not be down yet.
                 connection.pragma("user_version", len(MIGRATIONS))
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            connection.roll_back()
             raise
         try:
             connection.execute("COMMIT")
@@ -124,7 +122,7 @@ class Writer:
         self._unsynced = not full
         return result
 
-    def _known(self, connection: apsw.Connection, by: str, idempotency: Idempotency | None) -> Outcome | None:
+    def _known(self, connection: Connection, by: str, idempotency: Idempotency | None) -> Outcome | None:
         if idempotency is None:
             return None
         connection.execute("DELETE FROM idempotency WHERE kept_at <= ?", (now() - KEPT_MICROSECONDS,))
@@ -139,7 +137,7 @@ class Writer:
             raise BatchRefused((IDEMPOTENCY_MISMATCH,))
         return Outcome.unpacked(outcome)
 
-    def _keep(self, connection: apsw.Connection, by: str, idempotency: Idempotency | None, outcome: Outcome) -> None:
+    def _keep(self, connection: Connection, by: str, idempotency: Idempotency | None, outcome: Outcome) -> None:
         if idempotency is not None:
             row = (by, idempotency.key, idempotency.fingerprint, now(), outcome.packed())
             connection.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)

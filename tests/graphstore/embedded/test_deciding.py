@@ -6,8 +6,7 @@ import pytest
 from making import entity, now, properties, urn
 
 from lineal.graphstore.batches import Batch, NewRevision
-from lineal.graphstore.embedded.memory import key_sets
-from lineal.graphstore.embedded.sql import entity_pages
+from lineal.graphstore.embedded.sql import entity_pages, key_sets
 from lineal.graphstore.kinds import EntityKind, PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import BY_URN, EntityFilter, EntityOrderField, Find, Operand, Ordering, PropertyFilter

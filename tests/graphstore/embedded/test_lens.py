@@ -7,8 +7,10 @@ from making import graph, id_of
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import UNLIMITED, Grant, GroupRule, Scope, default_group
-from lineal.graphstore.embedded.memory.scope_table import ScopeTables, keys_of
+from lineal.graphstore.embedded.memory.key_arrays import keys_of
+from lineal.graphstore.embedded.memory.scope_table import ScopeTables
 from lineal.graphstore.embedded.sql.connections import connect
+from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.opening import open_store
 
@@ -20,12 +22,13 @@ async def test_a_set_of_groups_learnt_by_another_read_is_followed(tmp_path: Path
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
         await store.record(graph("a>b"), by="me")
         connection, lenses = connect(f"{tmp_path}/x.db"), ScopeTables()
-        scope_table = lenses.of(scope, connection)
+        source = MemorySource(connection)
+        scope_table = lenses.of(scope, source)
         assert scope_table is not None
         key: int = connection.execute("SELECT key FROM entity WHERE id = ?", (id_of("a"),)).get
         assert (scope_table.sees(key), scope_table.limit(key, LineageDirection.ASCENDANTS)) == (1, UNLIMITED)
         await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0)
-        lenses.of(other, connection)
+        lenses.of(other, source)
         assert scope_table.sees(key) == 0
         assert scope_table.hidden(keys_of([key])).cut == {key}
         assert scope_table.limit(key, LineageDirection.ASCENDANTS) == 0
@@ -39,11 +42,12 @@ async def test_searches_in_the_midst_of_that_go_on(tmp_path: Path) -> None:
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
         await store.record(graph("a>b"), by="me")
         connection, lenses = connect(f"{tmp_path}/x.db"), ScopeTables()
-        scope_table = lenses.of(Scope.of(rules), connection)
+        source = MemorySource(connection)
+        scope_table = lenses.of(Scope.of(rules), source)
         assert scope_table is not None
         connection.sees = scope_table.sees
         await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0)
-        lenses.of(Scope.of(rules[:1]), connection)
+        lenses.of(Scope.of(rules[:1]), source)
         seen = connection.execute("SELECT count(*) FROM entity e WHERE sees(e.key)").get
         assert seen == 2
         connection.close()

@@ -4,7 +4,7 @@ What the index names is read as an array of keys, and compared as such: that tak
 where one that SQLite looks up and compares takes ten times that.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain, islice
@@ -13,12 +13,11 @@ from typing import Final, TypeAlias
 import apsw
 import numpy as np
 
-from lineal.graphstore.codes import KIND_BITS, KIND_MASK
-from lineal.graphstore.embedded.memory.adjacency import Keys, ascending
+from lineal.graphstore.codes import KIND_MASK
+from lineal.graphstore.embedded.memory.key_arrays import NO_KEYS, Keys, among, ascending
 from lineal.graphstore.embedded.sql.filter_sql import Condition, joined
 
 CONTENT: Final = "LEFT JOIN entity_content c ON c.key = e.key"
-NO_KEYS: Final = np.zeros(0, np.int64)
 MOST_LOOKED_UP: Final = 10_000
 """Up to so many entities it is looked up whether they were revised; of more, all that were revised are read."""
 _AT_FIRST: Final = 1 << 12
@@ -101,24 +100,6 @@ def as_condition(decision: Decision) -> Condition:
             return Condition(f"NOT {condition.sql}", condition.parameters)
         case Named():
             raise AssertionError("what the index names is no condition on a row")
-
-
-def among(keys: Keys, others: Keys) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Of each of some keys, whether it is one of others."""
-    if not len(keys) or not len(others):
-        return np.zeros(len(keys), np.bool_)
-    there = np.zeros((max(int(keys.max()), int(others.max())) >> KIND_BITS) + 1, np.bool_)
-    there[others >> KIND_BITS] = True
-    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = there[keys >> KIND_BITS]
-    return found
-
-
-def is_one_of(keys: Keys) -> Callable[[int], int]:
-    """Tells of a key whether it is one of some; of at least one."""
-    there = np.zeros((int(keys.max()) >> KIND_BITS) + 1, np.uint8)
-    there[keys >> KIND_BITS] = 1
-    told, room = there.tobytes(), len(there)
-    return lambda key: told[place] if (place := key >> KIND_BITS) < room else 0
 
 
 class KeySets:

@@ -1,0 +1,68 @@
+"""Errors keep their cause: what SQLite reports of the disk or a lock, and mistakes in the code's own SQL."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import apsw
+import pytest
+from making import graph
+
+from lineal.graphstore.embedded.sql import access_tables
+from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS
+from lineal.graphstore.errors import StoreError, Unavailable
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.store import Store
+
+
+@pytest.fixture(params=["memory:", "sqlite:///{}/x.db"])
+async def store(request: pytest.FixtureRequest, tmp_path: Any) -> AsyncIterator[Store]:
+    async with await open_store(request.param.format(tmp_path)) as store:
+        yield store
+
+
+def raising(error: Exception) -> Any:
+    def work(*args: Any, **named: Any) -> None:
+        raise error
+
+    return work
+
+
+def mistaken(connection: apsw.Connection, **named: Any) -> Any:
+    return connection.execute("SELECT x FROM missing")
+
+
+@pytest.mark.parametrize("error", [kind("it says so") for kind in DISK_FAILURES])
+async def test_a_read_that_the_disk_fails_says_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: apsw.Error
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(access_tables, "newest_state", raising(error))
+        with pytest.raises(Unavailable, match=r"cannot be read \(it says so\): check the disk and the file"):
+            await store.newest()
+
+
+@pytest.mark.parametrize("error", [kind("it says so") for kind in LOCKS])
+async def test_a_lock_is_no_failure_of_the_disk(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: apsw.Error
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(access_tables, "newest_state", raising(error))
+        patched.setattr(access_tables, "key_used", raising(error))
+        with pytest.raises(Unavailable, match=r"another process holds the database, .*: ask again"):
+            await store.newest()
+        with pytest.raises(Unavailable, match="holds the database for writing, and nothing was written"):
+            await store.key_used("k", 1)
+    await store.record(graph("a"), by="me")
+    assert (await store.newest()).recorded_at > 0
+
+
+async def test_a_mistake_in_a_statement_stays_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(access_tables, "newest_state", mistaken)
+        patched.setattr(access_tables, "key_used", mistaken)
+        for ask in (store.newest, lambda: store.key_used("k", 1)):
+            with pytest.raises(apsw.SQLError, match="no such table") as raised:
+                await ask()
+            assert not isinstance(raised.value, StoreError)
+    await store.record(graph("a"), by="me")
+    assert (await store.newest()).recorded_at > 0
