@@ -4,7 +4,8 @@
 
 Starts the server itself, from the libraries that the tests use, and keeps both sides' graphs in it: 4,000 entities of
 the project's own sample. Prints a table in Markdown of minimum and median milliseconds, and of ratios between the
-medians. Of several raw ways the fastest counts. What both answer is compared with a search of this file's own.
+medians; and one of the batches a second that clients record (`gremlin_recording`). Of several raw ways the fastest
+counts. What both answer is compared with a search of this file's own.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
+import gremlin_recording
 import orjson
 from asking import data
 from engines import Engine
@@ -285,6 +287,9 @@ def rows(engine: Engine, folder: Path) -> Iterator[str]:
         for each in in_flights:
             what = "B6: 4 batches of 1,000 entities and what links them" if each == 1 else "the same"
             yield table.row(what, "load", [f"{each} in flight"], str(requests))
+        yield "\n| batches a second | min / median / max | beside: min / median / max | ratio of medians |"
+        yield "|---|---|---|---|"
+        yield from gremlin_recording.rows(engine.url, raw)
     finally:
         raw.close()
 
@@ -305,7 +310,7 @@ def main() -> None:
             found = list(rows(engine, Path(place)))
         finally:
             engine.stop()
-    print(f"\n{name}: {ROUNDS} rounds of questions, {LOADS} of loads.\n")
+    print(f"\n{name}: {ROUNDS} rounds of questions, {LOADS} of loads, {gremlin_recording.ROUNDS} of recording.\n")
     print("| what | Lineal, ms: min / median | raw, ms: min / median | ratios of these | requests |")
     print("|---|---|---|---|---|")
     print("\n".join(found))

@@ -30,7 +30,7 @@ MAKES_SCOPES = {
     "graphstore/embedded/sql/index_writer.py": "indexes all that stands, once",
     "graphstore/embedded/sql/revised_fields.py": "folds all revisions when a store is opened",
     "graphstore/embedded/sql/batch_writer.py": "judges a batch against all that stands",
-    "graphstore/gremlin/batch_writer.py": "judges a batch against all that stands",
+    "graphstore/gremlin/recorded_state.py": "validates batches against all that is recorded",
     "src/lineal/commands/exporting.py": "is run by whoever holds the store itself",
 }
 """Where a scope may be made, and why. What answers questions over the network is not among them."""

@@ -1,0 +1,172 @@
+"""What valid batches write into the graph: new vertices, additions to vertices that exist, and edges."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from gremlin_python.process.traversal import T
+from gremlin_python.statics import long
+
+from lineal.auth.scopes import default_group
+from lineal.graphstore import index_terms
+from lineal.graphstore.batch_validation import BatchValidation, Outcome, now
+from lineal.graphstore.batches import Idempotency, NewEntity
+from lineal.graphstore.codes import KIND_MASK, TYPES
+from lineal.graphstore.content_codec import packed_properties
+from lineal.graphstore.gremlin import metric_series
+from lineal.graphstore.gremlin.aborted_batches import packed_plan
+from lineal.graphstore.gremlin.codec import packed_entity, packed_line, packed_revision
+from lineal.graphstore.gremlin.filter_steps import FOLDED
+from lineal.graphstore.gremlin.mixed_index import ENTITY, TOUCHED_AT, WORDS, terms_beside, tokens
+from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
+from lineal.graphstore.gremlin.upserts import Edge, Fields
+from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group, vertex_of_key, vertex_of_note
+
+REVISED: Final = "REVISED"
+
+PropertyKeyTimes = Mapping[tuple[str, int], int]
+"""From when on a property key counts, by the key and the code of a kind."""
+
+
+class ValidBatch(NamedTuple):
+    """A batch with something new, and its recorder."""
+
+    validation: BatchValidation
+    by: str
+
+
+class Parts(NamedTuple):
+    """What is written under one stamp."""
+
+    vertices: list[Fields]
+    widened: list[Fields]
+    edges: list[Edge]
+    property_keys: PropertyKeyTimes
+
+    def shown_by(self, stamp: int) -> list[tuple[str, int, int]]:
+        """How many entities the index should show under the stamp, by the key that holds it."""
+        new = sum(each[T.label] == ENTITY for each in self.vertices)
+        return [("recorded_at", stamp, new), (TOUCHED_AT, stamp, len(self.widened))]
+
+    @property
+    def plan(self) -> str:
+        """The vertices that hold something of the stamp, as text: an edge is at its source."""
+        return packed_plan([each[T.id] for each in self.vertices] + [each["source"][T.id] for each in self.edges])
+
+
+def parts_of(batches: Sequence[ValidBatch], notes: Iterable[Fields], known: PropertyKeyTimes, stamp: int) -> Parts:
+    """What batches write, with some notes; property keys that are known from as early on are left out."""
+    times: dict[tuple[str, int], int] = {}
+    for each in batches:
+        for name, code, occurred_at in each.validation.property_keys:
+            if occurred_at < min(times.get((name, code), occurred_at + 1), known.get((name, code), occurred_at + 1)):
+                times[name, code] = occurred_at
+    vertices = [fields for each in batches for fields in _entities(each, stamp)]
+    vertices += [_property_key(name, code, occurred_at, stamp) for (name, code), occurred_at in sorted(times.items())]
+    edges = [edge for each in batches for edge in _edges(each, stamp)]
+    return Parts([*vertices, *notes], _widened(batches, stamp), edges, times)
+
+
+# -- vertices --
+
+
+def idempotency_note(by: str, idempotency: Idempotency, outcome: Outcome, stamp: int) -> Fields:
+    """The vertex that keeps the answer to a request under an idempotency key."""
+    return {
+        T.id: idempotency_vertex(by, idempotency), T.label: "note", "state": idempotency.fingerprint,
+        "value": outcome.packed(), "kept_at": long(now()), "recorded_at": long(stamp),
+    }  # fmt: skip
+
+
+def idempotency_vertex(by: str, idempotency: Idempotency) -> long:
+    """The id of that vertex: a key counts for its principal alone."""
+    return vertex_of_note("idempotency", by, idempotency.key)
+
+
+def _property_key(name: str, code: int, occurred_at: int, stamp: int) -> Fields:
+    return {
+        T.id: vertex_of_note(PROPERTY_KEY, name, str(code), str(stamp)), T.label: "note", "part": PROPERTY_KEY,
+        "name": name, "of_kind": code, "recorded_at": long(stamp), "occurred_at": long(occurred_at),
+    }  # fmt: skip
+
+
+def _entities(batch: ValidBatch, stamp: int) -> Iterable[Fields]:
+    for key, each in batch.validation.entities.items():
+        entity, code = each.entity, key & KIND_MASK
+        terms = index_terms.of_part(entity)
+        fields: Fields = {
+            T.id: vertex_of_key(key), T.label: ENTITY, "account": entity.account, "kind": code,
+            "occurred_at": long(entity.occurred_at), "recorded_at": long(stamp),
+            "record": packed_entity(each.urn, code, entity, each.digest, stamp, batch.by),
+            index_terms.TERM: terms | terms_beside(entity, code, batch.by), WORDS: _words(tokens(entity)),
+            GROUP: number_of_group(default_group(entity.account)),
+            **_texts(each.urn, entity, batch.by),
+        }  # fmt: skip
+        if index_terms.is_cut(terms):
+            fields["widened"] = 1
+        yield fields
+
+
+def _texts(urn: str, entity: NewEntity, by: str) -> dict[str, str]:
+    """The texts of an entity that filters ask for, and those that case folding changes a second time, folded."""
+    texts = {
+        "urn": urn,
+        "name": entity.name,
+        "version": entity.version,
+        "type": entity.type,
+        "source_uri": None if entity.source is None else entity.source.uri,
+        "recorded_by": by,
+    }
+    present = {name: text for name, text in texts.items() if text is not None}
+    folded = {name + FOLDED: text.casefold() for name, text in present.items() if name != "type"}
+    return present | {name: text for name, text in folded.items() if text != present[name.removesuffix(FOLDED)]}
+
+
+def _words(tokens: set[str]) -> set[str]:
+    """The values of the property of words: one, if there are any."""
+    return {" ".join(sorted(tokens))} if tokens else set()
+
+
+def _widened(batches: Sequence[ValidBatch], stamp: int) -> list[Fields]:
+    """The entities with new revisions, and the terms and the words of these."""
+    terms: defaultdict[int, set[str]] = defaultdict(set)
+    words: defaultdict[int, set[str]] = defaultdict(set)
+    for batch in batches:
+        for entity, _, revision, _ in batch.validation.revisions:
+            terms[entity] |= index_terms.of_part(revision)
+            words[entity] |= tokens(revision)
+    return [
+        {T.id: vertex_of_key(key), index_terms.TERM: more, WORDS: _words(words[key]), TOUCHED_AT: long(stamp)}
+        for key, more in terms.items()
+    ]
+
+
+# -- edges --
+
+
+def _edges(batch: ValidBatch, stamp: int) -> Iterable[Edge]:
+    validation, by = batch
+    occurred = {each.key: each.occurred_at for each in validation.known.values()}
+    for key, (association, kept) in validation.associations.items():
+        fields: Fields = {
+            "line": packed_line(key, association, kept, stamp, by),
+            "recorded_at": long(stamp),
+            "occurred_at": long(max(association.occurred_at or 0, occurred[key[0]], occurred[key[2]])),
+        }
+        if association.properties:
+            fields["content"] = packed_properties(association.properties)
+        yield _edge(key[0], key[2], str(TYPES[key[1]]), fields)
+    for entity, sequence, revision, kept in validation.revisions:
+        fields = {
+            "line": packed_revision(entity, sequence, revision, kept, stamp, by),
+            "recorded_at": long(stamp),
+            "occurred_at": long(revision.occurred_at),
+        }
+        yield _edge(entity, entity, REVISED, fields)
+    for entity, fields in metric_series.chunks(validation.observations, stamp, by):
+        yield _edge(entity, entity, metric_series.OBSERVED, fields)
+
+
+def _edge(source: int, destination: int, label: str, fields: Fields) -> Edge:
+    ends = {"source": {T.id: vertex_of_key(source)}, "destination": {T.id: vertex_of_key(destination)}}
+    return {**ends, "label": label, **fields}

@@ -1,0 +1,160 @@
+"""What batches of one group are validated against: the recorded state, and the batches accepted before in the group."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gremlin_python.process.graph_traversal import GraphTraversal
+
+from lineal.auth.scopes import EVERYTHING
+from lineal.graphstore import batch_validation
+from lineal.graphstore.batch_validation import BatchValidation, RecordedRevisions, Stands
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.codes import KIND_CODES, AssociationKey, ObservationKey
+from lineal.graphstore.gremlin import metric_series
+from lineal.graphstore.gremlin.client import GremlinClient
+from lineal.graphstore.gremlin.reader import Reader
+from lineal.graphstore.gremlin.record_cache import Urns
+from lineal.graphstore.gremlin.snapshots import Snapshot
+from lineal.graphstore.gremlin.vertex_ids import key_of, number_of_id
+from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.recorded_state import as_new_association, as_new_entity
+from lineal.graphstore.records import AsOf, Revision, View
+from lineal.graphstore.urns import entity_id
+
+
+class RecordedState:
+    """`batch_validation.RecordedState` by traversals, in the snapshot under which a group is written."""
+
+    def __init__(self, server: GremlinClient, snapshot: Snapshot, urns: Urns) -> None:
+        self._server = server
+        self._reader = Reader(server, View(EVERYTHING, AsOf(snapshot.watermark)), snapshot, urns)
+
+    def load(self, batches: Iterable[tuple[Batch, list[str]]], *others: GraphTraversal) -> list[list[Any]]:
+        """Load the entities that batches name, with their URNs, and return the answers of other traversals.
+
+        All of it is one round trip.
+        """
+        named: set[str] = set()
+        for batch, urns in batches:
+            named.update(urns)
+            named.update(revision.entity for revision in batch.revisions)
+            named.update(observation.entity for observation in batch.observations)
+            named.update(each.superseded_by for each in batch.revisions if each.superseded_by is not None)
+            named.update(urn for each in batch.associations for urn in (each.source, each.destination))
+        return self._reader.load_ids([entity_id(urn) for urn in named], *others)
+
+    def entities(self, ids: Collection[str]) -> dict[str, Stands]:
+        """The recorded entities by id; an entity of another URN where it has the vertex that the id would have."""
+        recorded = {}
+        for id in ids:
+            number = number_of_id(id)
+            key = None if number is None else self._reader.key_at(number)
+            if key is not None:
+                record = self._reader.entities([key], as_recorded=True)[key]
+                assert record.digest is not None, "a scope of everything hides no digest"
+                recorded[id] = Stands(record.urn, key, record.occurred_at, record.digest)
+        return recorded
+
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
+        lines = self._reader.standing(keys)
+        return {key: (line.occurred_at, line.digest) for key, line in lines.items()}
+
+    def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
+        revisions = self._reader.revisions(times)
+        return {key: RecordedRevisions.of(some, times[key]) for key, some in revisions.items()}
+
+    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+        return metric_series.standing(self._reader, keys)
+
+    def entity(self, key: int) -> NewEntity:
+        return as_new_entity(self._reader.entities([key], as_recorded=True)[key])
+
+    def association(self, key: AssociationKey) -> NewAssociation:
+        return as_new_association(self._reader.associations([key])[key])
+
+    def new_key(self, id: str, kind: EntityKind) -> int:
+        return key_of(id, KIND_CODES[kind])
+
+
+class GroupState:
+    """`batch_validation.RecordedState` of a batch in a group: recorded before, or accepted before it in the group."""
+
+    def __init__(self, recorded: batch_validation.RecordedState) -> None:
+        self._recorded = recorded
+        self._stands: dict[int | None, Stands] = {}
+        """By the number of the id, since ids of one number share a vertex."""
+        self._entities: dict[int, NewEntity] = {}
+        self._associations: dict[AssociationKey, tuple[NewAssociation, str]] = {}
+        self._revisions: defaultdict[int, list[Revision]] = defaultdict(list)
+        self._observations: dict[ObservationKey, float] = {}
+
+    def accept(self, validation: BatchValidation) -> None:
+        """Add what is new in a valid batch, for the batches after it."""
+        for key, each in validation.entities.items():
+            stands = Stands(each.urn, key, each.entity.occurred_at or 0, each.digest)
+            self._stands[number_of_id(each.id)] = stands
+            self._entities[key] = each.entity
+        self._associations.update(validation.associations)
+        for key, sequence, revision, kept in validation.revisions:
+            self._revisions[key].append(_revision(revision, sequence, kept))
+        self._observations.update(validation.observations)
+
+    def entities(self, ids: Collection[str]) -> dict[str, Stands]:
+        accepted = {id: stands for id in ids if (stands := self._stands.get(number_of_id(id))) is not None}
+        recorded = [id for id in ids if id not in accepted]
+        return accepted | (self._recorded.entities(recorded) if recorded else {})
+
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
+        accepted = {key: self._associations[key] for key in keys if key in self._associations}
+        recorded = [key for key in keys if key not in accepted and not self._is_new(key[0], key[2])]
+        found = self._recorded.associations(recorded) if recorded else {}
+        return found | {key: (each.occurred_at or 0, kept) for key, (each, kept) in accepted.items()}
+
+    def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
+        recorded = {key: some for key, some in times.items() if not self._is_new(key)}
+        found = self._recorded.revisions(recorded) if recorded else {}
+        for key in times.keys() & self._revisions.keys():
+            accepted = RecordedRevisions.of(self._revisions[key], times[key])
+            before = found[key].of_times if key in found else ()
+            found[key] = replace(accepted, of_times=(*before, *accepted.of_times))
+        return found
+
+    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+        accepted = {key: self._observations[key] for key in keys if key in self._observations}
+        recorded = [key for key in keys if key not in accepted and not self._is_new(key[0])]
+        return (self._recorded.observations(recorded) if recorded else {}) | accepted
+
+    def entity(self, key: int) -> NewEntity:
+        return self._entities[key] if key in self._entities else self._recorded.entity(key)
+
+    def association(self, key: AssociationKey) -> NewAssociation:
+        return self._associations[key][0] if key in self._associations else self._recorded.association(key)
+
+    def new_key(self, id: str, kind: EntityKind) -> int:
+        return self._recorded.new_key(id, kind)
+
+    def _is_new(self, *keys: int) -> bool:
+        return any(key in self._entities for key in keys)
+
+
+def _revision(revision: NewRevision, sequence: int, digest: str) -> Revision:
+    """The record of an accepted revision, without what tells of its recording."""
+    assert revision.occurred_at is not None, "an accepted revision has its time"
+    return Revision(
+        "",
+        sequence,
+        revision.status,
+        revision.tags,
+        revision.description,
+        revision.properties,
+        revision.removed,
+        revision.superseded_by,
+        revision.occurred_at,
+        revision.rank,
+        0,
+        "",
+        digest,
+        View(EVERYTHING, AsOf(0)),
+    )
