@@ -1,4 +1,4 @@
-"""As of when a field answers: the two times a caller may give, over what holds around the field."""
+"""The `asOf` argument: the two times of a field's view, over those of the enclosing field."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,31 +7,31 @@ from lineal.graphstore.records import AsOf, View
 
 
 @dataclass(frozen=True, slots=True)
-class AskedView(View):
-    """A view as of a recorded time that a caller gave.
+class PastView(View):
+    """A view as of a recorded time that the caller requested.
 
-    Its watermark is that time, or the newest batch's where that is less: `asked` stays what was given, so that pages of
-    one question know each other while batches come in.
+    The watermark is that time, or the newest batch's where that is less. `requested` stays the time of the argument, so
+    that the cursors of one question stay valid while batches are recorded.
     """
 
-    asked: int
+    requested: int
 
 
-def asked_of(view: View) -> int | None:
-    """The recorded time a caller gave for a view; None where it is of the present."""
-    return view.asked if isinstance(view, AskedView) else None
+def requested_recorded_at(view: View) -> int | None:
+    """The recorded time that the caller requested for a view; None for the present."""
+    return view.requested if isinstance(view, PastView) else None
 
 
-def as_of(view: View, given: Any, newest: int) -> View:
-    """The view of a field that was given an `asOf`, or None, where `view` holds around it.
+def as_of(view: View, argument: Any, newest: int) -> View:
+    """The view of a field with an `asOf` argument, or None, inside a field whose view is `view`.
 
-    Each of the two times that is not given stays that of the view. A recorded time later than `newest` is the present.
+    A time that the argument does not set stays that of `view`. A recorded time later than `newest` is the present.
     """
-    if given is None:
+    if argument is None:
         return view
-    if given.occurred_at is not None:
-        view = replace(view, as_of=replace(view.as_of, occurred_at=given.occurred_at))
-    if given.recorded_at is not None:
-        moment = AsOf(min(given.recorded_at, newest), view.as_of.occurred_at)
-        view = AskedView(view.scope, moment, given.recorded_at)
+    if argument.occurred_at is not None:
+        view = replace(view, as_of=replace(view.as_of, occurred_at=argument.occurred_at))
+    if argument.recorded_at is not None:
+        moment = AsOf(min(argument.recorded_at, newest), view.as_of.occurred_at)
+        view = PastView(view.scope, moment, argument.recorded_at)
     return view

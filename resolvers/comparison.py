@@ -1,8 +1,8 @@
-"""Entities side by side: which parameters vary between them, which are held constant, and which is best by a metric.
+"""Comparison of entities: which parameters vary, which are constant, and which entity is best by a metric.
 
-Each compared entity is told by itself and by what is recorded beside it: a trial by its components and jobs, a model by
-what produced it, a model version by its model and so by what produced that; and each of these by the PARAMETERS that
-contributed to it directly. What the caller may not read tells nothing.
+The parameters and metrics of a compared entity are its own and those of its parts: the components and jobs of a trial,
+the producer of a model, the model of a model version with its producer; and the PARAMETERS that directly contributed to
+any of these. Parts that the caller may not read do not count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from lineal.graphstore.queries import AssociationFilter, EntityFilter, MetricsOf
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.values import METRICS, Property, canonical_json
 from lineal.resolvers.context import Context
-from lineal.resolvers.metrics import Metric, asked_names, told
+from lineal.resolvers.metrics import Metric, asked_names, metrics_of
 from lineal.resolvers.pages import checked_count
 from lineal.resolvers.related import (
     COMPONENTS_OF_TRIAL,
@@ -28,24 +28,24 @@ from lineal.resolvers.related import (
 )
 
 MOST_PARTS: Final = 1000
-"""The most entities that tell of one that is compared, found across one association."""
-_PARTS: Final = {
+"""Greatest number of parts of a compared entity that are one association away."""
+_RELATED_PARTS: Final = {
     EntityKind.TRIAL: COMPONENTS_OF_TRIAL,
     EntityKind.MODEL: PRODUCERS_OF_MODEL,
     EntityKind.MODEL_VERSION: MODEL_OF_VERSION,
 }
-"""By kind, what else tells of an entity, beside the parameters of all of them."""
+"""By kind, the relation to the parts of an entity, apart from the PARAMETERS of all kinds."""
 
 
 class MetricGoal(StrEnum):
-    """Which values of a metric are the better ones."""
+    """Which values of a metric are better."""
 
     MINIMUM = "MINIMUM"
     MAXIMUM = "MAXIMUM"
 
 
 class MetricValue(StrEnum):
-    """Which value of a metric counts."""
+    """Which value of a metric is compared."""
 
     LAST = "LAST"
     MIN = "MIN"
@@ -54,25 +54,25 @@ class MetricValue(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParameterValue:
-    """A value, as a property shows it, and the entity that tells it."""
+    """A distinct value of a parameter, and the first entity that records it."""
 
-    given: Property
+    source: Property
     from_: Entity
 
     @property
     def shown(self) -> Any:
         """The value; a timestamp as RFC 3339 text."""
-        return self.given.shown
+        return self.source.shown
 
     @property
     def type(self) -> PropertyType:
         """The value's type."""
-        return self.given.type
+        return self.source.type
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterCell:
-    """What is told of a parameter of one compared entity: each value once, by the first that tells it."""
+    """The distinct values of a parameter of one compared entity."""
 
     of: Entity
     values: Sequence[ParameterValue]
@@ -80,7 +80,7 @@ class ParameterCell:
 
 @dataclass(frozen=True, slots=True)
 class ComparedParameter:
-    """A parameter of all compared entities, in their order."""
+    """A parameter of the compared entities, one cell each, in their order."""
 
     key: str
     is_varying: bool
@@ -89,7 +89,7 @@ class ComparedParameter:
 
 @dataclass(frozen=True, slots=True)
 class MetricCell:
-    """What is told of a metric of one compared entity, itself first, then by urn."""
+    """The metrics of one name of a compared entity: its own first, then its parts' by urn."""
 
     of: Entity
     metrics: Sequence[Metric]
@@ -97,7 +97,7 @@ class MetricCell:
 
 @dataclass(frozen=True, slots=True)
 class ComparedMetric:
-    """A metric of all compared entities, in their order."""
+    """A metric of the compared entities, one cell each, in their order."""
 
     name: str
     cells: Sequence[MetricCell]
@@ -105,16 +105,16 @@ class ComparedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Entities side by side, and by their ids what tells of each: itself first, then by urn."""
+    """The compared entities; and, by their ids, each with its parts: itself first, then by urn."""
 
     entities: Sequence[Entity]
-    tellers: Mapping[str, Sequence[Entity]]
+    parts_of: Mapping[str, Sequence[Entity]]
 
 
 async def comparison(context: Context, ids: Sequence[str], as_of: Any) -> Comparison | None:
-    """The entities of some ids side by side; None where one of them is not to be seen.
+    """Compare the entities of some ids; None where the caller may not read one of them.
 
-    Raises LimitExceeded where very much tells of one of them.
+    Raises LimitExceeded where an entity has more than MOST_PARTS parts.
     """
     checked_count("of", ids, 2)
     view = context.view(as_of)
@@ -123,26 +123,29 @@ async def comparison(context: Context, ids: Sequence[str], as_of: Any) -> Compar
     if len(entities) < len(ids):
         context.missed([id for id, each in zip(ids, found, strict=True) if each is None])
         return None
-    return Comparison(entities, await _tellers(context, view, list({each.id: each for each in entities}.values())))
+    return Comparison(entities, await _parts(context, view, list({each.id: each for each in entities}.values())))
 
 
-async def _tellers(context: Context, view: View, entities: Sequence[Entity]) -> Mapping[str, Sequence[Entity]]:
-    tellers = {each.id: {each.id: each} for each in entities}
-    asked = [(each.id, each.id, _PARTS[each.kind]) for each in entities if each.kind in _PARTS]
+async def _parts(context: Context, view: View, entities: Sequence[Entity]) -> Mapping[str, Sequence[Entity]]:
+    parts_of = {each.id: {each.id: each} for each in entities}
+    asked = [(each.id, each.id, _RELATED_PARTS[each.kind]) for each in entities if each.kind in _RELATED_PARTS]
     while asked:
         found = await _related(context, view, asked)
         for (of, _, _), parts in zip(asked, found, strict=True):
-            tellers[of] |= {part.id: part for part in parts}
-        # What is told by a model is told by what produced it.
+            parts_of[of] |= {part.id: part for part in parts}
+        # The producer of a version's model is a part of the version, too.
         asked = [
-            (of, part.id, _PARTS[part.kind])
+            (of, part.id, _RELATED_PARTS[part.kind])
             for (of, _, relation), parts in zip(asked, found, strict=True)
             if relation is MODEL_OF_VERSION
             for part in parts
         ]
-    for id, parameters in zip(tellers, await _parameters(context, view, list(tellers.values())), strict=True):
-        tellers[id] |= {each.id: each for each in parameters}
-    return {id: sorted(told.values(), key=lambda each: (each.id != id, each.urn)) for id, told in tellers.items()}
+    for id, parameters in zip(parts_of, await _parameters(context, view, list(parts_of.values())), strict=True):
+        parts_of[id] |= {each.id: each for each in parameters}
+    return {
+        id: sorted(metrics_of.values(), key=lambda each: (each.id != id, each.urn))
+        for id, metrics_of in parts_of.items()
+    }
 
 
 async def _related(
@@ -153,12 +156,12 @@ async def _related(
 
 
 async def _parameters(
-    context: Context, view: View, tellers: Sequence[Mapping[str, Entity]]
+    context: Context, view: View, parts_of: Sequence[Mapping[str, Entity]]
 ) -> Sequence[Sequence[Entity]]:
     where, via = EntityFilter(kind=(EntityKind.PARAMETERS,)), AssociationFilter(type=FLOW)
     walks = [
-        Walk(view, tuple(told), LineageDirection.ASCENDANTS, depth=1, via=via, limits=context.limits)
-        for told in tellers
+        Walk(view, tuple(metrics_of), LineageDirection.ASCENDANTS, depth=1, via=via, limits=context.limits)
+        for metrics_of in parts_of
     ]
     return await _reached(context, [Reach(walk, where, MOST_PARTS) for walk in walks])
 
@@ -168,7 +171,7 @@ async def _reached(context: Context, questions: Sequence[Reach]) -> Sequence[Seq
     for page in pages:
         if page is not None and page.has_next:
             raise LimitExceeded(
-                f"More than {MOST_PARTS} entities tell of one that is compared: compare those themselves, by their ids."
+                f"A compared entity has more than {MOST_PARTS} parts: compare the parts themselves, by their ids."
             )
     return [reached_of(page) for page in pages]
 
@@ -176,13 +179,13 @@ async def _reached(context: Context, questions: Sequence[Reach]) -> Sequence[Seq
 def parameters(
     context: Context, parent: Comparison, varying: bool | None, starts_with: str | None
 ) -> Sequence[ComparedParameter]:
-    """The parameters that begin with a text, by key: those that vary, those that do not, or all of them."""
+    """The parameters whose keys start with a text, by key: the varying ones, the constant ones, or all."""
     context.nested(parent.entities[0].view)
     by_key: dict[str, dict[str, dict[object, ParameterValue]]] = {}
-    for id, entity, property in _told(parent):
+    for id, entity, property in _properties(parent):
         if property.key.startswith(starts_with or "") and not property.key.startswith(METRICS):
-            told_of = by_key.setdefault(property.key, {}).setdefault(id, {})
-            told_of.setdefault(_compared(property), ParameterValue(property, entity))
+            values_of = by_key.setdefault(property.key, {}).setdefault(id, {})
+            values_of.setdefault(_compared(property), ParameterValue(property, entity))
     shown = []
     for key in sorted(by_key):
         values = [by_key[key].get(entity.id, {}) for entity in parent.entities]
@@ -195,15 +198,15 @@ def parameters(
     return shown
 
 
-def _told(parent: Comparison) -> Iterator[tuple[str, Entity, Property]]:
-    for id, tellers in parent.tellers.items():
-        for entity in tellers:
+def _properties(parent: Comparison) -> Iterator[tuple[str, Entity, Property]]:
+    for id, parts_of in parent.parts_of.items():
+        for entity in parts_of:
             for property in entity.properties:
                 yield id, entity, property
 
 
 def _compared(property: Property) -> object:
-    """What two values are equal by, as filters compare them: 1 and 1.0 are, types apart."""
+    """The key by which values are equal, as in filters: 1 and 1.0 are equal, values of different types are not."""
     if property.type in NUMBERS:
         return "NUMBER", property.value
     is_json = property.type is PropertyType.JSON
@@ -211,14 +214,14 @@ def _compared(property: Property) -> object:
 
 
 async def metrics(context: Context, parent: Comparison, names: Sequence[str] | None) -> Sequence[ComparedMetric]:
-    """The metrics that are told of any of the compared, by name. Raises LimitExceeded where one has too many."""
+    """The metrics of the compared entities, by name. Raises LimitExceeded where an entity has too many."""
     asked = asked_names(names)
-    tellers = {teller.id: teller for told_by in parent.tellers.values() for teller in told_by}
-    questions = [MetricsOf(context.nested(each.view), each.id, asked) for each in tellers.values()]
+    parts_of = {part.id: part for part_ids in parent.parts_of.values() for part in part_ids}
+    questions = [MetricsOf(context.nested(each.view), each.id, asked) for each in parts_of.values()]
     observed = await context.loaders.metrics.load_many(questions)
     found = {
-        teller.id: {metric.name: metric for metric in told(teller, each, asked)}
-        for teller, each in zip(tellers.values(), observed, strict=True)
+        part.id: {metric.name: metric for metric in metrics_of(part, each, asked)}
+        for part, each in zip(parts_of.values(), observed, strict=True)
     }
     return [
         ComparedMetric(name, [_metric_cell(parent, entity, found, name) for entity in parent.entities])
@@ -229,12 +232,12 @@ async def metrics(context: Context, parent: Comparison, names: Sequence[str] | N
 def _metric_cell(
     parent: Comparison, entity: Entity, found: Mapping[str, Mapping[str, Metric]], name: str
 ) -> MetricCell:
-    told_by = [teller.id for teller in parent.tellers[entity.id]]
-    return MetricCell(entity, [found[id][name] for id in told_by if name in found[id]])
+    part_ids = [part.id for part in parent.parts_of[entity.id]]
+    return MetricCell(entity, [found[id][name] for id in part_ids if name in found[id]])
 
 
 def best(parent: ComparedMetric, goal: MetricGoal, by: MetricValue) -> MetricCell | None:
-    """The cell of the best value, of equal ones the first by urn; None where no cell tells any."""
+    """The cell with the best value, of equal values the first by urn; None where every cell is empty."""
     value, sign = by.lower(), 1 if goal == MetricGoal.MINIMUM else -1
     ranked = [
         (min(sign * getattr(each, value) for each in cell.metrics), cell.of.urn, place)

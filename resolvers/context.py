@@ -36,7 +36,7 @@ from lineal.graphstore.store import (
     SeriesPage,
     Store,
 )
-from lineal.resolvers.as_of import as_of, asked_of
+from lineal.resolvers.as_of import as_of, requested_recorded_at
 from lineal.resolvers.cursors import Cursors, cursors
 
 Question = TypeVar("Question")
@@ -140,7 +140,7 @@ class Context:
 
     def cursors(self, field: str, view: View, *arguments: object) -> Cursors:
         """The cursors of a field's question, put by the caller."""
-        return self._cursors(field, view.as_of, (asked_of(view), *arguments))
+        return self._cursors(field, view.as_of, (requested_recorded_at(view), *arguments))
 
     def list_cursors(self, field: str, *arguments: object) -> Cursors:
         """The cursors of a field's question about access, which is always today's."""

@@ -1,9 +1,9 @@
-"""Cursors: a place in an answer and the moment the answer is of, sealed so that only the server can make or read them.
+"""Cursors: a position in an answer and the watermark of its first page, encrypted so that only the server reads them.
 
-A cursor is base64url of AES-SIV (RFC 5297) of the watermark of the first page and a place in the answer's order, bound
-to a hash of the question: who asks what, of what, with which arguments but first and after. It is encrypted because a
-watermark tells when somebody last recorded something, whoever that was. The same place in the same answer always has
-the same cursor. Whatever is wrong with one, the answer is the same sentence.
+A cursor is base64url of AES-SIV (RFC 5297) over the watermark of the first page and a position in the order of the
+answer. Its associated data is a hash of the question: principal, field, object and arguments but first and after. It is
+encrypted because a watermark reveals when anybody last recorded something. The same position in the same answer always
+has the same cursor. Every invalid cursor is refused with the same sentence.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -30,7 +30,7 @@ from lineal.resolvers.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class NamedPosition:
-    """A place in the order (name, id)."""
+    """A position in the order (name, id)."""
 
     name: str
     id: str
@@ -38,14 +38,14 @@ class NamedPosition:
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """A place in the audit log, the newest first: after the record of this time."""
+    """A position in the audit log, newest first: after the record of this time."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class VersionPosition:
-    """A place among the versions of a model group: the greatest number first, and last what has none, by urn."""
+    """A position among the versions of a model group: the greatest number first, then those without, by urn."""
 
     number: int | None
     urn: str
@@ -53,7 +53,7 @@ class VersionPosition:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPosition:
-    """A place among the decisions on a model version, the latest first."""
+    """A position among the decisions on a model version, the latest first."""
 
     occurred_at: int
     recorded_at: int
@@ -89,19 +89,19 @@ _REFUSED: Final = "after is not a cursor of this field with these arguments: ask
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """The cursors of one question: made from its positions, and read back."""
+    """Makes and reads the cursors of one question."""
 
     key: bytes
     question: bytes
     watermark: int
 
     def make(self, position: AnyPosition) -> str:
-        """The cursor that goes on after a position."""
+        """The cursor of a position."""
         place = orjson.dumps([self.watermark, *astuple(position)])
         return urlsafe_b64encode(_cipher(self.key).encrypt(place, [self.question])).rstrip(b"=").decode()
 
     def read(self, cursor: str, position: type[Position]) -> tuple["Cursors", Position]:
-        """The position of a cursor, and the cursors of its answer, which are of its watermark. Raises BadInput."""
+        """The cursors of a cursor's answer, which have its watermark, and its position. Raises BadInput."""
         try:
             data = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
             sealed = _cipher(self.key).decrypt(data, [self.question])
@@ -121,15 +121,15 @@ def _cipher(key: bytes) -> AESSIV:
 
 
 def cursors(key: bytes, asker: tuple[str, str], field: str, as_of: AsOf, *arguments: object) -> Cursors:
-    """The cursors of a field's question: who asks, and everything but first and after, go into the hash.
+    """The cursors of a field's question: the principal and all arguments but first and after go into the hash.
 
-    `asker` is an account and the name of a principal of it. What it may see does not go in: later pages are read under
-    the permissions of the day.
+    `asker` is the account and name of the principal. Its permissions do not go in: later pages are read under those of
+    the day.
     """
     asked = repr((asker, field, as_of.occurred_at, arguments))
     return Cursors(key, sha256(asked.encode("utf-8", "surrogatepass")).digest(), as_of.recorded_at)
 
 
-def as_of_cursor(view: View, made: Cursors) -> View:
-    """The view that later pages read: the first page's."""
-    return replace(view, as_of=AsOf(made.watermark, view.as_of.occurred_at))
+def as_of_cursor(view: View, page_cursors: Cursors) -> View:
+    """The view of later pages: as of the first page's watermark."""
+    return replace(view, as_of=AsOf(page_cursors.watermark, view.as_of.occurred_at))

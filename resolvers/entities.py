@@ -1,4 +1,4 @@
-"""Entities by id, by urn, by what they are; their versions, histories and associations."""
+"""Entities by id, urn and filter; their versions, histories and associations."""
 
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ from lineal.resolvers.search_input import ordering, search_text
 
 
 async def node(context: Context, id: str, as_of: Any = None) -> Entity | None:
-    """The entity of an id; None where there is none to be seen."""
+    """The entity of an id; None where there is none that the caller may read."""
     found = await context.loaders.entity.load((context.view(as_of), id))
     if found is None:
         context.missed([id])
@@ -45,7 +45,7 @@ async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Entity | None]
 
 
 async def entity(context: Context, urn: str, as_of: Any) -> Entity | None:
-    """The entity of a urn; None where there is none to be seen."""
+    """The entity of a urn; None where there is none that the caller may read."""
     return await node(context, entity_id(urn), as_of)
 
 
@@ -59,7 +59,7 @@ async def entities(
     after: str | None,
     kind: EntityKind | None = None,
 ) -> Connection[Entity]:
-    """The entities that match; `kind` is what a typed connection asks besides."""
+    """A page of the entities that match, of one kind for a typed connection."""
     asked = entity_filter(where) or EntityFilter()
     if kind is not None:
         asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
@@ -72,7 +72,7 @@ async def entities(
 async def versions(
     context: Context, parent: Entity | Restricted, first: int | None, after: str | None
 ) -> Connection[Entity]:
-    """The entities of the same account, kind and name, the newest first; none of what is restricted."""
+    """A page of the entities with the same account, kind and name, newest first; empty for a restricted one."""
     view = context.nested(parent.view)
     if isinstance(parent, Restricted):
         return NOTHING
@@ -82,16 +82,16 @@ async def versions(
 
 
 async def _found(context: Context, field: str, question: Find, after: str | None) -> Connection[Entity]:
-    made = context.cursors(field, question.view, question.where, question.order, question.search)
+    page_cursors = context.cursors(field, question.view, question.where, question.order, question.search)
     position = None
     view = question.view
     if after is not None:
-        made, position = made.read(after, EntityPosition)
-        view = as_of_cursor(view, made)
+        page_cursors, position = page_cursors.read(after, EntityPosition)
+        view = as_of_cursor(view, page_cursors)
     page = await context.loaders.find.load(replace(question, view=view, after=position))
     return connection(
         page.items,
-        lambda entity: made.make(EntityPosition(entity.urn)),
+        lambda entity: page_cursors.make(EntityPosition(entity.urn)),
         page.has_next,
         page.total,
         page.counts,
@@ -107,26 +107,26 @@ async def property_keys(context: Context, starts_with: str, kind: EntityKind | N
 async def history(
     context: Context, parent: Entity | Restricted, first: int | None, after: str | None
 ) -> Connection[Revision]:
-    """An entity's revisions, in the order they fold in; none of what is restricted."""
+    """A page of an entity's revisions in fold order; empty for a restricted one."""
     view = context.nested(parent.view)
     if isinstance(parent, Restricted):
         return NOTHING
-    made, position = context.cursors("history", view, parent.id), None
+    page_cursors, position = context.cursors("history", view, parent.id), None
     if after is not None:
-        made, position = made.read(after, RevisionPosition)
-        view = as_of_cursor(view, made)
+        page_cursors, position = page_cursors.read(after, RevisionPosition)
+        view = as_of_cursor(view, page_cursors)
     question = HistoryOf(view, parent.id, checked_first(first, 20, MOST), position)
     page = await context.loaders.history.load(question)
     return connection(
         page.items,
-        lambda each: made.make(RevisionPosition(each.occurred_at, each.rank, each.sequence)),
+        lambda each: page_cursors.make(RevisionPosition(each.occurred_at, each.rank, each.sequence)),
         page.has_next,
         page.total,
     )
 
 
 async def superseding(context: Context, parent: Revision) -> Entity | None:
-    """The entity that a revision says takes its place."""
+    """The entity that replaces the revised one; None where the revision names none."""
     if parent.superseded_by is None:
         return None
     return await context.loaders.entity.load((parent.view, entity_id(parent.superseded_by)))
@@ -140,48 +140,48 @@ async def associations(
     first: int | None,
     after: str | None,
 ) -> Connection[Association]:
-    """The associations of an entity that a traversal would cross from it; none of what is restricted."""
+    """A page of the associations that a traversal would cross from an entity; empty for a restricted one."""
     view = context.nested(parent.view)
     if isinstance(parent, Restricted):
         return NOTHING
     way, asked = LineageDirection(direction or LineageDirection.BOTH), association_filter(via)
-    made, position = context.cursors("associations", view, parent.id, way, asked), None
+    page_cursors, position = context.cursors("associations", view, parent.id, way, asked), None
     if after is not None:
-        made, position = made.read(after, AssociationPosition)
-        view = as_of_cursor(view, made)
+        page_cursors, position = page_cursors.read(after, AssociationPosition)
+        view = as_of_cursor(view, page_cursors)
     question = AssociationsOf(view, parent.id, way, asked, checked_first(first, 20, MOST), position)
     page = await context.loaders.associations.load(question)
-    return connection(page.items, lambda each: made.make(place_of(each)), page.has_next, page.total)
+    return connection(page.items, lambda each: page_cursors.make(place_of(each)), page.has_next, page.total)
 
 
 def place_of(association: Association) -> AssociationPosition:
-    """Where an association stands in the order of associations."""
+    """The position of an association in the order of associations."""
     ends = (association.source_urn, association.destination_urn)
     return AssociationPosition(*ends, association.type, association.role)
 
 
 def source_of(association: Association) -> tuple[str, str]:
-    """The id and urn of what an association leads from."""
+    """The id and urn of an association's source."""
     return association.source_id, association.source_urn
 
 
 def destination_of(association: Association) -> tuple[str, str]:
-    """The id and urn of what an association leads to."""
+    """The id and urn of an association's destination."""
     return association.destination_id, association.destination_urn
 
 
 def source(context: Context, association: Association) -> Entity | Restricted | Awaitable[Entity]:
-    """What an association leads from."""
+    """The source of an association."""
     return _end(context, association.view, *source_of(association))
 
 
 def destination(context: Context, association: Association) -> Entity | Restricted | Awaitable[Entity]:
-    """What an association leads to."""
+    """The destination of an association."""
     return _end(context, association.view, *destination_of(association))
 
 
 def _end(context: Context, view: View, id: str, urn: str) -> Entity | Restricted | Awaitable[Entity]:
-    """An end of an association that the view shows, and which it therefore shows too."""
+    """An end of an association; the view shows the association, and so both of its ends."""
     try:
         return known_end(context, view, id, urn)
     except KeyError:
@@ -189,24 +189,24 @@ def _end(context: Context, view: View, id: str, urn: str) -> Entity | Restricted
 
 
 def known_end(context: Context, view: View, id: str, urn: str) -> Entity | Restricted:
-    """An end that need not be asked for. Raises KeyError where it must."""
+    """An end that is already loaded. Raises KeyError where it is not."""
     return Restricted(id, view) if _is_restricted(id, urn) else context.known[view, id]
 
 
 def _is_restricted(id: str, urn: str) -> bool:
-    # Compared whole: the URN of an entity of an account named `restricted` begins alike.
+    # The whole URN is compared: that of an entity of an account named `restricted` starts with the same text.
     return urn == RESTRICTED_URN + id
 
 
 async def _loaded_end(context: Context, view: View, id: str) -> Entity:
     found = await context.loaders.entity.load((view, id))
     if found is None:
-        raise BadInput("an end of this association is no longer to be seen: ask again")
+        raise BadInput("you may no longer read an end of this association: ask again")
     return found
 
 
 async def learn_ends(context: Context, view: View, associations: Iterable[Association]) -> None:
-    """Load the ends of many associations at once, so that each is there when it is asked for."""
+    """Load the ends of many associations in one round trip."""
     ends = {end for each in associations for end in (source_of(each), destination_of(each))}
     ids = frozenset(id for id, urn in ends if not _is_restricted(id, urn))
     if ids:

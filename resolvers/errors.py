@@ -1,5 +1,5 @@
-"""What a caller asked wrongly."""
+"""Errors in the arguments of a request."""
 
 
 class BadInput(Exception):
-    """A question that cannot be answered as it was put; the message says what to change. BAD_USER_INPUT outside."""
+    """An argument is wrong; the message says what to change. Clients receive BAD_USER_INPUT."""

@@ -1,4 +1,4 @@
-"""What the record of one entity says of it under the names of its kind: nothing is asked of the store."""
+"""Typed fields of kinds that are derived from the entity's own record, without the store."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,13 +10,13 @@ from lineal.graphstore.values import Property
 
 SHA256_PREFIX: Final = "sha256:"
 PARAMETER_PREFIXES: Final = ("hyperparameters.", "parameters.")
-"""What the keys of parameters begin with."""
+"""Prefixes of the keys of parameters."""
 DECISION_KEYS: Final = ("decision", "reason")
-"""The properties of an approval that say what was decided, and why."""
+"""Keys of the properties that hold an approval's decision and reason."""
 
 
 class TrialStage(StrEnum):
-    """Which part of a trial a component is."""
+    """Stage of a trial component."""
 
     PREPROCESSING = "PREPROCESSING"
     TRAINING = "TRAINING"
@@ -24,7 +24,7 @@ class TrialStage(StrEnum):
 
 
 class ReviewDecision(StrEnum):
-    """What was decided on a model version."""
+    """Decision on a model version."""
 
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
@@ -32,25 +32,25 @@ class ReviewDecision(StrEnum):
 
 
 def text(entity: Entity, key: str) -> str | None:
-    """The text of a property; None where there is none, or it is no text."""
+    """The value of a string property; None where the entity has none of this key and type."""
     found = next((each for each in entity.properties if each.key == key), None)
     return str(found.value) if found is not None and found.type is PropertyType.STRING else None
 
 
 def stage(entity: Entity) -> TrialStage | None:
-    """The stage of a trial component, as its property `stage` says."""
+    """The stage of a trial component, from its property `stage`."""
     word = text(entity, "stage")
     return TrialStage(word) if word in list(TrialStage) else None
 
 
 def decision(entity: Entity) -> ReviewDecision | None:
-    """The decision of an approval, as its property `decision` says."""
+    """The decision of an approval, from its property `decision`."""
     word = text(entity, "decision")
     return ReviewDecision(word) if word in list(ReviewDecision) else None
 
 
 def number(entity: Entity) -> int | None:
-    """The number of a model version: its `version`, where that is one from 1 on in decimal, without leading zeros."""
+    """The number of a model version: its `version`, if that is a decimal of at least 1 without leading zeros."""
     version = entity.version or ""
     is_number = version.isascii() and version.isdigit() and version[0] != "0" and len(version) <= 10
     return int(version) if is_number and int(version) < 2**31 else None
@@ -62,34 +62,34 @@ def parameters(entity: Entity) -> Sequence[Property]:
 
 
 def uri(entity: Entity) -> str | None:
-    """Where it lies."""
+    """The address of the entity's source."""
     return None if entity.source is None else entity.source.uri
 
 
 def source_id(entity: Entity, type: SourceIdType) -> str | None:
-    """The first of its source's ids of a type."""
+    """The first id of a type of the entity's source."""
     return next((each.value for each in entity.source.ids if each.type is type), None) if entity.source else None
 
 
 def object_version(entity: Entity) -> str | None:
-    """Which version of the stored object a dataset is: its source's own word, else its `version`."""
+    """The version of a dataset's stored object: the S3_VERSION of its source, else its `version`."""
     return source_id(entity, SourceIdType.S3_VERSION) or entity.version
 
 
 def digest_value(entity: Entity) -> str | None:
-    """An image's digest as registries write it, `sha256:...`: of its source, else its `version` where that is one."""
-    given = source_id(entity, SourceIdType.SHA256)
-    if given is not None:
-        return given if given.startswith(SHA256_PREFIX) else SHA256_PREFIX + given
+    """The digest of an image, `sha256:...`: the SHA256 of its source, else its `version` if that is a digest."""
+    digest = source_id(entity, SourceIdType.SHA256)
+    if digest is not None:
+        return digest if digest.startswith(SHA256_PREFIX) else SHA256_PREFIX + digest
     version = entity.version or ""
     return version if version.startswith(SHA256_PREFIX) else None
 
 
 def repository(entity: Entity) -> str | None:
-    """Where code is kept: the address of its source, else its property `repository`."""
+    """The repository of code: the address of its source, else its property `repository`."""
     return uri(entity) or text(entity, "repository")
 
 
 def commit(entity: Entity) -> str | None:
-    """Which commit code is: its `version`, else its property `commit`."""
+    """The commit of code: its `version`, else its property `commit`."""
     return entity.version or text(entity, "commit")

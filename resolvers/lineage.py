@@ -1,4 +1,4 @@
-"""What entities come from, and what comes from them."""
+"""Lineage: the ascendants and descendants of entities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,35 +36,35 @@ from lineal.resolvers.pages import (
 
 @dataclass(frozen=True, slots=True)
 class LineageEdge:
-    """A reached entity in its connection."""
+    """A reached entity, with its distance and path."""
 
     reached: Reached
     cursors: Cursors
 
     @property
     def node(self) -> Entity | Restricted:
-        """What was reached."""
+        """The reached entity."""
         return self.reached.entity
 
     @property
     def distance(self) -> int | None:
-        """How far from the nearest start; None where it is reached only across hidden entities."""
+        """Distance from the nearest start; None where every path crosses hidden entities."""
         return self.reached.distance
 
     @property
     def path(self) -> Sequence[Association]:
-        """One shortest path; empty unless it was asked for."""
+        """One shortest path; empty unless the query selects paths."""
         return self.reached.path
 
     @property
     def cursor(self) -> str:
-        """Its place; made only where it is asked for."""
+        """The cursor of the edge, made when it is selected."""
         return self.cursors.make(self.reached.position)
 
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """Whether an answer is everything there is."""
+    """Whether an answer is complete."""
 
     is_complete: bool
     reasons: Sequence[IncompleteReason]
@@ -74,7 +74,7 @@ class Completeness:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A page of what a walk reached. `question` is None where none was asked: from what is restricted."""
+    """A page of what a walk reached. `question` is None for the empty lineage of a restricted entity."""
 
     question: Reach | None
     page: ReachPage
@@ -82,34 +82,34 @@ class Lineage:
 
     @cached_property
     def edges(self) -> Sequence[LineageEdge]:
-        """The page, with distances and paths."""
+        """The entities of the page, with distances and paths."""
         return [LineageEdge(reached, self.cursors) for reached in self.page.items]
 
     @cached_property
     def nodes(self) -> Sequence[Entity | Restricted]:
-        """The page's entities."""
+        """The entities of the page."""
         return [reached.entity for reached in self.page.items]
 
     @property
     def page_info(self) -> PageInfo:
-        """Where the page stands. A walk cut by a limit goes on from the last position visited."""
+        """Position of the page. A walk that a limit cut continues from the last position visited."""
         start = self.edges[0].cursor if self.page.items else None
         end = None if self.page.end is None else self.cursors.make(self.page.end)
         return PageInfo(self.page.has_next, False, start, end)
 
     @property
     def total_count(self) -> int:
-        """All matches."""
+        """Number of all matches."""
         return self.page.total
 
     @property
     def counts_by_kind(self) -> Sequence[KindCount]:
-        """All matches, by kind."""
+        """Number of all matches by kind."""
         return counted(self.page.counts)
 
     @property
     def completeness(self) -> Completeness:
-        """Whether this is everything."""
+        """Whether the answer is complete, and the reasons if not."""
         reasons = [reason for reason in IncompleteReason if reason in self.page.reasons]
         return Completeness(not reasons, reasons, self.page.visited, self.page.withheld)
 
@@ -126,7 +126,7 @@ async def lineage(
     as_of: Any,
     **asked: Any,
 ) -> Lineage | None:
-    """What a walk from the starts reaches; None where one of them, or one excluded, is not to be seen."""
+    """A page of what a walk from the starts reaches; None where the caller may not read a start or an excluded one."""
     checked_count("from", starts, least=1)
     checked_count("excluding", excluding or ())
     begin = (tuple(starts), LineageDirection(direction), Combine(combine or Combine.UNION), tuple(excluding or ()))
@@ -139,9 +139,9 @@ async def lineage(
 async def of_entity(
     context: Context, parent: Entity | Restricted, direction: LineageDirection, as_of: Any, **asked: Any
 ) -> Lineage:
-    """An entity's ascendants or descendants, as of the moment the entity was read, unless another is given.
+    """A page of an entity's ascendants or descendants, in the view of the entity or as of `as_of`.
 
-    None of what is restricted, or of an entity that did not exist at the moment given.
+    Empty for a restricted entity, and for one that did not exist as of `as_of`.
     """
     view = context.nested(parent.view, as_of)
     if isinstance(parent, Restricted):
@@ -150,7 +150,7 @@ async def of_entity(
     if found is None and view != parent.view:
         return Lineage(None, _REACHED_NOTHING, context.cursors("lineage", view))
     if found is None:
-        raise BadInput("this entity is no longer to be seen: ask again")
+        raise BadInput("you may no longer read this entity: ask again")
     return found
 
 
@@ -168,34 +168,36 @@ async def _reached(
     with_ends: bool,
 ) -> Lineage | None:
     if depth is not None and depth < 1:
-        raise BadInput(f"depth is {depth}: give 1 for direct, 2 and more for further, or leave it out for all the way")
+        raise BadInput(
+            f"depth is {depth}: give 1 for direct associations, a greater number for more hops, or leave it out"
+        )
     walk = replace(
         walk, depth=depth, stop_at=entity_filter(stop_at), via=association_filter(via), limits=context.limits
     )
     question = Reach(walk, entity_filter(where), checked_first(first, 20, MOST_LINEAGE), None, with_paths)
     asked = (walk.starts, walk.direction, walk.combine, walk.excluding, depth, walk.stop_at, walk.via, question.where)
-    made = context.cursors("lineage", walk.view, asked)
+    page_cursors = context.cursors("lineage", walk.view, asked)
     if after is not None:
-        made, position = made.read(after, ReachPosition)
-        question = replace(question, after=position, walk=replace(walk, view=as_of_cursor(walk.view, made)))
+        page_cursors, position = page_cursors.read(after, ReachPosition)
+        question = replace(question, after=position, walk=replace(walk, view=as_of_cursor(walk.view, page_cursors)))
     page = await context.loaders.reach.load(question)
     if page is not None and with_ends:
         await learn_ends(context, question.walk.view, [step for reached in page.items for step in reached.path])
-    return None if page is None else Lineage(question, page, made)
+    return None if page is None else Lineage(question, page, page_cursors)
 
 
 async def among(context: Context, parent: Lineage, first: int | None, after: str | None) -> Connection[Association]:
-    """The associations among the starts and everything traversed."""
+    """A page of the associations between the starts and the traversed entities."""
     if parent.question is None:
         return NOTHING
     walk = parent.question.walk
-    made = context.cursors("among", walk.view, walk.starts, walk.direction, walk.combine, walk.excluding,
+    page_cursors = context.cursors("among", walk.view, walk.starts, walk.direction, walk.combine, walk.excluding,
                    walk.depth, walk.stop_at, walk.via)  # fmt: skip
     position = None
     if after is not None:
-        made, position = made.read(after, AssociationPosition)
-        walk = replace(walk, view=as_of_cursor(walk.view, made))
+        page_cursors, position = page_cursors.read(after, AssociationPosition)
+        walk = replace(walk, view=as_of_cursor(walk.view, page_cursors))
     question = ReachAssociations(walk, checked_first(first, MOST, MOST), position, parent.page.cut_at)
     page = await context.loaders.among.load(question)
     assert page is not None, "the walk's starts were there in the same view"
-    return connection(page.items, lambda each: made.make(place_of(each)), page.has_next, page.total)
+    return connection(page.items, lambda each: page_cursors.make(place_of(each)), page.has_next, page.total)

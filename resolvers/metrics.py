@@ -1,4 +1,4 @@
-"""Metrics of entities: what their observations come to, pages of these, and buckets for plotting."""
+"""Metrics of entities: summaries, pages and buckets of their observations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from lineal.resolvers.errors import BadInput
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
 
 MOST_METRICS: Final = 1000
-"""The most metrics of one entity that are given without being named."""
+"""Greatest number of metrics of one entity that are returned without `names`."""
 MOST_OBSERVATIONS: Final = 1000
-"""The most observations a page of a series may have, and buckets that it may be put in."""
+"""Greatest number of observations of a page, and of buckets of a series."""
 MOST_ASKED: Final = 100_000
-"""The most observations and buckets that one request may ask for, over all its metrics."""
+"""Greatest number of observations and buckets of one request, over all its metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric of an entity: of its observations, or, where it has none of that name, of its property `metrics.NAME`.
+    """A metric of an entity, from its observations, or, without any, from its property `metrics.NAME`.
 
-    Of a property `last`, `min` and `max` are its value and `count` is 0.
+    For a property, `last`, `min` and `max` are its value and `count` is 0.
     """
 
     from_: Entity
@@ -39,31 +39,31 @@ class Metric:
 
 
 async def metrics(context: Context, parent: Entity | Restricted, names: Sequence[str] | None) -> Sequence[Metric]:
-    """The metrics of an entity, by name; none of what is restricted. Raises LimitExceeded where they are too many."""
+    """The metrics of an entity, by name; none of a restricted one. Raises LimitExceeded where they are too many."""
     view, asked = context.nested(parent.view), asked_names(names)
     if isinstance(parent, Restricted):
         return ()
-    return told(parent, await context.loaders.metrics.load(MetricsOf(view, parent.id, asked)), asked)
+    return metrics_of(parent, await context.loaders.metrics.load(MetricsOf(view, parent.id, asked)), asked)
 
 
 def asked_names(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names as they are asked for: each once. Raises BadInput where they are too many."""
+    """The distinct names. Raises BadInput where they are too many."""
     if names is None:
         return None
     checked_count("names", names)
     return tuple(dict.fromkeys(names))
 
 
-def told(entity: Entity, observed: Sequence[Observed], names: tuple[str, ...] | None) -> Sequence[Metric]:
-    """Metrics of an entity, by name: those observed, and the numbers among its properties, of the names asked for."""
-    found = {
+def metrics_of(entity: Entity, observed: Sequence[Observed], names: tuple[str, ...] | None) -> Sequence[Metric]:
+    """The metrics of an entity with these names, from its observations and its numeric properties, by name."""
+    values = {
         each.key.removeprefix(METRICS): float(each.value)  # type: ignore[arg-type]
         for each in entity.properties
         if each.key.startswith(METRICS) and each.key != METRICS and each.type in NUMBERS
     }
     shown = {
         name: Metric(entity, name, value, value, value, 0)
-        for name, value in found.items()
+        for name, value in values.items()
         if names is None or name in names
     }
     shown |= {each.name: Metric(entity, each.name, each.last, each.min, each.max, each.count) for each in observed}
@@ -75,25 +75,25 @@ def told(entity: Entity, observed: Sequence[Observed], names: tuple[str, ...] | 
 
 
 async def series(context: Context, parent: Metric, first: int | None, after: str | None) -> Connection[Observation]:
-    """The observations of a metric, by step and time; none of a property."""
+    """A page of the observations of a metric, by step and time; empty for a property."""
     view, size = _asked(context, parent, checked_first(first, 100, MOST_OBSERVATIONS))
-    made, position = context.cursors("series", view, parent.from_.id, parent.name), None
+    page_cursors, position = context.cursors("series", view, parent.from_.id, parent.name), None
     if after is not None:
-        made, position = made.read(after, ObservationPosition)
-        view = as_of_cursor(view, made)
+        page_cursors, position = page_cursors.read(after, ObservationPosition)
+        view = as_of_cursor(view, page_cursors)
     if not parent.count:
         return NOTHING
     page = await context.loaders.series.load(SeriesOf(view, parent.from_.id, parent.name, size, position))
     return connection(
         page.items,
-        lambda each: made.make(ObservationPosition(each.step, each.occurred_at)),
+        lambda each: page_cursors.make(ObservationPosition(each.step, each.occurred_at)),
         page.has_next,
         page.total,
     )
 
 
 async def buckets(context: Context, parent: Metric, most: int) -> Sequence[Bucket]:
-    """The observations of a metric in at most so many buckets, in their order; none of a property."""
+    """The observations of a metric in at most `most` buckets, in order; none for a property."""
     if not 1 <= most <= MOST_OBSERVATIONS:
         raise BadInput(f"most is {most}: give 1 to {MOST_OBSERVATIONS}")
     view, size = _asked(context, parent, most)
@@ -103,7 +103,7 @@ async def buckets(context: Context, parent: Metric, most: int) -> Sequence[Bucke
 
 
 def _asked(context: Context, parent: Metric, size: int) -> tuple[View, int]:
-    """The view of what is asked of a metric, and how much of it: never more than there is."""
+    """The view of a metric's entity, and how many observations to read: never more than there are."""
     view, size = context.nested(parent.from_.view), min(size, max(parent.count, 1))
     context.observations_asked += size
     if context.observations_asked > MOST_ASKED:

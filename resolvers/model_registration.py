@@ -1,8 +1,8 @@
-"""Registering model versions under numbers.
+"""Registration of model versions under consecutive numbers.
 
-A number is an identity, and identities are immutable: of two registrations that try the same, the store records the
-first and refuses the other, whose content differs, and which takes the next. So numbers are never shared, on any engine
-and among any number of processes.
+The number is the version of an entity, and so part of an immutable identity. Where two registrations try the same
+number, the store records the first and refuses the other, whose content differs; that one tries the next number. So no
+number is shared, on any engine and by any number of processes.
 """
 
 import secrets
@@ -30,51 +30,51 @@ from lineal.resolvers.recording import (
     sized_fingerprint,
     user_errors_at,
 )
-from lineal.resolvers.references import is_readable, named, ref_id, standing
+from lineal.resolvers.references import is_readable, named, ref_id, referenced_groups
 from lineal.resolvers.version_numbers import next_number
 from lineal.resolvers.write_permissions import WriteAuthorization
 
 REGISTRATION: Final = "registration"
-"""The property whose value tells a registration from every other."""
+"""Key of the property that holds random bits, so that no two registrations have the same content."""
 MOST_TRIES: Final = 100
-"""How many numbers one registration tries to have before it is refused."""
+"""How many numbers a registration tries before it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRegistered:
-    """What became of a modelVersionRegister."""
+    """Result of modelVersionRegister."""
 
     model_version: Entity | None = None
     is_new: bool = False
     user_errors: Sequence[UserError] = ()
 
 
-async def model_version_register(context: Context, given: Any) -> VersionRegistered:
-    """Register a model in a group, under the next number."""
+async def model_version_register(context: Context, input: Any) -> VersionRegistered:
+    """Register a model as the next version of a group."""
     try:
-        group = await _group_of(context, given.group)
-        properties = given_properties(given.properties)
+        group = await _group_of(context, input.group)
+        properties = given_properties(input.properties)
         version = NewEntity(
             group.account,
             EntityKind.MODEL_VERSION,
             group.name,
             "1",
-            description=given.description,
+            description=input.description,
             properties=properties,
-            tags=tuple(given.tags or ()),
-            occurred_at=given.occurred_at,
+            tags=tuple(input.tags or ()),
+            occurred_at=input.occurred_at,
         )
         _refuse_registration_key(properties)
         checked_urns(Batch((version,)))
         async with turn(context.store, "register", group.account, group.name):
-            done = await _registered(context, group, version, given.model, given.idempotency_key)
+            done = await _registered(context, group, version, input.model, input.idempotency_key)
         if done is None:
             raise Unavailable(
-                f"others register in the group {group.name[:64]!r} so fast that no number was to be had, and nothing "
-                "was written: send it again"
+                f"other registrations in the group {group.name[:64]!r} took all {MOST_TRIES} numbers that this one "
+                "tried, and nothing was written: send it again"
             )
         entity = done.entities[0]
-        if given.idempotency_key is not None:
+        if input.idempotency_key is not None:
             entity = await recorded_by_batch(context, version, done)
     except BatchRefused as refused:
         return VersionRegistered(user_errors=user_errors_at(refused.problems, _in_registration))
@@ -82,7 +82,7 @@ async def model_version_register(context: Context, given: Any) -> VersionRegiste
 
 
 async def _group_of(context: Context, ref: Any) -> NewEntity:
-    """A group; where it is given by its name, it need not stand."""
+    """The model group of a reference. One referred to by name need not be recorded yet."""
     if ref.name is not UNSET:
         return NewEntity(context.principal.account, EntityKind.MODEL_GROUP, ref.name)
     found = await named(context, ref, EntityKind.MODEL_GROUP, "group")
@@ -92,7 +92,7 @@ async def _group_of(context: Context, ref: Any) -> NewEntity:
 def _refuse_registration_key(properties: Sequence[Property]) -> None:
     for index, property in enumerate(properties):
         if property.key == REGISTRATION:
-            sentence = f"The property {REGISTRATION} tells registrations apart: give yours another key."
+            sentence = f"The property key {REGISTRATION} is reserved: use another key."
             raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence, ("properties", index, "key")),))
 
 
@@ -101,14 +101,14 @@ async def _registered(
 ) -> Recorded | None:
     group_id = entity_id(_urn(group))
     for _ in range(MOST_TRIES):
-        number, places = await next_number(context, version, [ref_id(model_ref), group_id])
-        model = standing(context, places, model_ref, EntityKind.MODEL, "model")
+        number, groups_by_id = await next_number(context, version, [ref_id(model_ref), group_id])
+        model = referenced_groups(context, groups_by_id, model_ref, EntityKind.MODEL, "model")
         mark = Property(REGISTRATION, PropertyType.STRING, secrets.token_urlsafe(16))
-        made = replace(version, version=str(number), properties=(*version.properties, mark))
-        # A group that stands and may not be read is refused as one that is recorded again.
-        batch = _registration(made, group, model.urn, has_group=is_readable(context, places.get(group_id)))
-        permit = await WriteAuthorization.asked(context, batch, checked_urns(batch), places)
-        # What the request is known by holds nothing that differs between two sendings of it.
+        numbered = replace(version, version=str(number), properties=(*version.properties, mark))
+        # A recorded group that the caller may not read is refused like any entity that is recorded again.
+        batch = _registration(numbered, group, model.urn, has_group=is_readable(context, groups_by_id.get(group_id)))
+        authorization = await WriteAuthorization.asked(context, batch, checked_urns(batch), groups_by_id)
+        # The fingerprint leaves out the number and the random bits, which differ when the request is repeated.
         asked = sized_fingerprint("modelVersionRegister", _registration(version, group, model.urn, has_group=True))
         try:
             return await context.store.record(
@@ -116,7 +116,7 @@ async def _registered(
                 by=context.principal.shown,
                 idempotency=idempotency_of(key, asked),
                 returning=context.view().scope,
-                audit=permit.audit,
+                audit=authorization.audit,
             )
         except BatchRefused as refused:
             if {problem.code for problem in refused.problems} != {ProblemCode.IMMUTABLE_CONFLICT}:

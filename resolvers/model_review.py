@@ -1,4 +1,4 @@
-"""Deciding on model versions."""
+"""Review of model versions."""
 
 import secrets
 from collections.abc import Sequence
@@ -28,42 +28,42 @@ from lineal.resolvers.write_permissions import WriteAuthorization, entity_groups
 
 @dataclass(frozen=True, slots=True)
 class VersionReviewed:
-    """What became of a modelVersionReview."""
+    """Result of modelVersionReview."""
 
     approval: Entity | None = None
     is_new: bool = False
     user_errors: Sequence[UserError] = ()
 
 
-async def model_version_review(context: Context, given: Any) -> VersionReviewed:
+async def model_version_review(context: Context, input: Any) -> VersionReviewed:
     """Record a decision on a model version."""
     try:
-        version = await named(context, given.version, EntityKind.MODEL_VERSION, "version")
-        properties = [Property("decision", PropertyType.STRING, ReviewDecision(given.decision).value)]
-        if given.reason is not None:
-            properties.append(Property("reason", PropertyType.STRING, given.reason))
+        version = await named(context, input.version, EntityKind.MODEL_VERSION, "version")
+        properties = [Property("decision", PropertyType.STRING, ReviewDecision(input.decision).value)]
+        if input.reason is not None:
+            properties.append(Property("reason", PropertyType.STRING, input.reason))
         approval = NewEntity(
             version.account,
             EntityKind.APPROVAL,
             version.name,
             properties=tuple(properties),
-            occurred_at=given.occurred_at,
+            occurred_at=input.occurred_at,
         )
         fingerprint = sized_fingerprint("modelVersionReview", _review(approval, version.urn))
         batch = _review(replace(approval, version=secrets.token_urlsafe(16)), version.urn)
         urns = checked_urns(batch)
-        permit = await WriteAuthorization.asked(
+        authorization = await WriteAuthorization.asked(
             context, batch, urns, await entity_groups(context, [version.id, *map(entity_id, urns)])
         )
         done = await context.store.record(
             batch,
             by=context.principal.shown,
-            idempotency=idempotency_of(given.idempotency_key, fingerprint),
+            idempotency=idempotency_of(input.idempotency_key, fingerprint),
             returning=context.view().scope,
-            audit=permit.audit,
+            audit=authorization.audit,
         )
         entity = done.entities[0]
-        if given.idempotency_key is not None:
+        if input.idempotency_key is not None:
             entity = await recorded_by_batch(context, approval, done)
     except BatchRefused as refused:
         return VersionReviewed(user_errors=user_errors_at(refused.problems, _in_review))

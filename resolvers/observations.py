@@ -1,4 +1,4 @@
-"""Observations that callers record: series of metrics into one atomic batch, and what became of it."""
+"""Recording of observations: series of metrics in one batch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,46 +23,48 @@ from lineal.resolvers.references import Refs
 from lineal.resolvers.write_permissions import WriteAuthorization
 
 MOST_OBSERVATIONS: Final = 10_000
-"""The most observations of one batch."""
+"""Greatest number of observations of a batch."""
 _OF_SERIES: Final = ("entity", "metric")
-"""What a series says of all its observations."""
+"""Fields that a series sets for all its observations."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationsRecorded:
-    """What became of an observationsRecord."""
+    """Result of observationsRecord."""
 
     new_count: int = 0
     entities: Sequence[Entity] = ()
     user_errors: Sequence[UserError] = ()
 
 
-async def observations_record(context: Context, given: Any) -> ObservationsRecorded:
-    """Record the observations of some series: all of them, or nothing."""
-    permit = None
-    places = [(index, at) for index, series in enumerate(given.series) for at in range(len(series.observations))]
+async def observations_record(context: Context, input: Any) -> ObservationsRecorded:
+    """Record the observations of some series: all of them or nothing."""
+    authorization = None
+    positions = [(index, at) for index, series in enumerate(input.series) for at in range(len(series.observations))]
     try:
-        _refuse_too_many("series", len(given.series), MOST_PARTS)
-        _refuse_too_many("observations", len(places), MOST_OBSERVATIONS)
+        _refuse_too_many("series", len(input.series), MOST_PARTS)
+        _refuse_too_many("observations", len(positions), MOST_OBSERVATIONS)
         refs = Refs(context, [])
-        await refs.look_up([series.entity for series in given.series])
-        urns = [refs.urn(series.entity, ("series", index, "entity")) for index, series in enumerate(given.series)]
+        await refs.look_up([series.entity for series in input.series])
+        urns = [refs.urn(series.entity, ("series", index, "entity")) for index, series in enumerate(input.series)]
         refs.refuse()
         batch = Batch(
             observations=tuple(
                 _observation(urn, series.metric, each)
-                for urn, series in zip(urns, given.series, strict=True)
+                for urn, series in zip(urns, input.series, strict=True)
                 for each in series.observations
             )
         )
         checked_urns(batch)
-        permit = await WriteAuthorization.asked(context, batch, (), refs.places)
-        key = idempotency_of(given.idempotency_key, sized_fingerprint("observationsRecord", batch))
-        done = await context.store.record(batch, by=context.principal.shown, idempotency=key, audit=permit.audit)
+        authorization = await WriteAuthorization.asked(context, batch, (), refs.groups_by_id)
+        key = idempotency_of(input.idempotency_key, sized_fingerprint("observationsRecord", batch))
+        done = await context.store.record(batch, by=context.principal.shown, idempotency=key, audit=authorization.audit)
     except BatchRefused as refused:
-        told = refused.problems if permit is None else tuple(map(permit.shown_problem, refused.problems))
-        return ObservationsRecorded(user_errors=user_errors_at(told, _in_input(places)))
-    # What stood already may have been recorded since the request began.
+        problems = (
+            refused.problems if authorization is None else tuple(map(authorization.shown_problem, refused.problems))
+        )
+        return ObservationsRecorded(user_errors=user_errors_at(problems, _in_input(positions)))
+    # Observations that were recorded before may have been recorded since the request began.
     recorded_at = done.recorded_at or (await context.store.newest()).recorded_at
     view = View(context.view().scope, AsOf(max(recorded_at, context.newest.recorded_at)))
     observed = dict.fromkeys(entity_id(observation.entity) for observation in batch.observations)
@@ -70,9 +72,9 @@ async def observations_record(context: Context, given: Any) -> ObservationsRecor
     return ObservationsRecorded(sum(done.observations_are_new), [each for each in entities if each is not None])
 
 
-def _observation(urn: str, metric: str, given: Any) -> NewObservation:
-    step = 0 if given.step is None else integer("step", given.step)
-    return NewObservation(urn, metric, given.value, step, given.occurred_at)
+def _observation(urn: str, metric: str, input: Any) -> NewObservation:
+    step = 0 if input.step is None else integer("step", input.step)
+    return NewObservation(urn, metric, input.value, step, input.occurred_at)
 
 
 def _refuse_too_many(name: str, count: int, most: int) -> None:
@@ -81,13 +83,13 @@ def _refuse_too_many(name: str, count: int, most: int) -> None:
         raise BatchRefused((Problem(ProblemCode.TOO_LARGE, sentence, ("series",)),))
 
 
-def _in_input(places: Sequence[tuple[int, int]]) -> Callable[[ProblemPath], ProblemPath]:
-    """Where a problem of a batch lies in the input, whose observations come from these series, at these places."""
+def _in_input(positions: Sequence[tuple[int, int]]) -> Callable[[ProblemPath], ProblemPath]:
+    """The path in the input of a path in the batch, whose observations come from these (series, index) pairs."""
 
     def in_input(path: ProblemPath) -> ProblemPath:
         if path[:1] != ("observations",):
             return path
-        index, at = places[int(path[1])]
+        index, at = positions[int(path[1])]
         field = path[2:]
         return (
             ("series", index, *field)

@@ -1,4 +1,4 @@
-"""Connections as plain records: what a page shows, under the names the schema gives."""
+"""Connections as plain records, with the field names of the schema."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from lineal.resolvers.errors import BadInput
 Node = TypeVar("Node")
 
 MOST_LINEAGE = 1000
-"""The most nodes a page of a lineage connection may have."""
+"""Greatest number of nodes of a page of a lineage connection."""
 MOST = 100
-"""The most nodes a page of any other connection may have, and ids or starts one question may name."""
+"""Greatest number of nodes of a page of any other connection, and of ids or starts in an argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """Where a page stands."""
+    """Position of a page."""
 
     has_next_page: bool
     has_previous_page: bool
@@ -27,20 +27,20 @@ class PageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Edge(Generic[Node]):
-    """A node in its connection."""
+    """A node with its cursor."""
 
     node: Node
     make_cursor: Callable[[], str]
 
     @property
     def cursor(self) -> str:
-        """Its place; made only where it is asked for."""
+        """The cursor, made when it is selected."""
         return self.make_cursor()
 
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """How many of a kind."""
+    """Number of entities of a kind."""
 
     kind: EntityKind
     count: int
@@ -58,7 +58,7 @@ class Connection(Generic[Node]):
 
 
 NOTHING: Final[Connection[Any]] = Connection((), (), PageInfo(False, False, None, None), 0)
-"""A page of what has nothing."""
+"""An empty page."""
 
 
 def counted(counts: Mapping[EntityKind, int]) -> list[KindCount]:
@@ -73,7 +73,7 @@ def connection(
     total: int,
     counts: Mapping[EntityKind, int] | None = None,
 ) -> Connection[Node]:
-    """A page whose nodes have cursors of their own."""
+    """A page of nodes with their cursors."""
 
     def edge(node: Node) -> Edge[Node]:
         return Edge(node, lambda: cursor(node))
@@ -84,7 +84,7 @@ def connection(
 
 
 def checked_first(first: int | None, default: int, most: int) -> int:
-    """How many a page shall have. Raises BadInput out of 1 to the most."""
+    """The size of a page. Raises BadInput where `first` is not between 1 and `most`."""
     if first is None:
         return default
     if not 1 <= first <= most:
@@ -93,6 +93,6 @@ def checked_first(first: int | None, default: int, most: int) -> int:
 
 
 def checked_count(name: str, items: Sequence[Any], least: int = 0) -> None:
-    """Raises BadInput where a list names too few or too many."""
+    """Raise BadInput where a list has too few or too many items."""
     if not least <= len(items) <= MOST:
         raise BadInput(f"{name} names {len(items)}: give {least} to {MOST}")

@@ -1,4 +1,4 @@
-"""What callers record: inputs into one atomic batch, and what became of it."""
+"""Recording and revising entities: inputs become one batch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ from lineal.resolvers.references import Refs
 from lineal.resolvers.write_permissions import WriteAuthorization
 
 ProblemPath: TypeAlias = tuple[str | int, ...]
-"""Where a problem lies, in a batch or in an input."""
+"""Path of a problem in a batch or in an input."""
 MOST_PARTS: Final = 1000
-"""The most entities, and the most associations, of one batch."""
+"""Greatest number of entities, and of associations, of a batch."""
 MOST_BYTES: Final = 8 * 1024 * 1024
-"""The most bytes the digest forms of a batch may have together."""
+"""Greatest size of the digest forms of a batch together, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserError:
-    """Why nothing was written."""
+    """A reason why nothing was written."""
 
     code: ProblemCode
     message: str
@@ -41,7 +41,7 @@ class UserError:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEntity:
-    """An entity as it stands, None where it may not be read, and whether this request wrote it."""
+    """An entity as it is now, None where the caller may not read it, and whether this request wrote it."""
 
     entity: Entity | None
     is_new: bool
@@ -49,7 +49,7 @@ class RecordedEntity:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAssociation:
-    """An association as it stands, None where it may not be seen, and whether this request wrote it."""
+    """An association as it is now, None where the caller may not see it, and whether this request wrote it."""
 
     association: Association | None
     is_new: bool
@@ -57,7 +57,7 @@ class RecordedAssociation:
 
 @dataclass(frozen=True, slots=True)
 class LineageRecorded:
-    """What became of a lineageRecord."""
+    """Result of lineageRecord."""
 
     entities: Sequence[RecordedEntity] = ()
     associations: Sequence[RecordedAssociation] = ()
@@ -66,7 +66,7 @@ class LineageRecorded:
 
 @dataclass(frozen=True, slots=True)
 class EntityRevised:
-    """What became of an entityRevise."""
+    """Result of entityRevise."""
 
     entity: Entity | None = None
     revision: Revision | None = None
@@ -74,51 +74,51 @@ class EntityRevised:
     user_errors: Sequence[UserError] = ()
 
 
-async def lineage_record(context: Context, given: Any) -> LineageRecorded:
-    """Record one atomic batch."""
-    permit = None
+async def lineage_record(context: Context, input: Any) -> LineageRecorded:
+    """Record a batch: all of it or nothing."""
+    authorization = None
     try:
-        entities = tuple(_new_entity(context, each) for each in given.entities or ())
+        entities = tuple(_new_entity(context, each) for each in input.entities or ())
         _refuse_too_many("entities", entities)
-        _refuse_too_many("associations", given.associations or ())
+        _refuse_too_many("associations", input.associations or ())
         urns = checked_urns(Batch(entities))
         refs = Refs(context, urns)
-        await refs.look_up([ref for each in given.associations or () for ref in (each.source, each.destination)])
+        await refs.look_up([ref for each in input.associations or () for ref in (each.source, each.destination)])
         associations = tuple(
-            _new_association(refs, each, ("associations", index)) for index, each in enumerate(given.associations or ())
+            _new_association(refs, each, ("associations", index)) for index, each in enumerate(input.associations or ())
         )
         refs.refuse()
         batch = Batch(entities, associations)
         checked_urns(batch)
-        permit = await WriteAuthorization.asked(context, batch, urns, refs.places)
-        key = idempotency_of(given.idempotency_key, sized_fingerprint("lineageRecord", batch))
+        authorization = await WriteAuthorization.asked(context, batch, urns, refs.groups_by_id)
+        key = idempotency_of(input.idempotency_key, sized_fingerprint("lineageRecord", batch))
         scope = context.view().scope
         done = await context.store.record(
-            batch, by=context.principal.shown, idempotency=key, returning=scope, audit=permit.audit
+            batch, by=context.principal.shown, idempotency=key, returning=scope, audit=authorization.audit
         )
     except BatchRefused as refused:
-        return LineageRecorded(user_errors=_user_errors(refused, permit))
+        return LineageRecorded(user_errors=_user_errors(refused, authorization))
     return LineageRecorded(
         [RecordedEntity(*each) for each in zip(done.entities, done.entities_are_new, strict=True)],
         [RecordedAssociation(*each) for each in zip(done.associations, done.associations_are_new, strict=True)],
     )
 
 
-async def entity_revise(context: Context, given: Any) -> EntityRevised:
+async def entity_revise(context: Context, input: Any) -> EntityRevised:
     """Append one revision."""
-    permit = None
+    authorization = None
     try:
         refs = Refs(context, [])
-        await refs.look_up([ref for ref in (given.entity, given.superseded_by) if ref is not None])
+        await refs.look_up([ref for ref in (input.entity, input.superseded_by) if ref is not None])
         revision = NewRevision(
-            refs.urn(given.entity, ("revisions", 0, "entity")),
-            given.status and EntityStatus(given.status),
-            None if given.tags is None else tuple(given.tags),
-            given.description,
-            given_properties(given.properties),
-            tuple(given.removed or ()),
-            None if given.superseded_by is None else refs.urn(given.superseded_by, ("revisions", 0, "supersededBy")),
-            given.occurred_at,
+            refs.urn(input.entity, ("revisions", 0, "entity")),
+            input.status and EntityStatus(input.status),
+            None if input.tags is None else tuple(input.tags),
+            input.description,
+            given_properties(input.properties),
+            tuple(input.removed or ()),
+            None if input.superseded_by is None else refs.urn(input.superseded_by, ("revisions", 0, "supersededBy")),
+            input.occurred_at,
         )
         refs.refuse()
         if not revision_set_form(revision) and not revision.removed:
@@ -128,57 +128,57 @@ async def entity_revise(context: Context, given: Any) -> EntityRevised:
             raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence),))
         batch = Batch(revisions=(revision,))
         checked_urns(batch)
-        permit = await WriteAuthorization.asked(context, batch, (), refs.places)
-        key = idempotency_of(given.idempotency_key, sized_fingerprint("entityRevise", batch))
+        authorization = await WriteAuthorization.asked(context, batch, (), refs.groups_by_id)
+        key = idempotency_of(input.idempotency_key, sized_fingerprint("entityRevise", batch))
         scope = context.view().scope
         done = await context.store.record(
-            batch, by=context.principal.shown, idempotency=key, returning=scope, audit=permit.audit
+            batch, by=context.principal.shown, idempotency=key, returning=scope, audit=authorization.audit
         )
     except BatchRefused as refused:
-        return EntityRevised(user_errors=_user_errors(refused, permit))
+        return EntityRevised(user_errors=_user_errors(refused, authorization))
     appended = done.revisions[0]
     as_of = AsOf((await context.store.newest()).recorded_at) if appended is None else appended.view.as_of
     (entity,) = await context.store.entities(View(scope, as_of), [entity_id(revision.entity)])
     return EntityRevised(entity, appended, done.revisions_are_new[0])
 
 
-def _new_entity(context: Context, given: Any) -> NewEntity:
+def _new_entity(context: Context, input: Any) -> NewEntity:
     return NewEntity(
-        given.account if given.account is not None else context.principal.account,
-        EntityKind(given.kind),
-        given.name,
-        given.version,
-        given.type,
-        given.description,
-        given.status and EntityStatus(given.status),
-        _source(given.source),
-        tuple(given.tags or ()),
-        given_properties(given.properties),
-        given.occurred_at,
+        input.account if input.account is not None else context.principal.account,
+        EntityKind(input.kind),
+        input.name,
+        input.version,
+        input.type,
+        input.description,
+        input.status and EntityStatus(input.status),
+        _source(input.source),
+        tuple(input.tags or ()),
+        given_properties(input.properties),
+        input.occurred_at,
     )
 
 
-def _source(given: Any) -> Source | None:
-    if given is None:
+def _source(input: Any) -> Source | None:
+    if input is None:
         return None
-    ids = tuple(SourceId(SourceIdType(id.type), id.value) for id in given.ids or ())
-    return Source(given.uri, given.type, ids)
+    ids = tuple(SourceId(SourceIdType(id.type), id.value) for id in input.ids or ())
+    return Source(input.uri, input.type, ids)
 
 
-def _new_association(refs: Refs, given: Any, path: tuple[str | int, ...]) -> NewAssociation:
+def _new_association(refs: Refs, input: Any, path: tuple[str | int, ...]) -> NewAssociation:
     return NewAssociation(
-        refs.urn(given.source, (*path, "source")),
-        refs.urn(given.destination, (*path, "destination")),
-        AssociationType(given.type),
-        given.role,
-        given_properties(given.properties),
-        given.occurred_at,
+        refs.urn(input.source, (*path, "source")),
+        refs.urn(input.destination, (*path, "destination")),
+        AssociationType(input.type),
+        input.role,
+        given_properties(input.properties),
+        input.occurred_at,
     )
 
 
-def given_properties(given: Sequence[Any] | None) -> tuple[Property, ...]:
-    """The properties of a list of PropertyInput. Raises BadInput where an integer is none."""
-    return tuple(_property(each.key, each.value) for each in given or ())
+def given_properties(input: Sequence[Any] | None) -> tuple[Property, ...]:
+    """The properties of a list of PropertyInput. Raises BadInput on an invalid integer."""
+    return tuple(_property(each.key, each.value) for each in input or ())
 
 
 _INPUTS: Final = {
@@ -191,10 +191,10 @@ _INPUTS: Final = {
 }
 
 
-def _property(key: str, given: Any) -> Property:
+def _property(key: str, input: Any) -> Property:
     # The input is @oneOf: exactly one of its fields is there, and is not null.
-    name = next(name for name in _INPUTS if getattr(given, f"{name}_value") is not UNSET)
-    value: Json = getattr(given, f"{name}_value")
+    name = next(name for name in _INPUTS if getattr(input, f"{name}_value") is not UNSET)
+    value: Json = getattr(input, f"{name}_value")
     if name == "int":
         value = integer(f"property {key[:64]!r}: int", value)
     elif name == "float":
@@ -203,9 +203,9 @@ def _property(key: str, given: Any) -> Property:
 
 
 def integer(name: str, value: Json) -> int:
-    """A 64-bit integer, given as a JSON number or, where a client's numbers are too short for it, as decimal text.
+    """A 64-bit integer from a JSON number or a decimal string (from clients whose numbers are less precise).
 
-    Raises BadInput, under the name it is given by.
+    Raises BadInput with a message about `name`.
     """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -223,7 +223,7 @@ def _refuse_too_many(name: str, parts: Sequence[object]) -> None:
 
 
 def sized_fingerprint(mutation: str, batch: Batch) -> str:
-    """A digest of everything a request records; refuses one that is too large."""
+    """A digest of everything that a request records. Raises BatchRefused where that is too large."""
     forms: list[dict[str, object]] = [entity_form(entity) for entity in batch.entities]
     forms += [association_form(association) for association in batch.associations]
     for revision in batch.revisions:
@@ -231,7 +231,7 @@ def sized_fingerprint(mutation: str, batch: Batch) -> str:
         removed = sorted(revision.removed)
         forms.append({"of": revision.entity, "set": revision_set_form(revision), "removed": removed, "at": when})
     for (entity, metric), series in groupby(batch.observations, key=lambda each: (each.entity, each.metric)):
-        values = [_observed(each) for each in series]
+        values = [_observation_form(each) for each in series]
         forms.append({"of": entity, "metric": metric, "values": values})
     digest, size = sha256(mutation.encode()), 0
     for form in forms:
@@ -246,24 +246,24 @@ def sized_fingerprint(mutation: str, batch: Batch) -> str:
     return digest.hexdigest()
 
 
-def _observed(observation: NewObservation) -> str:
+def _observation_form(observation: NewObservation) -> str:
     return f"{observation.step} {observation.occurred_at} {format_float(observation.value)}"
 
 
 def idempotency_of(key: str | None, fingerprint: str) -> Idempotency | None:
-    """What a request is known by under a key; None without one. Raises BadInput."""
+    """The idempotency of a request with a key; None without one. Raises BadInput."""
     return None if key is None else Idempotency(checked_key(key), fingerprint)
 
 
-def _user_errors(refused: BatchRefused, permit: WriteAuthorization | None) -> list[UserError]:
-    told = refused.problems if permit is None else tuple(map(permit.shown_problem, refused.problems))
-    return user_errors_at(told, _in_input)
+def _user_errors(refused: BatchRefused, authorization: WriteAuthorization | None) -> list[UserError]:
+    problems = refused.problems if authorization is None else tuple(map(authorization.shown_problem, refused.problems))
+    return user_errors_at(problems, _in_input)
 
 
 def user_errors_at(problems: Sequence[Problem], in_input: Callable[[ProblemPath], ProblemPath]) -> list[UserError]:
-    """Problems as errors, each once, where `in_input` says they lie in the input."""
-    told = (UserError(each.code, each.message, ("input", *map(str, in_input(each.path)))) for each in problems)
-    return list(dict.fromkeys(told))
+    """Distinct errors for problems, with their paths in the input, which `in_input` derives from those in the batch."""
+    errors = (UserError(each.code, each.message, ("input", *map(str, in_input(each.path)))) for each in problems)
+    return list(dict.fromkeys(errors))
 
 
 def _in_input(path: ProblemPath) -> ProblemPath:

@@ -1,4 +1,4 @@
-"""What a caller refers to by id or urn: of a batch or recorded before, or where it must be of a certain kind."""
+"""Resolution of the entity references, by id or urn, in the inputs of mutations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,31 +13,31 @@ from lineal.resolvers.write_permissions import entity_groups
 
 
 def ref_id(ref: Any) -> str:
-    """The id that a reference gives, or that its urn has."""
+    """The id of a reference, or of its urn."""
     return entity_id(ref.urn) if ref.urn else str(ref.id)
 
 
 class Refs:
-    """References to entities, each by id or urn, of the batch or recorded before."""
+    """The references of one mutation, to entities of its batch or recorded before."""
 
     def __init__(self, context: Context, urns: Sequence[str]) -> None:
         self._context = context
         self._urns: dict[str, str] = {entity_id(urn): urn for urn in urns}
         self._problems: list[Problem] = []
-        self.places: dict[str, EntityGroups] = {}
-        """Where the batch's entities and all that is referred to stand, by id."""
+        self.groups_by_id: dict[str, EntityGroups] = {}
+        """By id, the groups of the referenced and the batch's entities that are recorded."""
 
     async def look_up(self, refs: Sequence[Any]) -> None:
-        """Learn where everything stands, and of what may be read the urns, in one read."""
+        """Read the groups of all references, and the urns of those that the caller may read. One round trip."""
         named = [ref_id(ref) for ref in refs]
-        self.places = await entity_groups(self._context, [*self._urns, *named])
+        self.groups_by_id = await entity_groups(self._context, [*self._urns, *named])
         scope = self._context.authorizer.scope
-        for id, place in self.places.items():
-            if scope.entity_scope(place.groups, place.kind).is_readable:
-                self._urns.setdefault(id, place.urn)
+        for id, groups in self.groups_by_id.items():
+            if scope.entity_scope(groups.groups, groups.kind).is_readable:
+                self._urns.setdefault(id, groups.urn)
 
     def urn(self, ref: Any, path: tuple[str | int, ...]) -> str:
-        """The urn of a reference; a problem is noted where there is none."""
+        """The urn of a reference; where no entity has its id, notes a problem and returns an empty text."""
         if ref.urn:
             return str(ref.urn)
         if ref.id not in self._urns:
@@ -47,17 +47,17 @@ class Refs:
         return self._urns.get(ref.id, "")
 
     def refuse(self) -> None:
-        """Raise BatchRefused where a reference led nowhere."""
+        """Raise BatchRefused where `urn` noted problems."""
         if self._problems:
             raise BatchRefused(tuple(self._problems))
 
 
 async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Entity:
-    """The entity that a reference names, of a kind. Raises BatchRefused where there is none to be seen."""
+    """The referenced entity of a kind. Raises BatchRefused where the caller may read none or it is of another kind."""
     view, id = context.view(), ref_id(ref)
     found = await context.loaders.entity.load((view, id))
     if found is None:
-        # It may have been recorded since the request began, by this very request too.
+        # It may have been recorded since the request began, also by this request.
         view = View(view.scope, AsOf((await context.store.newest()).recorded_at))
         (found,) = await context.store.entities(view, [id])
     if found is None:
@@ -66,20 +66,20 @@ async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Ent
     return found
 
 
-def standing(
-    context: Context, places: Mapping[str, EntityGroups], ref: Any, kind: EntityKind, field: str
+def referenced_groups(
+    context: Context, groups_by_id: Mapping[str, EntityGroups], ref: Any, kind: EntityKind, field: str
 ) -> EntityGroups:
-    """Where what a reference names stands, as `named`."""
-    found = places.get(ref_id(ref))
+    """The groups of the referenced entity of a kind. Raises as `named`."""
+    found = groups_by_id.get(ref_id(ref))
     if found is None or not is_readable(context, found):
         raise _absent(context, ref, field)
     _check_kind(found.urn, found.kind, kind, field)
     return found
 
 
-def is_readable(context: Context, place: EntityGroups | None) -> bool:
-    """Whether something stands, and the caller may read it."""
-    return place is not None and context.authorizer.scope.entity_scope(place.groups, place.kind).is_readable
+def is_readable(context: Context, groups: EntityGroups | None) -> bool:
+    """Whether an entity is recorded and the caller may read it."""
+    return groups is not None and context.authorizer.scope.entity_scope(groups.groups, groups.kind).is_readable
 
 
 def _absent(context: Context, ref: Any, field: str) -> BatchRefused:

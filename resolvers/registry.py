@@ -1,4 +1,4 @@
-"""The model registry, as read: versions by number, decisions by time."""
+"""Reads of the model registry: versions by number, decisions by time."""
 
 from asyncio import gather
 from collections.abc import Callable, Iterator, Sequence
@@ -17,32 +17,32 @@ from lineal.resolvers.related import (
 )
 
 _FIRST_LOOK: Final = 10
-"""Of how many of the newest versions the decisions are looked at first; of ten times as many, each time after."""
+"""How many of the newest versions the first search for an approved one reads; each later one reads ten times more."""
 
 
 async def registered(context: Context, group: Entity, first: int | None, after: str | None) -> Connection[Entity]:
-    """The versions of a group, the greatest number first; what has no number comes last, by urn."""
+    """A page of the versions of a group: the greatest number first, then those without a number, by urn."""
     view, size = group.view, checked_first(first, 20, MOST)
-    made, position = context.cursors("registered", view, group.id), None
+    page_cursors, position = context.cursors("registered", view, group.id), None
     if after is not None:
-        made, position = made.read(after, VersionPosition)
-        view = as_of_cursor(view, made)
+        page_cursors, position = page_cursors.read(after, VersionPosition)
+        view = as_of_cursor(view, page_cursors)
     found = sorted(await all_related(context, view, group.id, VERSIONS_OF_GROUP), key=_place_of_version)
     rest = [each for each in found if position is None or _place_of_version(each) > _key_of_version(position)]
-    return _page(found, rest, size, lambda each: made.make(VersionPosition(number(each), each.urn)))
+    return _page(found, rest, size, lambda each: page_cursors.make(VersionPosition(number(each), each.urn)))
 
 
 async def approvals(context: Context, version: Entity, first: int | None, after: str | None) -> Connection[Entity]:
-    """The decisions on a version, the latest first."""
+    """A page of the decisions on a version, the latest first."""
     view, size = version.view, checked_first(first, 20, MOST)
-    made, position = context.cursors("approvals", view, version.id), None
+    page_cursors, position = context.cursors("approvals", view, version.id), None
     if after is not None:
-        made, position = made.read(after, DecisionPosition)
-        view = as_of_cursor(view, made)
+        page_cursors, position = page_cursors.read(after, DecisionPosition)
+        view = as_of_cursor(view, page_cursors)
     found = sorted(await all_related(context, view, version.id, APPROVALS_OF_VERSION), key=_time_of, reverse=True)
     before = None if position is None else (position.occurred_at, position.recorded_at, position.urn)
     rest = [each for each in found if before is None or _time_of(each) < before]
-    return _page(found, rest, size, lambda each: made.make(DecisionPosition(*_time_of(each))))
+    return _page(found, rest, size, lambda each: page_cursors.make(DecisionPosition(*_time_of(each))))
 
 
 async def approval(context: Context, version: Entity) -> Entity | None:
@@ -52,14 +52,14 @@ async def approval(context: Context, version: Entity) -> Entity | None:
 
 
 async def group(context: Context, version: Entity) -> Entity | None:
-    """The group a version is registered in: of several, the one of its own account and name, else the first by urn."""
+    """The group of a version: of several, the one with its account and name, else the first by urn."""
     found = await all_related(context, version.view, version.id, GROUP_OF_VERSION)
     own = (version.account, version.name)
     return min(found, key=lambda each: ((each.account, each.name) != own, each.urn), default=None)
 
 
 async def latest_approved(context: Context, group: Entity) -> Entity | None:
-    """The version of the greatest number whose latest decision is APPROVED."""
+    """The version with the greatest number whose latest decision is APPROVED."""
     versions = await all_related(context, group.view, group.id, VERSIONS_OF_GROUP)
     numbered = sorted((each for each in versions if number(each) is not None), key=_place_of_version)
     for some in _growing(numbered):

@@ -1,7 +1,7 @@
-"""Entities related to one by the conventions of the model: what the fields particular to a kind show.
+"""Relations between entities by the conventions of the domain model: the typed fields of kinds.
 
-Each is a short walk, so that the fields of however many siblings are one round trip. What is hidden or restricted is in
-none of them.
+Each is a walk of one or two hops, and the fields of any number of siblings take one round trip. Hidden and restricted
+entities are left out.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from lineal.resolvers.errors import BadInput
 from lineal.resolvers.pages import MOST, Connection, checked_first, connection
 
 MOST_SORTED: Final = 100_000
-"""The most related entities that are put in an order of their own."""
+"""Greatest number of related entities that are sorted in memory."""
 
 _GROUPING: Final = (AssociationType.ASSOCIATED_WITH,)
 FLOW: Final = (AssociationType.CONTRIBUTED_TO, AssociationType.PRODUCED, AssociationType.DERIVED_FROM)
@@ -29,9 +29,9 @@ _DOWN: Final = LineageDirection.DESCENDANTS
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """How entities are related to one: across one association of these types, to what matches `where`.
+    """A relation of an entity to those that match `where`, across one association of these types.
 
-    With `through`, across two as well, where an entity of that kind lies between.
+    With `through`, also across two, with an entity of that kind between them.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Relation:
     through: EntityKind | None = None
 
     def asked(self, view: View, id: str, limits: Limits, first: int, after: ReachPosition | None = None) -> Reach:
-        """The question for a page of what is related to the entity of an id."""
+        """The question for a page of the entities that are related to the entity of an id."""
         stop_at = None if self.through is None else EntityFilter(not_=EntityFilter(kind=(self.through,)))
         depth = 1 if self.through is None else 2
         via = AssociationFilter(type=self.types)
@@ -81,32 +81,32 @@ VERSION_OF_APPROVAL: Final = Relation("modelVersion", _UP, _GROUPING, _kinds(Ent
 async def related(
     context: Context, parent: Entity, relation: Relation, first: int | None, after: str | None
 ) -> Connection[Entity]:
-    """A page of what is related to an entity, the nearest first, then by urn."""
+    """A page of the related entities, the nearest first, then by urn."""
     view = context.nested(parent.view)
-    made, position = context.cursors(relation.name, view, parent.id), None
+    page_cursors, position = context.cursors(relation.name, view, parent.id), None
     if after is not None:
-        made, position = made.read(after, ReachPosition)
-        view = as_of_cursor(view, made)
+        page_cursors, position = page_cursors.read(after, ReachPosition)
+        view = as_of_cursor(view, page_cursors)
     asked = relation.asked(view, parent.id, context.limits, checked_first(first, 20, MOST), position)
     page = await _reached(context, asked)
     places = {_entity(each).id: each.position for each in page.items}
     nodes = [_entity(each) for each in page.items]
-    return connection(nodes, lambda each: made.make(places[each.id]), page.has_next, page.total, page.counts)
+    return connection(nodes, lambda each: page_cursors.make(places[each.id]), page.has_next, page.total, page.counts)
 
 
 async def one_related(context: Context, parent: Entity, relation: Relation) -> Entity | None:
-    """What is related to an entity; of several, the first by urn."""
+    """The related entity; of several, the first by urn."""
     found = await _reached(context, relation.asked(context.nested(parent.view), parent.id, context.limits, 1))
     return _entity(found.items[0]) if found.items else None
 
 
 async def all_related(context: Context, view: View, id: str, relation: Relation) -> Sequence[Entity]:
-    """Everything that is related to the entity of an id, by urn. Raises LimitExceeded where that is too much."""
+    """All related entities of the entity of an id, by urn. Raises LimitExceeded where they are too many."""
     page = await _reached(context, relation.asked(context.nested(view), id, context.limits, MOST_SORTED))
     if page.has_next:
         raise LimitExceeded(
-            f"{relation.name} would put {page.total} entities in order; the most is {MOST_SORTED}: ask for them by "
-            "`associations`, which come in pages."
+            f"{relation.name} would sort {page.total} entities; the most is {MOST_SORTED}: ask for `associations`, "
+            "which come in pages."
         )
     return [_entity(each) for each in page.items]
 
@@ -117,17 +117,19 @@ async def _reached(context: Context, asked: Reach) -> ReachPage:
 
 def _finished(page: ReachPage | None) -> ReachPage:
     if page is None:
-        raise BadInput("this entity is no longer to be seen: ask again")
+        raise BadInput("you may no longer read this entity: ask again")
     if page.cut_at is not None:
-        raise LimitExceeded("More is related to this entity than one question may visit: ask for its `associations`.")
+        raise LimitExceeded(
+            "This entity has more related entities than one query may visit: ask for its `associations`."
+        )
     return page
 
 
 def reached_of(page: ReachPage | None) -> Sequence[Entity]:
-    """The entities of a page of a relation that was asked for. Raises LimitExceeded where it was cut."""
+    """The entities of a page of a relation. Raises LimitExceeded where a limit cut the walk."""
     return [_entity(each) for each in _finished(page).items]
 
 
 def _entity(reached: Reached) -> Entity:
-    assert isinstance(reached.entity, Entity), "what is asked for by its kind is not restricted"
+    assert isinstance(reached.entity, Entity), "a filter by kind matches no restricted entity"
     return reached.entity

@@ -1,4 +1,4 @@
-"""What to search for and in which order, as given in GraphQL."""
+"""The `search` and `orderBy` arguments."""
 
 from typing import Any, Final
 
@@ -10,35 +10,35 @@ from lineal.graphstore.values import text_problem
 from lineal.resolvers.errors import BadInput
 
 MOST_SEARCHED: Final = 1000
-"""The most characters a text to search for may have."""
+"""Greatest number of characters of a search."""
 MOST_WORDS: Final = 20
-"""The most different words it may have."""
+"""Greatest number of different words of a search."""
 
 
-def search_text(given: str | None) -> str | None:
-    """A text to search for, or None. Raises BadInput where it has no word, and LimitExceeded past the limits above."""
-    if given is None:
+def search_text(text: str | None) -> str | None:
+    """The search, or None. Raises BadInput where it has no word, LimitExceeded where it exceeds the limits above."""
+    if text is None:
         return None
-    if len(given) > MOST_SEARCHED:
-        raise LimitExceeded(f"search has {len(given)} characters; the most is {MOST_SEARCHED}: search for fewer words")
-    if problem := text_problem(given):
+    if len(text) > MOST_SEARCHED:
+        raise LimitExceeded(f"search has {len(text)} characters; the most is {MOST_SEARCHED}: search for fewer words")
+    if problem := text_problem(text):
         raise BadInput(f"search {problem}")
-    words = set(words_of(given))
+    words = set(words_of(text))
     if not words:
         raise BadInput("search holds no word: give at least one letter or digit, or leave it out")
     if len(words) > MOST_WORDS:
         raise LimitExceeded(f"search has {len(words)} words; the most is {MOST_WORDS}: search for fewer")
-    return given
+    return text
 
 
-def ordering(given: Any) -> Ordering:
-    """An EntityOrder input as an order; by urn unless given. Raises BadInput on a key too many or too few."""
-    if given is None:
+def ordering(text: Any) -> Ordering:
+    """The order of an EntityOrder input; by urn for None. Raises BadInput on a missing or superfluous propertyKey."""
+    if text is None:
         return BY_URN
-    field, key = EntityOrderField(given.field), given.property_key
+    field, key = EntityOrderField(text.field), text.property_key
     by_property = field is EntityOrderField.PROPERTY
     if by_property and not key:
         raise BadInput("orderBy PROPERTY needs a propertyKey: give the key of the property to order by")
     if key is not None and not by_property:
         raise BadInput(f"orderBy {field} takes no propertyKey: leave it out, or order by PROPERTY")
-    return Ordering(field, key, OrderDirection(given.direction) is OrderDirection.DESCENDING)
+    return Ordering(field, key, OrderDirection(text.direction) is OrderDirection.DESCENDING)

@@ -290,7 +290,7 @@ async def test_too_many_parts_are_refused(store: Store, monkeypatch: pytest.Monk
     of = [entity_id(urn(each)) for each in ("TRIAL:a", "TRIAL:b")]
     (error,) = (await answer(store, query, {"of": of}, A)).errors
     assert isinstance(error.original_error, LimitExceeded)
-    assert error.message.startswith("More than 1 entities tell of one that is compared")
+    assert error.message.startswith("A compared entity has more than 1 parts")
 
 
 async def test_what_is_hidden_tells_nothing(store: Store) -> None:

@@ -246,6 +246,6 @@ async def test_more_than_can_be_sorted_is_refused(store: Store, monkeypatch: pyt
     query = '{ entity(urn: "lineal:a:MODEL_GROUP:g") { ... on ModelGroup { registered { totalCount } } } }'
     refused = await answer(store, query, by=A)
     assert str(refused.errors[0].original_error) == (
-        "registered would put 3 entities in order; the most is 2: ask for them by `associations`, which come in pages."
+        "registered would sort 3 entities; the most is 2: ask for `associations`, which come in pages."
     )
     assert "visit" in str((await answer(store, query, by=A, visits=1)).errors[0].original_error)
