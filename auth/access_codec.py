@@ -1,4 +1,4 @@
-"""Records of access as the documents a ledger keeps, and back: JSON with its keys in order."""
+"""Encoding of access records as the documents of an access store, and decoding: JSON with sorted keys."""
 
 from dataclasses import asdict
 from enum import StrEnum
@@ -11,20 +11,20 @@ from lineal.auth.permissions import Permission
 from lineal.auth.records import (
     Account,
     ApiKey,
+    IdempotencyRecord,
     Invitation,
     InvitationState,
     LineageGroup,
-    Repeat,
     ResourceShare,
     ShareTarget,
 )
 from lineal.auth.scopes import Boundary
 
-Record = Account | LineageGroup | ResourceShare | Invitation | ApiKey | Repeat
+Record = Account | LineageGroup | ResourceShare | Invitation | ApiKey | IdempotencyRecord
 
 
-class Part(StrEnum):
-    """What a document is."""
+class DocumentType(StrEnum):
+    """The type of record in a document."""
 
     ACCOUNT = "ACCOUNT"
     GROUP = "GROUP"
@@ -35,72 +35,72 @@ class Part(StrEnum):
 
 
 def document(record: Record) -> Document:
-    """The document that keeps a record."""
+    """Return the document of a record."""
     content = orjson.dumps(asdict(record), default=sorted, option=orjson.OPT_SORT_KEYS).decode()
     match record:
         case Account():
-            return Document(Part.ACCOUNT, record.name, content)
+            return Document(DocumentType.ACCOUNT, record.name, content)
         case LineageGroup():
-            return Document(Part.GROUP, record.id, content)
+            return Document(DocumentType.GROUP, record.id, content)
         case ResourceShare():
-            return Document(Part.SHARE, record.id, content)
+            return Document(DocumentType.SHARE, record.id, content)
         case Invitation():
-            return Document(Part.INVITATION, record.id, content)
+            return Document(DocumentType.INVITATION, record.id, content)
         case ApiKey():
-            return Document(Part.KEY, record.id, content)
-        case Repeat():
-            return Document(Part.REPEAT, record.id, content)
+            return Document(DocumentType.KEY, record.id, content)
+        case IdempotencyRecord():
+            return Document(DocumentType.REPEAT, record.id, content)
 
 
 def account(content: str) -> Account:
-    """The account that a document's content keeps."""
+    """Decode an account."""
     return Account(**orjson.loads(content))
 
 
 def group(content: str) -> LineageGroup:
-    """The group that a document's content keeps."""
-    kept = orjson.loads(content)
-    boundary = kept.pop("boundary")
-    return LineageGroup(**kept, boundary=None if boundary is None else Boundary(boundary))
+    """Decode a group."""
+    fields = orjson.loads(content)
+    boundary = fields.pop("boundary")
+    return LineageGroup(**fields, boundary=None if boundary is None else Boundary(boundary))
 
 
 def share(content: str) -> ResourceShare:
-    """The share that a document's content keeps."""
-    kept = orjson.loads(content)
+    """Decode a share."""
+    fields = orjson.loads(content)
     return ResourceShare(
-        **kept
+        **fields
         | {
-            "groups": tuple(kept["groups"]),
-            "targets": tuple(ShareTarget(**target) for target in kept["targets"]),
-            "actions": _permissions(kept["actions"]),
-            "kinds": None if kept["kinds"] is None else frozenset(kept["kinds"]),
-            "redacted": frozenset(kept["redacted"]),
+            "groups": tuple(fields["groups"]),
+            "targets": tuple(ShareTarget(**target) for target in fields["targets"]),
+            "actions": _permissions(fields["actions"]),
+            "kinds": None if fields["kinds"] is None else frozenset(fields["kinds"]),
+            "redacted": frozenset(fields["redacted"]),
         }
     )
 
 
 def invitation(content: str) -> Invitation:
-    """The invitation that a document's content keeps."""
-    kept = orjson.loads(content)
-    return Invitation(**kept | {"state": InvitationState(kept["state"])})
+    """Decode an invitation."""
+    fields = orjson.loads(content)
+    return Invitation(**fields | {"state": InvitationState(fields["state"])})
 
 
 def key(content: str) -> ApiKey:
-    """The API key that a document's content keeps."""
-    kept = orjson.loads(content)
-    limited_to = kept["permissions"]
+    """Decode an API key."""
+    fields = orjson.loads(content)
+    permissions = fields["permissions"]
     return ApiKey(
-        **kept
+        **fields
         | {
-            "roles": frozenset(kept["roles"]),
-            "permissions": None if limited_to is None else _permissions(limited_to),
+            "roles": frozenset(fields["roles"]),
+            "permissions": None if permissions is None else _permissions(permissions),
         }
     )
 
 
-def repeat(content: str) -> Repeat:
-    """The request that a document's content keeps."""
-    return Repeat(**orjson.loads(content))
+def idempotency_record(content: str) -> IdempotencyRecord:
+    """Decode an idempotency record."""
+    return IdempotencyRecord(**orjson.loads(content))
 
 
 def _permissions(names: list[Any]) -> frozenset[Permission]:

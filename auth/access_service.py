@@ -1,4 +1,4 @@
-"""The access_service: what is kept about access, read when it is new and changed by one decision at a time."""
+"""The access service: reads snapshots and authorizers, and applies operations, which change access."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,16 +19,16 @@ MAX_AUTHORIZERS: Final = 256
 MAX_CACHED_RULES: Final = 100_000
 """How many rules the scopes of the cached authorizers hold together. A rule takes about 400 bytes."""
 
-_TRIES: Final = 20
+_ATTEMPTS: Final = 20
 
 
 def microseconds() -> int:
-    """The time, in microseconds since 1970."""
+    """Return the time in microseconds since 1970-01-01T00:00:00Z."""
     return time_ns() // 1_000
 
 
 class AccessService:
-    """Access as a ledger keeps it. One for a ledger in a process; safe for concurrent callers of one event loop."""
+    """Access as an access store holds it. One per store and process, for concurrent callers on one event loop."""
 
     def __init__(self, store: AccessStore, clock: Callable[[], int] = microseconds) -> None:
         self._store = store
@@ -40,9 +40,9 @@ class AccessService:
         self._changing = asyncio.Lock()
 
     async def at(self, epoch: int) -> AccessSnapshot:
-        """The directory of an epoch, as the store says it is now, or of a newer one.
+        """Return the snapshot of an epoch, or a newer one.
 
-        Asks the ledger only where what is known is older; callers at the same time share one asking.
+        Reads the store only if the cached snapshot is older. Concurrent callers share one read.
         """
         if self._snapshot is None or self._snapshot.epoch < epoch:
             async with self._refreshing:
@@ -51,7 +51,7 @@ class AccessService:
         return self._snapshot
 
     async def newest(self) -> AccessSnapshot:
-        """The directory as it is now. Asks the ledger."""
+        """Return the newest snapshot. Reads the store."""
         async with self._refreshing:
             return await self._refresh()
 
@@ -61,7 +61,7 @@ class AccessService:
             self._snapshot = AccessSnapshot(secrets)
         delta = await self._store.access_since(self._snapshot.epoch)
         if delta.epoch > self._snapshot.epoch:
-            # Off the event loop: at the start it parses the policies of all groups.
+            # Off the event loop: the first snapshot parses the policies of all groups.
             self._snapshot = await asyncio.to_thread(self._snapshot.with_delta, delta)
             self._authorizers.clear()
         return self._snapshot
@@ -69,8 +69,8 @@ class AccessService:
     async def authorizer(self, snapshot: AccessSnapshot, principal: Principal, now: int) -> Authorizer:
         """Return the authorizer of a principal, its scope evaluated off the event loop.
 
-        Cached until the snapshot is replaced or the next share with the principal's account expires. Callers at the
-        same time share one evaluation.
+        Cached until the snapshot is replaced or the next share with the principal's account expires. Concurrent
+        callers share one evaluation.
         """
         authorizer = self._authorizers.get(principal)
         while authorizer is None or authorizer.snapshot is not snapshot or not authorizer.is_current(now):
@@ -97,31 +97,31 @@ class AccessService:
         return authorizer
 
     async def change(self, principal: Principal, operation: Operation[Result], request_id: str = "") -> Result:
-        """Do an operation for a principal: all of it, or nothing. The directory is then as it left it.
+        """Apply an operation for a principal, completely or not at all; the cached snapshot then includes it.
 
-        Decided again, on what is new, where others changed access meanwhile. What was decided goes into the audit log:
-        with the change where it is allowed, by itself where it is refused for want of permission. Raises Refused.
+        If access changed since the operation decided, it decides again on the newest snapshot. The audit log gets the
+        decision: an allowed one together with the change, a denied one by itself. Raises Refused.
         """
         async with self._changing:
-            for _ in range(_TRIES):
+            for _ in range(_ATTEMPTS):
                 snapshot = await self.newest()
                 now = self._clock()
                 try:
                     # Off the event loop: Cedar evaluates and checks policies.
-                    planned = await asyncio.to_thread(operation, snapshot, Authorizer(principal, snapshot, now), now)
+                    plan = await asyncio.to_thread(operation, snapshot, Authorizer(principal, snapshot, now), now)
                 except Refused as refused:
                     if refused.audit:
                         await self._store.audit(_of_request(refused.audit, request_id))
                     raise
-                if planned.change == AccessChange():
-                    return planned.result
-                change = replace(planned.change, audit=_of_request(planned.change.audit, request_id))
+                if plan.change == AccessChange():
+                    return plan.result
+                change = replace(plan.change, audit=_of_request(plan.change.audit, request_id))
                 try:
                     epoch = await self._store.change_access(change, epoch=snapshot.epoch)
                 except EpochConflict:
                     continue
                 await self.at(epoch)
-                return planned.result
+                return plan.result
         raise Refused(RefusalCode.CONFLICT, "Others keep changing access at the same time: send this again.")
 
 

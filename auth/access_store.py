@@ -1,8 +1,8 @@
-"""What is kept about access, and how it is read and changed: frozen data, and the Protocol a store fulfils.
+"""The interface of access stores, and the data that they exchange.
 
-Access is kept as documents (accounts, groups with their policies, shares, invitations, keys), as the members of groups,
-and as the audit log. Every change of documents or members moves the *epoch* on by one, so that a server knows by one
-number whether what it holds is still right, and what was decided on an older state is never written.
+An access store holds documents (accounts, groups with their policies, shares, invitations, API keys), the members of
+groups, and the audit log. Every change of documents or members increments the *epoch*. A server compares one number to
+learn whether its snapshot is current, and a change decided on an older epoch is never written.
 """
 
 import json
@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final, Protocol
 
 MOST_LOOKED_THROUGH: Final = 100_000
-"""How many records of the audit log one question looks through for a page."""
+"""How many records of the audit log one query reads for a page."""
 TOO_MANY_RECORDS: Final = (
     f"The audit log holds more than {MOST_LOOKED_THROUGH:,} records to look through for this: ask for a shorter time, "
     "by since and until."
@@ -21,12 +21,12 @@ TOO_MANY_RECORDS: Final = (
 
 
 class EpochConflict(Exception):
-    """A change was decided on a state that is no longer the newest: read what is new, decide again."""
+    """A change was decided on an epoch that is no longer the newest: read the delta and decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A piece of what is kept: `part` says what it is, `id` which; `content` is JSON, None where it was removed."""
+    """A stored record: `part` is its type, `id` its id, `content` its JSON; None if it was removed."""
 
     part: str
     id: str
@@ -35,7 +35,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """An entity, by id, that joins or leaves a group, by id. Default groups have their members without any."""
+    """An entity and a group that it joins or leaves, by id. Default groups need no memberships."""
 
     group: str
     entity: str
@@ -43,10 +43,10 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A decision. `accounts` are those whose auditors may read of it; `principal` is `account/name`.
+    """A decision for the audit log. Auditors of `accounts` may read it; `principal` is `account/name`.
 
-    `action` is a permission or a mutation's name; `resource_kind` and `resource` what it was asked on (`ENTITY` and a
-    urn, `GROUP` and an id); `policies` what decided it.
+    `action` is a permission or the name of a mutation. `resource_kind` and `resource` name the object: `ENTITY` and a
+    URN, or `GROUP` and an id. `policies` are the policies and shares that decided.
     """
 
     accounts: tuple[str, ...]
@@ -61,10 +61,9 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """An entry as kept: its place in the log, when, and the chain of digests.
+    """A record of the audit log: an entry with its position, its time, and the chain of digests.
 
-    `digest` is `audit_digest` of the entry, its place and time, and the digest before it; `previous` is "" for the
-    first.
+    `digest` is `audit_digest` of the other fields. `previous` is the digest of the record before, "" for the first.
     """
 
     sequence: int
@@ -75,10 +74,10 @@ class AuditRecord:
 
 
 def audit_digest(sequence: int, at: int, entry: AuditEntry, previous: str) -> str:
-    """The digest of a record: SHA-256, in hexadecimal, of canonical JSON (RFC 8785).
+    """Return the digest of a record: SHA-256, in hexadecimal, of canonical JSON (RFC 8785).
 
-    It is of an object that holds the record's `sequence`, in decimal, its `at` in RFC 3339 with six digits of
-    microseconds, all fields of its entry, and `previous`. docs/reference/digests.md shows one.
+    The JSON object holds the record's `sequence` in decimal, its `at` in RFC 3339 with six digits of microseconds, all
+    fields of its entry, and `previous`. docs/reference/digests.md shows an example.
     """
     time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
     form = {
@@ -94,13 +93,13 @@ def audit_digest(sequence: int, at: int, entry: AuditEntry, previous: str) -> st
         "requestId": entry.request_id,
         "previous": previous,
     }
-    # Of ASCII keys, text and booleans this is the canonical form.
+    # For ASCII keys, strings and booleans this is the canonical form.
     canonical = json.dumps(form, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return sha256(canonical.encode()).hexdigest()
 
 
 def chained(last: AuditRecord | None, at: int, entries: Iterable[AuditEntry]) -> list[AuditRecord]:
-    """The records of entries that follow the last one, each by its time later than the one before it."""
+    """Return the records of entries after the last record. Times increase strictly."""
     records: list[AuditRecord] = []
     for entry in entries:
         sequence, previous = 1, ""
@@ -113,10 +112,10 @@ def chained(last: AuditRecord | None, at: int, entries: Iterable[AuditEntry]) ->
 
 @dataclass(frozen=True, slots=True)
 class AuditQuestion:
-    """A page of the log, the newest first: what an account's auditors may read, and of that what matches.
+    """A query for a page of the audit log, newest first, among the records that an account's auditors may read.
 
-    `account` None: all accounts'. `since` and `until` are microseconds, both inclusive. `before` is the sequence number
-    of the last record of the page before.
+    `account` None reads the log of all accounts. `since` and `until` are microseconds, inclusive. `before` is the
+    sequence number of the last record of the previous page.
     """
 
     account: str | None
@@ -132,7 +131,7 @@ class AuditQuestion:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """A page of the log."""
+    """A page of the audit log."""
 
     items: tuple[AuditRecord, ...]
     has_next: bool
@@ -140,9 +139,9 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """What changes together: documents put or removed, entities leaving and joining groups, and the log of it.
+    """A change of access, applied as one: documents put or removed, memberships added or removed, and audit entries.
 
-    Who leaves and joins a group in one change is in it afterwards. Of a document given twice the later one counts.
+    An entity that leaves and joins a group in one change is in it afterwards. The last document of an id wins.
     """
 
     documents: tuple[Document, ...] = ()
@@ -153,9 +152,9 @@ class AccessChange:
 
 @dataclass(frozen=True, slots=True)
 class AccessDelta:
-    """What changed after an epoch: the newest epoch, that of the newest change which named members, and documents.
+    """The documents changed after an epoch, with the newest epoch and that of the newest change of memberships.
 
-    Of each document only its newest state, by part and id; removed ones with content None.
+    Holds the newest state of a document, by part and id; the content of removed documents is None.
     """
 
     epoch: int
@@ -164,16 +163,16 @@ class AccessDelta:
 
 
 class AccessStore(Protocol):
-    """What is kept about access, in a store."""
+    """A store of access records."""
 
     async def access_since(self, epoch: int) -> AccessDelta:
-        """What changed after an epoch; all there is for 0."""
+        """Return the documents changed after an epoch; all documents for epoch 0."""
 
     async def change_access(self, change: AccessChange, *, epoch: int) -> int:
-        """Change all of it or nothing, decided on the state of an epoch; the new epoch. Raises EpochConflict."""
+        """Apply a change that was decided on an epoch, or nothing; return the new epoch. Raises EpochConflict."""
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
-        """Append entries to the log, in their order."""
+        """Append entries to the audit log, in their order."""
 
     async def secret(self, name: str) -> bytes:
-        """32 random bytes that are the same ever after, in every process."""
+        """Return 32 random bytes, the same for a name in every process and at any time."""

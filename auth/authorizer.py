@@ -1,4 +1,4 @@
-"""What one principal may do: its scope, and the decisions on it."""
+"""Authorization of one principal: its scope for reads, and decisions on everything else."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,29 +16,29 @@ from lineal.auth.records import Invitation, InvitationState, LineageGroup, Resou
 from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
 
 _IN_SCOPES: Final = (Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
-"""The permissions that reads ask scopes about; the others are asked of `Authorizer.decide`."""
+"""The permissions that a scope holds. Writes and administration ask `Authorizer.decide` for the others."""
 _ALL: Final = tuple(Permission)
 
 
 @dataclass(frozen=True, eq=False)
 class Authorizer:
-    """What a principal may do, by the directory of an epoch, from a time until the next share expires."""
+    """What a principal may do on one access snapshot, from `now` until the next share expires."""
 
     principal: Principal
     snapshot: AccessSnapshot
     now: int
     _scope: Scope | None = field(init=False, repr=False, default=None)
     _seen: dict[str, bool] = field(init=False, repr=False, default_factory=dict)
-    """Of other accounts' groups that were asked about, whether the principal may know of them."""
+    """By id of another account's group, whether the principal may know of it; for the groups decided so far."""
 
     @cached_property
     def shares(self) -> tuple[ResourceShare, ...]:
-        """The shares that allow the principal something: accepted by its account, neither revoked nor expired."""
+        """The shares that allow the principal something: accepted by its account, not revoked, not expired."""
         return tuple(share for share in self.offered if self._is_accepted(share))
 
     @cached_property
     def offered(self) -> tuple[ResourceShare, ...]:
-        """The shares the principal is among the targets of, accepted or not, neither revoked nor expired."""
+        """The shares that target the principal, accepted or not, and are neither revoked nor expired."""
         offered = self.snapshot.shares_for(self.principal.account)
         return tuple(share for share in offered if share.is_live(self.now) and share.includes(self.principal))
 
@@ -48,7 +48,7 @@ class Authorizer:
 
     @cached_property
     def ends_at(self) -> int | None:
-        """When the next share with its account expires, and this is no longer right; None where none will."""
+        """The time at which the next share with the principal's account expires; None if none will."""
         shares = (share for share in self.snapshot.shares_for(self.principal.account) if share.is_live(self.now))
         return min((share.expires_at for share in shares if share.expires_at is not None), default=None)
 
@@ -66,7 +66,7 @@ class Authorizer:
 
     @property
     def scope(self) -> Scope:
-        """What the principal may read and cross, for every read verb of a store. Evaluated once, by the first caller.
+        """What the principal may read and cross, for every read of a store. Evaluated by the first caller.
 
         Evaluation calls Cedar for every group whose policy can apply to the principal: keep it off the event loop.
         """
@@ -86,8 +86,7 @@ class Authorizer:
         return Scope.of(rules, self._mask_key() if is_masking else b"", self.snapshot.members_at)
 
     def _rule(self, group: LineageGroup) -> GroupRule | None:
-        said = self._decide_each(_IN_SCOPES, group)
-        decisions = dict(zip(_IN_SCOPES, said, strict=True))
+        decisions = dict(zip(_IN_SCOPES, self._decide_each(_IN_SCOPES, group), strict=True))
         permitted = frozenset(
             p for p, decision in decisions.items() if decision.is_allowed and self.principal.may_hold(p)
         )
@@ -100,15 +99,15 @@ class Authorizer:
         return GroupRule(group.id, grants, forbidden, group.boundary, group.tells_withheld)
 
     def _mask_key(self) -> bytes:
-        """Differs for each principal, so that two cannot compare what they were shown as restricted."""
-        who = orjson.dumps([self.principal.account, self.principal.name])
-        return new(self.snapshot.secrets.restricted, who, "sha256").digest()
+        """Return a key of the principal's own, so that two principals cannot compare the ids of masked entities."""
+        name = orjson.dumps([self.principal.account, self.principal.name])
+        return new(self.snapshot.secrets.restricted, name, "sha256").digest()
 
     def _decision(self, permission: Permission, group: LineageGroup) -> Decision:
         return self._decide_each((permission,), group)[0]
 
     def _decide_each(self, permissions: tuple[Permission, ...], group: LineageGroup) -> tuple[Decision, ...]:
-        """What a group's policy decides, without Cedar where the policy cannot apply to the principal."""
+        """Return what a group's policy decides, without calling Cedar if it cannot apply to the principal."""
         if group.id not in self._applicable:
             return (Decision(),) * len(permissions)
         return self.snapshot.evaluator.decide_each(self.principal, permissions, group)
@@ -119,46 +118,45 @@ class Authorizer:
         return self.snapshot.policy_index.groups_for(self.principal)
 
     def decide(self, permission: Permission, groups: Iterable[str], kind: str | None = None) -> Decision:
-        """Whether the principal may do something on an entity that is in these groups, its default group among them.
+        """Decide on an action on an entity, by the groups it is in, its account's default group included.
 
-        Any group may allow it, by its policy or by a share of it; a policy of any that forbids it wins. `kind` None
-        asks about entities of every kind: a share that is limited to some kinds does not allow that. Groups that are
-        not known allow nothing.
+        The policy or a share of any group may allow the action; a policy that forbids it wins. `kind` None decides for
+        entities of every kind, which a share that is limited to some kinds does not allow. Unknown groups allow
+        nothing.
         """
-        return self._decide(permission, groups, lambda share: share.speaks_of(kind))
+        return self._decide(permission, groups, lambda share: share.covers(kind))
 
-    def allowing(self, permission: Permission, group: str, kind: str | None) -> tuple[ResourceShare, ...]:
-        """The shares of a group that allow something on its entities of a kind, whatever a policy forbids."""
+    def allowing_shares(self, permission: Permission, group: str, kind: str | None) -> tuple[ResourceShare, ...]:
+        """Return the shares of a group that allow an action on its entities of a kind, before policies that forbid."""
         shares = self._shares_of.get(group, ())
-        return tuple(share for share in shares if permission in share.actions and share.speaks_of(kind))
+        return tuple(share for share in shares if permission in share.actions and share.covers(kind))
 
     def decide_on_group(self, permission: Permission, group: str) -> Decision:
-        """Whether the principal may do something on a group itself: by its policy, or its account's default group's."""
+        """Decide on an action on a group itself, by its own policy and that of its account's default group."""
         return self.decide(permission, self._with_default(group))
 
     def decide_on_own_account(self, permission: Permission) -> Decision:
-        """Whether the principal may do something on the default group of its own account."""
+        """Decide on an action on the default group of the principal's account."""
         return self.decide(permission, [default_group(self.principal.account)])
 
     def permissions(self, group: str) -> frozenset[Permission]:
-        """What the principal may do on a group, or on some of its entities: of these kinds, or so far."""
+        """Return the permissions that the principal holds on a group or on some of its entities."""
         return self._permissions(self._with_default(group))
 
     def _permissions(self, groups: Iterable[str]) -> frozenset[Permission]:
-        held = (p for p in Permission if self._decide(p, groups, lambda share: True, self._said).is_allowed)
+        held = (p for p in Permission if self._decide(p, groups, lambda share: True, self._decision_of_all).is_allowed)
         return frozenset(held)
 
-    def _said(self, permission: Permission, group: LineageGroup) -> Decision:
-        """What a group's policy says of a permission, where all are going to be asked for."""
-        said = self._decide_each(_ALL, group)
-        return said[_ALL.index(permission)]
+    def _decision_of_all(self, permission: Permission, group: LineageGroup) -> Decision:
+        """Return a policy's decision on one permission, evaluated and cached together with those on all others."""
+        return self._decide_each(_ALL, group)[_ALL.index(permission)]
 
     def sees_group(self, group: str) -> bool:
-        """Whether the principal may know of a group: it is its own account's, allows it something, or is offered."""
-        found = self.snapshot.groups.get(group)
-        if found is None:
+        """Whether the principal may know of a group: its account owns it, is offered it, or it allows something."""
+        record = self.snapshot.groups.get(group)
+        if record is None:
             return False
-        if self.principal.is_local or found.account == self.principal.account:
+        if self.principal.is_local or record.account == self.principal.account:
             return True
         seen = self._seen.get(group)
         if seen is None:
@@ -168,7 +166,7 @@ class Authorizer:
         return seen
 
     def visible_groups(self) -> list[LineageGroup]:
-        """The groups that the principal may know of. Evaluates their policies: keep it off the event loop."""
+        """Return the groups that the principal may know of. Evaluates policies: keep it off the event loop."""
         return [group for group in self.snapshot.groups.values() if self.sees_group(group.id)]
 
     @cached_property
@@ -176,7 +174,7 @@ class Authorizer:
         return frozenset(group for share in self._received() for group in share.groups)
 
     def _received(self) -> Iterator[ResourceShare]:
-        """The shares by whose invitations, not rejected, the principal knows of their groups."""
+        """Yield the live shares whose invitation the principal sees and nobody rejected."""
         for share in self.snapshot.shares_for(self.principal.account):
             invitation = self.snapshot.invitation(share.id, self.principal.account)
             if invitation is None or invitation.state is InvitationState.REJECTED:
@@ -186,14 +184,14 @@ class Authorizer:
 
     @property
     def is_operator(self) -> bool:
-        """Whether the principal administers an operator account: it may register accounts and make keys for any."""
+        """Whether the principal administers an operator account: it registers accounts, and manages keys of any."""
         home = self.snapshot.accounts.get(self.principal.account)
         return self.principal.is_local or (
             home is not None and home.is_operator and self.decide_on_own_account(Permission.ADMINISTER).is_allowed
         )
 
     def decide_on_keys(self, account: str) -> Decision:
-        """Whether the principal may see, make and revoke the keys of an account: its own, or any if it is operator."""
+        """Decide on the API keys of an account: an administrator of it, or of an operator account, manages them."""
         decision = self.decide_on_own_account(Permission.ADMINISTER)
         return decision if account == self.principal.account or self.is_operator else Decision(False)
 
@@ -203,21 +201,22 @@ class Authorizer:
         return account in self.snapshot.accounts and (is_known or self.sees_group(default_group(account)))
 
     def decide_on_share(self, share: ResourceShare) -> Decision:
-        """Whether the principal may see a share as its owner does, and revoke it: it may share one of its groups."""
+        """Decide on seeing all of a share and on revoking it: this needs SHARE on one of its groups."""
         decisions = [self.decide_on_group(Permission.SHARE, group) for group in share.groups]
         return next((decision for decision in decisions if decision.is_allowed), decisions[0])
 
     def sees_share(self, share: ResourceShare) -> bool:
-        """Whether the principal may know of a share: as its owner does, or by an invitation it receives."""
-        received = (self.snapshot.invitation(share.id, account) for account in share.accounts)
+        """Whether the principal may know of a share: it manages the share, or sees an invitation to it."""
+        invitations = (self.snapshot.invitation(share.id, account) for account in share.accounts)
         return self.decide_on_share(share).is_allowed or any(
-            invitation is not None and self.sees_invitation(invitation) for invitation in received
+            invitation is not None and self.sees_invitation(invitation) for invitation in invitations
         )
 
     def decide_on_invitation(self, invitation: Invitation) -> Decision:
-        """Whether the principal may accept or reject an invitation.
+        """Decide on accepting or rejecting an invitation.
 
-        Those may who may share in the receiving account, and a single principal who is all that the share is for there.
+        Needs SHARE on the receiving account's default group. The only principal that the share targets in that account
+        may decide without it.
         """
         share = self.snapshot.shares[invitation.share]
         decision = self.decide(Permission.SHARE, [default_group(invitation.account)])
@@ -228,20 +227,20 @@ class Authorizer:
         return decision
 
     def sees_invitation(self, invitation: Invitation) -> bool:
-        """Whether the principal receives an invitation: it may decide it, or the share is for it, and not revoked."""
+        """Whether the principal sees an invitation: it may decide it, or the share targets it and is not revoked."""
         share = self.snapshot.shares[invitation.share]
         is_for_it = invitation.account == self.principal.account and share.includes(self.principal)
         return share.revoked_at is None and (is_for_it or self.decide_on_invitation(invitation).is_allowed)
 
     def _with_default(self, group: str) -> tuple[str, ...]:
-        found = self.snapshot.groups.get(group)
-        return () if found is None else tuple({group, default_group(found.account)})
+        record = self.snapshot.groups.get(group)
+        return () if record is None else tuple({group, default_group(record.account)})
 
     def _decide(
         self,
         permission: Permission,
         groups: Iterable[str],
-        counts: Callable[[ResourceShare], bool],
+        covers: Callable[[ResourceShare], bool],
         decision_of: Callable[[Permission, LineageGroup], Decision] | None = None,
     ) -> Decision:
         if self.principal.is_local:
@@ -257,7 +256,7 @@ class Authorizer:
             f"share/{share.id}"
             for id in decisions
             for share in self._shares_of.get(id, ())
-            if permission in share.actions and counts(share)
+            if permission in share.actions and covers(share)
         )
         permitting = _named((id, decision) for id, decision in decisions.items() if decision.is_allowed)
         return Decision(bool(permitting or shares), False, (*permitting, *shares))

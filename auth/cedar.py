@@ -1,8 +1,8 @@
-"""The words of policies: Cedar's schema of the namespace `Lineal`, and how accounts, roles and principals are written.
+"""Cedar's schema of the namespace `Lineal`, and the Cedar names of accounts, roles, principals and groups.
 
-A policy is of one group. It is asked whether a `Lineal::Principal`, in its roles and its account, may do an action on
-the `Lineal::Group`, in its account. Nothing has attributes and the context is empty: policies speak of who, what and
-which by their names alone.
+A policy belongs to one group. Cedar decides whether a `Lineal::Principal`, which is in its roles and its account, may
+do an action on the `Lineal::Group`, which is in its account. Entities have no attributes and the context is empty:
+policies refer to principals, actions and groups by name only.
 """
 
 from typing import Final, TypeAlias
@@ -37,7 +37,7 @@ EntityName: TypeAlias = tuple[str, str]
 
 
 def uid(type: str, id: str) -> dict[str, str]:
-    """The name of an entity in a form that holds any text, so that no id can end it and say more."""
+    """Return the name of an entity as JSON data, so that no id is parsed as policy text."""
     return {"type": f"Lineal::{type}", "id": id}
 
 
@@ -52,7 +52,7 @@ def names_of(principal: Principal) -> list[EntityName]:
 
 
 def entities(principal: Principal, group: str, account: str) -> str:
-    """The principal, and the group in its account, with what they are in: Cedar entities as JSON."""
+    """Return the principal, the group and their parents: Cedar entities as JSON."""
     home = uid("Account", principal.account)
     roles = [uid("Role", within(principal.account, role)) for role in sorted(principal.roles)]
     owner = uid("Account", account)
@@ -70,12 +70,12 @@ def _entity(name: dict[str, str], parents: list[dict[str, str]] | None = None) -
 
 
 def quoted(text: str) -> str:
-    """A text as a Cedar string literal: what is not plain ASCII, and what would end the literal, by its number."""
+    """Return a text as a Cedar string literal. Quotes, backslashes and all but printable ASCII are escaped."""
     return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in text) + '"'
 
 
 def default_policy(account: str) -> str:
-    """The policy that an account's default group begins with: administrators may do all, members read and record."""
+    """Return the first policy of an account's default group: administrators do everything, members read and record."""
     admins, members = quoted(within(account, "admin")), quoted(account)
     actions = ["Read", "ReadProperties", "Traverse", "Record", "Associate"]
     listed = ", ".join(f'Lineal::Action::"{action}"' for action in actions)

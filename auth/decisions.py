@@ -1,4 +1,4 @@
-"""What was decided, and why."""
+"""Decisions and their explanations."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class GroupExplanation:
-    """What one group says of a question: its policy and the shares of it, and the same in sentences."""
+    """The decision of one group: its policy and shares that decided, and the reasons in sentences."""
 
     group: str
     is_allowed: bool
@@ -32,7 +32,7 @@ class GroupExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Whether something may be done, what each group says of it, and the same in sentences."""
+    """A decision with that of every group, and the reasons in sentences."""
 
     is_allowed: bool
     groups: tuple[GroupExplanation, ...]

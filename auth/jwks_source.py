@@ -1,4 +1,4 @@
-"""Where an issuer's keys are: a file, an address, or what its discovery document names."""
+"""Sources of an issuer's keys: a file, a URL, or the issuer's discovery document."""
 
 import asyncio
 import json
@@ -11,28 +11,28 @@ import httpx
 from lineal.auth.jwks import KeysUnavailable, Read, without_repeats
 
 MAX_DOCUMENT_BYTES: Final = 1024 * 1024
-"""The largest document that is read from an issuer."""
+"""Largest document that is read from an issuer."""
 
 _TIMEOUT_SECONDS: Final = 5.0
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def address_problem(url: str) -> str | None:
-    """What keeps an address from being one to fetch keys from, as a sentence's end, or None."""
+    """Return why keys cannot be fetched from a URL, as the end of a sentence, or None."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        return "is no address: give one that begins with https://"
+        return "is not a URL: set one that begins with https://"
     if parts.scheme == "https" and host:
         return None
     if parts.scheme == "http" and host in _LOOPBACK:
         return None
-    return "must begin with https://, so that nobody on the way can put in keys (http:// only on loopback)"
+    return "must begin with https://, so that nobody on the network can replace the keys (http:// only on loopback)"
 
 
 def from_file(path: Path) -> Read:
-    """Keys kept in a file, which is read again as an address is asked again."""
+    """Read keys from a file; a refresh reads it again."""
 
     async def read() -> bytes:
         try:
@@ -44,7 +44,7 @@ def from_file(path: Path) -> Read:
 
 
 def from_url(url: str) -> Read:
-    """Keys at an address."""
+    """Read keys from a URL."""
 
     async def read() -> bytes:
         return await _fetched(url)
@@ -53,18 +53,18 @@ def from_url(url: str) -> Read:
 
 
 def from_discovery(issuer: str) -> Read:
-    """Keys where the issuer's discovery document (OpenID Connect Discovery 1.0) says they are."""
+    """Read keys from the URL in the issuer's discovery document (OpenID Connect Discovery 1.0)."""
 
     async def read() -> bytes:
         document = await _fetched(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         try:
-            told = json.loads(document, object_pairs_hook=without_repeats)
-            named, address = told["issuer"], told["jwks_uri"]
+            discovery = json.loads(document, object_pairs_hook=without_repeats)
+            named, address = discovery["issuer"], discovery["jwks_uri"]
             problem = address_problem(address)
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
-            raise KeysUnavailable("the issuer's discovery document cannot be understood") from error
+            raise KeysUnavailable("the issuer's discovery document is not valid") from error
         if named != issuer:
-            raise KeysUnavailable(f"the discovery document of {issuer} is that of another issuer")
+            raise KeysUnavailable(f"the discovery document of {issuer} names another issuer")
         if problem:
             raise KeysUnavailable(f"the jwks_uri of {issuer} {problem}")
         return await _fetched(address)
@@ -73,7 +73,7 @@ def from_discovery(issuer: str) -> Read:
 
 
 async def _fetched(url: str) -> bytes:
-    """A document, as it is: no redirects, bounded in time and size."""
+    """Fetch a document, without redirects, bounded in time and size."""
     body = bytearray()
     try:
         async with (

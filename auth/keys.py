@@ -1,7 +1,7 @@
-"""API keys: their text, what of it is kept, and how one is recognised.
+"""Text and hash of API keys.
 
-A key is `lnl_{id}_{secret}`. The id, 12 characters of base32, says which key it is and may be shown; the secret, 32
-random bytes as 43 characters of base64url, is shown once and never kept. What is kept is `key_hash`.
+The text of a key is `lnl_{id}_{secret}`. The id, 12 characters of base32, is public. The secret, 32 random bytes as 43
+characters of base64url, is shown once and never stored; the store holds `key_hash` of the text.
 """
 
 import re
@@ -14,20 +14,21 @@ _KEY: Final = re.compile(r"lnl_([a-z2-7]{12})_[A-Za-z0-9_-]{43}")
 
 
 def new_key() -> tuple[str, str]:
-    """The id and the text of a new key."""
+    """Return the id and the text of a new key."""
     id = b32encode(token_bytes(10)).decode().lower()[:12]
     return id, f"lnl_{id}_{token_urlsafe(32)}"
 
 
 def key_hash(text: str, secret: bytes) -> str:
-    """HMAC-SHA256 of a key's whole text, in hex. Whoever steals what is kept cannot even test guesses without `secret`.
+    """Return HMAC-SHA256 of the whole text of a key, in hex.
 
-    A slow hash would add nothing: 256 random bits are beyond guessing, however fast a guess is tested.
+    Without `secret`, stolen hashes cannot be tested against guesses. A slow hash would add nothing: 256 random bits
+    cannot be guessed, however fast guesses are tested.
     """
     return new(secret, text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
 
 
 def key_id(text: str) -> str | None:
-    """The id in a key's text; None where the text is no key."""
-    found = _KEY.fullmatch(text)
-    return found and found[1]
+    """Return the id in the text of a key, None if the text is not one."""
+    match = _KEY.fullmatch(text)
+    return match and match[1]

@@ -1,14 +1,14 @@
-"""Names people give: of accounts, principals, roles, groups and shares."""
+"""Names of accounts, principals, roles, groups and shares."""
 
 from typing import Final
 from urllib.parse import quote
 
 MAX_NAME_BYTES: Final = 512
-"""The most bytes a name may have once percent-encoded, as in urns."""
+"""Largest size of a name in bytes, percent-encoded as in URNs."""
 
 
 def name_problem(text: str) -> str | None:
-    """What keeps a text from being a name, as a sentence's end, or None."""
+    """Return why a text is not a valid name, as the end of a sentence, or None if it is valid."""
     if not text:
         return "is empty: give it at least one character"
     try:
@@ -20,17 +20,17 @@ def name_problem(text: str) -> str | None:
     return "holds U+0000, which is refused: remove it" if "\x00" in text else None
 
 
-def told(text: str) -> str:
-    """What a caller gave, fit to be told back and logged: the first 600 characters, all of them text.
+def printable(text: str) -> str:
+    """Return a caller's text fit for messages and logs: its first 600 characters, as valid Unicode.
 
-    Longer than whatever is there, and so cut of nothing that is.
+    Names and ids are shorter, so only text that cannot be one is cut.
     """
     return text[:600].encode("utf-8", "replace").decode()
 
 
 def within(account: str, name: str) -> str:
-    """A role or a principal of an account in one text, `account/name`, which no other pair gives.
+    """Return a role or principal of an account as `account/name`, unique to the pair.
 
-    In the account `%` and `/` are percent-encoded, so that the first `/` always ends it; the name stands as it is.
+    `%` and `/` in the account are percent-encoded, so the first `/` ends the account. The name is not encoded.
     """
     return f"{account.replace('%', '%25').replace('/', '%2F')}/{name}"

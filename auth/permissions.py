@@ -1,4 +1,4 @@
-"""What may be done: the actions that policies and shares speak of."""
+"""Permissions: the actions that policies and shares allow."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -7,9 +7,10 @@ from enum import StrEnum
 class Permission(StrEnum):
     """An action on the entities of a lineage group, or on the group itself.
 
-    READ: an entity's record; READ_PROPERTIES: its property keys and values; TRAVERSE: crossing it in a query.
-    RECORD: entities of the account, and revisions; ASSOCIATE: associations from or to an entity. SHARE: groups, shares
-    and invitations; ADMINISTER: policies, keys and explanations; READ_AUDIT: the account's audit log.
+    READ: read an entity. READ_PROPERTIES: read its property keys and values. TRAVERSE: cross it in a query. RECORD:
+    record entities, revisions and observations. ASSOCIATE: record associations from or to an entity. APPROVE: decide on
+    a model version. SHARE: manage groups, shares and invitations. ADMINISTER: manage policies and API keys, and explain
+    access. READ_AUDIT: read the account's audit log.
     """
 
     READ = "READ"
@@ -27,15 +28,15 @@ class Permission(StrEnum):
 
     @property
     def cedar(self) -> str:
-        """Its name in Cedar: `ReadProperties`."""
+        """The name in Cedar: `ReadProperties`."""
         return "".join(word.capitalize() for word in self.value.split("_"))
 
     @property
     def shown(self) -> str:
-        """Its name in messages: `lineage:ReadProperties`."""
+        """The name in messages: `lineage:ReadProperties`."""
         return f"lineage:{self.cedar}"
 
 
 def in_order(permissions: Iterable[Permission]) -> list[Permission]:
-    """Permissions in the order they are declared in."""
+    """Return permissions in the order of their declaration."""
     return sorted(permissions, key=list(Permission).index)

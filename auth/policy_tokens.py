@@ -1,7 +1,8 @@
-"""The tokens of a policy's text: where each of its policies begins, and how deep it goes.
+"""Tokens of a policy's text, to find its statements and their nesting.
 
-Cedar's parser says what is wrong and not where, and recurses as deep as a text makes it: what it is given here is cut
-at the policies' ends, and no deeper than it can bear. What a text means is Cedar's affair alone.
+Cedar's parser reports an error without its position, and recurses as deep as a text nests, until the process crashes.
+This tokenizer therefore splits a text into statements, parsed one by one, and measures their depth before they are
+parsed. Cedar alone decides what a text means.
 """
 
 import re
@@ -9,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_DEPTH: Final = 32
-"""The most brackets within brackets. Some 300 end the process that parses them."""
+"""Deepest nesting of brackets. About 300 crash the process that parses them."""
 MAX_OPERATORS: Final = 100
-"""The most operators and conditions of one policy, which may all be within one another. Some 200 can be too many."""
+"""Largest number of operators and conditions of a statement, which may all nest. About 200 can crash the process."""
 
 _TOKEN: Final = re.compile(
     r"""
-    (?P<nothing> [^\S\x1c-\x1f]+ | //[^\n\r]* )  # what Python calls space and Unicode does not, is not
+    (?P<nothing> [^\S\x1c-\x1f]+ | //[^\n\r]* )  # not what Python, but not Unicode, counts as space
     | (?P<text> "(?:\\.|[^"\\])*" )
     | (?P<word> [A-Za-z_0-9]+ )
     | (?P<mark> :: | == | != | <= | >= | && | \|\| | . )
@@ -27,7 +28,7 @@ _OPERATORS: Final = frozenset({"&&", "||", "+", "-", "*", ".", "if", "when", "un
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a text, and where it begins."""
+    """A token of a text, and the offset where it begins."""
 
     piece: str
     start: int
@@ -35,28 +36,28 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One policy of a text: its tokens, the last of which is `;` unless the text ends before."""
+    """One policy statement of a text. Its last token is `;` unless the text ends before."""
 
     tokens: tuple[Token, ...]
 
     @property
     def start(self) -> int:
-        """Where it begins."""
+        """The offset of its first character."""
         return self.tokens[0].start
 
     @property
     def end(self) -> int:
-        """Where it ends."""
+        """The offset after its last character."""
         return self.tokens[-1].start + len(self.tokens[-1].piece)
 
     @property
     def unclosed(self) -> Token | None:
-        """The quotation mark that opens a text and is never closed."""
+        """The quotation mark of a string that is never closed."""
         return next((token for token in self.tokens if token.piece == '"'), None)
 
     @property
     def too_deep(self) -> Token | None:
-        """The bracket or operator that is one too many for the parser."""
+        """The first bracket or operator over the limits."""
         depth = operators = 0
         for token in self.tokens:
             depth += (token.piece in "([{") - (token.piece in ")]}")
@@ -67,20 +68,20 @@ class Statement:
 
 
 def statements(text: str) -> list[Statement]:
-    """The policies of a text, in their order."""
-    found: list[Statement] = []
+    """Return the statements of a text, in their order."""
+    complete: list[Statement] = []
     tokens: list[Token] = []
     for match in _TOKEN.finditer(text):
         if match.lastgroup == "nothing":
             continue
         tokens.append(Token(match.group(), match.start()))
         if tokens[-1].piece == ";":
-            found.append(Statement(tuple(tokens)))
+            complete.append(Statement(tuple(tokens)))
             tokens = []
-    return [*found, Statement(tuple(tokens))] if tokens else found
+    return [*complete, Statement(tuple(tokens))] if tokens else complete
 
 
 def place(text: str, offset: int) -> tuple[int, int]:
-    """The line and column, from 1, of a place in a text."""
+    """Return the line and column, from 1, of an offset."""
     before = text[:offset]
     return before.count("\n") + 1, offset - before.rfind("\n")

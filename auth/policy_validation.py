@@ -1,4 +1,4 @@
-"""Checking a policy's text before it is kept: it parses, it type-checks, and it can be evaluated."""
+"""Validation of a policy's text before it is stored: it parses, it type-checks, and it can be evaluated."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from lineal.auth.cedar import SCHEMA
 from lineal.auth.policy_tokens import MAX_DEPTH, MAX_OPERATORS, Statement, place, statements
 
 MAX_POLICY_BYTES: Final = 64 * 1024
-"""The most bytes of UTF-8 that a group's policy may have."""
+"""Largest size of a group's policy in bytes of UTF-8."""
 
 _MOST_PROBLEMS: Final = 20
 _UNFINISHED: Final = "unexpected end of input"
@@ -23,7 +23,7 @@ _HINTS: Final = {
     "unrecognized entity type": "the types are Lineal::Account, Lineal::Role, Lineal::Principal and Lineal::Group",
     "unrecognized action": 'actions are written as Lineal::Action::"ReadProperties"',
     _IMPOSSIBLE: (
-        "this could never hold, for a principal is a Lineal::Principal, in Lineal::Role and Lineal::Account, and a "
+        "the policy can never apply: a principal is a Lineal::Principal, in Lineal::Role and Lineal::Account, and a "
         "resource is a Lineal::Group, in Lineal::Account"
     ),
 }
@@ -31,9 +31,9 @@ _HINTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """What is wrong with a policy's text, as a sentence, and where.
+    """A problem of a policy's text: a sentence and a position.
 
-    `line` and `column` count from 1. `column` None: somewhere in the policy that begins in this line.
+    `line` and `column` count from 1. `column` None: somewhere in the statement that begins in this line.
     """
 
     line: int
@@ -42,10 +42,10 @@ class PolicyProblem:
 
 
 def policy_problems(text: str) -> list[PolicyProblem]:
-    """What keeps a text from being a group's policy, the first 20 problems by line; none where it can be one.
+    """Return the first 20 problems of a policy's text by line; none if the policy is valid.
 
-    A policy is Cedar of at most 64 KiB, without templates, that type-checks against `cedar.SCHEMA`, and goes no deeper
-    than `policy_tokens` says. An empty text is one, and permits nothing.
+    A valid policy is Cedar of at most 64 KiB, without templates, that type-checks against `cedar.SCHEMA` and nests no
+    deeper than the limits of `policy_tokens`. An empty policy is valid, and permits nothing.
     """
     try:
         size = len(text.encode())
@@ -53,26 +53,26 @@ def policy_problems(text: str) -> list[PolicyProblem]:
         return [PolicyProblem(1, None, "The policy holds a lone surrogate, which is not text: send valid Unicode.")]
     if size > MAX_POLICY_BYTES:
         return [PolicyProblem(1, None, f"The policy is {size:,} bytes; the most is {MAX_POLICY_BYTES:,}: shorten it.")]
-    found = statements(text)
-    wrong = (problem for each in found if (problem := _unsafe(text, each) or _unparsed(text, each)))
-    problems = list(islice(wrong, _MOST_PROBLEMS))
+    parts = statements(text)
+    unusable = (problem for part in parts if (problem := _unsafe(text, part) or _unparsed(text, part)))
+    problems = list(islice(unusable, _MOST_PROBLEMS))
     if not problems:
-        problems = [*_templates(text, found), *_mistyped(text, found)]
+        problems = [*_templates(text, parts), *_mistyped(text, parts)]
     ordered = sorted(problems, key=lambda problem: (problem.line, problem.column or 0, problem.message))
-    # Of one place Cedar says the same once for each action.
+    # Cedar repeats a problem for every action.
     return list({(problem.line, problem.column): problem for problem in reversed(ordered)}.values())[
         : -_MOST_PROBLEMS - 1 : -1
     ]
 
 
 def _unsafe(text: str, statement: Statement) -> PolicyProblem | None:
-    """What the parser must not be given."""
+    """Return why a statement is not safe to parse."""
     if statement.unclosed:
-        return PolicyProblem(*place(text, statement.unclosed.start), "This opens a text that is never closed.")
+        return PolicyProblem(*place(text, statement.unclosed.start), "This opens a string that is never closed.")
     if statement.too_deep:
         message = (
-            f"A policy has at most {MAX_DEPTH} brackets within brackets and {MAX_OPERATORS} operators: make several of "
-            "it, or use a set."
+            f"A policy nests at most {MAX_DEPTH} brackets and has at most {MAX_OPERATORS} operators: split it, or use "
+            "a set."
         )
         return PolicyProblem(*place(text, statement.too_deep.start), message)
     return None
@@ -87,7 +87,7 @@ def _unparsed(text: str, statement: Statement) -> PolicyProblem | None:
 
 
 def _parse(text: str) -> str | None:
-    """What Cedar's parser has against a text."""
+    """Return the error of Cedar's parser, None if the text parses."""
     try:
         PolicySet.from_str(text)
     except ValueError as error:
@@ -96,7 +96,7 @@ def _parse(text: str) -> str | None:
 
 
 def _unexpected(text: str, statement: Statement) -> int:
-    """Where the first token is with which a policy is wrong already, and not merely unfinished."""
+    """Return the offset of the first token that makes a statement wrong, and not just unfinished."""
     low, high = 0, len(statement.tokens) - 1
     while low < high:
         middle = (low + high) // 2
@@ -108,28 +108,28 @@ def _unexpected(text: str, statement: Statement) -> int:
     return statement.tokens[low].start
 
 
-def _templates(text: str, found: list[Statement]) -> Iterator[PolicyProblem]:
+def _templates(text: str, parts: list[Statement]) -> Iterator[PolicyProblem]:
     for template in PolicySet.from_str(text).templates():
-        statement = found[int(template["id"].removeprefix("policy"))]
+        statement = parts[int(template["id"].removeprefix("policy"))]
         slot = next(token for token in statement.tokens if token.piece == "?")
-        message = "Templates are refused, for nothing fills them: name a principal in place of ?principal."
+        message = "Templates are not supported, because nothing links them: name a principal in place of ?principal."
         yield PolicyProblem(*place(text, slot.start), message)
 
 
-def _mistyped(text: str, found: list[Statement]) -> Iterator[PolicyProblem]:
+def _mistyped(text: str, parts: list[Statement]) -> Iterator[PolicyProblem]:
     errors = validate_policies(text, SCHEMA).errors
-    told = {error.policy_id for error in errors if _IMPOSSIBLE not in error.error}
+    explained = {error.policy_id for error in errors if _IMPOSSIBLE not in error.error}
     for error in errors:
-        # That it could never hold follows from what else is told of it.
-        if error.policy_id not in told or _IMPOSSIBLE not in error.error:
-            statement = found[int(error.policy_id.removeprefix("policy"))]
+        # An inapplicable policy follows from its other errors, and is not a problem of its own.
+        if error.policy_id not in explained or _IMPOSSIBLE not in error.error:
+            statement = parts[int(error.policy_id.removeprefix("policy"))]
             yield _problem(text, statement, error.error.removeprefix(f"for policy `{error.policy_id}`, "))
 
 
 def _problem(text: str, statement: Statement, message: str, offset: int | None = None) -> PolicyProblem:
-    """A problem, at an offset or at what the message names, where the policy has that just once."""
-    said = next((f"{message}: {hint}" for start, hint in _HINTS.items() if message.startswith(start)), message)
-    sentence = f"{said[:1].upper()}{said[1:]}."
+    """Return a problem at an offset, or where the statement has what the message names exactly once."""
+    explained = next((f"{message}: {hint}" for start, hint in _HINTS.items() if message.startswith(start)), message)
+    sentence = f"{explained[:1].upper()}{explained[1:]}."
     if offset is None:
         offset = _named(text, statement, message)
     if offset is None:

@@ -1,4 +1,4 @@
-"""Who is asking."""
+"""Principals: the callers of the server."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,10 +9,10 @@ from lineal.auth.permissions import Permission
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Someone, or something, of an account, in the roles its token or key says.
+    """A person or a program of an account, with the roles of its token or API key.
 
-    `permissions` None: all that policies and shares give it; else no more than these, whatever they give.
-    `is_local`: the administrator of a server that is for its own machine only, who may do everything.
+    `permissions` limits what policies and shares allow it, None does not. `is_local`: the administrator of a server in
+    development mode, who may do everything.
     """
 
     account: str
@@ -23,13 +23,13 @@ class Principal:
 
     @property
     def shown(self) -> str:
-        """Its name in policies, records and the audit log: `account/name`."""
+        """The name in policies, records and the audit log: `account/name`."""
         return within(self.account, self.name)
 
     def may_hold(self, permission: Permission) -> bool:
-        """Whether what it is limited to leaves room for a permission."""
+        """Whether the limits of the principal include a permission."""
         return self.permissions is None or permission in self.permissions
 
 
 LOCAL: Final = Principal("local", "local", frozenset({"admin"}), is_local=True)
-"""Everyone, where the server runs for its own machine only."""
+"""Every caller of a server in development mode."""

@@ -1,4 +1,4 @@
-"""What is kept about access, one frozen record a document. Times are microseconds since 1970-01-01T00:00:00Z."""
+"""Records of access, each stored as one document. Times are microseconds since 1970-01-01T00:00:00Z."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,12 +12,12 @@ from lineal.auth.scopes import Boundary, Grant, default_group
 SHAREABLE: Final = frozenset(
     {Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE, Permission.ASSOCIATE, Permission.APPROVE}
 )
-"""What a share can allow."""
+"""The permissions that a share can allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tenant that is registered. Administrators of an operator account may register others and make keys for them."""
+    """A registered tenant. Administrators of an operator account register accounts and create keys for any account."""
 
     name: str
     is_operator: bool
@@ -26,15 +26,16 @@ class Account:
 
     @property
     def default_group(self) -> str:
-        """The id of the group that holds all its entities."""
+        """The id of the group that holds all entities of the account."""
         return default_group(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class LineageGroup:
-    """Entities of one account, and the policy on them, in Cedar.
+    """A set of entities of one account under one Cedar policy.
 
-    `boundary` None leaves to an entity's other groups what a traversal does that meets it and may not read it.
+    `boundary`: what a traversal does at an entity that the caller may not read; None leaves it to the entity's other
+    groups. `tells_withheld`: answers state how many entities they withhold.
     """
 
     id: str
@@ -50,14 +51,14 @@ class LineageGroup:
 
 @dataclass(frozen=True, slots=True)
 class ShareTarget:
-    """Whom a share is for: all of an account, those of it in a role, or one principal of it by name."""
+    """A receiver of a share: an account, a role of it, or one principal of it by name."""
 
     account: str
     role: str | None = None
     name: str | None = None
 
     def includes(self, principal: Principal) -> bool:
-        """Whether a principal is among them."""
+        """Whether a principal is the receiver or belongs to it."""
         return (
             self.account == principal.account
             and (self.role is None or self.role in principal.roles)
@@ -66,7 +67,7 @@ class ShareTarget:
 
     @property
     def shown(self) -> str:
-        """Whom, in words: `account x`, `role x/y` or `principal x/y`."""
+        """The receiver in words: `account x`, `role x/y` or `principal x/y`."""
         if self.name is not None:
             return f"principal {within(self.account, self.name)}"
         return f"account {self.account}" if self.role is None else f"role {within(self.account, self.role)}"
@@ -74,10 +75,10 @@ class ShareTarget:
 
 @dataclass(frozen=True, slots=True)
 class ResourceShare:
-    """Groups of an account offered to others, with what is allowed on their entities and how far.
+    """Groups of an account offered to principals of others, with the permissions it allows on their entities.
 
-    `kinds` None: entities of every kind. `direction` (ASCENDANTS, DESCENDANTS) and `depth` limit crossing alone; None
-    does not. `redacted` are property keys it leaves hidden. `expires_at` None: never.
+    `kinds` None: entities of every kind. `direction` (ASCENDANTS, DESCENDANTS) and `depth` limit crossing only; None
+    does not limit it. `redacted`: property keys that stay hidden. `expires_at` None: never.
     """
 
     id: str
@@ -97,23 +98,23 @@ class ResourceShare:
     revoked_by: str | None = None
 
     def is_live(self, now: int) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Whether the share is neither revoked nor expired."""
         return self.revoked_at is None and not self.is_expired(now)
 
     def is_expired(self, now: int) -> bool:
-        """Whether its time is over."""
+        """Whether the share has expired."""
         return self.expires_at is not None and self.expires_at <= now
 
     def includes(self, principal: Principal) -> bool:
-        """Whether a principal is among those it is for."""
+        """Whether the share targets a principal."""
         return any(target.includes(principal) for target in self.targets)
 
-    def speaks_of(self, kind: str | None) -> bool:
-        """Whether it is about entities of a kind; None: of all kinds alike."""
+    def covers(self, kind: str | None) -> bool:
+        """Whether the share is for entities of a kind; None asks about entities of every kind."""
         return self.kinds is None or kind in self.kinds
 
     def grant(self, principal: Principal) -> Grant:
-        """What it allows a principal it is for, once accepted."""
+        """Return what the accepted share allows a principal that it targets."""
         return Grant(
             frozenset(filter(principal.may_hold, self.actions)),
             self.kinds,
@@ -124,12 +125,12 @@ class ResourceShare:
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """The receiving accounts, each once, in the order of their names."""
+        """The receiving accounts, by name, without duplicates."""
         return tuple(sorted({target.account for target in self.targets}))
 
 
 class InvitationState(StrEnum):
-    """What became of an invitation; only ACCEPTED gives anything."""
+    """The state of an invitation. Its share allows something only when ACCEPTED."""
 
     PENDING = "PENDING"
     ACCEPTED = "ACCEPTED"
@@ -139,7 +140,7 @@ class InvitationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A share as offered to one receiving account. `decided_at` and `decided_by` None: nobody has decided."""
+    """The invitation of one receiving account to a share. `decided_at` and `decided_by` are None while pending."""
 
     share: str
     account: str
@@ -149,18 +150,18 @@ class Invitation:
 
     @property
     def id(self) -> str:
-        """Which it is: one for each share and receiving account."""
+        """The id, unique by share and receiving account."""
         return f"{self.share}/{self.account}"
 
     def state_at(self, share: ResourceShare, now: int) -> InvitationState:
-        """Its state at a time: EXPIRED once its share has expired, unless it was rejected."""
+        """Return the state at a time: EXPIRED once the share has expired, unless the invitation was rejected."""
         is_over = share.is_expired(now) and self.state is not InvitationState.REJECTED
         return InvitationState.EXPIRED if is_over else self.state
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
-    """A request that made something under an idempotency key: a digest of what it asked, what it made, and when."""
+class IdempotencyRecord:
+    """A request that created something under an idempotency key: its digest, the id created, and the time."""
 
     id: str
     fingerprint: str
@@ -170,9 +171,9 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key by which a principal is known: `id` begins its text and recognises it, `hash` is all that is kept of it.
+    """An API key that authenticates a principal. Its text begins with `id`; only `hash` of the text is stored.
 
-    `name` is the principal's, in `account`. `permissions` None: not limited. `expires_at` None: never.
+    `name` is the name of the principal in `account`. `permissions` None: not limited. `expires_at` None: never.
     """
 
     id: str
@@ -188,10 +189,10 @@ class ApiKey:
     revoked_by: str | None = None
 
     def is_usable(self, now: int) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
     @property
     def principal(self) -> Principal:
-        """Who asks with it."""
+        """The principal that the key authenticates."""
         return Principal(self.account, self.name, self.roles, self.permissions)

@@ -1,9 +1,9 @@
-"""Scopes: what a caller may read and cross, as frozen data that every store read verb takes.
+"""Scopes: what a caller may read and cross, as frozen data that every read of a store takes.
 
-The rules of a scope are about lineage groups. An entity is in its account's default group for ever, and may be in more;
-membership is always today's. `Scope.entity_scope` returns what the caller may see of an entity of a kind in a set of
-groups: the one place where grants are united, where a forbid wins, and where the strictest boundary is chosen. Engines
-compute it once for each set of groups and kind, not once a row.
+A scope has rules about lineage groups. An entity is always in the default group of its account, and may be in further
+groups; reads use the current membership, whatever the time they are as of. `Scope.entity_scope` returns what the caller
+may see of an entity of a kind in a set of groups. It alone unites grants, lets a forbid win, and chooses the strictest
+boundary. Engines call it once for a set of groups and kind, not for every row.
 """
 
 from base64 import urlsafe_b64encode
@@ -17,14 +17,17 @@ from typing import Final
 
 from lineal.auth.permissions import Permission
 
+MAX_ENTITY_SCOPES: Final = 10_000
+"""How many entity scopes a scope caches."""
 UNLIMITED: Final = 2**31 - 1
-"""A depth without a limit."""
+"""The depth that stands for no limit."""
 
 
 class Boundary(StrEnum):
-    """What a traversal does that meets an entity the caller may not read; the strictest first.
+    """What a traversal does at an entity that the caller may not read; the strictest first.
 
-    CUT: as if it were not there. BRIDGE: it is crossed, and not shown. MASK: it is shown as restricted, and crossed.
+    CUT: ends there, as if the entity did not exist. BRIDGE: crosses the entity without returning it. MASK: returns the
+    entity as restricted, and crosses it.
     """
 
     CUT = "CUT"
@@ -33,16 +36,16 @@ class Boundary(StrEnum):
 
 
 _STRICTEST: Final = (*Boundary, Boundary.CUT)
-"""In the order that decides; the last is for what no group sets."""
+"""Boundaries by precedence; the last applies if no group sets one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one policy or share allows on the entities of a group.
+    """The permissions that a policy or share allows on the entities of a group.
 
-    `kinds` None: those of every kind. For crossing alone: `directions` (ASCENDANTS, DESCENDANTS) None: both; `depth`:
-    an entity is crossed only where it lies nearer than so many associations from the query's starts. `redacted` are
-    property keys that READ_PROPERTIES leaves hidden here.
+    `kinds` None: entities of every kind. `directions` (ASCENDANTS, DESCENDANTS; None for both) and `depth` limit
+    crossing only: an entity may be crossed at fewer than `depth` associations from the start of the query. `redacted`:
+    property keys that READ_PROPERTIES does not show.
     """
 
     permissions: frozenset[Permission]
@@ -52,15 +55,16 @@ class Grant:
     redacted: frozenset[str] = frozenset()
 
     def allows(self, permission: Permission, kind: str) -> bool:
-        """Whether it allows something on entities of a kind."""
+        """Whether the grant allows a permission on entities of a kind."""
         return permission in self.permissions and (self.kinds is None or kind in self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRule:
-    """What a caller may do with the entities of a group. A forbidden permission wins over a grant of any group.
+    """The grants and forbidden permissions of a caller on a group. A forbid wins over the grants of any group.
 
-    `boundary` None leaves it to an entity's other groups. `tells_withheld`: callers may learn how many are withheld.
+    `boundary` None leaves it to the other groups of an entity. `tells_withheld`: answers state how many entities of the
+    group they withhold.
     """
 
     group: str
@@ -70,14 +74,17 @@ class GroupRule:
     tells_withheld: bool = False
 
 
+_NO_RULE: Final = GroupRule("")
+
+
 @dataclass(frozen=True, slots=True)
 class EntityScope:
-    """What a caller sees of an entity.
+    """What a scope says of one entity.
 
-    `hidden_keys`: the property keys it may not see; None for all. An entity is crossed at a distance from the starts
-    that is less than `ascendants` or `descendants`, by the direction of the hop: 0 is never, UNLIMITED always, and what
-    lies at no known distance is crossed only where this is UNLIMITED. `boundary` and `tells_withheld` are for one that
-    is not readable.
+    `hidden_keys`: property keys that the caller may not see; None hides every key. `ascendants` and `descendants` limit
+    crossing by the direction of the hop: an entity may be crossed at a smaller distance from the starts. 0 never allows
+    it, UNLIMITED always does, and an entity at an unknown distance may be crossed only if UNLIMITED. `boundary` and
+    `tells_withheld` apply to an entity that is not readable.
     """
 
     is_readable: bool = False
@@ -89,24 +96,24 @@ class EntityScope:
 
     @property
     def is_redacted(self) -> bool:
-        """Whether some property key may be hidden, there or not."""
+        """Whether the scope hides any property key, present or not."""
         return self.hidden_keys is None or bool(self.hidden_keys)
 
     def hides(self, key: str) -> bool:
-        """Whether a property key is hidden."""
+        """Whether the scope hides a property key."""
         return self.hidden_keys is None or key in self.hidden_keys
 
 
 FULL_ENTITY_SCOPE: Final = EntityScope(True, frozenset(), UNLIMITED, UNLIMITED)
-"""Of a scope of everything."""
+"""The scope of an entity for a caller that may do everything."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """What a caller may read and cross: everything, or what `rules` say of groups; of others it sees nothing.
+    """What a caller may read and cross: everything, or what `rules` allow. A group without a rule allows nothing.
 
-    `mask_key` makes the ids under which the caller is shown masked entities. `members_at` is the access epoch of the
-    newest change of any group's members: a scope before it is not equal to one after. Scopes are equal by `key`.
+    `mask_key` keys the ids of masked entities. `members_at` is the access epoch of the newest change of any group's
+    members, so scopes before and after it differ. Scopes with the same `key` are equal.
     """
 
     everything: bool = False
@@ -115,21 +122,23 @@ class Scope:
     members_at: int = 0
     key: bytes = field(init=False, repr=False)
     meets_hidden: bool = field(init=False, repr=False)
-    """Whether what is hidden may show at all: some group masks, bridges or tells."""
-    _sights: dict[tuple[frozenset[str], str], EntityScope] = field(init=False, repr=False, default_factory=dict)
-    _parts: dict[tuple[str, str], "_Part"] = field(init=False, repr=False, default_factory=dict)
+    """Whether hidden entities can affect answers: some group masks, bridges or tells how many are withheld."""
+    _entity_scopes: dict[tuple[frozenset[str], bool, str], EntityScope] = field(
+        init=False, repr=False, default_factory=dict
+    )
+    """By groups with a rule, whether the entity is in a group without one, and kind."""
 
     def __post_init__(self) -> None:
-        told = repr((self.everything, [_form(self.rules[group]) for group in sorted(self.rules)], self.members_at))
-        shows = any(
+        form = repr((self.everything, [_form(self.rules[group]) for group in sorted(self.rules)], self.members_at))
+        meets_hidden = any(
             rule.tells_withheld or rule.boundary in (Boundary.BRIDGE, Boundary.MASK) for rule in self.rules.values()
         )
-        object.__setattr__(self, "meets_hidden", shows)
-        object.__setattr__(self, "key", sha256(told.encode("utf-8", "surrogatepass") + self.mask_key).digest())
+        object.__setattr__(self, "meets_hidden", meets_hidden)
+        object.__setattr__(self, "key", sha256(form.encode("utf-8", "surrogatepass") + self.mask_key).digest())
 
     @classmethod
     def of(cls, rules: Iterable[GroupRule], mask_key: bytes = b"", members_at: int = 0) -> "Scope":
-        """The scope of some rules, one for each group that anything is said of."""
+        """Return the scope of rules, at most one for a group."""
         return cls(False, MappingProxyType({rule.group: rule for rule in rules}), mask_key, members_at)
 
     def __eq__(self, other: object) -> bool:
@@ -139,16 +148,23 @@ class Scope:
         return hash(self.key)
 
     def entity_scope(self, groups: frozenset[str], kind: str) -> EntityScope:
-        """What the caller sees of an entity of a kind that is in these groups: all of them, its default group too."""
+        """Return what the caller may see of an entity of a kind in these groups, its default group included."""
         if self.everything:
             return FULL_ENTITY_SCOPE
-        found = self._sights.get((groups, kind))
-        if found is None:
-            found = self._sights[groups, kind] = self._sight(groups, kind)
-        return found
+        # Groups without a rule are all alike, and there may be as many of them as accounts.
+        ruled = frozenset(group for group in groups if group in self.rules)
+        key = ruled, len(ruled) < len(groups), kind
+        entity_scope = self._entity_scopes.get(key)
+        if entity_scope is None:
+            if len(self._entity_scopes) >= MAX_ENTITY_SCOPES:
+                self._entity_scopes.clear()
+            entity_scope = self._entity_scopes[key] = self._united(*key)
+        return entity_scope
 
-    def _sight(self, groups: frozenset[str], kind: str) -> EntityScope:
-        parts = [self._part(group, kind) for group in groups]
+    def _united(self, ruled: frozenset[str], has_unruled: bool, kind: str) -> EntityScope:
+        parts = [_Part.of(self.rules[group], kind) for group in ruled]
+        if has_unruled:
+            parts.append(_Part.of(_NO_RULE, kind))
         if any(part.forbids_read for part in parts) or not any(part.reads for part in parts):
             withholding = [part for part in parts if part.forbids_read or not part.reads]
             return EntityScope(
@@ -164,20 +180,14 @@ class Scope:
             max(part.descendants for part in parts) if crosses else 0,
         )
 
-    def _part(self, group: str, kind: str) -> "_Part":
-        found = self._parts.get((group, kind))
-        if found is None:
-            found = self._parts[group, kind] = _Part.of(self.rules.get(group) or GroupRule(group), kind)
-        return found
-
     def masked_id(self, id: str) -> str:
-        """The id under which the caller is shown an entity that is masked."""
+        """Return the id that the caller sees of a masked entity."""
         return urlsafe_b64encode(new(self.mask_key, id.encode(), "sha256").digest()[:16]).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one group adds to the sight of entities of a kind. `boundary` is by its place among the strictest."""
+    """What one group adds to the scope of entities of a kind. `boundary` is an index into `_STRICTEST`."""
 
     reads: bool
     forbids_read: bool
@@ -195,7 +205,7 @@ class _Part:
             return [grant for grant in rule.grants if grant.allows(permission, kind)]
 
         crossing = grants(Permission.TRAVERSE)
-        # What is not set decides nothing where something is; where nothing is set, it is cut.
+        # An unset boundary gives way to any that is set; CUT applies if no group sets one.
         boundary = len(_STRICTEST) - 1 if rule.boundary is None else _STRICTEST.index(rule.boundary)
         return cls(
             bool(grants(Permission.READ)),
@@ -216,10 +226,10 @@ def _limit(grants: Iterable[Grant], direction: str) -> int:
 
 
 def _form(rule: GroupRule) -> tuple[object, ...]:
-    """A rule in a form that is the same in every process."""
+    """Return a rule in a form that is the same in every process."""
 
-    def words(given: Iterable[str] | None) -> object:
-        return None if given is None else sorted(map(str, given))
+    def words(names: Iterable[str] | None) -> object:
+        return None if names is None else sorted(map(str, names))
 
     grants = sorted(
         repr((words(g.permissions), words(g.kinds), words(g.directions), g.depth, words(g.redacted)))
@@ -232,6 +242,6 @@ EVERYTHING: Final = Scope(everything=True)
 
 
 def default_group(account: str) -> str:
-    """The id of the group that holds all entities of an account."""
+    """Return the id of the group that holds all entities of an account."""
     digest = sha256(b"lineal:default-group:" + account.encode("utf-8", "surrogatepass")).digest()
     return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()

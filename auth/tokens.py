@@ -1,9 +1,9 @@
-"""Bearer tokens: signed JWTs of one issuer, judged by RFC 8725's advice, and the principal each speaks for.
+"""Bearer tokens: validation of one issuer's signed JWTs, after RFC 8725, and the principal of a valid token.
 
-A token is read strictly: three parts, JSON without repeated names, numbers where times belong, nothing critical that is
-not understood. What its header says chooses neither the algorithm, which is pinned, nor where the key comes from, which
-is the issuer's key set: `jwk`, `jku`, `x5c` and `x5u` are not looked at. The reasons for a refusal hold nothing of the
-token, so that they can be logged.
+A token is parsed strictly: three parts, JSON without repeated names, numbers for times, no unknown critical extension.
+Its header chooses neither the algorithm, which is pinned, nor the source of the key, which is the issuer's key set:
+`jwk`, `jku`, `x5c` and `x5u` are ignored. The reasons for a refusal contain nothing of the token, and can be
+logged.
 """
 
 import json
@@ -21,19 +21,19 @@ from lineal.auth.names import name_problem
 from lineal.auth.principals import Principal
 
 MAX_TOKEN_BYTES: Final = 16 * 1024
-"""The largest token that is read."""
+"""Largest token that is parsed."""
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""The algorithms that can be pinned: each verifies with a public key."""
+"""The algorithms that can be pinned. All verify with a public key."""
 
-_BEYOND_TIME: Final = 2**53
-"""Seconds: what is not less, infinity too, is no time."""
+_MAX_TIME: Final = 2**53
+"""Seconds. Claims at or above it, infinity too, are not times."""
 _PARTS: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TYPES: Final = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (exceptions.ExpiredSignatureError, "the token has expired"),
     (exceptions.ImmatureSignatureError, "the token is not yet valid"),
     (exceptions.InvalidAudienceError, "the token is for another audience"),
-    (exceptions.InvalidIssuerError, "the token is of another issuer"),
+    (exceptions.InvalidIssuerError, "the token is from another issuer"),
     (exceptions.MissingRequiredClaimError, "the token lacks exp, iss, aud or sub"),
     (exceptions.InvalidSignatureError, "the token's signature is wrong"),
     (exceptions.InvalidAlgorithmError, "the token's algorithm is not accepted"),
@@ -41,12 +41,12 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 class TokenRefused(Exception):
-    """A token that speaks for nobody; the message says why, and holds nothing of it."""
+    """A token is not valid. The message says why, and contains nothing of the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """What tokens must say. `leeway` is in seconds: how far the issuer's clock may be from this one."""
+    """Requirements on tokens. `leeway`: tolerated difference, in seconds, between the issuer's clock and this one."""
 
     issuer: str
     audience: str
@@ -57,13 +57,13 @@ class TokenRules:
 
 
 class Tokens:
-    """Who the tokens of an issuer speak for."""
+    """Validates the tokens of an issuer."""
 
     def __init__(self, rules: TokenRules, keys: KeySet) -> None:
         self._rules, self._keys, self._reader = rules, keys, _StrictReader()
 
     async def principal(self, token: str) -> Principal:
-        """The principal of a token. Raises TokenRefused, or KeysUnavailable where no keys to judge it by can be had."""
+        """Return the principal of a token. Raises TokenRefused, or KeysUnavailable without keys to verify it."""
         rules = self._rules
         header = _header(token)
         algorithm, id = header.get("alg"), header.get("kid")
@@ -93,14 +93,14 @@ class Tokens:
 
 
 class _StrictReader(jwt.PyJWT):
-    """Reads claims as JSON without repeated names or numbers that are none; times must be numbers."""
+    """Parses claims strictly: JSON without repeated names, NaN or Infinity; times must be numbers."""
 
     def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
         claims = _object(decoded["payload"])
         for name in ("exp", "nbf", "iat"):
             time = claims.get(name, 0)
-            if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) < _BEYOND_TIME:
-                raise exceptions.DecodeError(f"{name} is no time")
+            if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) < _MAX_TIME:
+                raise exceptions.DecodeError(f"{name} is not a time")
         return claims
 
 
@@ -115,23 +115,23 @@ def _header(token: str) -> dict[str, Any]:
     except (ValueError, exceptions.DecodeError):
         raise TokenRefused("the token is malformed") from None
     if "crit" in header or "b64" in header:
-        raise TokenRefused("the token demands an extension that is not understood")
+        raise TokenRefused("the token requires an unknown extension")
     kind = header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
-        raise TokenRefused("the token is of another type")
+        raise TokenRefused("the token has another type")
     if not isinstance(header.get("kid", ""), str):
         raise TokenRefused("the token is malformed")
     return header
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    """A JSON object. Raises DecodeError."""
+    """Parse a JSON object. Raises DecodeError."""
     try:
         value = json.loads(text.decode(), object_pairs_hook=without_repeats, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise exceptions.DecodeError("not JSON, or a name is given twice") from None
+        raise exceptions.DecodeError("not JSON, or a name repeats") from None
     if not isinstance(value, dict):
-        raise exceptions.DecodeError("no JSON object")
+        raise exceptions.DecodeError("not a JSON object")
     return value
 
 
@@ -140,27 +140,27 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:
-    """A claim by its name, or else, where the name has dots, by its path: `realm_access.roles`. None if not there."""
+    """Return a claim by its name, or else by its dotted path, for example `realm_access.roles`; None if missing."""
     if name in claims:
         return claims[name]
-    found: Any = claims
+    claim: Any = claims
     for step in name.split("."):
-        found = found.get(step) if isinstance(found, dict) else None
-    return found
+        claim = claim.get(step) if isinstance(claim, dict) else None
+    return claim
 
 
 def _name(value: Any, claim: str) -> str:
     if not isinstance(value, str):
-        raise TokenRefused(f"the claim {claim} is no text")
+        raise TokenRefused(f"the claim {claim} is not a string")
     if problem := name_problem(value):
         raise TokenRefused(f"the claim {claim} {problem.partition(':')[0]}")
     return value
 
 
 def _roles(value: Any, claim: str) -> frozenset[str]:
-    """The roles of a list of texts; none where there is no claim. One text is refused: it might be one role or many."""
+    """Return the roles in a list of strings; none without the claim. A single string is refused: it is ambiguous."""
     if value is None:
         return frozenset()
     if not isinstance(value, list):
-        raise TokenRefused(f"the claim {claim} is no list of texts")
+        raise TokenRefused(f"the claim {claim} is not a list of strings")
     return frozenset(_name(role, claim) for role in value)

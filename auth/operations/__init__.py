@@ -1,1 +1,1 @@
-"""The changes of access: each decides on a snapshot what to change, or refuses."""
+"""Operations that change access. An operation decides, on a snapshot, what to change, or refuses."""

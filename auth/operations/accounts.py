@@ -1,4 +1,4 @@
-"""Registering accounts."""
+"""Operation that registers accounts."""
 
 from lineal.auth.access_codec import document
 from lineal.auth.access_snapshot import AccessSnapshot
@@ -12,9 +12,10 @@ from lineal.auth.records import Account, LineageGroup
 
 
 def create_account(name: str, *, is_operator: bool = False) -> Operation[Account]:
-    """Register an account, with the default group that holds all its entities, and the policy that group begins with.
+    """Register an account, with its default group and that group's first policy.
 
-    For administrators of operator accounts. Refused with INVALID_VALUE, FORBIDDEN, or CONFLICT where the name is taken.
+    Needs an administrator of an operator account. Refused with INVALID_VALUE, FORBIDDEN, or CONFLICT if the name is
+    taken.
     """
 
     def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[Account]:
@@ -22,7 +23,7 @@ def create_account(name: str, *, is_operator: bool = False) -> Operation[Account
         decision = (
             authorizer.decide_on_own_account(Permission.ADMINISTER) if authorizer.is_operator else Decision(False)
         )
-        allowed = attempt.demand(
+        entry = attempt.demand(
             decision, "Only administrators of an operator account register accounts: ask one of them."
         )
         checked_name(name, "The account's name", "name")
@@ -31,6 +32,6 @@ def create_account(name: str, *, is_operator: bool = False) -> Operation[Account
         by = authorizer.principal.shown
         account = Account(name, is_operator, now, by)
         group = LineageGroup(account.default_group, name, "default", True, default_policy(name), None, False, now, by)
-        return Plan(AccessChange((document(account), document(group)), audit=(allowed,)), account)
+        return Plan(AccessChange((document(account), document(group)), audit=(entry,)), account)
 
     return plan

@@ -1,4 +1,4 @@
-"""What an operation on access is: it decides, on a snapshot, what to change and what to tell the audit log."""
+"""Operations on access: functions that decide, on a snapshot, what to change and what the audit log records."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, AuditEntry
 from lineal.auth.authorizer import Authorizer
 from lineal.auth.decisions import Decision
-from lineal.auth.names import name_problem, told
+from lineal.auth.names import name_problem, printable
 
 Result = TypeVar("Result")
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 class RefusalCode(StrEnum):
     """Why an operation was refused.
 
-    NOT_FOUND also where the caller may not know that it is there; FORBIDDEN only where it may.
+    NOT_FOUND if the object does not exist or the caller may not know of it; FORBIDDEN only if the caller may.
     """
 
     INVALID_VALUE = "INVALID_VALUE"
@@ -33,10 +33,10 @@ class RefusalCode(StrEnum):
 
 
 class Refused(Exception):
-    """An operation is refused, and nothing was changed.
+    """An operation was refused, and changed nothing.
 
-    `path` leads to the argument at fault: `("targets", 0, "role")`. `audit` is what the log is told of it: something
-    where permission was the reason, or may have been.
+    `path` leads to the argument at fault: `("targets", 0, "role")`. `audit` holds entries for the audit log if the
+    reason is, or may be, a missing permission.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan(Generic[Result]):
-    """What an operation changes, and what it gives once that is done."""
+    """The change that an operation decided on, and its result once the change is applied."""
 
     change: AccessChange
     result: Result
 
 
 Operation: TypeAlias = Callable[[AccessSnapshot, Authorizer, int], Plan[Result]]
-"""Decides on a snapshot, for a caller, at a time in microseconds. Raises Refused. Called again if access moved."""
+"""Decides on a snapshot for a caller, at a time in microseconds. Raises Refused. Called again if the epoch moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What an operation is attempt on, as the audit log names it: a mutation, a kind of thing, and which.
+    """An attempted mutation of a resource, as the audit log names it.
 
-    `accounts` are those, beside the caller's, whose auditors may read of it.
+    Auditors of the caller's account and of `accounts` may read its entry.
     """
 
     authorizer: Authorizer
@@ -75,30 +75,30 @@ class Attempt:
     accounts: tuple[str, ...] = ()
 
     def entry(self, decision: Decision) -> AuditEntry:
-        """What the log is told of a decision on it."""
+        """Return the audit entry of a decision on the attempt."""
         return AuditEntry(
             tuple(dict.fromkeys((self.authorizer.principal.account, *self.accounts))),
             self.authorizer.principal.shown,
             self.action,
             self.resource_kind,
-            told(self.resource),
+            printable(self.resource),
             decision.is_allowed,
             decision.policies,
         )
 
     def demand(self, decision: Decision, message: str, path: tuple[str | int, ...] = ()) -> AuditEntry:
-        """What the log is told where it is allowed; raises Refused with FORBIDDEN and a message where it is not."""
+        """Return the audit entry of an allowed decision. Raises Refused with FORBIDDEN and the message otherwise."""
         if not decision.is_allowed:
             raise Refused(RefusalCode.FORBIDDEN, message, path, (self.entry(decision),))
         return self.entry(decision)
 
     def missing(self, message: str, path: tuple[str | int, ...] = ()) -> Refused:
-        """The refusal where it is not there, or the caller may not know that it is: the same in either case."""
+        """Return the refusal for a resource that does not exist, and, the same, for one the caller may not know of."""
         return Refused(RefusalCode.NOT_FOUND, message, path, (self.entry(Decision(False)),))
 
 
 def checked_name(text: str, what: str, *path: str | int) -> str:
-    """A name, as given. Raises Refused with INVALID_VALUE where it cannot be one."""
+    """Return a valid name unchanged. Raises Refused with INVALID_VALUE."""
     problem = name_problem(text)
     if problem:
         raise Refused(RefusalCode.INVALID_VALUE, f"{what} {problem}.", path)
@@ -106,11 +106,11 @@ def checked_name(text: str, what: str, *path: str | int) -> str:
 
 
 def checked_count(count: int, most: int, what: str, *path: str | int) -> None:
-    """Raises Refused with TOO_LARGE where there are more than the most."""
+    """Raise Refused with TOO_LARGE if a count exceeds its limit."""
     if count > most:
         raise Refused(RefusalCode.TOO_LARGE, f"There are {count:,} {what}; the most is {most:,}: send fewer.", path)
 
 
 def new_id() -> str:
-    """The id of something new: 22 random characters of base64url."""
+    """Return a new id: 22 random characters of base64url."""
     return urlsafe_b64encode(token_bytes(16)).rstrip(b"=").decode()

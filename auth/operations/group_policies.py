@@ -1,4 +1,4 @@
-"""Setting the policy of a group."""
+"""Operation that sets the policy of a group."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from lineal.auth.access_codec import document
 from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange
 from lineal.auth.authorizer import Authorizer
-from lineal.auth.names import told
+from lineal.auth.names import printable
 from lineal.auth.operations.base import Attempt, Operation, Plan, RefusalCode, Refused
 from lineal.auth.permissions import Permission
 from lineal.auth.policy_validation import PolicyProblem, policy_problems
@@ -15,7 +15,7 @@ from lineal.auth.scopes import default_group
 
 
 class PolicyRefused(Refused):
-    """A policy's text cannot be kept, for these problems."""
+    """The text of a policy is invalid; `problems` says why."""
 
     def __init__(self, problems: tuple[PolicyProblem, ...]) -> None:
         first = problems[0]
@@ -24,18 +24,18 @@ class PolicyRefused(Refused):
 
 
 def set_policy(id: str, policy: str, *, is_dry_run: bool = False) -> Operation[LineageGroup]:
-    """Replace the policy of a group, from the next request on; a dry run only says whether it could be.
+    """Replace the policy of a group, from the next request on. A dry run only checks the policy.
 
-    Needs ADMINISTER on the default group of the group's account. Refused with NOT_FOUND, FORBIDDEN, or INVALID_POLICY,
-    which is a PolicyRefused.
+    Needs ADMINISTER on the default group of the group's account. Refused with NOT_FOUND, FORBIDDEN or INVALID_POLICY
+    (PolicyRefused).
     """
 
     def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[LineageGroup]:
         group = snapshot.groups.get(id)
         attempt = Attempt(authorizer, "lineageGroupPolicySet", "GROUP", id, () if group is None else (group.account,))
         if group is None or not authorizer.sees_group(id):
-            raise attempt.missing(f"There is no lineage group {told(id)}.", ("id",))
-        allowed = attempt.demand(
+            raise attempt.missing(f"There is no lineage group {printable(id)}.", ("id",))
+        entry = attempt.demand(
             authorizer.decide(Permission.ADMINISTER, [default_group(group.account)]),
             f"This needs {Permission.ADMINISTER.shown} on the default group of account {group.account}.",
         )
@@ -46,6 +46,6 @@ def set_policy(id: str, policy: str, *, is_dry_run: bool = False) -> Operation[L
         if is_dry_run:
             return Plan(AccessChange(), changed)
         documents = () if changed == group else (document(changed),)
-        return Plan(AccessChange(documents, audit=(allowed,)), changed)
+        return Plan(AccessChange(documents, audit=(entry,)), changed)
 
     return plan

@@ -1,4 +1,4 @@
-"""Making lineage groups, and changing what is in them."""
+"""Operations that create and change lineage groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from lineal.auth.access_codec import document
 from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, AuditEntry, Membership
 from lineal.auth.authorizer import Authorizer
-from lineal.auth.names import told
+from lineal.auth.names import printable
 from lineal.auth.operations.base import (
     Attempt,
     Operation,
@@ -24,14 +24,14 @@ from lineal.auth.records import LineageGroup
 from lineal.auth.scopes import Boundary, default_group
 
 MAX_ENTITIES: Final = 1_000
-"""The most entities that join, or leave, a group at once."""
+"""Largest number of entities that join, or leave, a group at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupChange:
-    """What of a group changes; None leaves it. `adds` and `removes` are entity ids.
+    """A change of a group; None leaves a field as it is. `adds` and `removes` are entity ids.
 
-    `owners` says of which account each of these is that stands and that the caller may read.
+    `owners`: the account of every one of these entities that exists and that the caller may read, by id.
     """
 
     name: str | None = None
@@ -46,10 +46,10 @@ class GroupChange:
 def create_group(
     name: str, *, account: str | None = None, change: GroupChange = GroupChange()
 ) -> Operation[LineageGroup]:
-    """Make a group in an account, the caller's by default, with an empty policy, which permits nothing by itself.
+    """Create a group in an account, the caller's account by default, with an empty policy, which permits nothing.
 
-    `change` says its boundary, what it tells and its first entities. Needs SHARE on the account's default group.
-    Refused with INVALID_VALUE, TOO_LARGE, NOT_FOUND, FORBIDDEN, or CONFLICT where the account has a group of the name.
+    `change` holds its other fields and first entities. Needs SHARE on the account's default group. Refused with
+    INVALID_VALUE, TOO_LARGE, NOT_FOUND, FORBIDDEN, or CONFLICT if the account has a group of that name.
     """
 
     def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[LineageGroup]:
@@ -59,18 +59,16 @@ def create_group(
             authorizer, "lineageGroupCreate", "ACCOUNT", owner, (owner,) if owner in snapshot.accounts else ()
         )
         if not authorizer.sees_account(owner):
-            raise attempt.missing(f"There is no account {told(owner)}: it must be registered first.", ("account",))
-        allowed = _demand_share(attempt, owner)
+            raise attempt.missing(f"There is no account {printable(owner)}: it must be registered first.", ("account",))
+        entry = _demand_share(attempt, owner)
         group = LineageGroup(id, owner, name, False, "", None, False, now, authorizer.principal.shown)
-        return _changed(
-            snapshot, group, replace(change, name=name), replace(allowed, resource_kind="GROUP", resource=id)
-        )
+        return _changed(snapshot, group, replace(change, name=name), replace(entry, resource_kind="GROUP", resource=id))
 
     return plan
 
 
 def change_group(id: str, change: GroupChange) -> Operation[LineageGroup]:
-    """Change a group's name, boundary, what it tells, and its entities.
+    """Change a group's name, boundary, `tells_withheld` and entities.
 
     Needs SHARE on its account's default group. A default group keeps its name and entities. Refused with
     INVALID_VALUE, TOO_LARGE, NOT_FOUND, FORBIDDEN or CONFLICT.
@@ -80,7 +78,7 @@ def change_group(id: str, change: GroupChange) -> Operation[LineageGroup]:
         group = snapshot.groups.get(id)
         attempt = Attempt(authorizer, "lineageGroupChange", "GROUP", id, () if group is None else (group.account,))
         if group is None or not authorizer.sees_group(id):
-            raise attempt.missing(f"There is no lineage group {told(id)}.", ("id",))
+            raise attempt.missing(f"There is no lineage group {printable(id)}.", ("id",))
         return _changed(snapshot, group, change, _demand_share(attempt, group.account))
 
     return plan
@@ -92,7 +90,7 @@ def _demand_share(attempt: Attempt, account: str) -> AuditEntry:
 
 
 def _changed(
-    snapshot: AccessSnapshot, group: LineageGroup, change: GroupChange, allowed: AuditEntry
+    snapshot: AccessSnapshot, group: LineageGroup, change: GroupChange, entry: AuditEntry
 ) -> Plan[LineageGroup]:
     if group.is_default and (change.name is not None or change.adds or change.removes):
         message = "A default group keeps its name and holds all entities of its account for ever: make another group."
@@ -115,7 +113,7 @@ def _changed(
     if both:
         message = f"Entity {min(both)} cannot both join and leave: name it in one list."
         raise Refused(RefusalCode.INVALID_VALUE, message, ("removeEntities",))
-    return Plan(AccessChange(documents, joins, leaves, (allowed,)), changed)
+    return Plan(AccessChange(documents, joins, leaves, (entry,)), changed)
 
 
 def _check_unused(snapshot: AccessSnapshot, group: LineageGroup, name: str) -> None:
@@ -130,7 +128,7 @@ def _members(
     checked_count(len(entities), MAX_ENTITIES, "entities", argument)
     for place, entity in enumerate(entities):
         if entity not in owners:
-            raise Refused(RefusalCode.NOT_FOUND, f"There is no entity {told(entity)}.", (argument, place))
+            raise Refused(RefusalCode.NOT_FOUND, f"There is no entity {printable(entity)}.", (argument, place))
         if owners[entity] != group.account:
             message = (
                 f"Entity {entity} is not of account {group.account}: a group holds its own account's entities only."

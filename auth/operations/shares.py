@@ -1,4 +1,4 @@
-"""Making and revoking resource shares."""
+"""Operations that create and revoke resource shares."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -8,7 +8,7 @@ from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, AuditEntry
 from lineal.auth.authorizer import Authorizer
 from lineal.auth.decisions import Decision
-from lineal.auth.names import told
+from lineal.auth.names import printable
 from lineal.auth.operations.base import (
     Attempt,
     Operation,
@@ -24,14 +24,14 @@ from lineal.auth.records import SHAREABLE, Invitation, LineageGroup, ResourceSha
 from lineal.auth.scopes import UNLIMITED
 
 MAX_PARTS: Final = 100
-"""The most groups, targets or redacted keys of a share."""
+"""Largest number of groups, targets or redacted keys of a share."""
 
 _ACTION: Final = "resourceShareCreate"
 
 
 @dataclass(frozen=True, slots=True)
 class ShareTerms:
-    """What a new share is to say; the fields are those of `ResourceShare`."""
+    """The terms of a new share; the fields are those of `ResourceShare`."""
 
     name: str
     groups: tuple[str, ...]
@@ -45,15 +45,15 @@ class ShareTerms:
 
 
 def create_share(terms: ShareTerms) -> Operation[ResourceShare]:
-    """Offer groups of one account to principals of others, each account of which gets an invitation.
+    """Offer groups of one account to principals of others. Every receiving account gets an invitation.
 
-    Needs SHARE on each of the groups. Refused with INVALID_VALUE, TOO_LARGE, NOT_FOUND or FORBIDDEN.
+    Needs SHARE on all of the groups. Refused with INVALID_VALUE, TOO_LARGE, NOT_FOUND or FORBIDDEN.
     """
 
     def plan(snapshot: AccessSnapshot, authorizer: Authorizer, now: int) -> Plan[ResourceShare]:
         _check_sizes(terms)
         id = new_id()
-        groups, allowed = zip(
+        groups, entries = zip(
             *(_shareable(snapshot, authorizer, terms, place) for place in range(len(terms.groups))), strict=True
         )
         account = groups[0].account
@@ -73,7 +73,7 @@ def create_share(terms: ShareTerms) -> Operation[ResourceShare]:
             now,
             authorizer.principal.shown,
         )
-        policies = tuple(dict.fromkeys(policy for each in allowed for policy in each.policies))
+        policies = tuple(dict.fromkeys(policy for entry in entries for policy in entry.policies))
         attempt = Attempt(authorizer, _ACTION, "SHARE", id, (account,))
         invitations = [document(Invitation(id, receiver)) for receiver in share.accounts]
         audit = (attempt.entry(Decision(True, False, policies)),)
@@ -89,7 +89,7 @@ def _shareable(
     group = snapshot.groups.get(id)
     attempt = Attempt(authorizer, _ACTION, "GROUP", id, () if group is None else (group.account,))
     if group is None or not authorizer.sees_group(id):
-        raise attempt.missing(f"There is no lineage group {told(id)}.", ("groups", place))
+        raise attempt.missing(f"There is no lineage group {printable(id)}.", ("groups", place))
     message = f"Sharing group {group.name} needs {Permission.SHARE.shown} on it."
     return group, attempt.demand(authorizer.decide_on_group(Permission.SHARE, id), message, ("groups", place))
 
@@ -115,8 +115,8 @@ def _check(terms: ShareTerms, account: str, owners: list[str], now: int) -> None
     if not terms.actions:
         raise invalid("A share allows at least one action: name one.", "actions")
     if not terms.actions <= SHAREABLE:
-        listed, given = ", ".join(sorted(SHAREABLE)), ", ".join(sorted(terms.actions - SHAREABLE))
-        raise invalid(f"A share cannot allow {given}: it can allow {listed}.", "actions")
+        listed, refused = ", ".join(sorted(SHAREABLE)), ", ".join(sorted(terms.actions - SHAREABLE))
+        raise invalid(f"A share cannot allow {refused}: it can allow {listed}.", "actions")
     if terms.kinds is not None and not terms.kinds:
         raise invalid("A share of no kinds would allow nothing: name some, or leave kinds out.", "kinds")
     if terms.direction not in (None, "ASCENDANTS", "DESCENDANTS"):
@@ -144,7 +144,7 @@ def _check_target(target: ShareTarget, account: str, place: int) -> None:
 
 
 def revoke_share(id: str) -> Operation[ResourceShare]:
-    """End what a share allows, at once and for ever; one that is already revoked stays as it is.
+    """Revoke a share, from the next request on. Revoking it again changes nothing.
 
     Needs SHARE on one of its groups. Refused with NOT_FOUND or FORBIDDEN.
     """
@@ -154,11 +154,11 @@ def revoke_share(id: str) -> Operation[ResourceShare]:
         attempt = Attempt(authorizer, "resourceShareRevoke", "SHARE", id, () if share is None else (share.account,))
         decision = None if share is None else authorizer.decide_on_share(share)
         if share is None or decision is None or not (decision.is_allowed or authorizer.sees_share(share)):
-            raise attempt.missing(f"There is no resource share {told(id)}.", ("id",))
-        allowed = attempt.demand(decision, f"Only account {share.account}, which made this share, revokes it.")
+            raise attempt.missing(f"There is no resource share {printable(id)}.", ("id",))
+        entry = attempt.demand(decision, f"Only account {share.account}, which made this share, revokes it.")
         if share.revoked_at is not None:
-            return Plan(AccessChange(audit=(allowed,)), share)
+            return Plan(AccessChange(audit=(entry,)), share)
         revoked = replace(share, revoked_at=now, revoked_by=authorizer.principal.shown)
-        return Plan(AccessChange((document(revoked),), audit=(allowed,)), revoked)
+        return Plan(AccessChange((document(revoked),), audit=(entry,)), revoked)
 
     return plan

@@ -165,14 +165,14 @@ def test_forged_tokens(guarded: Guarded) -> None:
         f"{header}.{part(issuer.claims(account='other'))}.{signature}": "the token's signature is wrong",
         jwt.encode(issuer.claims(), other, "RS256", {"kid": "first", **brought}): "the token's signature is wrong",
         issuer.token(aud="else"): "the token is for another audience",
-        issuer.token(iss="https://evil.example"): "the token is of another issuer",
+        issuer.token(iss="https://evil.example"): "the token is from another issuer",
         issuer.token(exp=now - 60): "the token has expired",
         issuer.token(exp=None): "the token lacks exp, iss, aud or sub",
         issuer.token(nbf=now + 600): "the token is not yet valid",
-        issuer.token(header={"crit": ["exp"]}): "the token demands an extension that is not understood",
+        issuer.token(header={"crit": ["exp"]}): "the token requires an unknown extension",
         issuer.token(pad="x" * 17_000): "the token is larger than 16384 bytes",
-        issuer.token(account=7): "the claim account is no text",
-        issuer.token(roles="admin"): "the claim roles is no list of texts",
+        issuer.token(account=7): "the claim account is not a string",
+        issuer.token(roles="admin"): "the claim roles is not a list of strings",
     }
     for token, reason in forged.items():
         assert guarded.reason(f"Bearer {token}") == reason

@@ -59,7 +59,7 @@ async def test_a_file_of_keys_must_be_of_use_when_the_server_starts(tmp_path: Pa
     with pytest.raises(ConfigError, match=r"oidc_jwks is of no use: .* cannot be read"):
         await opened_tokens(settings)
     file.write_text("{}")
-    with pytest.raises(ConfigError, match="oidc_jwks is of no use: what the issuer gives is no JWKS document"):
+    with pytest.raises(ConfigError, match="oidc_jwks is of no use: the issuer's answer is not a JWKS document"):
         await opened_tokens(settings)
     file.write_bytes(Issuer().jwks())
     assert await opened_tokens(settings)

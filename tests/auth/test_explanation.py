@@ -34,7 +34,7 @@ async def test_by_policy() -> None:
     told = await why(scene, person("a"))
     assert told.is_allowed
     assert sentences(told) == [
-        "a/pat may lineage:Read: one policy or share that permits it is enough, and none forbids it.",
+        "a/pat holds lineage:Read: a policy or share permits it, and no policy forbids it.",
         "Policy members of group default of account a permits it.",
     ]
     (group,) = told.groups
@@ -43,8 +43,8 @@ async def test_by_policy() -> None:
     told = await why(scene, person("b"))
     assert not told.is_allowed
     assert sentences(told) == [
-        "No policy and no share permits b/pat lineage:Read, and what nothing permits may not be done.",
-        "No policy of group default of account a speaks of it.",
+        "No policy and no share permits b/pat lineage:Read, so it is denied.",
+        "No policy of group default of account a applies.",
     ]
 
 
@@ -55,12 +55,12 @@ async def test_by_a_policy_that_forbids() -> None:
     told = await why(scene, person("a"), Permission.READ, A, gold, "unknown")
     assert not told.is_allowed
     assert sorted(sentences(told)) == [
+        "A policy forbids lineage:Read, and wins over everything that permits it.",
         "Policy closed of group gold of account a forbids it.",
         "Policy members of group default of account a permits it.",
-        "lineage:Read is forbidden: a policy that forbids wins over all that permit.",
     ]
     await scene.policy("a", "forbid (principal, action, resource) when { 9223372036854775807 + 1 > 0 };", gold)
-    assert "The policy of group gold of account a cannot be evaluated, and so forbids it." in sentences(
+    assert "The policy of group gold of account a cannot be evaluated, so it forbids everything." in sentences(
         await why(scene, person("a"), Permission.READ, gold)
     )
 
@@ -88,10 +88,11 @@ async def test_by_shares_and_by_those_that_do_not() -> None:
     assert told.is_allowed
     assert set(told.groups[0].shares) == {whole, up}
     assert set(told.groups[0].reasons) == {
-        "No policy of group default of account a speaks of it.",
+        "No policy of group default of account a applies.",
         f"Share whole ({whole}) permits it.",
         f"Share part ({part}) permits it on IMAGE, MODEL only.",
-        f"Share up ({up}) permits it among ASCENDANTS only and nearer than 3 associations from where a query starts.",
+        f"Share up ({up}) permits it in direction ASCENDANTS only and at fewer than 3 associations from the start "
+        f"of a query.",
         f"Share over ({over}) would permit it, but has expired.",
         f"Share waiting ({waiting}) would permit it, but its invitation to account b is PENDING.",
         f"Share refused ({refused}) would permit it, but its invitation to account b is REJECTED.",
@@ -99,7 +100,7 @@ async def test_by_shares_and_by_those_that_do_not() -> None:
     }
     assert f"Share part ({part}) permits it." in sentences(await why(scene, person("b"), kind="MODEL"))
     assert f"Share up ({up}) permits it." in sentences(await why(scene, person("b")))
-    assert f"Share hiding ({hiding}) permits it, but for the keys x, y." in sentences(
+    assert f"Share hiding ({hiding}) permits it, except for the keys x, y." in sentences(
         await why(scene, person("b"), Permission.READ_PROPERTIES)
     )
 
@@ -115,7 +116,7 @@ async def test_of_a_limited_key_and_of_the_local_administrator() -> None:
     )
     told = await why(scene, LOCAL, Permission.DELETE)
     assert told.is_allowed
-    assert told.reasons == ("local/local is the administrator of this machine, and may do everything.",)
+    assert told.reasons == ("local/local is the local administrator, and may do everything.",)
 
 
 @given(st.sampled_from(Permission), st.sampled_from(["DATASET", "MODEL"]), st.booleans(), st.booleans(), st.booleans())

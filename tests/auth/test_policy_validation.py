@@ -44,7 +44,7 @@ def test_what_can_be_a_policy(text: str) -> None:
         (f"{ANYONE}\n \x1f", [(2, 2, "Invalid token.")]),
         ("permit (principal, action);", [(1, None, "This policy is missing the `resource` variable in the scope.")]),
         (f"{ANYONE}\npermit", [(2, None, "Unexpected end of input: a policy ends with a semicolon.")]),
-        (f"{ANYONE}\n" + when('"a'), [(2, 45, "This opens a text that is never closed.")]),
+        (f"{ANYONE}\n" + when('"a'), [(2, 45, "This opens a string that is never closed.")]),
         (
             'permit (principal == "x", action, resource);\npermit (principal == "y", action, resource);',
             [
@@ -80,9 +80,9 @@ def test_what_can_be_a_policy(text: str) -> None:
                 (
                     2,
                     None,
-                    "Unable to find an applicable action given the policy scope constraints: this could never hold, "
-                    "for a principal is a Lineal::Principal, in Lineal::Role and Lineal::Account, and a resource is a "
-                    "Lineal::Group, in Lineal::Account.",
+                    "Unable to find an applicable action given the policy scope constraints: the policy can never "
+                    "apply: a principal is a Lineal::Principal, in Lineal::Role and Lineal::Account, and a resource is "
+                    "a Lineal::Group, in Lineal::Account.",
                 )
             ],
         ),
@@ -95,7 +95,11 @@ def test_what_can_be_a_policy(text: str) -> None:
         (
             f"{ANYONE}\npermit (principal == ?principal, action, resource);\n{when('1')}",
             [
-                (2, 22, "Templates are refused, for nothing fills them: name a principal in place of ?principal."),
+                (
+                    2,
+                    22,
+                    "Templates are not supported, because nothing links them: name a principal in place of ?principal.",
+                ),
                 (3, None, "Unexpected type: expected Bool but saw Long."),
             ],
         ),
@@ -107,7 +111,7 @@ def test_what_is_wrong_and_where(text: str, problems: list[tuple[int, int | None
     assert [(each.line, each.column, each.message) for each in policy_problems(text)] == problems
 
 
-TOO_DEEP = "A policy has at most 32 brackets within brackets and 100 operators: make several of it, or use a set."
+TOO_DEEP = "A policy nests at most 32 brackets and has at most 100 operators: split it, or use a set."
 
 
 @pytest.mark.parametrize(
