@@ -1,4 +1,4 @@
-"""What a store can answer instead of a result."""
+"""Errors that a store raises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason a batch was refused: a code, a sentence that says what to do, and where it lies.
+    """A reason why a batch was refused: a code, a sentence that says what to do, and a path.
 
-    `path` leads through the batch: `("entities", 3, "properties", "lr")`. `differing` are the fields that an
-    IMMUTABLE_CONFLICT names, for who may tell them to the caller: `properties.lr`.
+    `path` leads through the batch: `("entities", 3, "properties", "lr")`. `differing` are the fields in which content
+    differs in an IMMUTABLE_CONFLICT, such as `properties.lr`, before fields that the caller may not see are removed.
     """
 
     code: ProblemCode
@@ -37,20 +37,20 @@ def not_recorded(urn: str) -> str:
 
 
 def conflicting(name: str, fields: Sequence[str]) -> str:
-    """The sentence of an IMMUTABLE_CONFLICT, with those of the fields that may be told."""
-    told = ", ".join(fields) or "content that is not told here"
+    """The sentence of an IMMUTABLE_CONFLICT, with those of the differing fields that the caller may see."""
+    differing = ", ".join(fields) or "content that you may not see"
     return (
-        f"{name} stands with other content, and what is recorded never changes. It differs in: {told}. "
+        f"{name} is recorded with other content, and recorded content never changes. It differs in: {differing}. "
         "Append a revision, or record a new version."
     )
 
 
 def conflicting_value(metric: str, urn: str, step: int | None) -> str:
-    """The sentence of an IMMUTABLE_CONFLICT of an observation; without a step, where the metric may not be seen."""
-    told = "content that is not told here" if step is None else f"another value at step {step} and that time"
+    """The sentence of an observation's IMMUTABLE_CONFLICT; `step` is None where the caller may not see the metric."""
+    recorded = "content that you may not see" if step is None else f"another value at step {step} and this time"
     return (
-        f"{metric} of {urn} stands with {told}, and what is recorded never changes. Give the observation another step "
-        "or time, or a metric of its own."
+        f"{metric} of {urn} is recorded with {recorded}, and recorded content never changes. Give the observation "
+        "another step or time, or a metric of its own."
     )
 
 

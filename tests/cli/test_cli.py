@@ -173,7 +173,7 @@ def test_bad_lines_are_reported_and_good_ones_kept(tmp_path: Path, target: tuple
     done = run("ingest", file, *target)
     assert done.exit_code == 1
     assert f"{file}:1: is not JSON" in done.output
-    assert f"{file}:2: lineal:local:DATASET:d stands with other content" in done.output
+    assert f"{file}:2: lineal:local:DATASET:d is recorded with other content" in done.output
     assert f"{file}:4: lineal:local:MODEL:gone is not recorded" in done.output
     assert f"{file}:5: 'thing' is none of entity, association, revision" in done.output
     assert done.output.endswith("2 recorded, 0 already there, 4 bad\n")
@@ -191,7 +191,7 @@ def test_observations_are_kept_but_for_bad_ones(tmp_path: Path, store: str) -> N
     file = file_of(tmp_path, *bad, huge, seen(0, 1, urn), seen(4, 0.25, urn), name="more.jsonl")
     done = run("ingest", file, "--store", store)
     assert done.output.endswith("1 recorded, 1 already there, 5 bad\n")
-    assert f"{file}:1: loss of {urn} stands with another value at step 1 and that time" in done.output
+    assert f"{file}:1: loss of {urn} is recorded with another value at step 1 and this time" in done.output
     assert f"{file}:2: step is an integer outside 64 bits: count steps in a larger unit." in done.output
     assert f"{file}:3: value must be a number" in done.output
     assert f"{file}:4: lineal:local:MODEL:gone is not recorded" in done.output

@@ -213,6 +213,6 @@ def test_observations_are_ingested_through_a_server(store: str, tmp_path: Path) 
         bad.write_text("\n".join(json.dumps({"observation": point}) for point in points))
         done = run("ingest", str(bad), "--url", server.url)
         assert done.exit_code == 1
-        assert f"loss of {trial(1)} stands with another value at step 1" in done.output
+        assert f"loss of {trial(1)} is recorded with another value at step 1" in done.output
     lines = run("compare", trial(0), trial(1), "--store", there).output.splitlines()
     assert [line.split("\t")[1] for line in lines[1:3]] == ["0.2", "7.0"], "the good line is kept"

@@ -96,7 +96,8 @@ async def test_the_same_value_again_is_nothing_new_and_another_is_a_conflict(obs
     assert (problem.code, problem.path) == (ProblemCode.IMMUTABLE_CONFLICT, ("observations", 2))
     assert problem.differing == ("value",)
     assert problem.message == (
-        f"loss of {urn('job')} stands with another value at step 1 and that time, and what is recorded never changes. "
+        f"loss of {urn('job')} is recorded with another value at step 1 and this time, and recorded "
+        "content never changes. "
         "Give the observation another step or time, or a metric of its own."
     )
     assert await values(observed) == [(0, 0.5), (1, 0.5)]

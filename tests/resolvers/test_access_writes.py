@@ -165,13 +165,15 @@ async def test_hidden_keys_are_neither_given_back_nor_named(store: Store) -> Non
         {"isNew": True, "entity": {"urn": "lineal:a:DATASET:x", "digest": None, "properties": []}}
     ]
     other = dataset("x", description="other", properties=[{"key": "rows", "value": {"int": 2}}])
-    sentence = "lineal:a:DATASET:x stands with other content, and what is recorded never changes. It differs in: %s. "
+    sentence = (
+        "lineal:a:DATASET:x is recorded with other content, and recorded content never changes. It differs in: %s. "
+    )
     sentence += "Append a revision, or record a new version."
     for by, told in ((A, "description, properties.rows"), (blind, "description")):
         (error,) = await recorded(store, by, entities=[other])
         assert (error["code"], error["message"]) == ("IMMUTABLE_CONFLICT", sentence % told)
     (error,) = await recorded(store, blind, entities=[{**other, "description": None}])
-    assert error["message"] == sentence % "content that is not told here"
+    assert error["message"] == sentence % "content that you may not see"
     done = await revised(store, blind, entity={"urn": "lineal:a:DATASET:x"}, tags=["t"])
     assert (done["entity"], done["revision"], done["isNew"]) == (
         {"urn": "lineal:a:DATASET:x", "tags": ["t"]},
@@ -185,7 +187,7 @@ async def test_conflicts_of_associations_do_not_name_hidden_keys(store: Store) -
     pair = link({"urn": urn_of("a", "d")}, {"urn": urn_of("a", "m")})
     first = {**pair, "properties": [{"key": "share", "value": {"float": 0.5}}]}
     assert await recorded(store, A, associations=[first]) == []
-    for by, told in ((A, "properties.share"), (blind, "content that is not told here")):
+    for by, told in ((A, "properties.share"), (blind, "content that you may not see")):
         (error,) = await recorded(store, by, associations=[pair])
         assert f"It differs in: {told}." in error["message"]
 

@@ -89,8 +89,8 @@ async def test_a_conflict_is_told_where_it_lies(store: Store) -> None:
     assert done["userErrors"] == [
         {
             "code": "IMMUTABLE_CONFLICT",
-            "message": f"loss of {JOB} stands with another value at step 1 and that time, and what is recorded never "
-            "changes. Give the observation another step or time, or a metric of its own.",
+            "message": f"loss of {JOB} is recorded with another value at step 1 and this time, and recorded content "
+            "never changes. Give the observation another step or time, or a metric of its own.",
             "path": ["input", "series", "1", "observations", "1"],
         }
     ]
@@ -210,7 +210,7 @@ async def test_a_conflict_on_a_hidden_metric_names_no_field(store: Store) -> Non
     done = await observed(store, B, series(JOB, "loss", 7), series(JOB, "auc", 7))
     hidden, shown = done["userErrors"]
     assert hidden["message"] == (
-        f"loss of {JOB} stands with content that is not told here, and what is recorded never changes. Give the "
+        f"loss of {JOB} is recorded with content that you may not see, and recorded content never changes. Give the "
         "observation another step or time, or a metric of its own."
     )
     assert "another value" in shown["message"]

@@ -114,9 +114,9 @@ class Judged:
 
     def _refuse_other_value(self, observation: NewObservation, index: int) -> None:
         sentence = (
-            f"{observation.metric} of {observation.entity} stands with another value at step {observation.step} and "
-            "that time, and what is recorded never changes. Give the observation another step or time, or a metric of "
-            "its own."
+            f"{observation.metric} of {observation.entity} is recorded with another value at step "
+            f"{observation.step} and this time, and recorded content never changes. Give the observation another "
+            "step or time, or a metric of its own."
         )
         path = ("observations", index)
         self.problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path, ("value",)))
@@ -124,7 +124,7 @@ class Judged:
     def _compare(self, name: str, form: dict[str, object], standing: dict[str, object], path: Path) -> None:
         if fields := differing_fields(form, standing):
             sentence = (
-                f"{name} stands with other content, and what is recorded never changes. It differs in: "
+                f"{name} is recorded with other content, and recorded content never changes. It differs in: "
                 f"{', '.join(fields)}. Append a revision, or record a new version."
             )
             self.problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path, fields))
