@@ -1,4 +1,4 @@
-"""Reads that were denied, written to the audit log after their answers, so that no answer's time tells of them."""
+"""Audit of denied reads, after the answer is sent, so that the time of an answer does not reveal a denied read."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,74 +18,84 @@ from lineal.resolvers.context import Context
 log = structlog.get_logger()
 
 MOST_WAITING: Final = 10_000
-"""How many requests may wait to be looked into; later ones are counted in the log, and not looked into."""
+"""How many requests may wait to be audited. Further requests are logged, and not audited."""
 MOST_AT_ONCE: Final = 100
-"""How many requests are looked into together."""
+"""How many requests are audited together."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Missed:
+class _UnseenIds:
     authorizer: Authorizer
     ids: tuple[str, ...]
     request_id: str
 
 
 class DeniedReadAudit:
-    """What was asked for by name and not to be seen, looked into in the order of the answers.
+    """Audits the ids that requests asked for and did not see, in the order of the answers.
 
-    An entry is kept for what stands and was denied; the auditors of its owner's account read of it, and no others, for
-    to the caller it looked absent.
+    An entity that exists and was denied gets an audit entry. Only auditors of the entity's account may read the entry,
+    because to the caller the entity looked absent.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: asyncio.Queue[_Missed] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[_UnseenIds] = asyncio.Queue(MOST_WAITING)
         self._worker: asyncio.Task[None] | None = None
 
     async def note(self, context: Context) -> None:
-        """Take what a request missed, once its answer is sent. Returns at once."""
+        """Queue the ids that a request did not see, after its answer is sent. Returns immediately."""
         if not context.not_seen:
             return
         try:
-            self._waiting.put_nowait(_Missed(context.authorizer, tuple(context.not_seen), context.request_id))
+            self._waiting.put_nowait(_UnseenIds(context.authorizer, tuple(context.not_seen), context.request_id))
         except asyncio.QueueFull:
-            log.warning("denied reads not audited", requests=1, reason="too many wait to be looked into")
+            log.warning("denied reads not audited", requests=1, reason="too many requests wait for the audit")
             return
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
         while True:
-            missed = [await self._waiting.get()]
-            while len(missed) < MOST_AT_ONCE and not self._waiting.empty():
-                missed.append(self._waiting.get_nowait())
+            unseen = [await self._waiting.get()]
+            while len(unseen) < MOST_AT_ONCE and not self._waiting.empty():
+                unseen.append(self._waiting.get_nowait())
             try:
-                await self._store.audit(await self._denied(missed))
+                await self._store.audit(await self._denied(unseen))
             except StoreError as error:
-                log.warning("denied reads not audited", requests=len(missed), reason=str(error))
+                log.warning("denied reads not audited", requests=len(unseen), reason=str(error))
             except Exception as error:
-                # Whatever is wrong with these, those that wait behind them are looked into.
-                log.error("denied reads not audited", requests=len(missed), exc_info=error)
+                # An error with these requests must not stop the audit of later ones.
+                log.error("denied reads not audited", requests=len(unseen), exc_info=error)
             finally:
-                for _ in missed:
+                for _ in unseen:
                     self._waiting.task_done()
 
-    async def _denied(self, missed: Sequence[_Missed]) -> list[AuditEntry]:
-        ids = list(dict.fromkeys(id for each in missed for id in each.ids))
-        places = dict(zip(ids, await self._store.entity_groups(ids), strict=True))
+    async def _denied(self, unseen: Sequence[_UnseenIds]) -> list[AuditEntry]:
+        ids = list(dict.fromkeys(id for request in unseen for id in request.ids))
+        groups = dict(zip(ids, await self._store.entity_groups(ids), strict=True))
         entries = []
-        for each in missed:
-            who, scope = each.authorizer.principal.shown, each.authorizer.scope
-            for place in (places[id] for id in each.ids):
-                if place is None or scope.entity_scope(place.groups, place.kind).is_readable:
+        for request in unseen:
+            authorizer = request.authorizer
+            for entity in (groups[id] for id in request.ids):
+                if entity is None or authorizer.scope.entity_scope(entity.groups, entity.kind).is_readable:
                     continue
-                policies = each.authorizer.decide(Permission.READ, place.groups, place.kind).policies
-                what = (Permission.READ, "ENTITY", place.urn, False, policies, each.request_id)
-                entries.append(AuditEntry((place.account,), who, *what))
+                policies = authorizer.decide(Permission.READ, entity.groups, entity.kind).policies
+                entries.append(
+                    AuditEntry(
+                        (entity.account,),
+                        authorizer.principal.shown,
+                        Permission.READ,
+                        "ENTITY",
+                        entity.urn,
+                        False,
+                        policies,
+                        request.request_id,
+                    )
+                )
         return entries
 
     async def finish(self) -> None:
-        """Wait until all that was noted is in the log, and end."""
+        """Wait until all queued requests are audited, then stop."""
         await self._waiting.join()
         if self._worker is not None:
             self._worker.cancel()

@@ -21,7 +21,7 @@ from lineal.graphstore.urns import entity_id, make_urn
 from lineal.graphstore.values import Property
 from lineal.resolvers.context import Context
 from lineal.resolvers.idempotency import recorded_by_batch
-from lineal.resolvers.process_locks import turn
+from lineal.resolvers.process_locks import process_lock
 from lineal.resolvers.recording import (
     ProblemPath,
     UserError,
@@ -66,7 +66,7 @@ async def model_version_register(context: Context, input: Any) -> VersionRegiste
         )
         _refuse_registration_key(properties)
         checked_urns(Batch((version,)))
-        async with turn(context.store, "register", group.account, group.name):
+        async with process_lock(context.store, "register", group.account, group.name):
             done = await _registered(context, group, version, input.model, input.idempotency_key)
         if done is None:
             raise Unavailable(
@@ -107,7 +107,7 @@ async def _registered(
         numbered = replace(version, version=str(number), properties=(*version.properties, mark))
         # A recorded group that the caller may not read is refused like any entity that is recorded again.
         batch = _registration(numbered, group, model.urn, has_group=is_readable(context, groups_by_id.get(group_id)))
-        authorization = await WriteAuthorization.asked(context, batch, checked_urns(batch), groups_by_id)
+        authorization = await WriteAuthorization.of(context, batch, checked_urns(batch), groups_by_id)
         # The fingerprint leaves out the number and the random bits, which differ when the request is repeated.
         asked = sized_fingerprint("modelVersionRegister", _registration(version, group, model.urn, has_group=True))
         try:

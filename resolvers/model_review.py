@@ -52,7 +52,7 @@ async def model_version_review(context: Context, input: Any) -> VersionReviewed:
         fingerprint = sized_fingerprint("modelVersionReview", _review(approval, version.urn))
         batch = _review(replace(approval, version=secrets.token_urlsafe(16)), version.urn)
         urns = checked_urns(batch)
-        authorization = await WriteAuthorization.asked(
+        authorization = await WriteAuthorization.of(
             context, batch, urns, await entity_groups(context, [version.id, *map(entity_id, urns)])
         )
         done = await context.store.record(

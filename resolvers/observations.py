@@ -56,7 +56,7 @@ async def observations_record(context: Context, input: Any) -> ObservationsRecor
             )
         )
         checked_urns(batch)
-        authorization = await WriteAuthorization.asked(context, batch, (), refs.groups_by_id)
+        authorization = await WriteAuthorization.of(context, batch, (), refs.groups_by_id)
         key = idempotency_of(input.idempotency_key, sized_fingerprint("observationsRecord", batch))
         done = await context.store.record(batch, by=context.principal.shown, idempotency=key, audit=authorization.audit)
     except BatchRefused as refused:

@@ -1,6 +1,6 @@
-"""Turns within this process, for writes that would otherwise fight for the same identity.
+"""Locks within this process, for writes that would otherwise conflict on the same identity.
 
-Nothing rests on them but speed: what must be so among several processes is the store's to see to.
+They only save retries: the store ensures correctness among several processes.
 """
 
 from asyncio import Lock
@@ -15,31 +15,31 @@ from lineal.graphstore.store import Store
 
 
 @dataclass(slots=True, weakref_slot=True)
-class _Queue:
+class _NamedLock:
     lock: Lock = field(default_factory=Lock)
     failures: int = 0
-    """How often the store was unavailable to whoever had the turn."""
+    """How often the store was unavailable to a holder of the lock."""
 
 
-_QUEUES: Final[WeakKeyDictionary[Store, WeakValueDictionary[tuple[str, ...], _Queue]]] = WeakKeyDictionary()
-"""By store and what is fought for; a queue is gone with the last who waits in it."""
+_LOCKS: Final[WeakKeyDictionary[Store, WeakValueDictionary[tuple[str, ...], _NamedLock]]] = WeakKeyDictionary()
+"""By store and name of the lock. A lock is removed when nobody holds it or waits for it."""
 
 
 @asynccontextmanager
-async def turn(store: Store, *name: str) -> AsyncIterator[None]:
-    """Wait for one's turn with a name, and have it.
+async def process_lock(store: Store, *name: str) -> AsyncIterator[None]:
+    """Hold the lock of a name, after waiting for it.
 
-    Raises Unavailable where the store was so to one who had the turn meanwhile: else each who waits would find that out
-    for itself, one after the other.
+    Raises Unavailable if the store was unavailable to a previous holder meanwhile; otherwise every waiter would run
+    into the same failure, one after the other.
     """
-    queues = _QUEUES.setdefault(store, WeakValueDictionary())
-    queue = queues.setdefault(name, _Queue())
-    failures = queue.failures
-    async with queue.lock:
-        if queue.failures != failures:
+    locks = _LOCKS.setdefault(store, WeakValueDictionary())
+    named = locks.setdefault(name, _NamedLock())
+    failures = named.failures
+    async with named.lock:
+        if named.failures != failures:
             raise Unavailable("the store failed while this waited for its turn, and nothing was written: send it again")
         try:
             yield
         except Unavailable:
-            queue.failures += 1
+            named.failures += 1
             raise

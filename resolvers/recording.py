@@ -90,7 +90,7 @@ async def lineage_record(context: Context, input: Any) -> LineageRecorded:
         refs.refuse()
         batch = Batch(entities, associations)
         checked_urns(batch)
-        authorization = await WriteAuthorization.asked(context, batch, urns, refs.groups_by_id)
+        authorization = await WriteAuthorization.of(context, batch, urns, refs.groups_by_id)
         key = idempotency_of(input.idempotency_key, sized_fingerprint("lineageRecord", batch))
         scope = context.view().scope
         done = await context.store.record(
@@ -128,7 +128,7 @@ async def entity_revise(context: Context, input: Any) -> EntityRevised:
             raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence),))
         batch = Batch(revisions=(revision,))
         checked_urns(batch)
-        authorization = await WriteAuthorization.asked(context, batch, (), refs.groups_by_id)
+        authorization = await WriteAuthorization.of(context, batch, (), refs.groups_by_id)
         key = idempotency_of(input.idempotency_key, sized_fingerprint("entityRevise", batch))
         scope = context.view().scope
         done = await context.store.record(

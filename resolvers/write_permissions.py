@@ -1,12 +1,13 @@
-"""Whether a caller may write a batch, and what of the answer it may see.
+"""Authorization of a batch of writes, and the errors of the batch that the caller may see.
 
-Permissions are asked for on the groups an entity is in; one that is new, or new with the batch, is in its account's
-default group. What stands and may not be read is told of as if it did not stand.
+A permission is decided on the groups that an entity is in; a new entity is in its account's default group. An entity
+that exists but that the caller may not read gives the same error as one that does not exist.
 
-Deciding on a model version takes APPROVE on it, by whatever mutation an approval is tied to it. What an approval says
-was decided is never revised: it would seem decided by who recorded it first.
+Approving or rejecting a model version needs APPROVE on it, whichever mutation associates the approval. The decision of
+an approval is never revised: the revised decision would appear to be that of the first recorder.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -25,57 +26,61 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.kind_fields import DECISION_KEYS
 
 MOST_AUDITED: Final = 100
-"""How many refusals of one batch go into the audit log."""
+"""How many denied permissions of one batch go into the audit log."""
 
 
 async def entity_groups(context: Context, ids: Iterable[str]) -> dict[str, EntityGroups]:
-    """Where entities stand, of those ids that do, whoever may see them. One round trip."""
-    asked = list(dict.fromkeys(ids))
-    found = await context.store.entity_groups(asked) if asked else []
-    return {id: place for id, place in zip(asked, found, strict=True) if place is not None}
+    """Return the groups of the entities that exist, by id, without regard to the caller's scope. One round trip."""
+    unique = list(dict.fromkeys(ids))
+    groups = await context.store.entity_groups(unique) if unique else []
+    return {id: entity for id, entity in zip(unique, groups, strict=True) if entity is not None}
 
 
 @dataclass
 class WriteAuthorization:
-    """A batch that a caller wants written, judged. `places` is of all it names, by id; `urns` of its entities."""
+    """The authorization of a caller's batch.
+
+    `urns` are those of the batch's entities. `recorded` holds, by id, the entities that the batch names and that exist.
+    """
 
     context: Context
     batch: Batch
     urns: Sequence[str]
-    places: Mapping[str, EntityGroups]
+    recorded: Mapping[str, EntityGroups]
     audit: list[AuditEntry] = field(default_factory=list)
-    """What was allowed, for the log."""
+    """The allowed permissions, for the audit log."""
     _denied: dict[tuple[Permission, str], AuditEntry] = field(default_factory=dict)
     _problems: list[Problem] = field(default_factory=list)
     _own: dict[str, EntityGroups] = field(default_factory=dict)
-    """By id, where the batch's own entities stand, or will."""
+    """By id, the groups of the batch's own entities: the recorded ones, or those of a new entity."""
 
     @classmethod
-    async def asked(
-        cls, context: Context, batch: Batch, urns: Sequence[str], places: Mapping[str, EntityGroups]
+    async def of(
+        cls, context: Context, batch: Batch, urns: Sequence[str], recorded: Mapping[str, EntityGroups]
     ) -> "WriteAuthorization":
-        """The permit of a batch. Raises BatchRefused where any part is not permitted; what was denied is in the log."""
-        permit = cls(context, batch, urns, places)
-        permit._judge()
-        if permit._problems:
-            await context.store.audit(list(permit._denied.values())[:MOST_AUDITED])
-            raise BatchRefused(tuple(permit._problems))
-        return permit
+        """Authorize a batch. Raises BatchRefused if any part is denied, and logs the denied permissions."""
+        authorization = cls(context, batch, urns, recorded)
+        # Off the event loop: a batch may name thousands of entities, and Cedar evaluates their groups' policies.
+        await asyncio.to_thread(authorization._decide)
+        if authorization._problems:
+            await context.store.audit(list(authorization._denied.values())[:MOST_AUDITED])
+            raise BatchRefused(tuple(authorization._problems))
+        return authorization
 
-    def _judge(self) -> None:
+    def _decide(self) -> None:
         checked(Permission.RECORD, Permission.ASSOCIATE, Permission.APPROVE)
         for index, (urn, entity) in enumerate(zip(self.urns, self.batch.entities, strict=True)):
             new = EntityGroups(urn, entity.kind, entity.account, frozenset({default_group(entity.account)}))
-            stands = self.places.get(entity_id(urn))
-            self._own[entity_id(urn)] = stands or new
+            recorded = self.recorded.get(entity_id(urn))
+            self._own[entity_id(urn)] = recorded or new
             if self._allows(Permission.RECORD, new, f"Recording in the account {entity.account}", "entities", index):
-                self._refuse_unreadable(stands, index)
+                self._refuse_unreadable(recorded, index)
         for index, association in enumerate(self.batch.associations):
             ends = [
                 self._own.get(entity_id(urn)) or self._readable(urn, "associations", index, side)
                 for side, urn in (("source", association.source), ("destination", association.destination))
             ]
-            self._judge_ends(association.type, ends[0], ends[1], index)
+            self._decide_on_ends(association.type, ends[0], ends[1], index)
         for index, revision in enumerate(self.batch.revisions):
             revised = self._own.get(entity_id(revision.entity))
             revised = revised or self._readable(revision.entity, "revisions", index, "entity")
@@ -85,12 +90,12 @@ class WriteAuthorization:
                     self._refuse_redeciding(revision, index)
             if revision.superseded_by is not None and entity_id(revision.superseded_by) not in self._own:
                 self._readable(revision.superseded_by, "revisions", index, "supersededBy")
-        self._judge_observations()
+        self._decide_on_observations()
 
-    def _judge_observations(self) -> None:
+    def _decide_on_observations(self) -> None:
         before = None
         for index, observation in enumerate(self.batch.observations):
-            # Series come one after the other: the first observation of each stands for all of it.
+            # Observations are sorted by series, and the permission is the same for a whole series.
             series = (observation.entity, observation.metric)
             if series == before:
                 continue
@@ -102,16 +107,16 @@ class WriteAuthorization:
                 self._allows(Permission.RECORD, observed, f"Observing {observation.entity}", *path)
 
     def _refuse_redeciding(self, revision: NewRevision, index: int) -> None:
-        given: list[tuple[tuple[str | int, ...], str]] = [
-            (("properties", place, "key"), each.key) for place, each in enumerate(revision.properties)
+        keys: list[tuple[tuple[str | int, ...], str]] = [
+            (("properties", position, "key"), revised.key) for position, revised in enumerate(revision.properties)
         ]
-        given += [(("removed", place), key) for place, key in enumerate(revision.removed)]
-        for path, key in given:
+        keys += [(("removed", position), key) for position, key in enumerate(revision.removed)]
+        for path, key in keys:
             if key in DECISION_KEYS:
                 sentence = f"{revision.entity} is a decision, whose {key} is not revised: decide again."
                 self._problems.append(Problem(ProblemCode.INVALID_VALUE, sentence, ("revisions", index, *path)))
 
-    def _judge_ends(
+    def _decide_on_ends(
         self, type: AssociationType, source: EntityGroups | None, destination: EntityGroups | None, index: int
     ) -> None:
         is_decision = (
@@ -132,44 +137,44 @@ class WriteAuthorization:
             elif entity_id(end.urn) not in self._own:
                 self._allows(Permission.ASSOCIATE, end, f"Associating {end.urn}", *path)
 
-    def _refuse_unreadable(self, stands: EntityGroups | None, index: int) -> None:
-        if stands is not None and not self.entity_scope(stands).is_readable:
+    def _refuse_unreadable(self, recorded: EntityGroups | None, index: int) -> None:
+        if recorded is not None and not self.entity_scope(recorded).is_readable:
             needed = f"{Permission.READ.shown} on it: ask an administrator of its account."
-            sentence = f"{stands.urn} stands, and recording it again needs {needed}"
-            self._refuse(Permission.READ, stands, (), sentence, ("entities", index))
+            sentence = f"{recorded.urn} is recorded already, and recording it again needs {needed}"
+            self._refuse(Permission.READ, recorded, (), sentence, ("entities", index))
 
     def _readable(self, urn: str, *path: str | int) -> EntityGroups | None:
-        found = self.places.get(entity_id(urn))
-        if found is not None and found.urn == urn and self.entity_scope(found).is_readable:
-            return found
+        entity = self.recorded.get(entity_id(urn))
+        if entity is not None and entity.urn == urn and self.entity_scope(entity).is_readable:
+            return entity
         self.context.missed([entity_id(urn)])
         self._problems.append(Problem(ProblemCode.NOT_FOUND, not_recorded(urn), path))
         return None
 
-    def _allows(self, permission: Permission, place: EntityGroups, what: str, *path: str | int) -> bool:
-        decision = self.context.authorizer.decide(permission, place.groups, place.kind)
+    def _allows(self, permission: Permission, entity: EntityGroups, what: str, *path: str | int) -> bool:
+        decision = self.context.authorizer.decide(permission, entity.groups, entity.kind)
         if decision.is_allowed:
-            self._note(permission, place, decision.policies)
+            self._note(permission, entity, decision.policies)
         else:
             sentence = f"{what} needs {permission.shown} on it: ask an administrator of its account."
-            self._refuse(permission, place, decision.policies, sentence, path)
+            self._refuse(permission, entity, decision.policies, sentence, path)
         return decision.is_allowed
 
-    def _note(self, permission: Permission, place: EntityGroups, policies: tuple[str, ...]) -> None:
-        entry = self._entry(permission, place.account, "GROUP", default_group(place.account), True, policies)
+    def _note(self, permission: Permission, entity: EntityGroups, policies: tuple[str, ...]) -> None:
+        entry = self._entry(permission, entity.account, "GROUP", default_group(entity.account), True, policies)
         if entry not in self.audit:
             self.audit.append(entry)
 
     def _refuse(
         self,
         permission: Permission,
-        place: EntityGroups,
+        entity: EntityGroups,
         policies: tuple[str, ...],
         sentence: str,
         path: tuple[str | int, ...],
     ) -> None:
-        self._denied[permission, place.urn] = self._entry(
-            permission, place.account, "ENTITY", place.urn, False, policies
+        self._denied[permission, entity.urn] = self._entry(
+            permission, entity.account, "ENTITY", entity.urn, False, policies
         )
         self._problems.append(Problem(ProblemCode.FORBIDDEN, sentence, path))
 
@@ -187,31 +192,31 @@ class WriteAuthorization:
         who, request = principal.shown, self.context.request_id
         return AuditEntry(accounts, who, permission, resource_kind, resource, is_allowed, policies, request)
 
-    def entity_scope(self, place: EntityGroups) -> EntityScope:
-        """What the caller sees of an entity where it stands."""
-        return self.context.authorizer.scope.entity_scope(place.groups, place.kind)
+    def entity_scope(self, entity: EntityGroups) -> EntityScope:
+        """Return what the caller may see of an entity."""
+        return self.context.authorizer.scope.entity_scope(entity.groups, entity.kind)
 
-    def _sight_of(self, id: str) -> EntityScope:
-        return self.entity_scope(self._own.get(id) or self.places[id])
+    def _entity_scope_of(self, id: str) -> EntityScope:
+        return self.entity_scope(self._own.get(id) or self.recorded[id])
 
     def shown_problem(self, problem: Problem) -> Problem:
-        """A problem as the caller may be told of it: a conflict does not name fields that are hidden to it."""
+        """Return a problem as the caller may see it: a conflict does not name fields that the caller may not see."""
         if problem.code is not ProblemCode.IMMUTABLE_CONFLICT:
             return problem
         part, index = problem.path[0], int(problem.path[1])
         if part == "observations":
             return self._shown_observation(problem, self.batch.observations[index])
         if part == "entities":
-            name, sights = self.urns[index], [self._sight_of(entity_id(self.urns[index]))]
+            name, scopes = self.urns[index], [self._entity_scope_of(entity_id(self.urns[index]))]
         else:
             association = self.batch.associations[index]
             name = f"{association.source} {association.type} {association.destination}"
-            sights = [self._sight_of(entity_id(urn)) for urn in (association.source, association.destination)]
-        told = [field for field in problem.differing if not any(_hides(entity_scope, field) for entity_scope in sights)]
-        return replace(problem, message=conflicting(name, told), differing=tuple(told))
+            scopes = [self._entity_scope_of(entity_id(urn)) for urn in (association.source, association.destination)]
+        shown = [field for field in problem.differing if not any(_hides(scope, field) for scope in scopes)]
+        return replace(problem, message=conflicting(name, shown), differing=tuple(shown))
 
     def _shown_observation(self, problem: Problem, observation: NewObservation) -> Problem:
-        if not self._sight_of(entity_id(observation.entity)).hides(METRICS + observation.metric):
+        if not self._entity_scope_of(entity_id(observation.entity)).hides(METRICS + observation.metric):
             return problem
         sentence = conflicting_value(observation.metric, observation.entity, None)
         return replace(problem, message=sentence, differing=())
@@ -221,14 +226,11 @@ def _hides(entity_scope: EntityScope, field: str) -> bool:
     return field.startswith("properties.") and entity_scope.hides(field.removeprefix("properties."))
 
 
-async def permitted(context: Context, batch: Batch) -> list[AuditEntry]:
-    """Ask for the permit of a batch that was not looked into; gives what of it goes into the audit log.
-
-    Raises BatchRefused.
-    """
-    urns = [make_urn(each.account, each.kind, each.name, each.version) for each in batch.entities]
+async def authorize(context: Context, batch: Batch) -> list[AuditEntry]:
+    """Authorize a batch and return its entries for the audit log. Raises BatchRefused."""
+    urns = [make_urn(entity.account, entity.kind, entity.name, entity.version) for entity in batch.entities]
     named = [*urns, *(end for each in batch.associations for end in (each.source, each.destination))]
     named += [revision.entity for revision in batch.revisions]
     named += [observation.entity for observation in batch.observations]
-    places = await entity_groups(context, map(entity_id, named))
-    return (await WriteAuthorization.asked(context, batch, urns, places)).audit
+    recorded = await entity_groups(context, map(entity_id, named))
+    return (await WriteAuthorization.of(context, batch, urns, recorded)).audit

@@ -76,8 +76,7 @@ class ResourceShareCreateInput:
     targets: list[ShareTargetInput] = strawberry.field(description="Receivers of the share, at most 100.")
     actions: list[Permission] = strawberry.field(
         description="Permissions that the share allows: READ, READ_PROPERTIES, TRAVERSE, ASSOCIATE or APPROVE. "
-        "Crossing an "
-        "entity needs READ and TRAVERSE."
+        "Crossing an entity needs READ and TRAVERSE."
     )
     kinds: list[EntityKind] | None = strawberry.field(
         default=None, description="Kinds of entities on which the share allows them; every kind by default."
@@ -89,8 +88,7 @@ class ResourceShareCreateInput:
     depth: int | None = strawberry.field(
         default=None,
         description="An entity may be crossed only if fewer than this many associations separate it from the start "
-        "of the "
-        "traversal: 1 lets only the start be crossed. No limit by default.",
+        "of the traversal: 1 lets only the start be crossed. No limit by default.",
     )
     redacted: list[str] | None = strawberry.field(
         default=None, description="Property keys that the share leaves hidden."

@@ -147,8 +147,7 @@ class ApiKeyCreatePayload:
     key: ApiKey | None = strawberry.field(description="Created key; null if nothing was changed.")
     text: str | None = strawberry.field(
         description="Text of the key, to be sent as a bearer token. The server does not store it: save it now. Null "
-        "in the "
-        "answer to a repeated request."
+        "in the answer to a repeated request."
     )
     user_errors: list[ApiKeyCreateError] = strawberry.field(description=_ERRORS)
 
@@ -181,8 +180,7 @@ class AccessMutations:
 
     @strawberry.mutation(
         description="Change a lineage group and its entities, from the next request on. The permission is needed on "
-        "the default "
-        "group of its account.",
+        "the default group of its account.",
         **access(Permission.SHARE),
     )
     async def lineage_group_change(
@@ -194,8 +192,7 @@ class AccessMutations:
 
     @strawberry.mutation(
         description="Replace the policy of a lineage group, from the next request on. The permission is needed on "
-        "the default "
-        "group of its account.",
+        "the default group of its account.",
         **access(Permission.ADMINISTER),
     )
     async def lineage_group_policy_set(
@@ -207,8 +204,7 @@ class AccessMutations:
 
     @strawberry.mutation(
         description="Offer lineage groups to principals of other accounts. Every receiving account gets an "
-        "invitation. The "
-        "permission is needed on all of the groups.",
+        "invitation. The permission is needed on all of the groups.",
         **access(Permission.SHARE),
     )
     async def resource_share_create(
@@ -231,8 +227,7 @@ class AccessMutations:
 
     @strawberry.mutation(
         description="Accept an invitation, from the next request on. The permission is needed on the default group "
-        "of the "
-        "receiving account; the only principal that a share is for may accept without it.",
+        "of the receiving account; the only principal that a share is for may accept without it.",
         **access(Permission.SHARE),
     )
     async def invitation_accept(
@@ -244,8 +239,7 @@ class AccessMutations:
 
     @strawberry.mutation(
         description="Reject an invitation, or give it up after accepting; this is final. The permission is needed "
-        "as for "
-        "invitationAccept.",
+        "as for invitationAccept.",
         **access(Permission.SHARE),
     )
     async def invitation_reject(
@@ -268,8 +262,7 @@ class AccessMutations:
 
     @strawberry.mutation(
         description="Create an API key for a principal. Only this answer shows its text. Keys of another account "
-        "need an "
-        "administrator of an operator account.",
+        "need an administrator of an operator account.",
         **access(Permission.ADMINISTER),
     )
     async def api_key_create(

@@ -33,8 +33,7 @@ class AccessQueries:
 
     @strawberry.field(
         description="Lineage groups of the viewer's account, and groups of other accounts that allow the viewer "
-        "something or "
-        "are offered to it, by name.",
+        "something or are offered to it, by name.",
         **access(Permission.READ),
     )
     async def lineage_groups(
@@ -60,8 +59,7 @@ class AccessQueries:
 
     @strawberry.field(
         description="Invitations of the viewer's account to shares that are for the viewer, or that the viewer may "
-        "accept, by "
-        "the name of the share. Revoked shares are left out.",
+        "accept, by the name of the share. Revoked shares are left out.",
         **access(Permission.READ),
     )
     async def invitations(
@@ -99,8 +97,7 @@ class AccessQueries:
 
     @strawberry.field(
         description="API keys of an account, by the name of their principal. Keys of another account than the "
-        "viewer's are "
-        "shown to administrators of an operator account.",
+        "viewer's are shown to administrators of an operator account.",
         **access(Permission.ADMINISTER, on_own_account),
     )
     async def api_keys(
@@ -116,8 +113,7 @@ class AccessQueries:
 
     @strawberry.field(
         description="Explanation of whether a principal may do something on an entity; null if the viewer may read "
-        "no such "
-        "entity. The permission is needed on the default group of the entity's account.",
+        "no such entity. The permission is needed on the default group of the entity's account.",
         **access(Permission.ADMINISTER),
     )
     async def explain_access(

@@ -42,8 +42,7 @@ class AuditRecord:
     request_id: str = strawberry.field(description="`X-Request-Id` header of the answer in which it was decided.")
     sequence: int | None = strawberry.field(
         description="Position in the log, from 1. Null, like the digests, unless the caller reads the log of all "
-        "accounts: gaps in the "
-        "positions would reveal how much other accounts do."
+        "accounts: gaps in the positions would reveal how much other accounts do."
     )
     previous: str | None = strawberry.field(description="Digest of the record before; empty for the first record.")
     digest: str | None = strawberry.field(

@@ -24,17 +24,15 @@ class Viewer:
     )
     limited_to: list[Permission] | None = strawberry.field(
         description="Permissions to which the principal's API key is limited, whatever policies and shares allow; "
-        "null if it "
-        "is not limited."
+        "null if it is not limited."
     )
     pending_invitations: int = strawberry.field(description="Number of pending invitations that the principal sees.")
 
 
 @strawberry.type(
-    description="Set of entities of one account, with the policy that permits actions on them. The default group of an "
-    "account holds all its entities; an entity may be in further groups. A permission from any of its groups is "
-    "enough, "
-    "and a policy that forbids wins."
+    description="Set of entities of one account, with the policy that permits actions on them. The default group of "
+    "an account holds all its entities; an entity may be in further groups. A permission from any of its groups is "
+    "enough, and a policy that forbids wins."
 )
 class LineageGroup:
     id: strawberry.ID = strawberry.field(description="Opaque id of the group.")
@@ -43,8 +41,7 @@ class LineageGroup:
     is_default: bool = strawberry.field(description="Whether the group is its account's default group.")
     boundary: Boundary | None = strawberry.field(
         description="What a traversal does at an entity of the group that the caller may not read. Null leaves it "
-        "to the "
-        "entity's other groups; CUT applies if none sets it."
+        "to the entity's other groups; CUT applies if none sets it."
     )
     tells_withheld: bool = strawberry.field(
         description="Whether answers state how many entities of the group they withhold."
@@ -54,8 +51,7 @@ class LineageGroup:
 
     @strawberry.field(
         description="Policy of the group, in Cedar; empty if it permits nothing. The permission is needed on the "
-        "default "
-        "group of the group's account.",
+        "default group of the group's account.",
         **access(Permission.ADMINISTER, resolve.administers),
     )
     def policy(self) -> str | None:

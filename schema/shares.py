@@ -30,8 +30,7 @@ class ResourceShare:
     account: str = strawberry.field(description="Account that owns the shared groups.")
     depth: int | None = strawberry.field(
         description="An entity may be crossed only if fewer than this many associations separate it from the start "
-        "of the "
-        "traversal; null for no limit."
+        "of the traversal; null for no limit."
     )
     expires_at: DateTime | None = strawberry.field(description="Time at which the share expires; null if never.")
     created_at: DateTime = strawberry.field(description="Time at which the share was created.")

@@ -9,7 +9,7 @@ from lineal.capture.openlineage import InvalidEvent, receive
 from lineal.graphql_endpoint import opened_context
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.json_body import BodyRefused, json_body
-from lineal.resolvers.write_permissions import permitted
+from lineal.resolvers.write_permissions import authorize
 
 
 async def openlineage(request: Request) -> Response:
@@ -20,7 +20,7 @@ async def openlineage(request: Request) -> Response:
         if isinstance(event, list):
             raise BodyRefused(400, "Post one event a request; `lineal ingest` sends files of many.")
         context = await opened_context(request)
-        who, permit = context.principal, partial(permitted, context)
+        who, permit = context.principal, partial(authorize, context)
         done = await receive(state.store, event, account=who.account, by=who.shown, permit=permit)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])

@@ -103,7 +103,7 @@ def test_nobody_is_let_in(guarded: Guarded, path: str) -> None:
     for answer in (guarded.asked(path=path), guarded.server.client.get(path, params={"query": VIEWER})):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == 'Bearer realm="lineal"'
-        message = "This server must know who asks: send `Authorization: Bearer` with a token or an API key."
+        message = "This server needs to know the caller: send `Authorization: Bearer` with a token or an API key."
         told: dict[str, Any]
         if path == "/graphql":
             told = {"errors": [{"message": message, "extensions": {"code": "UNAUTHENTICATED"}}]}
@@ -319,7 +319,7 @@ def test_keys_in_a_file_and_keys_turned_off(guarded: Guarded, tmp_path: Path) ->
             "/graphql", json={"query": VIEWER}, headers={"Authorization": f"Bearer {guarded.key}"}
         )
         assert refused.status_code == 401
-        assert "API keys are not taken" in server.log.read_text()
+        assert "API keys are not accepted" in server.log.read_text()
 
 
 async def test_web_sockets_are_closed() -> None:

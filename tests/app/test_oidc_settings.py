@@ -28,13 +28,13 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"oidc_audience": ""}, "oidc_audience is missing: set it to what the tokens' `aud` names"),
-        ({"oidc_issuer": ""}, "oidc_issuer is missing: set it to what the tokens' `iss` says"),
-        ({"oidc_algorithms": "RS256,HS256"}, "oidc_algorithms names 'HS256': give some of RS256, RS384"),
-        ({"oidc_algorithms": "none"}, "oidc_algorithms names 'none': give some of"),
-        ({"oidc_algorithms": ""}, "oidc_algorithms names '': give some of"),
-        ({"oidc_leeway_seconds": 301}, "oidc_leeway_seconds is 301: give 0 to 300"),
-        ({"oidc_leeway_seconds": -1}, "oidc_leeway_seconds is -1: give 0 to 300"),
+        ({"oidc_audience": ""}, "oidc_audience is missing: set it to the `aud` of the tokens"),
+        ({"oidc_issuer": ""}, "oidc_issuer is missing: set it to the `iss` of the tokens"),
+        ({"oidc_algorithms": "RS256,HS256"}, "oidc_algorithms names 'HS256': name some of RS256, RS384"),
+        ({"oidc_algorithms": "none"}, "oidc_algorithms names 'none': name some of"),
+        ({"oidc_algorithms": ""}, "oidc_algorithms names '': name some of"),
+        ({"oidc_leeway_seconds": 301}, "oidc_leeway_seconds is 301: set 0 to 300"),
+        ({"oidc_leeway_seconds": -1}, "oidc_leeway_seconds is -1: set 0 to 300"),
         ({"oidc_account_claim": ""}, "oidc_account_claim is empty: name the claim"),
         ({"oidc_roles_claim": ""}, "oidc_roles_claim is empty: name the claim"),
         (
@@ -56,10 +56,10 @@ def test_settings_that_are_refused(settings: dict[str, Any], message: str) -> No
 async def test_a_file_of_keys_must_be_of_use_when_the_server_starts(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     settings = Settings(**GOOD, oidc_jwks=str(file))
-    with pytest.raises(ConfigError, match=r"oidc_jwks is of no use: .* cannot be read"):
+    with pytest.raises(ConfigError, match=r"oidc_jwks cannot be used: .* cannot be read"):
         await opened_tokens(settings)
     file.write_text("{}")
-    with pytest.raises(ConfigError, match="oidc_jwks is of no use: the issuer's answer is not a JWKS document"):
+    with pytest.raises(ConfigError, match="oidc_jwks cannot be used: the issuer's answer is not a JWKS document"):
         await opened_tokens(settings)
     file.write_bytes(Issuer().jwks())
     assert await opened_tokens(settings)

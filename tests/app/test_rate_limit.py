@@ -32,7 +32,7 @@ def test_no_limit() -> None:
 
 
 def test_the_rested_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "MOST_KNOWN", 3)
+    monkeypatch.setattr(rate_limit, "MAX_PRINCIPALS", 3)
     clock = Clock()
     some = RateLimit(60, clock)
     for _ in range(60):

@@ -111,7 +111,8 @@ def test_a_server_that_could_let_nobody_in_says_how_to_go_on(store: str, monkeyp
     assert run("key", "revoke", key, "--store", store).exit_code == 0
     assert "holds no usable API key" in run("serve", "--store", store, "--port", "0").output
     monkeypatch.setenv("LINEAL_API_KEYS", "false")
-    assert "api_keys is false, and no issuer of tokens is set" in run("serve", "--store", store, "--port", "0").output
+    output = run("serve", "--store", store, "--port", "0").output
+    assert "api_keys is false, and no issuer is set. Turn keys on, or set oidc_issuer and oidc_audience" in output
 
 
 def test_commands_ask_a_server_as_someone(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,8 +150,8 @@ async def test_who_only_records_is_shown_nothing_of_it(store: Store) -> None:
     assert await recorded(store, writer, entities=[dataset("x")]) == [
         {
             "code": "FORBIDDEN",
-            "message": "lineal:a:DATASET:x stands, and recording it again needs lineage:Read on it: ask an "
-            "administrator of its account.",
+            "message": "lineal:a:DATASET:x is recorded already, and recording it again needs lineage:Read on it: "
+            "ask an administrator of its account.",
             "path": ["input", "entities", "0"],
         }
     ]

@@ -271,7 +271,9 @@ async def test_a_group_that_may_not_be_read_is_not_registered_in(store: Store) -
     assert await codes(store, ADA, "lineageGroupPolicySet", id=made["group"]["id"], policy=policy) == []
     done = await registered(store, A, **GROUP)
     assert told(done) == [("FORBIDDEN", ["input", "group"])]
-    assert done["userErrors"][0]["message"].startswith(f"{group} stands, and recording it again needs lineage:Read")
+    assert done["userErrors"][0]["message"].startswith(
+        f"{group} is recorded already, and recording it again needs lineage:Read"
+    )
     assert told(await registered(store, A, **{**GROUP, "group": {"urn": group}})) == [("NOT_FOUND", ["input", "group"])]
 
 

@@ -23,7 +23,7 @@ from lineal.auth.directive import (
 from lineal.auth.operations import accounts, api_keys, group_policies, groups, invitations, shares
 from lineal.auth.operations.base import RefusalCode
 from lineal.auth.permissions import Permission
-from lineal.http_auth.permissions_table import ROOTS, ROUTES, demands, enforces, fields, permissions_table
+from lineal.http_auth.permissions_table import ROOTS, ROUTES, enforces, fields, needs, permissions_table
 from lineal.schema import permissions, sdl
 
 GUARDED = {
@@ -58,17 +58,17 @@ GUARDED = {
 """The guarded fields below the roots."""
 
 PUBLIC = {"Query.viewer"}
-"""What demands nothing."""
+"""What needs nothing."""
 
 
 def undirected(named: list[tuple[str, Any]]) -> list[str]:
     """The root fields without a directive."""
-    return [name for name, given in named if name.split(".")[0] in ROOTS and demands(given) is None]
+    return [name for name, given in named if name.split(".")[0] in ROOTS and needs(given) is None]
 
 
 def test_every_root_field_says_what_it_demands() -> None:
     assert undirected(list(fields())) == []
-    assert {name for name, given in fields() if isinstance(demands(given), Public)} == PUBLIC
+    assert {name for name, given in fields() if isinstance(needs(given), Public)} == PUBLIC
 
 
 def test_a_root_field_without_a_directive_is_found() -> None:
@@ -91,7 +91,7 @@ def test_a_root_field_without_a_directive_is_found() -> None:
 
 def test_what_is_printed_is_what_enforces() -> None:
     for name, definition in fields():
-        directive = demands(definition)
+        directive = needs(definition)
         if isinstance(directive, AccessDirective):
             assert enforces(definition, directive), name
         else:
@@ -100,14 +100,14 @@ def test_what_is_printed_is_what_enforces() -> None:
 
 
 def test_guarded_fields() -> None:
-    below = {name: demands(given) for name, given in fields() if name.split(".")[0] not in ROOTS}
+    below = {name: needs(given) for name, given in fields() if name.split(".")[0] not in ROOTS}
     assert {name: each.action for name, each in below.items() if isinstance(each, AccessDirective)} == GUARDED
 
 
 def test_descriptions_name_the_needed_permission() -> None:
     """Clients that show no directives show descriptions."""
     for name, definition in fields():
-        match demands(definition):
+        match needs(definition):
             case AccessDirective(action=action):
                 sentence = f" Needs {action.shown}."
             case Public():
@@ -125,7 +125,7 @@ def test_the_schema_prints_it() -> None:
             for field in node.fields or ():
                 printed[f"{node.name.value}.{field.name.value}"] = field
     for name, definition in fields():
-        assert _printed(printed[name]) == demands(definition), name
+        assert _printed(printed[name]) == needs(definition), name
     assert _printed(printed["Model.lineageGroups"]) == AccessDirective(action=Permission.READ), "on every kind, too"
 
 

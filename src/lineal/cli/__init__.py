@@ -65,7 +65,7 @@ def export(settings: Settings, file: str) -> Coroutine[Any, Any, int]:
 
 
 @main.command()
-@click.option("--permissions", is_flag=True, help="Print what every field and route demands instead, as a table.")
+@click.option("--permissions", is_flag=True, help="Print a table of the needed permissions instead.")
 def schema(permissions: bool) -> None:
     """Print the GraphQL schema."""
     from lineal.http_auth.permissions_table import permissions_table

@@ -1,4 +1,4 @@
-"""Whom a token or an API key speaks for."""
+"""Authentication of tokens and API keys."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from lineal.http_auth.oidc_settings import opened_tokens
 log = structlog.get_logger()
 
 KEY_PREFIX: Final = "lnl_"
-USE_NOTED_SECONDS: Final = 60
-"""How often, at most, the last use of a key is noted."""
+USE_RECORDED_SECONDS: Final = 60
+"""Shortest time between two records of a key's last use."""
 
 _NO_HASH: Final = "0" * 64
 
 
 class CredentialsRefused(Exception):
-    """What a request brought along speaks for nobody. `reason` is for the log; it holds nothing that is secret."""
+    """The credentials of a request are not valid. `reason` is for the log, and contains no secret."""
 
     def __init__(self, reason: str, key: str | None = None) -> None:
         super().__init__(reason)
@@ -36,7 +36,7 @@ class CredentialsRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, with the newest state and the directory of access as read for that; None where neither was needed."""
+    """The principal of a request, with the store's newest state and access snapshot, None in development mode."""
 
     principal: Principal
     newest: Newest | None = None
@@ -44,25 +44,25 @@ class Caller:
 
     @property
     def is_operator(self) -> bool:
-        """Whether it is of an account that runs the server."""
+        """Whether the caller's account is an operator account."""
         account = None if self.snapshot is None else self.snapshot.accounts.get(self.principal.account)
         return self.principal.is_local or (account is not None and account.is_operator)
 
 
 class Credentials:
-    """Judges what requests bring along: tokens, where an issuer is set, and the store's keys, where these are taken."""
+    """Authenticates tokens, if an issuer is set, and API keys of the store, if they are accepted."""
 
-    def __init__(self, store: Store, access_service: AccessService, tokens: Tokens | None, takes_keys: bool) -> None:
+    def __init__(self, store: Store, access_service: AccessService, tokens: Tokens | None, accepts_keys: bool) -> None:
         self._store, self._access_service = store, access_service
-        self._tokens, self._takes_keys = tokens, takes_keys
-        self._noted: dict[str, int] = {}
-        self._noting: set[asyncio.Task[None]] = set()
+        self._tokens, self._accepts_keys = tokens, accepts_keys
+        self._recorded_at: dict[str, int] = {}
+        self._recording: set[asyncio.Task[None]] = set()
 
     async def caller(self, text: str) -> Caller:
-        """Whom a token or a key speaks for, as of now.
+        """Return the caller with a token or an API key.
 
-        Raises CredentialsRefused; KeysUnavailable where the issuer's keys cannot be had; Unavailable where the store
-        cannot be reached.
+        Raises CredentialsRefused; KeysUnavailable if the issuer's keys are not available; Unavailable if the store
+        is not.
         """
         if text.startswith(KEY_PREFIX):
             return await self._by_key(text)
@@ -76,49 +76,49 @@ class Credentials:
         return Caller(principal, newest, await self._access_service.at(newest.epoch))
 
     async def _by_key(self, text: str) -> Caller:
-        if not self._takes_keys:
-            raise CredentialsRefused("API keys are not taken")
+        if not self._accepts_keys:
+            raise CredentialsRefused("API keys are not accepted")
         id = key_id(text)
         if id is None:
             raise CredentialsRefused("the key is malformed")
         newest = await self._store.newest()
         snapshot = await self._access_service.at(newest.epoch)
         key, now = snapshot.keys.get(id), microseconds()
-        # A key that is not there is hashed and compared like one that is: the time taken tells nothing.
+        # An unknown key is hashed and compared like a known one, so that the time of the answer reveals nothing.
         if not compare_digest(key_hash(text, snapshot.secrets.keys), key.hash if key else _NO_HASH) or key is None:
             raise CredentialsRefused("the key is unknown", id)
         if not key.is_usable(now):
             raise CredentialsRefused("the key is revoked" if key.revoked_at is not None else "the key has expired", id)
-        self._note_use(id, now)
+        self._record_use(id, now)
         return Caller(key.principal, newest, snapshot)
 
-    def _note_use(self, id: str, now: int) -> None:
-        """Note it beside the request, which does not wait for that."""
-        if now - self._noted.get(id, 0) < USE_NOTED_SECONDS * 1_000_000:
+    def _record_use(self, id: str, now: int) -> None:
+        """Record the last use of a key in the background: the request does not wait for it."""
+        if now - self._recorded_at.get(id, 0) < USE_RECORDED_SECONDS * 1_000_000:
             return
-        self._noted[id] = now
-        task = asyncio.ensure_future(self._used(id, now))
-        self._noting.add(task)
-        task.add_done_callback(self._noting.discard)
+        self._recorded_at[id] = now
+        task = asyncio.ensure_future(self._write_use(id, now))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
 
-    async def _used(self, id: str, now: int) -> None:
+    async def _write_use(self, id: str, now: int) -> None:
         try:
             await self._store.key_used(id, now)
         except StoreError as error:
-            log.warning("the use of a key is not noted", key=id, reason=str(error))
+            log.warning("the use of a key is not recorded", key=id, reason=str(error))
 
     async def close(self) -> None:
-        """Wait for what is being noted."""
-        await asyncio.gather(*self._noting)
+        """Wait until all uses of keys are recorded."""
+        await asyncio.gather(*self._recording)
 
 
 async def opened_credentials(settings: Settings, store: Store, access_service: AccessService) -> Credentials:
-    """What judges the credentials of a server's requests. Raises ConfigError where none could be accepted."""
+    """Return the credentials of a server. Raises ConfigError if no caller could authenticate."""
     if settings.dev:
-        return Credentials(store, access_service, None, takes_keys=False)
+        return Credentials(store, access_service, None, accepts_keys=False)
     tokens = await opened_tokens(settings)
     if tokens is None and not (settings.api_keys and await _has_usable_key(access_service)):
-        raise ConfigError(_nobody(settings))
+        raise ConfigError(_no_callers(settings))
     return Credentials(store, access_service, tokens, settings.api_keys)
 
 
@@ -127,16 +127,16 @@ async def _has_usable_key(access_service: AccessService) -> bool:
     return any(key.is_usable(now) for key in (await access_service.newest()).keys.values())
 
 
-def _nobody(settings: Settings) -> str:
-    """Why a server could let nobody in, and how to go on."""
+def _no_callers(settings: Settings) -> str:
+    """Return why no caller could authenticate, and the remedy."""
     others = (
-        "set oidc_issuer and oidc_audience for the tokens of an issuer, or start it with --dev to be the only one, on "
-        "this machine"
+        "set oidc_issuer and oidc_audience for the tokens of an issuer, or start it with --dev to be the only "
+        "caller, on this machine"
     )
     if not settings.api_keys:
-        return f"nobody could be let in: api_keys is false, and no issuer of tokens is set. Turn keys on, or {others}"
+        return f"no caller could authenticate: api_keys is false, and no issuer is set. Turn keys on, or {others}"
     return (
-        "nobody could be let in: the store holds no usable API key, and no issuer of tokens is set. Make an account "
-        f"and a key: `lineal account create ACCOUNT --operator --store {settings.store}`, then "
+        "no caller could authenticate: the store holds no usable API key, and no issuer of tokens is set. Create an "
+        f"account and a key: `lineal account create ACCOUNT --operator --store {settings.store}`, then "
         f"`lineal key create ACCOUNT NAME --role admin --store {settings.store}`; or {others}"
     )

@@ -1,8 +1,8 @@
-"""Who is asking, settled before anything else runs: a principal for each request, or 401.
+"""Authentication middleware: a principal for every request, before anything else runs, or status 401.
 
-All is closed but what `is_open` names; a route that is added is closed, and so are web sockets. A request brings one
-`Authorization: Bearer` header, with a token of the issuer or an API key. Why it is refused is in the log, which holds
-neither; the answer is the same whatever the reason.
+Only the requests of `is_open` need no principal: a new route is closed, and web sockets are refused. A request has one
+`Authorization: Bearer` header with a token of the issuer or an API key. The log states why a request was refused,
+without the token or key; the answer is the same for every reason.
 """
 
 import re
@@ -29,15 +29,15 @@ OPEN: Final = ("/healthz", "/readyz", "/schema.graphql")
 OPEN_UNDER: Final = "/static/graphiql/"
 
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
-_MISSING: Final = "This server must know who asks: send `Authorization: Bearer` with a token or an API key."
-_TOO_OFTEN: Final = "You have sent too many requests within a minute: wait as long as Retry-After says."
+_MISSING: Final = "This server needs to know the caller: send `Authorization: Bearer` with a token or an API key."
+_TOO_OFTEN: Final = "You have sent too many requests within a minute: wait for the seconds in Retry-After."
 _REFUSED: Final = (
-    "The token or API key is not accepted: get a new one. The server's log says why, beside this answer's X-Request-Id."
+    "The token or API key is not accepted: get a new one. The server's log says why, with this answer's X-Request-Id."
 )
 
 
 def is_open(request: Request) -> bool:
-    """Whether a request needs no principal: what says that the server runs, the schema, and GraphiQL's page."""
+    """Whether a request needs no principal: health, readiness, the schema and the page of GraphiQL."""
     path = request.scope["path"]
     if path == "/graphql":
         return wants_page(request)
@@ -45,15 +45,15 @@ def is_open(request: Request) -> bool:
 
 
 class Authentication:
-    """Puts a `Caller` into the state of every request that is not open, as `caller`.
+    """Sets `request.state.caller` of every request that is not open.
 
-    `is_dev`: everyone is the local administrator, whatever they bring along. `per_minute`: how many requests a
-    principal may send a minute; 0 for any number.
+    `is_dev`: every caller is the local administrator, whatever its credentials. `per_minute`: requests that a principal
+    may send in a minute; 0 for no limit.
     """
 
     def __init__(self, app: ASGIApp, is_dev: bool, per_minute: int) -> None:
         self._app, self._is_dev = app, is_dev
-        self._rates = RateLimit(per_minute)
+        self._rate_limit = RateLimit(per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -70,14 +70,14 @@ class Authentication:
             await _unauthenticated(request)(scope, receive, send)
         except (KeysUnavailable, Unavailable) as error:
             log.warning("cannot authenticate", path=scope["path"], reason=str(error))
-            message = "Who asks cannot be found out now: send this again a little later."
+            message = "The caller cannot be authenticated now: send this again a little later."
             await _answer(request, 503, message, UNAVAILABLE)(scope, receive, send)
         else:
             await self._admit(request, receive, send)
 
     async def _admit(self, request: Request, receive: Receive, send: Send) -> None:
-        """Let a request in whose principal is known, unless that asks too often."""
-        seconds = 0.0 if self._is_dev else self._rates.wait(request.state.caller.principal.shown)
+        """Pass an authenticated request on, unless its principal is over the rate limit."""
+        seconds = 0.0 if self._is_dev else self._rate_limit.wait(request.state.caller.principal.shown)
         if not seconds:
             await self._app(request.scope, receive, send)
             return
@@ -93,16 +93,16 @@ class Authentication:
 
 
 def _presented(request: Request) -> str:
-    """The token or key that a request brings along."""
-    given = request.headers.getlist("authorization")
-    if not given:
+    """Return the token or key of a request. Raises CredentialsRefused."""
+    headers = request.headers.getlist("authorization")
+    if not headers:
         raise CredentialsRefused("there is no Authorization header")
-    if len(given) > 1:
+    if len(headers) > 1:
         raise CredentialsRefused("there are several Authorization headers")
-    found = _BEARER.fullmatch(given[0])
-    if not found:
+    match = _BEARER.fullmatch(headers[0])
+    if not match:
         raise CredentialsRefused("the Authorization header is not `Bearer` and a token or key")
-    return found[1]
+    return match[1]
 
 
 def _unauthenticated(request: Request) -> Response:
@@ -113,7 +113,7 @@ def _unauthenticated(request: Request) -> Response:
 
 
 def _answer(request: Request, status: int, message: str, code: str, **headers: str) -> Response:
-    """The refusal of a request, as its route tells errors."""
+    """Return the refusal of a request, in the error format of its route."""
     if request.scope["path"] != "/graphql":
         return JSONResponse({"problems": [message]}, status, headers)
     media = media_type(request.headers.get("accept", "")) or RESPONSE_JSON

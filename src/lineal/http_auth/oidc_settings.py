@@ -1,4 +1,4 @@
-"""The issuer of tokens, as the settings name it."""
+"""Token validation from the settings `oidc_*`."""
 
 from pathlib import Path
 from typing import Final
@@ -12,10 +12,10 @@ MAX_LEEWAY_SECONDS: Final = 300
 
 
 async def opened_tokens(settings: Settings) -> Tokens | None:
-    """What judges the tokens of the issuer; None where no issuer is set.
+    """Return the validator of the issuer's tokens, None if no issuer is set.
 
-    Asks for its keys: an issuer that is away only makes a line in the log, since it may come back; a file that cannot
-    be used raises ConfigError, as do settings that cannot be.
+    Reads the issuer's keys. An issuer that is unavailable is only logged, because it may come back. Raises ConfigError
+    for invalid settings and for a file without usable keys.
     """
     rules = token_rules(settings)
     if rules is None:
@@ -23,25 +23,25 @@ async def opened_tokens(settings: Settings) -> Tokens | None:
     keys = KeySet(_source(settings), rules.algorithms)
     problem = await keys.renew()
     if problem and settings.oidc_jwks and "://" not in settings.oidc_jwks:
-        raise ConfigError(f"oidc_jwks is of no use: {problem}")
+        raise ConfigError(f"oidc_jwks cannot be used: {problem}")
     return Tokens(rules, keys)
 
 
 def token_rules(settings: Settings) -> TokenRules | None:
-    """What tokens must say; None where no issuer is set. Raises ConfigError."""
+    """Return the requirements on tokens, None if no issuer is set. Raises ConfigError."""
     if not settings.oidc_issuer:
         if settings.oidc_audience or settings.oidc_jwks:
-            raise ConfigError("oidc_issuer is missing: set it to what the tokens' `iss` says")
+            raise ConfigError("oidc_issuer is missing: set it to the `iss` of the tokens")
         return None
     if not settings.oidc_audience:
         raise ConfigError(
-            "oidc_audience is missing: set it to what the tokens' `aud` names, so that no others are taken"
+            "oidc_audience is missing: set it to the `aud` of the tokens, so that tokens for others are refused"
         )
     for name in ("oidc_account_claim", "oidc_roles_claim"):
         if not getattr(settings, name):
             raise ConfigError(f"{name} is empty: name the claim")
     if not 0 <= settings.oidc_leeway_seconds <= MAX_LEEWAY_SECONDS:
-        raise ConfigError(f"oidc_leeway_seconds is {settings.oidc_leeway_seconds}: give 0 to {MAX_LEEWAY_SECONDS}")
+        raise ConfigError(f"oidc_leeway_seconds is {settings.oidc_leeway_seconds}: set 0 to {MAX_LEEWAY_SECONDS}")
     _source(settings)
     return TokenRules(
         settings.oidc_issuer,
@@ -57,17 +57,17 @@ def _algorithms(settings: Settings) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(part.strip() for part in settings.oidc_algorithms.split(",")))
     if wrong := [name for name in named if name not in ALGORITHMS]:
         raise ConfigError(
-            f"oidc_algorithms names {wrong[0]!r}: give some of {', '.join(ALGORITHMS)}; with `none`, or a secret that "
-            "both sides know, whoever can check a token could make one"
+            f"oidc_algorithms names {wrong[0]!r}: name some of {', '.join(ALGORITHMS)}; with `none`, or a shared "
+            "secret, everyone who can verify a token could forge one"
         )
     return named
 
 
 def _source(settings: Settings) -> Read:
-    given = settings.oidc_jwks
-    if given and "://" not in given:
-        return from_file(Path(given))
-    name, address = ("oidc_jwks", given) if given else ("oidc_issuer", settings.oidc_issuer)
+    jwks = settings.oidc_jwks
+    if jwks and "://" not in jwks:
+        return from_file(Path(jwks))
+    name, address = ("oidc_jwks", jwks) if jwks else ("oidc_issuer", settings.oidc_issuer)
     if problem := address_problem(address):
         raise ConfigError(f"{name} is {address!r}, which {problem}")
-    return from_url(given) if given else from_discovery(address)
+    return from_url(jwks) if jwks else from_discovery(address)
