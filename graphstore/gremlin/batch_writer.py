@@ -32,10 +32,10 @@ from lineal.graphstore.gremlin.batch_parts import Parts, ValidBatch, idempotency
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.messages import ServerRefused
 from lineal.graphstore.gremlin.mixed_index import wait_until_shown
-from lineal.graphstore.gremlin.record_cache import Urns
 from lineal.graphstore.gremlin.recorded_state import GroupState, RecordedState
 from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.upserts import Edge, Fields, chunks_of, edge_steps, vertex_steps, widening_steps
+from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 MOST_PARTS: Final = 1000
@@ -86,7 +86,7 @@ class _Group:
 class Recording:
     """Records batches, in groups."""
 
-    def __init__(self, server: GremlinClient, lease: WriterLease, urns: Urns, log: AuditLog) -> None:
+    def __init__(self, server: GremlinClient, lease: WriterLease, urns: UrnCache, log: AuditLog) -> None:
         self._server, self._lease, self._urns = server, lease, urns
         self._log = log
         self._cleanup = AbortedBatchCleanup(server, lease)

@@ -46,16 +46,15 @@ def find_pages(reader: Reader, questions: Sequence[Find]) -> list[EntityPage]:
     named = [_named(question.where) if question.within is None else None for question in questions]
     numbers = {number for each in named if each is not None for number in each.numbers}
     names = {name for each in named if each is not None for name in each.names}
-    starts = [g.V([vertex_of(number) for number in numbers])] if numbers else []
+    starts = [reader.visibility.entities(g.V([vertex_of(number) for number in numbers]))] if numbers else []
     if names:
-        starts.append(g.V().has("name", P.within(sorted(names))).has_label("entity"))
-    shown = [reader.readable(reader.on_time(each)) for each in starts]
-    candidates = [reader.with_revisions(each.limit(MOST_NAMED + 1)) for each in shown]
+        starts.append(reader.visibility.entities(g.V().has("name", P.within(sorted(names))).has_label("entity")))
+    candidates = [reader.records.steps(each.limit(MOST_NAMED + 1)) for each in starts]
     searches = [
         [] if each is not None else _search(reader, question) for each, question in zip(named, asked, strict=True)
     ]
-    answers = reader.server.wait(*candidates, *(steps for search in searches for steps in search))
-    found = [reader.take(answers.pop(0)) for _ in candidates]
+    answers = reader.ask(*candidates, *(steps for search in searches for steps in search))
+    found = [reader.records.take(answers.pop(0)) for _ in candidates]
     entities = reader.entities([key for keys in found for key in keys])
     too_many = any(len(keys) > MOST_NAMED for keys in found)
     pages = []
@@ -63,7 +62,7 @@ def find_pages(reader: Reader, questions: Sequence[Find]) -> list[EntityPage]:
         if each is None:
             pages.append(_page(reader, question, [answers.pop(0) for _ in search]))
         elif too_many:
-            pages.append(_page(reader, question, reader.server.wait(*_search(reader, question))))
+            pages.append(_page(reader, question, reader.ask(*_search(reader, question))))
         else:
             pages.append(_chosen(question, entities.values()))
     return pages
@@ -94,11 +93,11 @@ def _places(reader: Reader, questions: Sequence[Find]) -> list[Place | None]:
         )
 
     numbers = {number for each in questions if (number := start(each)) is not None}
-    standing: dict[str, Entity] = {}
+    at_positions: dict[str, Entity] = {}
     if numbers:
-        found = reader.on_time(g.V([vertex_of(number) for number in numbers]))
-        (texts,) = reader.server.wait(reader.with_revisions(found))
-        standing = {each.urn: each for each in reader.entities(reader.take(texts)).values()}
+        found = reader.visibility.recorded(g.V([vertex_of(number) for number in numbers]))
+        (texts,) = reader.ask(reader.records.steps(found))
+        at_positions = {each.urn: each for each in reader.entities_in(texts)}
     places: list[Place | None] = []
     for question in questions:
         urn = None if question.after is None else question.after.urn
@@ -107,7 +106,7 @@ def _places(reader: Reader, questions: Sequence[Find]) -> list[Place | None]:
         elif question.order.field is EntityOrderField.URN:
             places.append(((0, urn), urn))
         else:
-            places.append(place_of(standing[urn], question.order) if urn in standing else (None, urn))
+            places.append(place_of(at_positions[urn], question.order) if urn in at_positions else (None, urn))
     return places
 
 
@@ -135,15 +134,15 @@ def _named(where: EntityFilter) -> _Named | None:
 def entities_in_view(reader: Reader, codes: Collection[int] | None) -> GraphTraversal:
     """The readable entities of the view that are of kinds, by their codes; None: of all."""
     given = sorted(KIND_CODES.values() if codes is None else codes)
-    return reader.readable(reader.on_time(g.V().has("kind", P.within(given))))
+    return reader.visibility.entities(g.V().has("kind", P.within(given)))
 
 
 def candidates_in_view(reader: Reader, ways: Ways | None, codes: Collection[int] | None) -> GraphTraversal:
     """The readable entities of the view, of kinds by their codes, that may match in one of some ways; None: in any."""
-    vertices = None if ways is None else start(ways) if reader.server.has_mixed_index else start_by_term(ways)
+    vertices = None if ways is None else start(ways) if reader.client.has_mixed_index else start_by_term(ways)
     if vertices is None:
         return entities_in_view(reader, codes)
-    found = reader.readable(reader.on_time(vertices))
+    found = reader.visibility.entities(vertices)
     return found if codes is None else found.where(of_kinds(codes))
 
 
@@ -158,10 +157,10 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
     codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
     if codes == frozenset():
         return []
-    ways = ways_of(question, reader.scope_steps.readable_in)
+    ways = ways_of(question, reader.visibility.scope_steps.readable_in)
     if ways == ():
         return []
-    told = reader.asked_of(replace(where, kind=None, lineage_type=None))
+    told = reader.visibility.filter_condition(replace(where, kind=None, lineage_type=None))
     exact, may = told.exact, told.may
     if not told.is_settled:
         exact = __.has_not("widened") if exact is None else __.has_not("widened").where(exact)
@@ -177,11 +176,11 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
     if asked.is_ordered_there:
         ordered = _beyond(matches(exact), asked)
         ordered = ordered.order().by("urn") if question.order == BY_URN else _newest_first(ordered)
-        steps = [matches(exact).group_count().by("kind"), reader.with_revisions(ordered.limit(question.first + 1))]
+        steps = [matches(exact).group_count().by("kind"), reader.records.steps(ordered.limit(question.first + 1))]
     else:
-        steps = [reader.with_revisions(matches(exact))]
+        steps = [reader.records.steps(matches(exact))]
     if not told.is_settled:
-        steps.append(reader.with_revisions(matches(may)))
+        steps.append(reader.records.steps(matches(may)))
     return steps
 
 
@@ -190,10 +189,12 @@ def _page(reader: Reader, asked: _Asked, answers: list[list[Any]]) -> EntityPage
     if not answers:
         return EntityPage((), 0, {}, False)
     if not asked.is_ordered_there:
-        return _chosen(asked, [each for some in answers for each in reader.entities(reader.take(some)).values()])
+        return _chosen(
+            asked, [each for some in answers for each in reader.entities(reader.records.take(some)).values()]
+        )
     (counts,), texts, *doubtful = answers
-    first = reader.entities(reader.take(texts)).values()
-    others = [each for some in doubtful for each in reader.entities(reader.take(some)).values()]
+    first = reader.entities_in(texts)
+    others = [each for answer in doubtful for each in reader.entities_in(answer)]
     return _chosen(asked, others, first, Counter(counts))
 
 
@@ -238,7 +239,7 @@ def all_keys(reader: Reader) -> list[int]:
     """The keys of all entities of a view, by urn."""
     if reader.sees_nothing:
         return []
-    (found,) = reader.server.wait(entities_in_view(reader, None).values("urn"))
+    (found,) = reader.ask(entities_in_view(reader, None).values("urn"))
     return [key_of_urn(urn) for urn in sorted(found)]
 
 

@@ -16,10 +16,9 @@ from gremlin_python.statics import long
 from lineal.graphstore.batches import NewObservation
 from lineal.graphstore.codes import KIND_BITS, ObservationKey
 from lineal.graphstore.content_codec import packed
-from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.codec import unpacked
 from lineal.graphstore.gremlin.reader import Reader
-from lineal.graphstore.gremlin.vertex_ids import number_of_id, number_of_vertex, vertex_of, vertex_of_key
+from lineal.graphstore.gremlin.vertex_ids import number_of_id, number_of_vertex
 from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
 from lineal.graphstore.records import Bucket, Metric
 from lineal.graphstore.series import Point, Series
@@ -83,15 +82,15 @@ def standing(reader: Reader, keys: Collection[ObservationKey]) -> dict[Observati
     spans = [(P.eq(metric), min(some), max(some)) for metric, some in steps.items()]
     if len(spans) > _MOST_SPANS:
         spans = [(P.within(sorted(steps)), min(span[1] for span in spans), max(span[2] for span in spans))]
-    vertices = g.V(list({vertex_of_key(key[0]) for key in keys}))
+    vertices = reader.visibility.known({key[0] for key in keys})
     # The conditions right after the edges, so that JanusGraph looks them up in its index.
     asked = [
-        reader.on_time(
+        reader.visibility.recorded(
             __.out_e(OBSERVED).has("name", name).has("last_step", P.gte(long(low))).has("first_step", P.lte(long(high)))
         )
         for name, low, high in spans
     ]
-    (lines,) = reader.server.wait(vertices.union(*asked).values("line"))
+    (lines,) = reader.ask(vertices.union(*asked).values("line"))
     return {
         (chunk.key, chunk.metric, step, occurred_at): value
         for chunk in _chunks(lines)
@@ -161,17 +160,19 @@ def _found(reader: Reader, ids: set[str], names: set[str] | None) -> dict[tuple[
     sound = None if names is None else {name for name in names if not text_problem(name)}
     if reader.sees_nothing or not numbers or sound == set():
         return {}
-    edges = _edges(reader, {vertex_of(number) for number in numbers}, sound)
-    (lines,) = reader.load_ids(ids, edges.values("line"))
+    edges = _edges(reader, numbers, sound)
+    (lines,) = reader.prefetcher.ids(ids, edges.values("line"))
     keys = reader.keys_of(ids)
     shown = _shown(reader, _chunks(lines), set(keys.values()))
     return {(id, metric): points for id, key in keys.items() for metric, points in shown.get(key, {}).items()}
 
 
-def _edges(reader: Reader, vertices: Collection[long], names: Collection[str] | None = None) -> GraphTraversal:
-    """The chunks of readable entities that may hold something of the view."""
-    edges = reader.readable(g.V(list(vertices))).out_e(OBSERVED)
-    return reader.on_time(edges if names is None else edges.has("name", P.within(sorted(names))))
+def _edges(reader: Reader, numbers: Collection[int], names: Collection[str] | None = None) -> GraphTraversal:
+    """The chunks of readable entities that may hold something of the view; by the numbers of the entities' vertices."""
+    vertices = reader.visibility.by_number(numbers)
+    if names is None:
+        return reader.visibility.recorded(vertices.out_e(OBSERVED))
+    return reader.visibility.recorded(vertices.out_e(OBSERVED).has("name", P.within(sorted(names))))
 
 
 def _chunks(lines: Iterable[str]) -> Iterator[Chunk]:
@@ -180,16 +181,16 @@ def _chunks(lines: Iterable[str]) -> Iterator[Chunk]:
 
 def _shown(reader: Reader, given: Iterable[Chunk], keys: Collection[int]) -> dict[int, dict[str, list[Point]]]:
     """The points of the view, in order, by entity key and metric. A chunk that was written twice counts once."""
-    until = reader.view.as_of.occurred_at
     found: defaultdict[SeriesKey, set[Point]] = defaultdict(set)
     for chunk in given:
         if chunk.key in keys:
             for step, at, value in zip(*chunk[4:], strict=True):
-                if until is None or at <= until:
+                if reader.visibility.has_occurred(at):
                     found[chunk.key, chunk.metric].add(Point(step, at, value, chunk.recorded_at, chunk.recorded_by))
     shown: defaultdict[int, dict[str, list[Point]]] = defaultdict(dict)
+    scopes = reader.entity_scopes({key for key, _ in found})
     for (key, metric), points in found.items():
-        if not reader.entity_scope(key).hides(METRICS + metric):
+        if not scopes[key].hides(METRICS + metric):
             shown[key][metric] = sorted(points)
     return shown
 
@@ -201,9 +202,9 @@ def portions(reader: Reader, keys: list[int]) -> list[list[SeriesKey]]:
     """The series of some entities, in the order of an export, by as many as are read at once."""
     if not keys:
         return []
-    edges = _edges(reader, [vertex_of_key(key) for key in keys])
+    edges = _edges(reader, [key >> KIND_BITS for key in keys])
     of = {key >> KIND_BITS: key for key in keys}
-    (told,) = reader.server.wait(edges.project("of", "name").by(__.out_v().id_()).by("name"))
+    (told,) = reader.ask(edges.project("of", "name").by(__.out_v().id_()).by("name"))
     counts = Counter((of[number_of_vertex(each["of"])], each["name"]) for each in told)
     places = {key: place for place, key in enumerate(keys)}
     found: list[list[SeriesKey]] = []
@@ -220,9 +221,8 @@ def portions(reader: Reader, keys: list[int]) -> list[list[SeriesKey]]:
 def observations_of(reader: Reader, portion: list[SeriesKey]) -> list[NewObservation]:
     """The observations of some series, in their order."""
     keys = list(dict.fromkeys(key for key, _ in portion))
-    edges = _edges(reader, [vertex_of_key(key) for key in keys], {metric for _, metric in portion})
-    (lines,) = reader.server.wait(edges.values("line"))
-    reader.load_groups(keys)
+    edges = _edges(reader, [key >> KIND_BITS for key in keys], {metric for _, metric in portion})
+    (lines,) = reader.ask(edges.values("line"))
     shown, urns = _shown(reader, _chunks(lines), keys), reader.urns(keys)
     return [
         NewObservation(urns[key], metric, point.value, point.step, point.occurred_at)

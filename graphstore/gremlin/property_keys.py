@@ -27,17 +27,17 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
     """The first property keys that start with a text; where not everything is readable, in two journeys."""
     if reader.sees_nothing:
         return []
-    notes = reader.on_time(g.V().has("part", PROPERTY_KEY))
+    notes = reader.visibility.recorded(g.V().has("part", PROPERTY_KEY))
     if question.kind is not None:
         notes = notes.has("of_kind", KIND_CODES[question.kind])
-    if reader.scope_steps.readable is None:
-        (noted,) = reader.server.wait(notes.values("name"))
+    if reader.visibility.scope_steps.readable is None:
+        (noted,) = reader.ask(notes.values("name"))
         return _beginning(noted, question)[: question.first]
-    named = sorted(key for key in reader.scope_steps.redacted if key.startswith(question.starts_with))
-    noted, found, *borne = reader.server.wait(
+    named = sorted(key for key in reader.visibility.scope_steps.redacted if key.startswith(question.starts_with))
+    noted, found, *borne = reader.ask(
         notes.values("name"), _unnamed(reader, question), *(_bearer(reader, question, key) for key in named)
     )
-    sure = {index_terms.key_of(each) for each in found} - reader.scope_steps.redacted
+    sure = {index_terms.key_of(each) for each in found} - reader.visibility.scope_steps.redacted
     sure |= {key for key, bearers in zip(named, borne, strict=True) if bearers}
     first = sorted(sure)[: question.first]
     is_full = len(first) == question.first
@@ -51,13 +51,13 @@ def _beginning(keys: Iterable[str], question: PropertyKeys) -> list[str]:
 
 def _bearers(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
     """The entities of the view that may have a key; None: any."""
-    ways = narrowed([] if key is None else [bearing(key)], reader.scope_steps.readable_in)
+    ways = narrowed([] if key is None else [bearing(key)], reader.visibility.scope_steps.readable_in)
     return candidates_in_view(reader, ways, None if question.kind is None else [KIND_CODES[question.kind]])
 
 
 def _showing(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
     """The entities whose terms tell their keys, and that do not hide one."""
-    shown = reader.scope_steps.showing(key)
+    shown = reader.visibility.scope_steps.showing(key)
     sure = _bearers(reader, question, key).has_not("widened")
     return sure if shown is None else sure.where(shown)
 
@@ -85,7 +85,7 @@ def _told_by_records(reader: Reader, question: PropertyKeys, doubtful: Collectio
         return set()
     among = TextP.regex(pattern(index_terms.of_key(key).rstrip(":") for key in doubtful))
     widened = _bearers(reader, question, None).where(__.values("widened").is_(1)).where(_keys().is_(among))
-    keys = reader.take(reader.server.wait(reader.with_revisions(widened))[0])
+    keys = reader.records.take(reader.ask(reader.records.steps(widened))[0])
     shown = [each.properties for each in reader.entities(keys, as_recorded=True).values()]
     shown += [each.properties for revisions in reader.revisions(keys).values() for each in revisions]
     return {property.key for properties in shown for property in properties} & set(doubtful)

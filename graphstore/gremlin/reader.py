@@ -1,244 +1,243 @@
-"""Walks of one view, fetched before they are walked.
-
-All associations of a walk come in one traversal: `repeat(...).barrier().dedup()` visits each
-vertex once, level by level, and every edge says in its `line` all that a walk wants to know, so no record is read. Then
-the walk goes from line to line in memory. Where it stops at more than kinds, a second traversal, asked beside the
-first, tells which of the vertices reached match. What is too much to fetch at once is fetched level by level.
-
-What is asked of the engine is bounded in time by the stamps of the view, and by what its scope shows, at every hop: an
-association is noted only where both its ends show, and gone on from where its near end may be crossed.
-"""
+"""`walking.reader_protocol.Reader` behind Gremlin: what is missing is fetched, and the caches of the call answer."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from functools import reduce
-from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Any
 
-from gremlin_python.process.graph_traversal import GraphTraversal, __
+from gremlin_python.process.graph_traversal import GraphTraversal
 
-from lineal.graphstore.codes import KIND_BITS, SAME_AS
-from lineal.graphstore.gremlin.client import g
+from lineal.auth.scopes import Boundary, EntityScope
+from lineal.graphstore.codes import SAME_AS, TYPES, AssociationKey
+from lineal.graphstore.filters import matches_association, matches_restricted
+from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.codec import Line
-from lineal.graphstore.gremlin.edge_cache import SAME_AS_LABEL, Crossing, asks_properties
-from lineal.graphstore.gremlin.hidden_neighbours import Crossed
-from lineal.graphstore.gremlin.record_cache import MOST_LOADED, asks_kinds_alone, of_kinds
-from lineal.graphstore.gremlin.vertex_ids import number_of_id, number_of_vertex, vertex_of
+from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges
+from lineal.graphstore.gremlin.edge_cache import asks_properties
+from lineal.graphstore.gremlin.match_cache import asks_only_kinds, of_kinds
+from lineal.graphstore.gremlin.prefetcher import Prefetcher, is_beside_masked
+from lineal.graphstore.gremlin.snapshots import Snapshot
+from lineal.graphstore.gremlin.urn_cache import UrnCache
+from lineal.graphstore.gremlin.view_caches import ViewCaches
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import EntityFilter, Walk
-from lineal.graphstore.walking.reader_protocol import Crossings
+from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
+from lineal.graphstore.redacting import bare_association, redacted_association
+from lineal.graphstore.urns import entity_id
+from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, is_masked
 
-MOST_WALKED: Final = 200_000
-"""A walk that comes by more vertices than these is not fetched at once, but goes level by level."""
-MOST_SECONDS: Final = 10.0
-"""A walk that takes longer to fetch at once goes level by level, too: between levels its deadline is looked at."""
-MOST_GUESSED: Final = 1000
-"""So many records of the nearest that walks reach are fetched beside their associations, if as many are shown."""
-_DOWN, _UP = LineageDirection.DESCENDANTS, LineageDirection.ASCENDANTS
+Step = tuple[int, int, AssociationKey]
+"""A crossing: the near key, the far key, the association."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """What walks alike in all but their starts fetch together: one walk of one or both ways."""
+class Reader:
+    """One view of the graph, for the length of one call on a worker thread.
 
-    crossed: Crossed
-    beside_hidden: Crossed
-    with_content: bool
-    depth: int | None
-    stop_at: EntityFilter | None
+    Other modules build traversals of their own from `visibility` and `records`, and send them by `ask`.
+    """
 
-    @property
-    def stop_matches(self) -> EntityFilter | None:
-        """The filter that tells where the walk stops, if it is more than kinds."""
-        return None if self.stop_at is None or asks_kinds_alone(self.stop_at) else self.stop_at
+    def __init__(self, client: GremlinClient, view: View, snapshot: Snapshot, urns: UrnCache) -> None:
+        caches = ViewCaches.of(view, snapshot, urns)
+        self.client, self.view, self.visibility = client, view, caches.visibility
+        self.records = caches.records
+        self._scopes, self._edges = caches.scopes, caches.edges
+        self._hidden, self._matches = caches.hidden, caches.matches
+        self.prefetcher = Prefetcher(client, caches)
+        self.sees_nothing = self.visibility.sees_nothing
+        self.is_settled = self.visibility.is_settled
+        self.meets_hidden = self.visibility.meets_hidden
 
+    def ask(self, *steps: GraphTraversal) -> list[list[Any]]:
+        """The answers to traversals, in one journey."""
+        return self.client.wait(*steps)
 
-class _Starts(NamedTuple):
-    """From where walks go, by the numbers of the vertices, and about how many of the nearest they reach are shown."""
+    # -- prefetching --
 
-    numbers: set[int]
-    shown: int
-
-
-class Reader(Crossing):
-    """`walking.reader_protocol.Reader` by traversals."""
+    def prefetch_ids(self, ids: Collection[str]) -> None:
+        self.prefetcher.ids(ids)
 
     def prefetch_walks(self, walks: Iterable[tuple[Walk, int | None]]) -> None:
-        if self.sees_nothing:
-            return
-        numbers: set[int] = set()
-        fetches: dict[Fetch, _Starts] = {}
-        for walk, shown in walks:
-            starts = {number for id in (*walk.starts, *walk.excluding) if (number := number_of_id(id)) is not None}
-            numbers |= starts
-            if shown is None:
-                # Of one hop all may be looked through.
-                shown = MOST_LOADED if walk.depth == 1 else 0
-            for fetch in _fetches(walk) if starts else ():
-                given = fetches.setdefault(fetch, _Starts(set(), 0))
-                fetches[fetch] = _Starts(given.numbers | starts, min(given.shown + shown, MOST_GUESSED))
-        asked = [self._asked_by(fetch, starts) for fetch, starts in fetches.items()]
-        read = {number for starts in fetches.values() if starts.shown for number in starts.numbers}
-        missing = numbers - self._asked - read
-        if missing:
-            asked.append(self.with_revisions(self.readable(g.V([vertex_of(number) for number in missing]))).fold())
-        began = monotonic()
-        answers = self.server.wait(*asked)
-        # What took shorter here was not cut there.
-        is_whole = monotonic() - began < MOST_SECONDS
-        if missing:
-            self.take(answers.pop()[0])
-        received = {fetch: answer for fetch, (answer,) in zip(fetches, answers, strict=True)}
-        for answer in received.values():
-            self._receive(answer)
-        self._asked |= numbers if is_whole else missing
-        for fetch, answer in received.items():
-            is_known = is_whole and self._answered(fetch, fetches[fetch], answer)
-            self._foreseen[fetch.crossed] = is_known and self._foreseen.get(fetch.crossed, True)
+        self.prefetcher.walks(walks)
 
-    def _asked_by(self, fetch: Fetch, starts: _Starts) -> GraphTraversal:
-        """All of a walk in one traversal: its lines, the first records, where it stops, the contents; what is wanted.
+    def prefetch_crossings(self, asked: Iterable[tuple[Crossings, Collection[int]]]) -> None:
+        self.prefetcher.crossings(asked)
 
-        It notes the edges as it crosses them, and so need not read them again.
-        """
-        vertices = [vertex_of(number) for number in starts.numbers]
-        stops = self._stops(fetch)
-        together = len(vertices) > 1
-        begin = 1 if together else 0
-        hop = self._noting_hop(fetch, begin)
-        if stops is not None:
-            # The starts are always expanded.
-            hop = __.filter_(__.or_(__.loops().is_(begin), __.not_(stops))).flat_map(hop)
-        if together:
-            steps = _together(self.readable(__.V(vertices)), hop).emit()
+    def prefetch_matches(self, asked: Iterable[tuple[EntityFilter | None, Collection[int]]]) -> None:
+        self.prefetcher.matches(asked)
+
+    def prefetch_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None:
+        self.prefetcher.records(keys, associations)
+
+    # -- entities --
+
+    def keys_of(self, ids: Collection[str]) -> dict[str, int]:
+        self.prefetcher.ids(ids)
+        return {id: key for id in ids if (key := self.records.key_of_id(id)) is not None}
+
+    def urns(self, keys: Collection[int]) -> dict[int, str]:
+        self.prefetcher.urns(keys)
+        return {key: self._hidden.restricted(key).urn if is_masked(key) else self.records.urn(key) for key in keys}
+
+    def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
+        self.prefetcher.keys(keys)
+        entity = self.records.as_recorded if as_recorded else self.records.entity
+        return {key: entity(key) for key in keys}
+
+    def entities_in(self, answer: Iterable[Any]) -> list[Entity]:
+        """The entities of the view in an answer to `records.steps`."""
+        return [self.records.entity(key) for key in self.records.take(answer)]
+
+    def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
+        self.prefetcher.urns(keys)
+        return {key: self._hidden.restricted(key) for key in keys}
+
+    def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
+        self.prefetcher.keys(keys)
+        by_key = {
+            key: [each for each in self.records.revisions(key) if occurred_at in (None, each.occurred_at)]
+            for key in keys
+        }
+        return {key: revisions for key, revisions in by_key.items() if revisions}
+
+    def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
+        by_key = self.revisions({key for key, _ in numbers})
+        by_number = {(key, each.sequence): each for key, revisions in by_key.items() for each in revisions}
+        return {number: by_number[number] for number in numbers if number in by_number}
+
+    def entity_scopes(self, keys: Collection[int]) -> dict[int, EntityScope]:
+        """What the caller sees of readable entities."""
+        self.prefetcher.scopes(keys)
+        return {key: self._scopes.of(key) for key in keys}
+
+    def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
+        if where is None or where == EntityFilter() or not keys:
+            return keys
+        if self.meets_hidden and any(map(is_masked, keys)):
+            plain = set(self._matching([key for key in keys if not is_masked(key)], where))
+            shows = matches_restricted(where)
+            return [key for key in keys if (shows if is_masked(key) else key in plain)]
+        return self._matching(keys, where)
+
+    def _matching(self, keys: Collection[int], where: EntityFilter) -> Collection[int]:
+        keys = of_kinds(keys, where)
+        if asks_only_kinds(where):
+            return keys
+        self.prefetcher.matches([(where, keys)])
+        return self._matches.matching(where, keys)
+
+    # -- associations --
+
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+        self.prefetcher.records((), keys)
+        ends = {end for key in keys for end in (key[0], key[2]) if not is_masked(end)}
+        self.prefetcher.scopes(ends)
+        return {key: self._bare(key) if is_beside_masked(key) else self._association(key) for key in keys}
+
+    def _association(self, key: AssociationKey) -> Association:
+        return redacted_association(self._edges.association(key), self._scopes.of(key[0]), self._scopes.of(key[2]))
+
+    def _bare(self, key: AssociationKey) -> Association:
+        self.prefetcher.urns((key[0], key[2]))
+        urns = [self._hidden.urn(end) if is_masked(end) else self.records.urn(end) for end in (key[0], key[2])]
+        source, destination = (
+            (entity_id(urn), urn, is_masked(end)) for urn, end in zip(urns, (key[0], key[2]), strict=True)
+        )
+        return bare_association(source, destination, TYPES[key[1]], self.view)
+
+    def lines(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Line]:
+        """The lines of those of the associations that exist in the view."""
+        self.prefetcher.lines(keys)
+        return {key: line for key in keys if (line := self._edges.line(key)) is not None}
+
+    # -- crossing --
+
+    def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
+        if self.visibility.scope_steps.limits:
+            self.prefetcher.scopes([key])
+        return self._scopes.may_cross(key, direction, distance)
+
+    def _crossable(
+        self, crossings: Crossings, frontier: Collection[int], distance: int | None
+    ) -> list[tuple[int, CrossedEdges]]:
+        """Those of a frontier that may be crossed at a distance, with the edges to cross, then known."""
+        crossed = CrossedEdges.of(crossings)
+        if self.visibility.scope_steps.limits:
+            self.prefetcher.scopes([key for key in frontier if not is_masked(key)])
+        crossable = [
+            (key, part)
+            for key in frontier
+            if (part := crossed if is_masked(key) else self._scopes.crossable(key, crossed, distance)) is not None
+        ]
+        self.prefetcher.crossings([(crossings, [key for key, _ in crossable])])
+        return crossable
+
+    def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
+        crossable = self._crossable(crossings, frontier, distance)
+        steps = {(key, far, line.key) for key, part in crossable for far, line in self._edges.crossed_from(key, part)}
+        reached = {-far if key[1] == SAME_AS else far for _, far, key in self._allowed(crossings, steps)}
+        if not self.meets_hidden:
+            return reached
+        beside_hidden = CrossedEdges.beside_hidden(crossings)
+        for key, _ in crossable:
+            for edge in self._hidden.crossed_from(key, beside_hidden) if is_masked(key) else ():
+                if self._hidden.entity_scope(edge.far).is_readable:
+                    far = self._hidden.key(edge.far)
+                    reached.add(-far if edge.type == SAME_AS else far)
+        return reached
+
+    def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
+        hidden = Hidden(set(), set(), set())
+        by_boundary = {Boundary.MASK: hidden.masked, Boundary.BRIDGE: hidden.bridged, Boundary.CUT: hidden.cut}
+        for key, part in self._crossable(crossings, frontier, distance):
+            for edge in self._hidden.crossed_from(key, CrossedEdges(part.ways, crossings.beside_hidden)):
+                entity_scope = self._hidden.entity_scope(edge.far)
+                if not entity_scope.is_readable:
+                    by_boundary[entity_scope.boundary].add(self._hidden.masked_key(edge.far))
+        return hidden
+
+    def tell_withheld(self, keys: Collection[int]) -> bool:
+        self.prefetcher.hidden_ends(keys)
+        return all(self._hidden.tells_withheld(key) for key in keys)
+
+    def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Step]:
+        self.prefetcher.crossings([(crossings, frontier)])
+        return self._known_crossed(crossings, frontier)
+
+    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[Step]:
+        back = crossings.reversed()
+        if self._edges.knows_walks(CrossedEdges.of(crossings)):
+            return self._known_crossed(back, keys)
+        return self.crossed(back, keys)
+
+    def _known_crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Step]:
+        crossed = CrossedEdges.of(crossings)
+        steps = {(near, far, line.key) for near in frontier for far, line in self._edges.crossed_from(near, crossed)}
+        allowed = self._allowed(crossings, steps)
+        return allowed + self._crossed_beside_masked(crossings, frontier) if self.meets_hidden else allowed
+
+    def _allowed(self, crossings: Crossings, steps: set[Step]) -> list[Step]:
+        """The crossings between readable entities that the filter allows."""
+        via = crossings.via
+        if crossings.asks_only_types or via is None:
+            return list(steps)
+        keys = {key for _, _, key in steps}
+        if asks_properties(via):
+            records = self.associations(keys)
         else:
-            steps = self.readable(g.V(vertices)).emit().repeat(hop.barrier().dedup())
-        if fetch.depth is not None:
-            steps = steps.times(fetch.depth + begin)
-        asked = {"lines": __.cap("lines")}
-        if self.scope_steps.needs_groups:
-            ends = __.union(__.unfold(), __.cap("edges").unfold().both_v()).dedup()
-            asked["groups"] = self.grouped(ends).fold()
-        if self._notes_beside(fetch):
-            asked["beside"] = self.beside.told(__.cap("beside").unfold()).fold()
-        if starts.shown:
-            # Of what the walk comes by, the starts first, then the nearest: so a page of the nearest comes along.
-            first = __.unfold().limit(starts.shown + len(starts.numbers))
-            asked["records"] = self.with_revisions(first).fold()
-        if fetch.stop_matches is not None:
-            asked["stops"] = self.judging(__.unfold(), self.asked_of(fetch.stop_matches)).fold()
-        if self.scope_steps.limits:
-            asked["visited"] = __.unfold().id_().fold()
-        if fetch.with_content:
-            asked["contents"] = __.cap("contents")
-        bounded = steps.limit(MOST_WALKED + len(vertices)).time_limit(int(MOST_SECONDS * 1000))
-        return reduce(lambda told, each: told.by(each), asked.values(), bounded.fold().project(*asked))
+            records = {key: self._edges.association(key) for key in keys}
+        return [step for step in steps if matches_association(records[step[2]], via)]
 
-    def _noting_hop(self, fetch: Fetch, begin: int) -> GraphTraversal:
-        hops = []
-        for way, labels in self._legs(fetch.crossed):
-            edges = self._edges(way, labels).aggregate("lines").by("line")
-            if self.scope_steps.needs_groups:
-                edges = edges.aggregate("edges")
-            if fetch.with_content:
-                edges = edges.side_effect(self.contents(__.identity()).aggregate("contents"))
-            if self.scope_steps.limits:
-                edges = edges.where(self._may_cross(fetch.crossed, way, labels, begin))
-            hops.append(edges.in_v() if way is _DOWN else edges.out_v())
-        hop = hops[0] if len(hops) == 1 else __.union(*hops)
-        if self._notes_beside(fetch):
-            met = [self._beside_of(leg, self.scope_steps.met) for leg in self._legs(fetch.beside_hidden)]
-            hop = __.side_effect((met[0] if len(met) == 1 else __.union(*met)).aggregate("beside")).flat_map(hop)
-        return hop
-
-    def _notes_beside(self, fetch: Fetch) -> bool:
-        return self.meets_hidden and bool(fetch.beside_hidden.types)
-
-    def _may_cross(self, crossed: Crossed, way: LineageDirection, labels: list[str], begin: int) -> GraphTraversal:
-        """Whether a walk may cross an edge of a leg from its near end: a SAME_AS that leads both ways, in either."""
-
-        def from_near(ways: Collection[LineageDirection]) -> GraphTraversal:
-            near = __.out_v() if way is _DOWN else __.in_v()
-            return near.where(self.scope_steps.crossable(ways, begin))
-
-        if len(crossed.ways) == 1 or SAME_AS_LABEL not in labels:
-            return from_near(crossed.ways if len(crossed.ways) == 1 else (way,))
-        return __.or_(from_near((way,)), __.has_label(SAME_AS_LABEL).where(from_near(crossed.ways)))
-
-    def _stops(self, fetch: Fetch) -> GraphTraversal | None:
-        """What surely holds of a vertex that the walk stops at, if anything does."""
-        if fetch.stop_at is None:
-            return None
-        asked = self.asked_of(fetch.stop_at)
-        if asked.is_settled:
-            return __.identity() if asked.exact is None else asked.exact
-        return __.has_not("widened") if asked.exact is None else __.has_not("widened").where(asked.exact)
-
-    def _receive(self, answer: dict[str, list[Any]]) -> None:
-        """Read the groups, the records and the contents among what came."""
-        for told in answer.get("groups", ()):
-            self.take_groups(told)
-        self.name(self.beside.learn(answer.get("beside", ())))
-        self._asked |= {key >> KIND_BITS for key in self.take(answer.get("records", ()))}
-        self._take_contents(answer.get("contents", ()))
-
-    def _answered(self, fetch: Fetch, starts: _Starts, answer: dict[str, list[Any]]) -> bool:
-        """Note what came of a walk that was not cut short in time; whether it was not cut short at all."""
-        lines = self.learn(answer["lines"])
-        reached = _far_ends(lines, fetch.crossed.ways)
-        if len(reached) >= MOST_WALKED:
-            return False
-        if self.scope_steps.limits:
-            visited = {number_of_vertex(vertex) for vertex in answer["visited"]}
-            reached = {key for key in reached if key >> KIND_BITS in visited}
-        if fetch.stop_matches is not None:
-            self.judge(fetch.stop_matches, reached, answer["stops"])
-        self._know(fetch, [key for number in starts.numbers if (key := self._by_number.get(number)) is not None])
-        return True
-
-    def _know(self, fetch: Fetch, starts: list[int]) -> None:
-        """Of the keys that the walk would expand, the lines noted are all there are."""
-        crossed, judged = fetch.crossed, self._judged.get(fetch.stop_matches or EntityFilter(), {})
-        stops = fetch.stop_at if fetch.stop_at is not None and fetch.stop_matches is None else None
-        frontier, level = set(starts), 0
-        expanded: set[int] = set()
-        while frontier:
-            expanded |= frontier
-            if level + 1 == fetch.depth:
-                break
-            found = {far for key in frontier for far, _ in self._gone_on(key, crossed, level)} - expanded
-            stopped = set(of_kinds(found, stops)) if stops is not None else set()
-            frontier = {key for key in found - stopped if not judged.get(key, False)}
-            level += 1
-        self._fetched[crossed] |= expanded
-        if self.meets_hidden:
-            self.beside.fetched[fetch.beside_hidden] |= {key >> KIND_BITS for key in expanded}
-
-
-def _fetches(walk: Walk) -> list[Fetch]:
-    """What a walk has to fetch: for BOTH, each of its two walks."""
-    via = walk.via
-    if walk.depth == 0 or (via is not None and via.type == ()):
-        return []
-    sides = [_UP, _DOWN] if walk.direction is LineageDirection.BOTH else [walk.direction]
-    with_content = via is not None and asks_properties(via)
-    each = [Crossings(side, via) for side in sides]
-    return [
-        Fetch(Crossed.of(side), Crossed.beside_hidden(side), with_content, walk.depth, walk.stop_at) for side in each
-    ]
-
-
-def _together(starts: GraphTraversal, hop: GraphTraversal) -> GraphTraversal:
-    """A walk from all starts at once: the first round puts them in, and its rounds are one more than its hops.
-
-    Given to `repeat` from outside, starts are walked from one after the other: they would not come before all that is
-    reached, and what was seen at the depth from one would not be gone on from when it comes nearer from another.
-    """
-    return g.inject(0).repeat(__.choose(__.loops().is_(0), starts, hop).barrier().dedup())
-
-
-def _far_ends(lines: Iterable[Line], ways: Collection[LineageDirection]) -> set[int]:
-    """What lines lead to; a SAME_AS leads both ways."""
-    lines = list(lines)
-    down = {line.destination for line in lines if _DOWN in ways or line.type == SAME_AS}
-    return down | {line.source for line in lines if _UP in ways or line.type == SAME_AS}
+    def _crossed_beside_masked(self, crossings: Crossings, frontier: Collection[int]) -> list[Step]:
+        """The crossings to and from masked entities: all associations of a type between the same two are one."""
+        crossed = CrossedEdges.beside_hidden(crossings)
+        steps: set[Step] = set()
+        for near in frontier:
+            for edge in self._hidden.crossed_from(near, crossed):
+                entity_scope = self._hidden.entity_scope(edge.far)
+                if entity_scope.is_readable and is_masked(near):
+                    far = self._hidden.key(edge.far)
+                elif not entity_scope.is_readable and entity_scope.boundary is Boundary.MASK:
+                    far = self._hidden.masked_key(edge.far)
+                else:
+                    continue
+                source, destination = (near, far) if edge.way is DOWN else (far, near)
+                steps.add((near, far, (source, edge.type, destination, "")))
+        return list(steps)

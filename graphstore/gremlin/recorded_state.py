@@ -15,8 +15,8 @@ from lineal.graphstore.codes import KIND_CODES, AssociationKey, ObservationKey
 from lineal.graphstore.gremlin import metric_series
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.reader import Reader
-from lineal.graphstore.gremlin.record_cache import Urns
 from lineal.graphstore.gremlin.snapshots import Snapshot
+from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.vertex_ids import key_of, number_of_id
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity
@@ -27,7 +27,7 @@ from lineal.graphstore.urns import entity_id
 class RecordedState:
     """`batch_validation.RecordedState` by traversals, in the snapshot under which a group is written."""
 
-    def __init__(self, server: GremlinClient, snapshot: Snapshot, urns: Urns) -> None:
+    def __init__(self, server: GremlinClient, snapshot: Snapshot, urns: UrnCache) -> None:
         self._server = server
         self._reader = Reader(server, View(EVERYTHING, AsOf(snapshot.watermark)), snapshot, urns)
 
@@ -43,14 +43,14 @@ class RecordedState:
             named.update(observation.entity for observation in batch.observations)
             named.update(each.superseded_by for each in batch.revisions if each.superseded_by is not None)
             named.update(urn for each in batch.associations for urn in (each.source, each.destination))
-        return self._reader.load_ids([entity_id(urn) for urn in named], *others)
+        return self._reader.prefetcher.ids([entity_id(urn) for urn in named], *others)
 
     def entities(self, ids: Collection[str]) -> dict[str, Stands]:
         """The recorded entities by id; an entity of another URN where it has the vertex that the id would have."""
         recorded = {}
         for id in ids:
             number = number_of_id(id)
-            key = None if number is None else self._reader.key_at(number)
+            key = None if number is None else self._reader.records.key_at(number)
             if key is not None:
                 record = self._reader.entities([key], as_recorded=True)[key]
                 assert record.digest is not None, "a scope of everything hides no digest"
@@ -58,7 +58,7 @@ class RecordedState:
         return recorded
 
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
-        lines = self._reader.standing(keys)
+        lines = self._reader.lines(keys)
         return {key: (line.occurred_at, line.digest) for key, line in lines.items()}
 
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:

@@ -28,9 +28,9 @@ from lineal.graphstore.gremlin.graph_setup import keeps_nothing, name_of_graph, 
 from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, is_its_own
 from lineal.graphstore.gremlin.property_keys import property_keys
 from lineal.graphstore.gremlin.reader import Reader
-from lineal.graphstore.gremlin.record_cache import Urns
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.transport import Address, Transport
+from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
 from lineal.graphstore.gremlin.writer_lease import WriterLease
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
@@ -67,7 +67,7 @@ class GremlinStore(WalkingStore[Reader]):
         self._connects = 0
         self._walks = WalkCache()
         self._lease = WriterLease(self._server)
-        self._urns = Urns()
+        self._urns = UrnCache()
         self._log = AuditLog(self._server, self._lease)
         self._access = Access(self._server, self._lease, self._log)
         self._recording = Recording(self._server, self._lease, self._urns, self._log)

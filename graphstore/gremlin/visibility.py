@@ -1,101 +1,120 @@
-"""What one view shows: by its moment, and by its scope."""
+"""What a view shows on this engine: what exists at its snapshot and its as-of times, within its scope.
 
-from collections.abc import Collection, Iterable, Mapping
+The one place that decides it. A traversal that reads starts at a method of `Visibility`, and steps over edges through
+one; `tests/graphstore/gremlin/test_visibility.py` fails where one does not.
+"""
+
+from collections.abc import Collection
 from typing import Any
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
-from gremlin_python.process.traversal import Column, P
+from gremlin_python.process.traversal import P
 from gremlin_python.statics import long
 
-from lineal.auth.scopes import FULL_ENTITY_SCOPE, EntityScope
-from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS
-from lineal.graphstore.gremlin.client import GremlinClient, g
+from lineal.graphstore.gremlin.client import g
+from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges, Leg
 from lineal.graphstore.gremlin.filter_steps import Condition, condition
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.snapshots import Snapshot
-from lineal.graphstore.gremlin.vertex_ids import GROUP, key_of_urn, number_of_vertex, vertex_of_key
+from lineal.graphstore.gremlin.vertex_ids import vertex_of, vertex_of_key
 from lineal.graphstore.queries import EntityFilter
-from lineal.graphstore.records import Restricted, View
-from lineal.graphstore.urns import entity_id
-from lineal.graphstore.walking.reader_protocol import is_masked, masked
+from lineal.graphstore.records import Entity, View
 
 
-class Seeing:
-    """What of the graph a view shows, and what is known so far of how entities are seen."""
+class Visibility:
+    """One view of the graph, as steps of traversals and as tests of what they return.
 
-    def __init__(self, server: GremlinClient, view: View, snapshot: Snapshot) -> None:
-        self.server, self.view, self._snapshot = server, view, snapshot
+    `sees_nothing`, `meets_hidden` and `is_settled` are those of `walking.reader_protocol.Reader`. `has_same_as`: the
+    snapshot may hold a SAME_AS.
+    """
+
+    def __init__(self, view: View, snapshot: Snapshot) -> None:
+        self.view = view
         self.scope_steps = scope_steps(view.scope)
-        self.sees_nothing, self.meets_hidden = self.scope_steps.sees_nothing, self.scope_steps.meets_hidden
+        self.sees_nothing = self.scope_steps.sees_nothing
+        self.meets_hidden = self.scope_steps.meets_hidden
+        self.has_same_as = snapshot.has_same_as
         self.is_settled = view.as_of.recorded_at <= snapshot.watermark
         self._until = min(view.as_of.recorded_at, snapshot.watermark)
-        self._void = [stamp for stamp in snapshot.aborted if stamp <= self._until]
-        self._groups: dict[int, frozenset[int]] = {}
-        """The numbers of the groups of entities, by the numbers of these."""
-        self.hidden_urns: dict[int, str] = {}
-        """The urns of masked entities, by the keys they are shown under."""
+        self._aborted = [stamp for stamp in snapshot.aborted if stamp <= self._until]
 
-    def on_time(self, steps: GraphTraversal, occurred: str | None = "occurred_at") -> GraphTraversal:
-        """Only what was recorded, and occurred, by the view's moment."""
+    # -- existence and as-of --
+
+    def recorded(self, steps: GraphTraversal, *, whenever_occurred: bool = False) -> GraphTraversal:
+        """Only the vertices or edges that were recorded, and unless `whenever_occurred` occurred, by the as-of times.
+
+        An edge's `occurred_at` is the latest of its own and those of its ends, so that it exists where all three do.
+        """
         steps = steps.has("recorded_at", P.lte(long(self._until)))
-        if self._void:
-            # Not `has`, which JanusGraph would ask of its index, a clause for each of what may be a thousand.
-            steps = steps.where(__.values("recorded_at").is_(P.without([long(stamp) for stamp in self._void])))
+        if self._aborted:
+            # Not `has`: JanusGraph would ask its index, with one clause for each of what may be a thousand stamps.
+            steps = steps.where(__.values("recorded_at").is_(P.without([long(stamp) for stamp in self._aborted])))
         at = self.view.as_of.occurred_at
-        return steps if at is None or occurred is None else steps.has(occurred, P.lte(long(at)))
+        return steps if at is None or whenever_occurred else steps.has("occurred_at", P.lte(long(at)))
+
+    def is_recorded(self, entity: Entity) -> bool:
+        """Whether an entity was recorded and occurred by the as-of times."""
+        is_recorded = entity.recorded_at <= self._until and entity.recorded_at not in self._aborted
+        return is_recorded and self.has_occurred(entity.occurred_at)
+
+    def has_occurred(self, at: int) -> bool:
+        """Whether a time is not later than the view's as-of time of occurrence."""
+        return self.view.as_of.occurred_at is None or at <= self.view.as_of.occurred_at
+
+    # -- entities --
 
     def readable(self, vertices: GraphTraversal) -> GraphTraversal:
-        """Only the entities that the scope lets be read."""
-        condition = self.scope_steps.readable
-        return vertices if condition is None else vertices.where(condition)
+        """Only the entities that the scope makes readable."""
+        readable = self.scope_steps.readable
+        return vertices if readable is None else vertices.where(readable)
 
-    def asked_of(self, where: EntityFilter) -> Condition:
-        """A filter as a condition on readable entities, of which the scope hides what it hides."""
+    def entities(self, vertices: GraphTraversal) -> GraphTraversal:
+        """Only the readable entities of the view."""
+        return self.readable(self.recorded(vertices))
+
+    def by_number(self, numbers: Collection[int], source: Any = g) -> GraphTraversal:
+        """The readable vertices of some numbers; their records tell whether they are of the view, by `is_recorded`.
+
+        `source` is `__` for a start inside another traversal.
+        """
+        return self.readable(source.V([vertex_of(number) for number in numbers]))
+
+    def known(self, keys: Collection[int], source: Any = g) -> GraphTraversal:
+        """The vertices of keys that an answer for this view contained: nothing is left to be tested of them."""
+        return source.V([vertex_of_key(key) for key in keys])
+
+    def filter_condition(self, where: EntityFilter) -> Condition:
+        """A filter as a condition on readable entities; property keys that the scope hides behave as absent."""
         return condition(where, self.scope_steps.showing)
 
-    # -- groups, where the scope needs them --
+    # -- edges --
 
-    def grouped(self, vertices: GraphTraversal) -> GraphTraversal:
-        """Which groups vertices are in: each set of groups, with the ids of the vertices that are in these."""
-        by_groups = vertices.group().by(__.values(GROUP).fold()).by(__.id_().fold()).unfold()
-        return by_groups.project("groups", "of").by(__.select(Column.keys)).by(__.select(Column.values))
+    def legs(self, crossed: CrossedEdges) -> list[Leg]:
+        """The edges to cross, by direction."""
+        return crossed.legs(has_same_as=self.has_same_as)
 
-    def take_groups(self, told: Mapping[str, list[Any]]) -> None:
-        """Note what `grouped` gives."""
-        groups = frozenset(told["groups"])
-        self._groups.update((number_of_vertex(vertex), groups) for vertex in told["of"])
+    def edges(self, leg: Leg, vertices: GraphTraversal | None = None) -> GraphTraversal:
+        """The edges of the view from vertices, or from wherever a traversal is, to readable entities."""
+        return self._edges(leg, self.scope_steps.readable, vertices)
 
-    def load_groups(self, keys: Iterable[int]) -> None:
-        """Fetch the groups of readable entities, where they are needed and not known."""
-        missing = [key for key in keys if key >> KIND_BITS not in self._groups] if self.scope_steps.needs_groups else []
-        if missing:
-            for told in self.server.wait(self.grouped(g.V([vertex_of_key(key) for key in missing])))[0]:
-                self.take_groups(told)
+    def edges_to(self, far: GraphTraversal, leg: Leg) -> GraphTraversal:
+        """The edges of the view from wherever a traversal is to entities that pass a condition, readable or not."""
+        return self._edges(leg, far, None)
 
-    def entity_scope(self, key: int) -> EntityScope:
-        """What the caller sees of an entity of the view, by its own key."""
-        if not self.scope_steps.needs_groups:
-            return FULL_ENTITY_SCOPE
-        self.load_groups([key])
-        return self.scope_steps.entity_scope(self._groups.get(key >> KIND_BITS, ()), KINDS[key & KIND_MASK])
+    def _edges(self, leg: Leg, far: GraphTraversal | None, vertices: GraphTraversal | None) -> GraphTraversal:
+        start = __ if vertices is None else vertices
+        edges = self.recorded(start.out_e(*leg.labels) if leg.way is DOWN else start.in_e(*leg.labels))
+        return edges if far is None else edges.where((__.in_v() if leg.way is DOWN else __.out_v()).where(far))
 
-    # -- masked entities --
+    def edges_among(self, sources: Collection[int], labels: Collection[str], ends: Collection[int]) -> GraphTraversal:
+        """The edges of the view between known entities, by the keys of these."""
+        edges = self.recorded(self.known(sources).out_e(*labels))
+        return edges.where(__.in_v().has_id(P.within([vertex_of_key(key) for key in ends])))
 
-    def urns_of(self, keys: Collection[int]) -> GraphTraversal:
-        """The urns of entities of the view."""
-        return g.V([vertex_of_key(key) for key in keys]).values("urn")
+    def revision_edges(self, vertices: GraphTraversal, label: str) -> GraphTraversal:
+        """The edges of the view that hold the revisions of entities.
 
-    def name(self, urns: Iterable[str]) -> None:
-        """Note the urns of masked entities."""
-        self.hidden_urns.update((masked(key_of_urn(urn)), urn) for urn in urns)
-
-    def nameless(self, keys: Iterable[int]) -> list[int]:
-        """The masked ones whose urns are not known yet."""
-        return [key for key in keys if is_masked(key) and key not in self.hidden_urns] if self.meets_hidden else []
-
-    def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
-        """What is shown of masked keys."""
-        if missing := self.nameless(keys):
-            self.name(*self.server.wait(self.urns_of(missing)))
-        masked_id = self.view.scope.masked_id
-        return {key: Restricted(masked_id(entity_id(self.hidden_urns[key])), self.view) for key in keys}
+        Where the scope redacts, revisions come whenever they occurred: the number under which one is shown depends on
+        all before it. `has_occurred` tells which show.
+        """
+        return self.recorded(vertices.out_e(label), whenever_occurred=self.scope_steps.redacts)

@@ -31,7 +31,7 @@ from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.sql import entity_pages as embedded_finding
 from lineal.graphstore.embedded.sql import key_sets
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
-from lineal.graphstore.gremlin import entity_pages, reader, record_cache
+from lineal.graphstore.gremlin import entity_pages, prefetcher, walk_prefetcher
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -140,10 +140,10 @@ def bounded(data: st.DataObject) -> Iterator[None]:
 
 
 _BOUNDS: Final = (
-    (record_cache, "MOST_LOADED"),
-    (reader, "MOST_WALKED"),
-    (reader, "MOST_GUESSED"),
-    (reader, "MOST_SECONDS"),
+    (prefetcher, "MOST_LOADED"),
+    (walk_prefetcher, "MOST_WALKED"),
+    (walk_prefetcher, "MOST_GUESSED"),
+    (walk_prefetcher, "MOST_SECONDS"),
     (entity_pages, "MOST_NAMED"),
 )
 

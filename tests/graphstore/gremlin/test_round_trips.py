@@ -14,7 +14,7 @@ from making import EPOCH, entity, graph, id_of, properties, urn
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewObservation, NewRevision
-from lineal.graphstore.gremlin import metric_series, record_cache
+from lineal.graphstore.gremlin import metric_series, prefetcher
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
@@ -75,7 +75,7 @@ async def test_hop_by_hop_is_one_a_level(graph_server: Engine, journeys: list[in
     assert await journeys_of(graph_server, query, width, journeys) <= 1 + 3
 
 
-@pytest.mark.parametrize("most_loaded", [record_cache.MOST_LOADED, 3])
+@pytest.mark.parametrize("most_loaded", [prefetcher.MOST_LOADED, 3])
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("depth", ["", "depth: 2"])
 async def test_a_multi_hop_field_with_paths(
@@ -87,7 +87,7 @@ async def test_a_multi_hop_field_with_paths(
     most_loaded: int,
 ) -> None:
     """Closure, matches or page, paths; however much has to be matched by the engine."""
-    monkeypatch.setattr(record_cache, "MOST_LOADED", most_loaded)
+    monkeypatch.setattr(prefetcher, "MOST_LOADED", most_loaded)
     query = f"{{ {ROOT} {{ descendants(first: 1000 {depth} {filters}) {{ totalCount countsByKind {{ kind }} edges {{ "
     query += "distance cursor node { urn properties { key } } path { type role properties { key } } } } } }"
     assert await journeys_of(graph_server, query, 6, journeys) <= 1 + 3

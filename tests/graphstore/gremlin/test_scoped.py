@@ -17,7 +17,7 @@ from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.gremlin import record_cache
+from lineal.graphstore.gremlin import prefetcher
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.scope_steps import pattern
 from lineal.graphstore.gremlin.vertex_ids import key_of_urn, vertex_of_key
@@ -151,11 +151,11 @@ def test_a_pattern_is_of_its_words_and_nothing_else(words: set[str]) -> None:
     assert not any(found.search(word) for word in near - words)
 
 
-@pytest.mark.parametrize("most_loaded", [record_cache.MOST_LOADED, 1])
+@pytest.mark.parametrize("most_loaded", [prefetcher.MOST_LOADED, 1])
 async def test_no_more_journeys_than_without_a_scope(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, most_loaded: int
 ) -> None:
-    monkeypatch.setattr(record_cache, "MOST_LOADED", most_loaded)
+    monkeypatch.setattr(prefetcher, "MOST_LOADED", most_loaded)
     without = await watched.all_of(EVERYTHING)
     for name, scope in SCOPES.items():
         made = await watched.all_of(scope)
