@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, emptied
+from gremlin_python.process.traversal import Bytecode
 from hypothesis import given
 from hypothesis import strategies as st
 from making import EPOCH, Down, association, entity, id_of, properties, urn
@@ -19,6 +20,7 @@ from lineal.auth.scopes import EVERYTHING, Boundary, Grant, GroupRule, Scope, de
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.gremlin import prefetcher
 from lineal.graphstore.gremlin.client import GremlinClient
+from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
 from lineal.graphstore.gremlin.scope_steps import pattern
 from lineal.graphstore.gremlin.vertex_ids import key_of_urn, vertex_of_key
 from lineal.graphstore.kinds import AssociationType, EntityKind, LineageDirection, PropertyType
@@ -26,14 +28,17 @@ from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
     AssociationFilter,
     AssociationsOf,
+    BucketsOf,
     EntityFilter,
     Find,
     HistoryOf,
+    MetricsOf,
     Operand,
     PropertyFilter,
     PropertyKeys,
     Reach,
     ReachAssociations,
+    SeriesOf,
     StringFilter,
     Walk,
 )
@@ -72,6 +77,8 @@ class Watched:
 
     store: Store
     answers: list[str] = field(default_factory=list)
+    sent: list[list[Any]] = field(default_factory=list)
+    """The instructions of every traversal, in the order sent."""
 
     @property
     def told(self) -> str:
@@ -114,6 +121,7 @@ async def watched(graph_server: Engine, monkeypatch: pytest.MonkeyPatch) -> Asyn
         wait = GremlinClient.wait
 
         def watching(server: GremlinClient, *steps: Any) -> list[list[Any]]:
+            found.sent += [each.bytecode.step_instructions for each in steps]
             answers = wait(server, *steps)
             if steps:
                 found.answers.append(repr(answers))
@@ -141,6 +149,74 @@ def _graph() -> Batch:
         )
     ]  # fmt: skip
     return Batch(tuple(entities), tuple(associations), (*revisions, NewRevision(HIDDEN, description=SECRET)))
+
+
+def _every_read(view: View) -> Iterator[methodcaller]:
+    """A question of every verb that reads a view."""
+    yield from _questions(view)
+    yield methodcaller("metrics", [MetricsOf(view, id_of("a"))])
+    yield methodcaller("series", [SeriesOf(view, id_of("a"), "loss", 10)])
+    yield methodcaller("buckets", [BucketsOf(view, id_of("a"), "loss", 10)])
+    yield methodcaller("property_keys", PropertyKeys(view, ""))
+
+
+def _is_empty(answer: Any) -> bool:
+    """Whether a verb's answer holds no record, or is not there."""
+    match answer:
+        case None | () | []:
+            return True
+        case list() | tuple():
+            return all(map(_is_empty, answer))
+        case _:
+            return not answer.items and answer.total == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "at", "most_sent"),
+    [(Scope.of([]), None, 0), (EVERYTHING, 0, None)],
+    ids=["a scope of nothing", "before everything"],
+)
+async def test_every_verb_shows_nothing_of_what_does_not_show(
+    watched: Watched, scope: Scope, at: int | None, most_sent: int | None
+) -> None:
+    view = View(scope, AsOf(await watched.store.watermark() if at is None else at))
+    for question in _every_read(view):
+        assert _is_empty(await question(watched.store)), question
+    assert [part async for part in watched.store.export(view)] == []
+    assert most_sent is None or len(watched.sent) == most_sent
+
+
+EDGES = {"outE", "inE", "bothE", "out", "in", "both"}
+
+
+def _hops(instructions: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The steps to vertices and edges, with the steps that follow before the next of these, at any depth."""
+    places = [at for at, (name, *_) in enumerate(instructions) if name in EDGES | {"V"}]
+    for at, end in pairwise([*places, len(instructions)]):
+        yield instructions[at][0], instructions[at:end]
+    for _, *arguments in instructions:
+        for each in arguments:
+            if isinstance(each, Bytecode):
+                yield from _hops(each.step_instructions)
+
+
+async def test_every_traversal_passes_through_visibility(watched: Watched) -> None:
+    """Edges are tested for their times, vertices for their groups; unless an answer has shown the vertices before."""
+    view = View(SCOPES["readable"], AsOf(await watched.store.watermark(), EPOCH))
+    watched.sent.clear()
+    for question in _every_read(view):
+        sent = len(watched.sent)
+        await question(watched.store)
+        shown = {vertex_of_key(key_of_urn(urn)) for urn in re.findall(r"lineal:\w+:\w+:\w+", watched.told)}
+        for instructions in watched.sent[sent:]:
+            for name, steps in _hops(instructions):
+                text = str(steps)
+                if name == "V":
+                    is_noted = ["has", "part", PROPERTY_KEY] in steps
+                    assert "'group'" in text or is_noted or set(steps[0][1]) <= shown, text
+                else:
+                    assert "['has', 'recorded_at', lte(" in text, text
+                    assert "['has', 'occurred_at', lte(" in text, text
 
 
 @given(st.sets(st.text("0123456789", min_size=1, max_size=4), min_size=1, max_size=30))
