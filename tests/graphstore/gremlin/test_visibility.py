@@ -17,6 +17,7 @@ WITHOUT_A_VIEW = {
     "access_graph",
     "api_key_usage",
     "audit_log",
+    "batch_parts",
     "batch_writer",
     "client",
     "graph_setup",
