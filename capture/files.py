@@ -1,4 +1,4 @@
-"""Files of lineage, told apart by what they hold: the native form, OpenLineage events by line, or one JSON document."""
+"""Reads files of lineage: lines of the native form or of OpenLineage events, or one JSON document of events."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ NATIVE: Final = frozenset({"entity", "association", "revision", "observation", "
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line, or one event of a JSON document: its number from 1, and what it holds, or what is wrong with it."""
+    """One line, or one event of a JSON document: its number from 1, and its part or event, or its problem."""
 
     number: int
     part: NewPart | None = None
     event: dict[str, Any] | None = None
     problem: str | None = None
     end: int = 0
-    """How many bytes of the file lie before its end."""
+    """Number of bytes of the file up to the end of this line."""
 
 
 def read_lines(stream: BinaryIO, account: str) -> Iterator[Line]:
-    """Every line that holds something, in order. A document of several lines is read whole, into memory."""
+    """Every line that is not blank, in order. A document of several lines is read into memory."""
     reader, at = Reader(account), 0
     lines: Iterable[bytes]
     first = next(iter(stream), b"")
     if first.lstrip()[:1] in (b"[", b"{") and _is_no_json(first):
-        # The first line is a part of a document that the whole file is, or it is simply wrong.
+        # The first line is the beginning of a JSON document of several lines, or it is invalid.
         whole = first + stream.read()
         if not _is_no_json(whole):
             row = orjson.loads(whole)
@@ -82,5 +82,5 @@ def _events(rows: list[Any], end: int) -> Iterator[Line]:
 
 
 def size_of(path: Path) -> int | None:
-    """How many bytes a file has, where that can be known."""
+    """Size of a file in bytes; None where the path is no regular file."""
     return path.stat().st_size if path.is_file() else None

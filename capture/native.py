@@ -40,7 +40,7 @@ class InvalidLine(ValueError):
 
 
 class Reader:
-    """Reads lines of one file, one after another; `key`s last as long as it does."""
+    """Reads the lines of one file in order; the `key`s of entities hold for that file."""
 
     def __init__(self, account: str) -> None:
         self._account = account
@@ -49,27 +49,27 @@ class Reader:
     def read(self, row: object) -> NewPart | None:
         """The part that a line's JSON describes; None for a line to skip. Raises InvalidLine."""
         if not isinstance(row, dict) or len(row) != 1:
-            raise InvalidLine("a line is one object with one of entity, association, revision, observation")
-        ((name, given),) = row.items()
+            raise InvalidLine("a line must be one object with one of entity, association, revision, observation")
+        ((name, fields),) = row.items()
         if name == "focal":
             return None
-        if isinstance(given, dict):
+        if isinstance(fields, dict):
             if name == "entity":
-                return self._entity(given)
+                return self._entity(fields)
             if name == "association":
-                return self._association(given)
+                return self._association(fields)
             if name == "revision":
-                return self._revision(given)
+                return self._revision(fields)
             if name == "observation":
-                return self._observation(given)
+                return self._observation(fields)
         raise InvalidLine(
-            f"{name[:64]!r} is none of entity, association, revision, observation, each holding an object"
+            f"{name[:64]!r} must be one of entity, association, revision, observation, with an object as its value"
         )
 
-    def _entity(self, given: dict[str, Any]) -> NewEntity:
-        _only("entity", given, _ENTITY)
-        account = _text(given, "account") or self._account
-        name, version = _text(given, "name"), _text(given, "version")
+    def _entity(self, fields: dict[str, Any]) -> NewEntity:
+        _only("entity", fields, _ENTITY)
+        account = _text(fields, "account") or self._account
+        name, version = _text(fields, "name"), _text(fields, "version")
         if name is None:
             raise InvalidLine("name is missing")
         for field, text in (("account", account), ("name", name), ("version", version)):
@@ -77,64 +77,64 @@ class Reader:
                 raise InvalidLine(f"{field} {problem}")
         entity = NewEntity(
             account,
-            _closed(given, "kind", EntityKind) or _missing("kind"),
+            _closed(fields, "kind", EntityKind) or _missing("kind"),
             name,
             version,
-            _text(given, "type"),
-            _text(given, "description"),
-            _closed(given, "status", EntityStatus),
-            _source(given.get("source")),
-            tuple(_texts(given, "tags") or ()),
-            read_properties(given.get("properties")),
-            _time(given),
+            _text(fields, "type"),
+            _text(fields, "description"),
+            _closed(fields, "status", EntityStatus),
+            _source(fields.get("source")),
+            tuple(_texts(fields, "tags") or ()),
+            read_properties(fields.get("properties")),
+            _time(fields),
         )
         urn = make_urn(account, entity.kind, name, version)
-        key = _text(given, "key")
+        key = _text(fields, "key")
         if key is not None and self._urns.setdefault(key, urn) != urn:
             raise InvalidLine(f"key {key[:64]!r} names another entity already: give each entity a key of its own")
         return entity
 
-    def _association(self, given: dict[str, Any]) -> NewAssociation:
-        _only("association", given, _ASSOCIATION)
+    def _association(self, fields: dict[str, Any]) -> NewAssociation:
+        _only("association", fields, _ASSOCIATION)
         return NewAssociation(
-            self._reference(given, "source") or _missing("source"),
-            self._reference(given, "destination") or _missing("destination"),
-            _closed(given, "type", AssociationType) or _missing("type"),
-            _text(given, "role"),
-            read_properties(given.get("properties")),
-            _time(given),
+            self._reference(fields, "source") or _missing("source"),
+            self._reference(fields, "destination") or _missing("destination"),
+            _closed(fields, "type", AssociationType) or _missing("type"),
+            _text(fields, "role"),
+            read_properties(fields.get("properties")),
+            _time(fields),
         )
 
-    def _revision(self, given: dict[str, Any]) -> NewRevision:
-        _only("revision", given, _REVISION)
-        rank = given.get("rank", 0)
+    def _revision(self, fields: dict[str, Any]) -> NewRevision:
+        _only("revision", fields, _REVISION)
+        rank = fields.get("rank", 0)
         if rank not in (0, 1, 2):
             raise InvalidLine("rank must be 0, 1 or 2")
-        tags = _texts(given, "tags")
+        tags = _texts(fields, "tags")
         return NewRevision(
-            self._reference(given, "entity") or _missing("entity"),
-            _closed(given, "status", EntityStatus),
+            self._reference(fields, "entity") or _missing("entity"),
+            _closed(fields, "status", EntityStatus),
             None if tags is None else tuple(tags),
-            _text(given, "description"),
-            read_properties(given.get("properties")),
-            tuple(_texts(given, "removed") or ()),
-            self._reference(given, "supersededBy"),
-            _time(given),
+            _text(fields, "description"),
+            read_properties(fields.get("properties")),
+            tuple(_texts(fields, "removed") or ()),
+            self._reference(fields, "supersededBy"),
+            _time(fields),
             rank,
         )
 
-    def _observation(self, given: dict[str, Any]) -> NewObservation:
-        _only("observation", given, _OBSERVATION)
+    def _observation(self, fields: dict[str, Any]) -> NewObservation:
+        _only("observation", fields, _OBSERVATION)
         return NewObservation(
-            self._reference(given, "entity") or _missing("entity"),
-            _text(given, "metric") or _missing("metric"),
-            _number(given, "value"),
-            _step(given),
-            _time(given),
+            self._reference(fields, "entity") or _missing("entity"),
+            _text(fields, "metric") or _missing("metric"),
+            _number(fields, "value"),
+            _step(fields),
+            _time(fields),
         )
 
-    def _reference(self, given: dict[str, Any], field: str) -> str | None:
-        text = _text(given, field)
+    def _reference(self, fields: dict[str, Any], field: str) -> str | None:
+        text = _text(fields, field)
         if text is None:
             return None
         urn = self._urns.get(text)
@@ -147,21 +147,21 @@ def _missing(field: str) -> Any:
     raise InvalidLine(f"{field} is missing")
 
 
-def _only(what: str, given: dict[str, Any], known: frozenset[str]) -> None:
-    if not given.keys() <= known:
-        unknown = ", ".join(sorted(given.keys() - known))
+def _only(what: str, fields: dict[str, Any], known: frozenset[str]) -> None:
+    if not fields.keys() <= known:
+        unknown = ", ".join(sorted(fields.keys() - known))
         raise InvalidLine(f"{what} has no field {unknown[:200]}; its fields are {', '.join(sorted(known))}")
 
 
-def _text(given: dict[str, Any], field: str) -> str | None:
-    value = given.get(field)
+def _text(fields: dict[str, Any], field: str) -> str | None:
+    value = fields.get(field)
     if value is not None and not isinstance(value, str):
         raise InvalidLine(f"{field} must be text")
     return value
 
 
-def _number(given: dict[str, Any], field: str) -> float:
-    value = given.get(field)
+def _number(fields: dict[str, Any], field: str) -> float:
+    value = fields.get(field)
     if value is None:
         _missing(field)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -169,15 +169,15 @@ def _number(given: dict[str, Any], field: str) -> float:
     return float(value)
 
 
-def _step(given: dict[str, Any]) -> int:
-    value = given.get("step")
+def _step(fields: dict[str, Any]) -> int:
+    value = fields.get("step")
     if isinstance(value, bool) or not isinstance(value, int | None):
         raise InvalidLine("step must be an integer of 64 bits")
     return value or 0
 
 
-def _texts(given: dict[str, Any], field: str) -> list[str] | None:
-    value = given.get(field)
+def _texts(fields: dict[str, Any], field: str) -> list[str] | None:
+    value = fields.get(field)
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
@@ -185,22 +185,22 @@ def _texts(given: dict[str, Any], field: str) -> list[str] | None:
     return value
 
 
-def _closed(given: dict[str, Any], field: str, make: Callable[[Any], Closed]) -> Closed | None:
-    value = given.get(field)
+def _closed(fields: dict[str, Any], field: str, make: Callable[[Any], Closed]) -> Closed | None:
+    value = fields.get(field)
     if value is None:
         return None
     try:
         return make(value)
     except ValueError:
         raise InvalidLine(
-            f"{field} is {str(value)[:64]!r}, which is no such word: see the schema for those there are"
+            f"{field} is {str(value)[:64]!r}, which is not a value of this field: see the schema for its values"
         ) from None
 
 
-def _time(given: dict[str, Any]) -> int | None:
-    if "occurredAt" in given and "createdAt" in given:
-        raise InvalidLine("occurredAt and createdAt are one thing: give one of them")
-    value = given.get("occurredAt", given.get("createdAt"))
+def _time(fields: dict[str, Any]) -> int | None:
+    if "occurredAt" in fields and "createdAt" in fields:
+        raise InvalidLine("occurredAt and createdAt mean the same: leave one of them out")
+    value = fields.get("occurredAt", fields.get("createdAt"))
     if value is None:
         return None
     if not isinstance(value, str):
@@ -211,37 +211,37 @@ def _time(given: dict[str, Any]) -> int | None:
         raise InvalidLine(f"occurredAt: {error}") from None
 
 
-def _source(given: object) -> Source | None:
-    if given is None:
+def _source(fields: object) -> Source | None:
+    if fields is None:
         return None
-    if not isinstance(given, dict):
+    if not isinstance(fields, dict):
         raise InvalidLine("source must be an object of uri, type and ids")
-    _only("source", given, _SOURCE)
+    _only("source", fields, _SOURCE)
     ids = []
-    for each in given.get("ids") or ():
+    for each in fields.get("ids") or ():
         if not isinstance(each, dict) or each.keys() != {"type", "value"} or not isinstance(each["value"], str):
             raise InvalidLine("source.ids must be objects of type and value")
         kind = _closed(each, "type", SourceIdType) or _missing("source.ids.type")
         ids.append(SourceId(kind, each["value"]))
-    return Source(_text(given, "uri"), _text(given, "type"), tuple(ids))
+    return Source(_text(fields, "uri"), _text(fields, "type"), tuple(ids))
 
 
-def read_properties(given: object) -> tuple[Property, ...]:
+def read_properties(fields: object) -> tuple[Property, ...]:
     """Properties from JSON; nested objects become dotted keys. Raises InvalidLine."""
-    if given is None:
+    if fields is None:
         return ()
-    if not isinstance(given, dict):
+    if not isinstance(fields, dict):
         raise InvalidLine("properties must be an object")
-    found = list(_flattened("", given))
-    keys = [property.key for property in found]
+    properties = list(_flattened("", fields))
+    keys = [property.key for property in properties]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise InvalidLine(f"property {twice[:64]!r} is given twice, once by its dotted key and once nested")
-    return tuple(found)
+    return tuple(properties)
 
 
-def _flattened(prefix: str, given: Mapping[str, Json]) -> Iterator[Property]:
-    for name, value in given.items():
+def _flattened(prefix: str, fields: Mapping[str, Json]) -> Iterator[Property]:
+    for name, value in fields.items():
         key = prefix + name
         match value:
             case str():
@@ -253,7 +253,7 @@ def _flattened(prefix: str, given: Mapping[str, Json]) -> Iterator[Property]:
             case float():
                 yield Property(key, PropertyType.FLOAT, value)
             case dict() if len(value) == 1 and next(iter(value)).startswith("$"):
-                yield _said(key, value)
+                yield _tagged_value(key, value)
             case dict() if value:
                 yield from _flattened(f"{key}.", value)
             case None:
@@ -262,30 +262,30 @@ def _flattened(prefix: str, given: Mapping[str, Json]) -> Iterator[Property]:
                 yield Property(key, PropertyType.JSON, value)
 
 
-def _said(key: str, value: dict[str, Json]) -> Property:
-    ((type, given),) = value.items()
+def _tagged_value(key: str, value: dict[str, Json]) -> Property:
+    ((type, fields),) = value.items()
     try:
-        if type == "$timestamp" and isinstance(given, str):
-            return Property(key, PropertyType.TIMESTAMP, parse_timestamp(given))
-        if type == "$int" and isinstance(given, str | int) and not isinstance(given, bool):
-            return Property(key, PropertyType.INTEGER, int(given))
-        if type == "$float" and isinstance(given, str | int | float) and not isinstance(given, bool):
-            return Property(key, PropertyType.FLOAT, float(given))
+        if type == "$timestamp" and isinstance(fields, str):
+            return Property(key, PropertyType.TIMESTAMP, parse_timestamp(fields))
+        if type == "$int" and isinstance(fields, str | int) and not isinstance(fields, bool):
+            return Property(key, PropertyType.INTEGER, int(fields))
+        if type == "$float" and isinstance(fields, str | int | float) and not isinstance(fields, bool):
+            return Property(key, PropertyType.FLOAT, float(fields))
     except ValueError as error:
         raise InvalidLine(f"property {key[:64]!r}: {error}") from None
     if type == "$json":
-        return Property(key, PropertyType.JSON, given)
+        return Property(key, PropertyType.JSON, fields)
     raise InvalidLine(f"property {key[:64]!r}: {type[:32]} is no type: use $timestamp, $int, $float or $json")
 
 
-def written(part: NewPart, urn_of: Callable[[NewEntity], str]) -> bytes:
-    """One line, without its end: what `Reader.read` gives this part back from."""
+def line_of(part: NewPart, urn_of: Callable[[NewEntity], str]) -> bytes:
+    """The line, without its line end, from which `Reader.read` reads this part."""
     match part:
         case NewEntity():
             row = {"entity": {"key": urn_of(part), **_entity_row(part)}}
         case NewAssociation():
             fields = {"source": part.source, "destination": part.destination, "type": part.type, "role": part.role}
-            row = {"association": {**_given(fields), **_shared(part)}}
+            row = {"association": {**_present(fields), **_shared(part)}}
         case NewRevision():
             row = {"revision": _revision_row(part)}
         case NewObservation():
@@ -293,7 +293,7 @@ def written(part: NewPart, urn_of: Callable[[NewEntity], str]) -> bytes:
     return orjson.dumps(row)
 
 
-def _given(fields: dict[str, Any]) -> dict[str, Any]:
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -321,8 +321,8 @@ def _entity_row(entity: NewEntity) -> dict[str, Any]:
     }
     if entity.source is not None:
         ids = [{"type": id.type, "value": id.value} for id in entity.source.ids]
-        fields["source"] = _given({"uri": entity.source.uri, "type": entity.source.type, "ids": ids or None})
-    return {**_given(fields), **_shared(entity)}
+        fields["source"] = _present({"uri": entity.source.uri, "type": entity.source.type, "ids": ids or None})
+    return {**_present(fields), **_shared(entity)}
 
 
 def _revision_row(revision: NewRevision) -> dict[str, Any]:
@@ -335,12 +335,12 @@ def _revision_row(revision: NewRevision) -> dict[str, Any]:
         "supersededBy": revision.superseded_by,
         "rank": revision.rank or None,
     }
-    return {**_given(fields), **_shared(revision)}
+    return {**_present(fields), **_shared(revision)}
 
 
 def _observation_row(observation: NewObservation) -> dict[str, Any]:
     fields = {"entity": observation.entity, "metric": observation.metric, "step": observation.step or None}
-    return {**_given(fields), "value": observation.value, **_when(observation)}
+    return {**_present(fields), "value": observation.value, **_when(observation)}
 
 
 def _written_value(property: Property) -> Json:

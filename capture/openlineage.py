@@ -18,7 +18,7 @@ import orjson
 from lineal.auth.access_store import AuditEntry
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.facets import folded_facets
-from lineal.capture.ties import without_what_ties_lose
+from lineal.capture.tie_breaking import without_lost_ties
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision, Recorded
 from lineal.graphstore.errors import BatchRefused, ProblemCode
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, LineageDirection, PropertyType
@@ -269,7 +269,7 @@ async def _what_is_missing(store: Store, wanted: Mapped) -> Batch:
     revisions = []
     for revision in _merged(wanted.revisions):
         history = histories.get(revision.entity)
-        left = revision if history is None else without_what_ties_lose(revision, history.items)
+        left = revision if history is None else without_lost_ties(revision, history.items)
         if left is not None:
             revisions.append(left)
     return Batch(entities, associations, tuple(revisions))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from strategies import batches
 
-from lineal.capture.native import InvalidLine, Reader, read_properties, written
+from lineal.capture.native import InvalidLine, Reader, line_of, read_properties
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewPart, NewRevision
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType
 from lineal.graphstore.urns import make_urn
@@ -15,7 +15,7 @@ from lineal.graphstore.values import Property, parse_timestamp
 
 
 def line(part: NewPart) -> Any:
-    return json.loads(written(part, lambda e: make_urn(e.account, e.kind, e.name, e.version)))
+    return json.loads(line_of(part, lambda e: make_urn(e.account, e.kind, e.name, e.version)))
 
 
 @given(batches())
@@ -73,17 +73,20 @@ SEEN = {"entity": "lineal:a", "metric": "m", "value": 1}
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ([], "a line is one object with one of entity, association, revision"),
-        ({"thing": {}}, "'thing' is none of entity, association, revision"),
-        ({"entity": 1}, "'entity' is none of entity, association, revision, observation, each holding an object"),
+        ([], "a line must be one object with one of entity, association, revision"),
+        ({"thing": {}}, "'thing' must be one of entity, association, revision"),
+        (
+            {"entity": 1},
+            "'entity' must be one of entity, association, revision, observation, with an object as its value",
+        ),
         ({"entity": {"kind": "DATASET"}}, "name is missing"),
         ({"entity": {"name": "n"}}, "kind is missing"),
-        ({"entity": {**ENTITY, "kind": "TABLE"}}, "kind is 'TABLE', which is no such word"),
+        ({"entity": {**ENTITY, "kind": "TABLE"}}, "kind is 'TABLE', which is not a value of this field"),
         ({"entity": {**ENTITY, "colour": 1}}, "entity has no field colour; its fields are account, createdAt"),
         ({"entity": {**ENTITY, "version": 1}}, "version must be text"),
         ({"entity": {**ENTITY, "name": ""}}, "name is empty"),
         ({"entity": {**ENTITY, "occurredAt": "today"}}, "occurredAt: 'today' is not an RFC 3339 time"),
-        ({"entity": {**ENTITY, "occurredAt": "x", "createdAt": "x"}}, "are one thing: give one of them"),
+        ({"entity": {**ENTITY, "occurredAt": "x", "createdAt": "x"}}, "mean the same: leave one of them out"),
         ({"entity": {**ENTITY, "properties": {"a": None}}}, "property 'a' is null, which is no value: leave it out"),
         ({"entity": {**ENTITY, "properties": {"a.b": 1, "a": {"b": 2}}}}, "property 'a.b' is given twice"),
         ({"entity": {**ENTITY, "properties": {"a": {"$date": 1}}}}, "$date is no type: use $timestamp"),

@@ -175,7 +175,7 @@ def test_bad_lines_are_reported_and_good_ones_kept(tmp_path: Path, target: tuple
     assert f"{file}:1: is not JSON" in done.output
     assert f"{file}:2: lineal:local:DATASET:d is recorded with other content" in done.output
     assert f"{file}:4: lineal:local:MODEL:gone is not recorded" in done.output
-    assert f"{file}:5: 'thing' is none of entity, association, revision" in done.output
+    assert f"{file}:5: 'thing' must be one of entity, association, revision" in done.output
     assert done.output.endswith("2 recorded, 0 already there, 4 bad\n")
 
 

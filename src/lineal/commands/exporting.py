@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lineal.auth.scopes import EVERYTHING
-from lineal.capture.native import written
+from lineal.capture.native import line_of
 from lineal.commands.opening import opened_store
 from lineal.config import Settings
 from lineal.graphstore.batches import NewEntity
@@ -28,7 +28,7 @@ async def export_store(settings: Settings, file: str) -> int:
         with out as lines, Progress(console=Console(stderr=True), disable=to_stdout, transient=True) as progress:
             task = progress.add_task("exporting", total=None)
             async for part in store.export(view):
-                lines.write(written(part, _urn) + b"\n")
+                lines.write(line_of(part, _urn) + b"\n")
                 parts += 1
                 progress.update(task, advance=1, description=f"exported {parts}")
             lines.flush()

@@ -1,8 +1,8 @@
-"""Events of one moment and one rank: which of them has the last word, whatever the order they come in.
+"""Tie-breaking between events of the same time and rank, so that the order in which they arrive does not matter.
 
-Revisions of one (occurred_at, rank) fold in the order they were recorded, which is the order events happened to arrive.
-So that the order does not matter, a value that ties with a standing one is recorded only where its canonical text is
-the greater, and a removal never wins over a value.
+Revisions of one (occurred_at, rank) apply in the order in which they were recorded, which is the order of arrival. So a
+value that ties with a recorded one is recorded only if its canonical text is greater, and a removal never wins over a
+value.
 """
 
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ from lineal.graphstore.values import Property, canonical_json
 Text = TypeVar("Text", bound=str)
 
 
-def without_what_ties_lose(revision: NewRevision, history: Iterable[Revision]) -> NewRevision | None:
-    """The revision less what standing revisions of its moment and rank outrank; None where nothing is left."""
+def without_lost_ties(revision: NewRevision, history: Iterable[Revision]) -> NewRevision | None:
+    """The revision without the changes that recorded revisions of its time and rank beat; None if none are left."""
     tied = [each for each in history if (each.occurred_at, each.rank) == (revision.occurred_at, revision.rank)]
     if not tied:
         return revision
