@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -53,7 +53,6 @@ class EmbeddedStore(WalkingStore[Reader]):
         self._small_reads = Workers("lineal-read", SMALL_READERS)
         self._control_reads = Workers("lineal-control", 1)
         self._writer = Writer(database)
-        self._writes = ThreadPoolExecutor(1, "lineal-write")
         self._present = AdjacencyCache(self._memory_source)
         self._lenses = ScopeTables()
         self._closed = False
@@ -157,7 +156,7 @@ class EmbeddedStore(WalkingStore[Reader]):
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._writes.shutdown)
+        await asyncio.to_thread(self._writer.close)
         for reads in (self._large_reads, self._small_reads, self._control_reads):
             await asyncio.to_thread(reads.shutdown)
         await asyncio.to_thread(self._database.close)
@@ -184,9 +183,9 @@ class EmbeddedStore(WalkingStore[Reader]):
         self._check_open()
         return await workers.run(in_snapshot)
 
-    async def _write(self, write: Callable[[], Result]) -> Result:
+    async def _write(self, write: Callable[[], Future[Result]]) -> Result:
         self._check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._writes, write)
+        return await asyncio.wrap_future(write())
 
     def _check_open(self) -> None:
         if self._closed:

@@ -1,8 +1,11 @@
-"""The one writer of a process: transactions that are acknowledged only when they are down."""
+"""The writer of a process: commits the writes that wait in one transaction, and acknowledges them once it is down."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from time import monotonic
+from typing import Any, Final, Generic, TypeVar
 
 import apsw
 
@@ -20,6 +23,8 @@ from lineal.graphstore.store import Durability
 
 Result = TypeVar("Result")
 
+GROUP_SECONDS: Final = 0.1
+"""A group takes no more writes after this time, so that it holds neither its first ones nor other processes up."""
 _OUTCOME_UNKNOWN: Final = (
     "the commit failed so that the batch may or may not be there: send it again, with the same idempotency key"
 )
@@ -28,13 +33,77 @@ _NOTHING_WRITTEN: Final = "the disk failed before the commit, and nothing was wr
 _LOCKED: Final = "another process holds the database for writing, and nothing was written: send again"
 
 
+class _Write(Generic[Result]):
+    """A write that waits for its group. Its outcome counts, and goes to the caller, once the group is committed."""
+
+    def __init__(self, run: Callable[[Connection], Result], durability: Durability, unknown: str) -> None:
+        self.run, self.unknown = run, unknown
+        self.is_durable = durability is Durability.POWER_LOSS
+        self.result: Future[Result] = Future()
+        self._outcome: Result | None = None
+        self._refusal: Exception | None = None
+
+    def apply(self, connection: Connection) -> int:
+        """Write all or nothing within the group's transaction, and return the number of changes.
+
+        A refusal leaves the rest of the group as it is. Raises what fails the whole group.
+        """
+        before = connection.total_changes()
+        connection.execute("SAVEPOINT one_write")
+        try:
+            self._outcome = self.run(connection)
+        except (*DISK_FAILURES, *LOCKS):
+            raise
+        except Exception as error:
+            self._refusal = error
+            connection.execute("ROLLBACK TO one_write")
+        connection.execute("RELEASE one_write")
+        return 0 if self.is_refused else connection.total_changes() - before
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the write raised an error of its own."""
+        return self._refusal is not None
+
+    def settle(self) -> None:
+        """Give the caller the outcome or the refusal."""
+        if self._refusal is not None:
+            self.result.set_exception(self._refusal)
+        else:
+            self.result.set_result(self._outcome)  # type: ignore[arg-type]
+
+    def fail(self, cause: Exception) -> None:
+        """Give the caller the failure of the group."""
+        error = cause
+        if isinstance(cause, OutcomeUnknown):
+            error = OutcomeUnknown(f"{self.unknown} ({cause.__cause__})")
+        elif isinstance(cause, LOCKS):
+            error = Unavailable(_LOCKED)
+        elif isinstance(cause, DISK_FAILURES):
+            error = Unavailable(f"{_NOTHING_WRITTEN} ({cause})")
+        elif isinstance(cause, Unavailable):
+            error = Unavailable(str(cause))
+        if error is not cause:
+            error.__cause__ = cause.__cause__ or cause
+        self.result.set_exception(error)
+
+
 class Writer:
-    """Writes batches on the thread that calls it, one at a time."""
+    """Commits writes on a thread of its own. Writes that wait form one group: one transaction, and one sync.
+
+    A write sees those before it in its group, and none of them counts before the group is committed.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._thread = ThreadPoolExecutor(1, "lineal-write")
+        self._waiting: deque[_Write[Any]] = deque()
         self._failed = False
         self._unsynced = False
+
+    def close(self) -> None:
+        """Return when all writes have ended."""
+        self._thread.shutdown()
 
     def record(
         self,
@@ -44,8 +113,8 @@ class Writer:
         idempotency: Idempotency | None,
         durability: Durability,
         audit: Sequence[AuditEntry],
-    ) -> Outcome:
-        """The verb of the contract, for a batch that has been checked; tells what was new."""
+    ) -> Future[Outcome]:
+        """`Store.record` for a batch that has been checked: its outcome, without records."""
 
         def write(connection: Connection) -> Outcome:
             outcome = self._known(connection, by, idempotency)
@@ -56,58 +125,80 @@ class Writer:
             return outcome
 
         if batch.is_empty and not (audit or self._unsynced):
-            return Outcome(None)
-        return self._transaction(write, durability)
+            nothing: Future[Outcome] = Future()
+            nothing.set_result(Outcome(None))
+            return nothing
+        return self._enqueue(write, durability, _OUTCOME_UNKNOWN)
 
-    def change_access(self, change: AccessChange, epoch: int) -> int:
-        """The verb of the contract."""
+    def change_access(self, change: AccessChange, epoch: int) -> Future[int]:
+        """`Store.change_access`."""
         write = partial(access_tables.change_access, change=change, epoch=epoch)
-        return self._transaction(write, Durability.POWER_LOSS, _CHANGE_UNKNOWN)
+        return self._enqueue(write, Durability.POWER_LOSS, _CHANGE_UNKNOWN)
 
-    def audit(self, entries: Sequence[AuditEntry]) -> None:
-        """The verb of the contract, for at least one entry."""
+    def audit(self, entries: Sequence[AuditEntry]) -> Future[None]:
+        """`Store.audit`, for at least one entry."""
         write = partial(access_tables.append_audit, entries=entries)
-        self._transaction(write, Durability.POWER_LOSS, _CHANGE_UNKNOWN)
+        return self._enqueue(write, Durability.POWER_LOSS, _CHANGE_UNKNOWN)
 
-    def key_used(self, id: str, at: int) -> None:
-        """The verb of the contract. A power loss may undo it."""
-        self._transaction(partial(access_tables.key_used, id=id, at=at), Durability.CRASH, _CHANGE_UNKNOWN)
+    def key_used(self, id: str, at: int) -> Future[None]:
+        """`Store.key_used`. A power loss may undo it."""
+        return self._enqueue(partial(access_tables.key_used, id=id, at=at), Durability.CRASH, _CHANGE_UNKNOWN)
 
-    def secret(self, name: str, fresh: bytes) -> bytes:
-        """The secret of a name, made of `fresh` where there is none."""
+    def secret(self, name: str, fresh: bytes) -> Future[bytes]:
+        """The secret of a name; `fresh`, which is kept, if there is none."""
 
         def write(connection: Connection) -> bytes:
             connection.execute("INSERT INTO secret VALUES (?, ?) ON CONFLICT DO NOTHING", (name, fresh))
             value: bytes = connection.execute("SELECT value FROM secret WHERE name = ?", (name,)).get
             return value
 
-        return self._transaction(write, Durability.POWER_LOSS)
+        return self._enqueue(write, Durability.POWER_LOSS, _OUTCOME_UNKNOWN)
 
-    def _transaction(
-        self, write: Callable[[Connection], Result], durability: Durability, unknown: str = _OUTCOME_UNKNOWN
-    ) -> Result:
-        if self._failed:
-            self._database.mend()
-            self._failed = False
+    def _enqueue(self, run: Callable[[Connection], Result], durability: Durability, unknown: str) -> Future[Result]:
+        write = _Write(run, durability, unknown)
+        self._waiting.append(write)
+        self._thread.submit(self._commit_group)
+        return write.result
+
+    def _commit_group(self) -> None:
+        """Commit the writes that wait; none if an earlier group took them."""
+        if not self._waiting:
+            return
+        group: list[_Write[Any]] = []
         try:
+            if self._failed:
+                self._database.mend()
+                self._failed = False
             with self._database.lend() as connection:
-                set_synchronous(connection, NORMAL if durability is Durability.CRASH else FULL)
-                result = self._committed(connection, write, unknown)
-                set_synchronous(connection, FULL)
-                return result
-        except LOCKS as error:
-            raise Unavailable(_LOCKED) from error
-        except DISK_FAILURES as error:
-            self._failed = True
-            raise Unavailable(f"{_NOTHING_WRITTEN} ({error})") from error
+                self._write_group(connection, group)
+        except Exception as error:
+            self._failed |= isinstance(error, DISK_FAILURES)
+            for write in group or self._taken(len(self._waiting)):
+                write.fail(error)
+        else:
+            for write in group:
+                write.settle()
 
-    def _committed(self, connection: Connection, write: Callable[[Connection], Result], unknown: str) -> Result:
-        full = connection.pragma("synchronous") == FULL
+    def _taken(self, most: int) -> list[_Write[Any]]:
+        """The next writes, at most so many, that their callers have not cancelled."""
+        writes = [self._waiting.popleft() for _ in range(most)]
+        return [write for write in writes if write.result.set_running_or_notify_cancel()]
+
+    def _write_group(self, connection: Connection, group: list[_Write[Any]]) -> None:
+        """Write and commit what waits, and put it into `group`."""
+        is_durable = any(write.is_durable for write in self._waiting.copy())
+        set_synchronous(connection, FULL if is_durable else NORMAL)
         connection.execute("BEGIN IMMEDIATE")
-        before = connection.total_changes()
         try:
-            result = write(connection)
-            if full and connection.total_changes() == before:
+            changes, end = 0, monotonic() + GROUP_SECONDS
+            while self._waiting and monotonic() < end and self._waiting[0].is_durable <= is_durable:
+                for write in self._taken(1):
+                    group.append(write)
+                    changes += write.apply(connection)
+            if all(write.is_refused for write in group):
+                connection.roll_back()
+                return
+            if is_durable and not changes:
                 # A commit that changes nothing would sync nothing, and this one answers for those before it, by any
                 # process: what it found recorded may not be down yet.
                 connection.pragma("user_version", len(MIGRATIONS))
@@ -118,9 +209,8 @@ class Writer:
             connection.execute("COMMIT")
         except apsw.Error as error:
             self._failed = True
-            raise OutcomeUnknown(f"{unknown} ({error})") from error
-        self._unsynced = not full
-        return result
+            raise OutcomeUnknown(_OUTCOME_UNKNOWN) from error
+        self._unsynced = not is_durable
 
     def _known(self, connection: Connection, by: str, idempotency: Idempotency | None) -> Outcome | None:
         if idempotency is None:
