@@ -1,4 +1,4 @@
-"""The order of entities that a question asks for, in plain Python."""
+"""Sorts entities by the order that a question asks for, in plain Python."""
 
 from collections.abc import Iterable
 from typing import Final, TypeAlias, TypeVar
@@ -12,10 +12,10 @@ from lineal.graphstore.values import Property, canonical_json
 MOST_SORTED: Final = 100_000
 """The most matches that are sorted by a property."""
 
-Value: TypeAlias = tuple[int, str | int | float]
-"""What sorts: the rank of its type, and the value."""
-Place: TypeAlias = tuple[Value | None, str]
-"""What an entity is sorted by, if it is there, and its urn."""
+SortValue: TypeAlias = tuple[int, str | int | float]
+"""A value with the rank of its type before it."""
+SortPosition: TypeAlias = tuple[SortValue | None, str]
+"""The value an entity is sorted by, None where it has none, and its urn."""
 
 Item = TypeVar("Item")
 
@@ -29,14 +29,12 @@ _RANKS: Final = {
 }
 
 
-def value_of(entity: Entity, ordering: Ordering) -> Value | None:
-    """What an entity as read is sorted by; None where it has none."""
-    value: str | int | None = None
+def sort_value(entity: Entity, ordering: Ordering) -> SortValue | None:
+    """The value that an entity as read is sorted by; None where it has none."""
     match ordering.field:
         case EntityOrderField.PROPERTY:
-            return next(
-                (value_of_property(each) for each in entity.properties if each.key == ordering.property_key), None
-            )
+            values = (property_sort_value(each) for each in entity.properties if each.key == ordering.property_key)
+            return next(values, None)
         case EntityOrderField.SOURCE_URI:
             value = None if entity.source is None else entity.source.uri
         case field:
@@ -44,20 +42,20 @@ def value_of(entity: Entity, ordering: Ordering) -> Value | None:
     return None if value is None else (0, value)
 
 
-def value_of_property(property: Property) -> Value:
-    """What an entity is sorted by that has the property."""
+def property_sort_value(property: Property) -> SortValue:
+    """The value that an entity with the property is sorted by."""
     value = canonical_json(property.value) if property.type is PropertyType.JSON else property.value
     assert isinstance(value, str | int | float)
     return _RANKS[property.type], value
 
 
-def place_of(entity: Entity, ordering: Ordering) -> Place:
-    """Where an entity stands in an order."""
-    return value_of(entity, ordering), entity.urn
+def sort_position(entity: Entity, ordering: Ordering) -> SortPosition:
+    """The position of an entity in an order."""
+    return sort_value(entity, ordering), entity.urn
 
 
-def compared(left: Place, right: Place, ordering: Ordering) -> int:
-    """Below 0 where the left comes first, above where the right does: missing last either way, ties by urn."""
+def compared(left: SortPosition, right: SortPosition, ordering: Ordering) -> int:
+    """Below 0 where the left comes first, above 0 where the right does: missing last either way, ties by urn."""
     (value, urn), (other, other_urn) = left, right
     if value == other:
         return (urn > other_urn) - (urn < other_urn) if ordering.field is not EntityOrderField.URN else 0
@@ -66,24 +64,26 @@ def compared(left: Place, right: Place, ordering: Ordering) -> int:
     return -1 if (value > other) is ordering.descending else 1
 
 
-def in_order(entities: Iterable[Entity], ordering: Ordering, after: Place | None = None) -> list[Entity]:
-    """Entities in an order, those beyond a place only."""
-    entity_groups = [(place_of(entity, ordering), entity) for entity in entities]
+def in_order(entities: Iterable[Entity], ordering: Ordering, after: SortPosition | None = None) -> list[Entity]:
+    """Entities in an order; only those after a position, where one is passed."""
+    positioned = [(sort_position(entity, ordering), entity) for entity in entities]
     if after is not None:
-        entity_groups = [each for each in entity_groups if compared(each[0], after, ordering) > 0]
-    return [entity for _, entity in sorted_places(entity_groups, ordering)]
+        positioned = [each for each in positioned if compared(each[0], after, ordering) > 0]
+    return [entity for _, entity in sorted_by_position(positioned, ordering)]
 
 
-def sorted_places(entity_groups: Iterable[tuple[Place, Item]], ordering: Ordering) -> list[tuple[Place, Item]]:
-    """What stands at places, in the order of these."""
-    by_urn = sorted(entity_groups, key=lambda each: each[0][1])
-    there = [(value, each) for each in by_urn if (value := each[0][0]) is not None]
-    there.sort(key=lambda pair: pair[0], reverse=ordering.descending)  # which leaves ties as they are
-    return [*(each for _, each in there), *(each for each in by_urn if each[0][0] is None)]
+def sorted_by_position(
+    positioned: Iterable[tuple[SortPosition, Item]], ordering: Ordering
+) -> list[tuple[SortPosition, Item]]:
+    """Items with their positions, in an order."""
+    by_urn = sorted(positioned, key=lambda each: each[0][1])
+    with_value = [(value, each) for each in by_urn if (value := each[0][0]) is not None]
+    with_value.sort(key=lambda pair: pair[0], reverse=ordering.descending)  # a stable sort: ties stay by urn
+    return [*(each for _, each in with_value), *(each for each in by_urn if each[0][0] is None)]
 
 
 def check_sortable(total: int, ordering: Ordering) -> None:
-    """Raises LimitExceeded where so many matches are too many to be sorted so."""
+    """Raises LimitExceeded where there are too many matches to sort by a property."""
     if ordering.field is EntityOrderField.PROPERTY and total > MOST_SORTED:
         raise LimitExceeded(
             f"more than {MOST_SORTED:,} entities match, too many to be sorted by a property: narrow the filter or the "

@@ -11,7 +11,7 @@ from gremlin_python.statics import long
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.codes import KIND_CODES, kind_codes
-from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.filters import entity_matcher
 from lineal.graphstore.full_text import is_found, words_of
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.filter_steps import of_kinds
@@ -20,7 +20,7 @@ from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import never
 from lineal.graphstore.gremlin.vertex_ids import GROUP, key_of_urn, number_of_group, number_of_id, vertex_of
 from lineal.graphstore.kinds import LineageDirection
-from lineal.graphstore.ordering import Place, check_sortable, place_of
+from lineal.graphstore.ordering import SortPosition, check_sortable, sort_position
 from lineal.graphstore.ordering import in_order as in_order_of
 from lineal.graphstore.queries import BY_URN, NEWEST_FIRST, EntityFilter, EntityOrderField, Find
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity, as_new_revision
@@ -73,7 +73,7 @@ class _Asked:
     """A question with the place its page goes on after."""
 
     question: Find
-    after: Place | None
+    after: SortPosition | None
 
     @property
     def is_ordered_there(self) -> bool:
@@ -81,7 +81,7 @@ class _Asked:
         return self.question.search is None and self.question.order in (BY_URN, NEWEST_FIRST)
 
 
-def _places(reader: Reader, questions: Sequence[Find]) -> list[Place | None]:
+def _places(reader: Reader, questions: Sequence[Find]) -> list[SortPosition | None]:
     """Where the pages go on, by what stands at their positions, whoever may see it."""
 
     def start(question: Find) -> int | None:
@@ -98,7 +98,7 @@ def _places(reader: Reader, questions: Sequence[Find]) -> list[Place | None]:
         found = reader.visibility.recorded(g.V([vertex_of(number) for number in numbers]))
         (texts,) = reader.ask(reader.records.steps(found))
         at_positions = {each.urn: each for each in reader.entities_in(texts)}
-    places: list[Place | None] = []
+    places: list[SortPosition | None] = []
     for question in questions:
         urn = None if question.after is None else question.after.urn
         if urn is None:
@@ -106,7 +106,7 @@ def _places(reader: Reader, questions: Sequence[Find]) -> list[Place | None]:
         elif question.order.field is EntityOrderField.URN:
             places.append(((0, urn), urn))
         else:
-            places.append(place_of(at_positions[urn], question.order) if urn in at_positions else (None, urn))
+            places.append(sort_position(at_positions[urn], question.order) if urn in at_positions else (None, urn))
     return places
 
 
@@ -207,7 +207,8 @@ def _chosen(
     """The page of those candidates that match, and of the first that are known to, with counts of all of these."""
     question = asked.question
     search = words_of(question.search or "")
-    matches = [each for each in candidates if matches_entity(each, question.where) and is_found(each, search)]
+    is_match = entity_matcher(question.where)
+    matches = [each for each in candidates if is_match(each) and is_found(each, search)]
     counter = Counter(KIND_CODES[entity.kind] for entity in matches) + (counts or Counter())
     check_sortable(counter.total(), question.order)
     page = in_order_of([*first, *matches], question.order, asked.after)

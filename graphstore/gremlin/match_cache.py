@@ -9,8 +9,9 @@ from typing import Any
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 
-from lineal.graphstore.codes import KIND_BITS, KIND_MASK, kind_codes
-from lineal.graphstore.filters import matches_entity
+from lineal.graphstore.codes import KIND_BITS, KIND_MASK
+from lineal.graphstore.filter_compiler import compiled_entity_filter
+from lineal.graphstore.filters import entity_matcher
 from lineal.graphstore.gremlin.record_cache import RecordCache
 from lineal.graphstore.gremlin.vertex_ids import number_of_vertex
 from lineal.graphstore.gremlin.visibility import Visibility
@@ -45,7 +46,8 @@ class MatchCache:
         doubtful = set(self._records.take(records))
         matches = self._matches[where]
         matches.update((key, key >> KIND_BITS in numbers) for key in keys)
-        matches.update((key, matches_entity(self._records.entity(key), where)) for key in doubtful)
+        is_match = entity_matcher(where)
+        matches.update((key, is_match(self._records.entity(key))) for key in doubtful)
 
     def missing(self, where: EntityFilter, keys: Iterable[int]) -> set[int]:
         """The keys of which neither the answer nor the record is known."""
@@ -59,19 +61,19 @@ class MatchCache:
 
     def matching(self, where: EntityFilter, keys: Collection[int]) -> list[int]:
         """The keys that match, of those whose answer or record is known."""
-        matches = self._matches[where]
+        matches, is_match = self._matches[where], entity_matcher(where)
         for key in keys:
             if key not in matches:
-                matches[key] = matches_entity(self._records.entity(key), where)
+                matches[key] = is_match(self._records.entity(key))
         return [key for key in keys if matches[key]]
 
 
 def asks_only_kinds(where: EntityFilter) -> bool:
     """Whether a filter asks for nothing but kinds, so that keys decide."""
-    return where == EntityFilter(where.kind, where.lineage_type)
+    return compiled_entity_filter(where).asks_only_kinds
 
 
 def of_kinds(keys: Collection[int], where: EntityFilter) -> Collection[int]:
     """The keys of the kinds that a filter asks for."""
-    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
+    codes = compiled_entity_filter(where).codes
     return keys if codes is None else [key for key in keys if key & KIND_MASK in codes]

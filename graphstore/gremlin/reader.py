@@ -7,7 +7,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal
 
 from lineal.auth.scopes import Boundary, EntityScope
 from lineal.graphstore.codes import SAME_AS, TYPES, AssociationKey
-from lineal.graphstore.filters import matches_association, matches_restricted
+from lineal.graphstore.filters import association_matcher, matches_restricted
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.codec import Line
 from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges
@@ -223,7 +223,8 @@ class Reader:
             records = self.associations(keys)
         else:
             records = {key: self._edges.association(key) for key in keys}
-        return [step for step in steps if matches_association(records[step[2]], via)]
+        is_match = association_matcher(via)
+        return [step for step in steps if is_match(records[step[2]])]
 
     def _crossed_beside_masked(self, crossings: Crossings, frontier: Collection[int]) -> list[Step]:
         """The crossings to and from masked entities: all associations of a type between the same two are one."""

@@ -1,4 +1,4 @@
-"""What filters mean, said a second time and without regard to speed."""
+"""The meaning of filters, written a second time, without regard to speed and apart from the code under test."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -50,7 +50,7 @@ def entity_matches(entity: Entity, where: EntityFilter) -> bool:
 
 
 def restricted_matches(where: EntityFilter) -> bool:
-    """A restricted entity has a kind, and nothing else that could be asked about."""
+    """A restricted entity has a kind, and no other field that a filter could ask about."""
     parts = [where]
     for part in parts:
         if replace(part, kind=None, and_=None, or_=None, not_=None) != EntityFilter():
@@ -118,14 +118,14 @@ def property_matches(properties: tuple[Property, ...], where: PropertyFilter) ->
     checks = []
     if where.exists is not None:
         checks.append(bool(found) == where.exists)
-    signs = {"eq": "=", "ne": "!", "gt": ">", "gte": "> =", "lt": "<", "lte": "< ="}
+    signs = {"eq": "= @", "ne": "!", "gt": ">", "gte": "> =", "lt": "<", "lte": "< ="}
     for name, accepted in signs.items():
         operand = getattr(where, name)
         if operand is not None:
             sign = compared(found[0], operand) if found else None
-            checks.append(bool(found) and (sign != "=" if accepted == "!" else sign in accepted.split()))
+            checks.append(bool(found) and (sign not in ("=", "@") if accepted == "!" else sign in accepted.split()))
     if where.in_ is not None:
-        checks.append(bool(found) and any(compared(found[0], operand) == "=" for operand in where.in_))
+        checks.append(bool(found) and any(compared(found[0], operand) in ("=", "@") for operand in where.in_))
     text = str(found[0].value) if found and found[0].type is PropertyType.STRING else None
     if where.contains is not None:
         checks.append(text is not None and where.contains in text)
@@ -135,7 +135,10 @@ def property_matches(properties: tuple[Property, ...], where: PropertyFilter) ->
 
 
 def compared(property: Property, operand: Operand) -> str:
-    """`<`, `=` or `>` as the property stands to the operand; `?` where of two types, `#` where only unequal."""
+    """`<`, `=` or `>` as the property compares with the operand; `?` where their types differ.
+
+    For types without an order: `@` where they are equal, `#` where they are not.
+    """
     numbers = (PropertyType.INTEGER, PropertyType.FLOAT)
     if property.type in numbers and operand.type in numbers:
         return _sign(Fraction(property.value), Fraction(operand.value))  # type: ignore[arg-type]
@@ -149,8 +152,8 @@ def compared(property: Property, operand: Operand) -> str:
     if property.type is PropertyType.STRING:
         return _sign([ord(c) for c in str(property.value)], [ord(c) for c in str(operand.value)])
     if property.type is PropertyType.JSON:
-        return "=" if canonical_json(property.value) == operand.value else "#"
-    return "=" if property.value is operand.value else "#"
+        return "@" if canonical_json(property.value) == operand.value else "#"
+    return "@" if property.value is operand.value else "#"
 
 
 def _sign(left: object, right: object) -> str:

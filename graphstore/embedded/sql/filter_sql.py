@@ -1,161 +1,198 @@
-"""Filters as SQL conditions: exact where SQL can say them exactly, else wider, to be verified on the records.
+"""Translates filters to SQL conditions: exact ones where SQL can express the filter, else wider ones.
 
-What revisions may change (status, tags, description, properties) stands folded nowhere in the database, and Unicode
-case folding is beyond SQLite; such parts are widened. Every condition is two-valued: never NULL, so that NOT holds.
+A wider condition holds for all matches and maybe for more, so that its rows are verified on their records. What
+revisions change (status, tags, properties) is in the database as first recorded, and Unicode case folding is beyond
+SQLite: both make a condition wider. No condition is ever NULL, so that NOT negates it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
-from lineal.graphstore.codes import TYPE_CODES, kind_codes
+from lineal.graphstore.codes import TYPE_CODES
 from lineal.graphstore.content_codec import packed
-from lineal.graphstore.queries import (
-    AssociationFilter,
-    EntityFilter,
-    PropertyFilter,
-    StringFilter,
-    TimeFilter,
+from lineal.graphstore.filter_compiler import compiled_association_filter, kind_codes
+from lineal.graphstore.filter_expressions import (
+    ASSOCIATION_OPERATORS,
+    ENTITY_OPERATORS,
+    AssociationField,
+    Atom,
+    EntityField,
+    Expression,
+    Operator,
+    Row,
+    Table,
+    checked,
+    translated,
 )
+from lineal.graphstore.kinds import AssociationType
+from lineal.graphstore.queries import AssociationFilter
 
-Parameter = str | int
+Parameter: TypeAlias = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition with its parameters. Not `exact`: it holds for all that match and maybe for more."""
+    """A condition with its parameters. Not `exact`: it holds for all matches and maybe for more."""
 
     sql: str
     parameters: tuple[Parameter, ...] = ()
     exact: bool = True
 
 
-_WIDE = Condition("true", exact=False)
+EVERY_ROW: Final = Condition("true")
+NO_ROW: Final = Condition("false")
+_WIDEST: Final = Condition("true", exact=False)
 REVISED: Final = "EXISTS (SELECT 1 FROM revision v WHERE v.entity = e.key)"
-"""That `entity e` was ever revised."""
+"""The condition that `entity e` was revised."""
 
 
-def joined(conditions: Iterable[Condition], word: str, empty: str) -> Condition:
-    """Conditions as one, joined by AND or OR; `empty` is what none of them come to."""
-    parts = list(conditions)
-    if not parts:
-        return Condition(empty)
-    sql = parts[0].sql if len(parts) == 1 else "(" + f" {word} ".join(part.sql for part in parts) + ")"
-    return Condition(sql, tuple(p for part in parts for p in part.parameters), all(part.exact for part in parts))
-
-
-def _not(condition: Condition) -> Condition:
-    return Condition(f"NOT {condition.sql}", condition.parameters) if condition.exact else _WIDE
-
-
-def among(expression: str, values: Collection[str]) -> Condition:
-    """That what an expression gives is one of some texts."""
-    among = f"({expression} IS NOT NULL AND {expression} IN (SELECT value FROM json_each(?)))"
-    return Condition(among, (packed(list(map(str, values))),))
-
-
-def _text(expression: str, where: StringFilter | None) -> Iterable[Condition]:
-    if where is None:
-        return
-    if where.exists is not None:
-        yield Condition(f"({expression} IS {'NOT ' if where.exists else ''}NULL)")
-    if where.ignore_case:
-        yield _WIDE
-        return
-    if where.eq is not None:
-        yield Condition(f"{expression} IS ?", (where.eq,))
-    if where.ne is not None:
-        yield Condition(f"({expression} IS NOT NULL AND {expression} IS NOT ?)", (where.ne,))
-    if where.in_ is not None:
-        yield among(expression, where.in_)
-    if where.contains is not None:
-        yield Condition(f"ifnull(instr({expression}, ?) > 0, false)", (where.contains,))
-    if where.starts_with is not None:
-        given = (len(where.starts_with), where.starts_with)
-        yield Condition(f"ifnull(substr({expression}, 1, ?) = ?, false)", given)
-
-
-def _time(expression: str, where: TimeFilter | None) -> Iterable[Condition]:
-    if where is None:
-        return
-    for sign, bound in ((">", where.gt), (">=", where.gte), ("<", where.lt), ("<=", where.lte)):
-        if bound is not None:
-            yield Condition(f"{expression} {sign} ?", (bound,))
-
-
-def text_condition(expression: str, where: StringFilter) -> Condition | None:
-    """A filter on a text as a condition on an expression; None where SQL cannot say it exactly."""
-    condition = joined(_text(expression, where), "AND", "true")
-    return condition if condition.exact else None
-
-
-def time_condition(expression: str, where: TimeFilter) -> Condition:
-    """A filter on a time as a condition on an expression."""
-    return joined(_time(expression, where), "AND", "true")
-
-
-def kind_condition(where: EntityFilter) -> Condition | None:
-    """What a filter asks of kinds as a condition on `entity e`; None where it asks nothing of them."""
-    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-    return None if codes is None else Condition(f"e.kind IN ({', '.join(map(str, sorted(codes)))})")
-
-
-def _property(where: PropertyFilter) -> Condition:
-    asked = (where.eq, where.ne, where.gt, where.gte, where.lt, where.lte, where.in_, where.contains)
-    if where.exists is False or (not where.exists and where.starts_with is None and not any(asked)):
-        return _WIDE
-    sql = f"(ifnull(instr(c.properties, ?) > 0, false) OR {REVISED})"
-    return Condition(sql, (packed(where.key),), exact=False)
-
-
-def entity_condition(where: EntityFilter) -> Condition:
+def entity_condition(expression: Expression) -> Condition:
     """A filter as a condition on `entity e` left joined with `entity_content c`."""
-    return joined(_entity_parts(where), "AND", "true")
+    return translated(expression, atom_condition, all_of, any_of, _negated)
 
 
-def _entity_parts(where: EntityFilter) -> Iterable[Condition]:
-    if (kinds := kind_condition(where)) is not None:
-        yield kinds
-    if where.type is not None:
-        yield among("c.type", where.type)
-    if where.account is not None:
-        yield among("e.account", where.account)
-    yield from _text("e.urn", where.urn)
-    yield from _text("e.name", where.name)
-    yield from _text("e.version", where.version)
-    yield from _text("c.source_uri", where.source_uri)
-    yield from _text("e.recorded_by", where.recorded_by)
-    yield from _time("e.occurred_at", where.occurred_at)
-    yield from _time("e.recorded_at", where.recorded_at)
-    if where.status is not None:
-        status = among("c.status", where.status)
-        yield Condition(f"({status.sql} OR {REVISED})", status.parameters, exact=False)
-    if where.tag is not None:
-        tag = among("t.value", where.tag)
-        carries = f"EXISTS (SELECT 1 FROM json_each(ifnull(c.tags, '[]')) t WHERE {tag.sql})"
-        yield Condition(f"({carries} OR {REVISED})", tag.parameters, exact=False)
-    if where.property is not None:
-        yield from map(_property, where.property)
-    if where.and_ is not None:
-        yield from map(entity_condition, where.and_)
-    if where.or_ is not None:
-        yield joined(map(entity_condition, where.or_), "OR", "false")
-    if where.not_ is not None:
-        yield _not(entity_condition(where.not_))
+def atom_condition(atom: Atom) -> Condition:
+    """An atom of a filter on entities as such a condition."""
+    return ENTITY_TABLE[atom.field][atom.operator](atom)
 
 
 def association_condition(where: AssociationFilter | None) -> Condition:
     """A filter as a condition on `association a`."""
-    return Condition("true") if where is None else joined(_association_parts(where), "AND", "true")
+    if where is None:
+        return EVERY_ROW
+    expression = compiled_association_filter(where)
+    return translated(
+        expression, lambda atom: ASSOCIATION_TABLE[atom.field][atom.operator](atom), all_of, any_of, _negated
+    )
 
 
-def _association_parts(where: AssociationFilter) -> Iterable[Condition]:
-    if where.type is not None:
-        yield Condition(f"a.type IN ({', '.join(str(TYPE_CODES[type]) for type in where.type)})")
-    yield from _text("nullif(a.role, '')", where.role)
-    yield from _time("a.occurred_at", where.occurred_at)
-    yield from _time("a.recorded_at", where.recorded_at)
-    if where.property:
-        yield _WIDE
-    if where.not_ is not None:
-        yield _not(association_condition(where.not_))
+def all_of(conditions: Iterable[Condition]) -> Condition:
+    """The condition that all of some conditions hold."""
+    return _joined(conditions, "AND", EVERY_ROW)
+
+
+def any_of(conditions: Iterable[Condition]) -> Condition:
+    """The condition that at least one of some conditions holds."""
+    return _joined(conditions, "OR", NO_ROW)
+
+
+def _joined(conditions: Iterable[Condition], word: str, empty: Condition) -> Condition:
+    parts = list(dict.fromkeys(conditions))
+    if len(parts) < 2:
+        return parts[0] if parts else empty
+    sql = f" {word} ".join(part.sql for part in parts)
+    parameters = tuple(parameter for part in parts for parameter in part.parameters)
+    return Condition(f"({sql})", parameters, all(part.exact for part in parts))
+
+
+def _negated(condition: Condition) -> Condition:
+    return Condition(f"NOT {condition.sql}", condition.parameters) if condition.exact else _WIDEST
+
+
+# -- rows of the tables --
+
+
+def _is_among(column: str, texts: Collection[str]) -> Condition:
+    if len(texts) == 1:
+        return Condition(f"{column} IS ?", tuple(map(str, texts)))
+    sql = f"({column} IS NOT NULL AND {column} IN (SELECT value FROM json_each(?)))"
+    return Condition(sql, (packed(sorted(map(str, texts))),))
+
+
+def _words(column: str) -> Row[Condition]:
+    """A column that holds one word, or NULL."""
+    return {Operator.IN: lambda atom: _is_among(column, atom.operand)}
+
+
+def _codes(column: str, codes_of: Callable[[Collection[Any]], Iterable[int]]) -> Row[Condition]:
+    """A column that holds the code of one member of an enum."""
+
+    def among(atom: Atom) -> Condition:
+        return Condition(f"{column} IN ({', '.join(map(str, sorted(codes_of(atom.operand))))})")
+
+    return {Operator.IN: among}
+
+
+def _text(column: str) -> Row[Condition]:
+    """A column that holds a text, or NULL."""
+
+    def unless_folded(condition: Callable[[Any], Condition]) -> Callable[[Atom], Condition]:
+        any_text = Condition(f"({column} IS NOT NULL)", exact=False)
+        return lambda atom: any_text if atom.folded else condition(atom.operand)
+
+    return {
+        Operator.IN: unless_folded(lambda texts: _is_among(column, texts)),
+        Operator.STARTS_WITH: unless_folded(
+            lambda text: Condition(f"ifnull(substr({column}, 1, ?) = ?, false)", (len(text), text))
+        ),
+        Operator.CONTAINS: unless_folded(lambda text: Condition(f"ifnull(instr({column}, ?) > 0, false)", (text,))),
+        Operator.EXISTS: lambda atom: Condition(f"({column} IS NOT NULL)"),
+    }
+
+
+def _time(column: str) -> Row[Condition]:
+    """A column that holds a time."""
+
+    def within(atom: Atom) -> Condition:
+        times = atom.operand
+        low = (">=" if times.includes_low else ">", times.low)
+        high = ("<=" if times.includes_high else "<", times.high)
+        return all_of(Condition(f"{column} {sign} ?", (time,)) for sign, time in (low, high) if time is not None)
+
+    return {Operator.RANGE: within}
+
+
+def _or_revised(condition: Condition) -> Condition:
+    """What revisions change, so that a condition on the columns is exact only where there are none."""
+    return Condition(f"({condition.sql} OR {REVISED})", condition.parameters, exact=False)
+
+
+def _status(atom: Atom) -> Condition:
+    return _or_revised(_is_among("c.status", atom.operand))
+
+
+def _tags(atom: Atom) -> Condition:
+    tag = _is_among("t.value", atom.operand)
+    return _or_revised(
+        Condition(f"EXISTS (SELECT 1 FROM json_each(ifnull(c.tags, '[]')) t WHERE {tag.sql})", tag.parameters)
+    )
+
+
+def _has_key(atom: Atom) -> Condition:
+    """The text of the properties holds the key, so that the property may be among them."""
+    return _or_revised(Condition("ifnull(instr(c.properties, ?) > 0, false)", (packed(atom.key),)))
+
+
+def _type_codes(types: Collection[AssociationType]) -> Iterable[int]:
+    return [TYPE_CODES[type] for type in types]
+
+
+ENTITY_TABLE: Final[Table[Condition]] = checked(
+    {
+        EntityField.URN: _text("e.urn"),
+        EntityField.NAME: _text("e.name"),
+        EntityField.SOURCE_URI: _text("c.source_uri"),
+        EntityField.VERSION: _text("e.version"),
+        EntityField.PROPERTY: dict.fromkeys(Operator, _has_key),
+        EntityField.TAG: {Operator.IN: _tags},
+        EntityField.TYPE: _words("c.type"),
+        EntityField.STATUS: {Operator.IN: _status},
+        EntityField.OCCURRED_AT: _time("e.occurred_at"),
+        EntityField.RECORDED_AT: _time("e.recorded_at"),
+        EntityField.RECORDED_BY: _text("e.recorded_by"),
+        EntityField.KIND: _codes("e.kind", kind_codes),
+        EntityField.ACCOUNT: _words("e.account"),
+    },
+    ENTITY_OPERATORS,
+)
+ASSOCIATION_TABLE: Final[Table[Condition]] = checked(
+    {
+        AssociationField.ROLE: _text("nullif(a.role, '')"),
+        AssociationField.PROPERTY: dict.fromkeys(Operator, lambda atom: _WIDEST),
+        AssociationField.OCCURRED_AT: _time("a.occurred_at"),
+        AssociationField.RECORDED_AT: _time("a.recorded_at"),
+        AssociationField.TYPE: _codes("a.type", _type_codes),
+    },
+    ASSOCIATION_OPERATORS,
+)

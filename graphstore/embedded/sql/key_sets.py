@@ -1,10 +1,10 @@
-"""What decides on entities without their records being read, and for which of some it holds.
+"""Sets of entity keys, described before they are read, and computed on arrays.
 
-What the index names is read as an array of keys, and compared as such: that takes a tenth of a microsecond an entity,
-where one that SQLite looks up and compares takes ten times that.
+Keys from the index are read as one array and intersected as such, at a tenth of a microsecond an entity; SQLite takes
+ten times that to look up and compare one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain, islice
@@ -15,156 +15,152 @@ import numpy as np
 
 from lineal.graphstore.codes import KIND_MASK
 from lineal.graphstore.embedded.memory.key_arrays import NO_KEYS, Keys, among, ascending
-from lineal.graphstore.embedded.sql.filter_sql import Condition, joined
+from lineal.graphstore.embedded.sql.filter_sql import EVERY_ROW, Condition, all_of, any_of
 
 CONTENT: Final = "LEFT JOIN entity_content c ON c.key = e.key"
 MOST_LOOKED_UP: Final = 10_000
-"""Up to so many entities it is looked up whether they were revised; of more, all that were revised are read."""
-_AT_FIRST: Final = 1 << 12
-_AT_ONCE: Final = 1 << 18
+"""Up to so many keys, revisions are looked up for each; for more, all revised entities are read."""
+_FIRST_CHUNK: Final = 1 << 12
+_LARGEST_CHUNK: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """A SELECT of the keys, as `key`, of all entities that a condition can hold for; some may come twice."""
+class IndexScan:
+    """A SELECT through an index, of the `key` of every entity that may match, some of them more than once."""
 
     sql: str
     parameters: tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """Holds for what an arm names. Of what `doubtful` names only the records tell."""
+class Indexed:
+    """The keys that a scan selects. For those that `doubtful` selects, only the records decide."""
 
-    arm: Arm
-    doubtful: Arm | None = None
+    scan: IndexScan
+    doubtful: IndexScan | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OfKinds:
-    """Holds for the kinds of some codes."""
+    """The keys of some kinds, by the codes of the kinds."""
 
     codes: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """Holds where all of some do."""
+class Intersection:
+    """The keys that are in all parts."""
 
-    parts: tuple["Decision", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Holds where any of some does."""
-
-    parts: tuple["Decision", ...]
+    parts: tuple["KeySet", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
-    """Holds where another does not."""
+class Union:
+    """The keys that are in at least one part."""
 
-    part: "Decision"
-
-
-Decision: TypeAlias = Condition | Named | OfKinds | All | Either | Not
-"""A Condition is on `entity e` and `entity_content c`."""
+    parts: tuple["KeySet", ...]
 
 
-def named_in(decision: Decision) -> Iterator[Named]:
-    """What of a decision the index names."""
-    match decision:
-        case Named():
-            yield decision
-        case All(parts) | Either(parts):
+@dataclass(frozen=True, slots=True)
+class Complement:
+    """The keys that are not in the part."""
+
+    part: "KeySet"
+
+
+KeySet: TypeAlias = Condition | Indexed | OfKinds | Intersection | Union | Complement
+"""A set of keys. A Condition, on `entity e` and `entity_content c`, is the set of the rows it holds for."""
+
+
+def indexed_in(keys: KeySet) -> Iterator[Indexed]:
+    """The parts of a set that are read through the index."""
+    match keys:
+        case Indexed():
+            yield keys
+        case Intersection(parts) | Union(parts):
             for part in parts:
-                yield from named_in(part)
-        case Not(part):
-            yield from named_in(part)
+                yield from indexed_in(part)
+        case Complement(part):
+            yield from indexed_in(part)
 
 
-def as_condition(decision: Decision) -> Condition:
-    """A decision that names nothing by the index, as a condition on `entity e` and `entity_content c`."""
-    match decision:
+def as_condition(keys: KeySet) -> Condition:
+    """A set of which no part is read through the index, as a condition on `entity e` and `entity_content c`."""
+    match keys:
         case Condition():
-            return decision
+            return keys
         case OfKinds(codes):
             return Condition(f"e.kind IN ({', '.join(map(str, sorted(codes)))})")
-        case All(parts):
-            return joined(map(as_condition, parts), "AND", "true")
-        case Either(parts):
-            return joined(map(as_condition, parts), "OR", "false")
-        case Not(part):
+        case Intersection(parts):
+            return all_of(map(as_condition, parts))
+        case Union(parts):
+            return any_of(map(as_condition, parts))
+        case Complement(part):
             condition = as_condition(part)
             return Condition(f"NOT {condition.sql}", condition.parameters)
-        case Named():
-            raise AssertionError("what the index names is no condition on a row")
+        case Indexed():
+            raise AssertionError("keys read through the index are no condition on a row")
 
 
-class KeySets:
-    """Decisions on entities of one connection's transaction. Keys are in ascending order, each once."""
+class KeySetReader:
+    """Reads sets of keys in the transaction of one connection. Arrays of keys are ascending, without duplicates."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
 
     def keys(self, statement: str, parameters: tuple[object, ...] = ()) -> Keys:
         """The keys that a statement selects."""
-        found = list(self.chunks(statement, parameters))
-        return found[0] if len(found) == 1 else ascending(np.concatenate([NO_KEYS, *found]))
+        chunks = list(self.chunks(statement, parameters))
+        return chunks[0] if len(chunks) == 1 else ascending(np.concatenate([NO_KEYS, *chunks]))
 
     def chunks(self, statement: str, parameters: tuple[object, ...] = ()) -> Iterator[Keys]:
-        """The keys that a statement selects, some after others, each chunk in ascending order."""
-        # Neither an object of each nor a text of all is kept: only what NumPy makes of so many at once.
-        each, size = chain.from_iterable(self._connection.execute(statement, parameters)), _AT_FIRST
-        while len(some := np.fromiter(islice(each, size), np.int64)):
-            yield ascending(some)
-            size = min(8 * size, _AT_ONCE)
+        """The keys that a statement selects, in chunks of growing size; each chunk is ascending."""
+        # The rows are never all in memory: NumPy takes one chunk of them at a time.
+        rows, size = chain.from_iterable(self._connection.execute(statement, parameters)), _FIRST_CHUNK
+        while len(chunk := np.fromiter(islice(rows, size), np.int64)):
+            yield ascending(chunk)
+            size = min(8 * size, _LARGEST_CHUNK)
 
-    def named(self, arm: Arm | None) -> Keys:
-        """What an arm names; without one, all entities."""
-        return self.keys("SELECT e.key FROM entity e") if arm is None else self.keys(arm.sql, arm.parameters)
+    def scanned(self, scan: IndexScan | None) -> Keys:
+        """The keys that a scan selects; without one, those of all entities."""
+        return self.keys("SELECT e.key FROM entity e") if scan is None else self.keys(scan.sql, scan.parameters)
 
     def revised(self, keys: Keys) -> Keys:
-        """Those that were ever revised."""
+        """The keys of entities with revisions, among some keys."""
         if len(keys) <= MOST_LOOKED_UP:
             revised = "SELECT f.value FROM carray(?) f WHERE EXISTS (SELECT 1 FROM revision v WHERE v.entity = f.value)"
             return self.keys(revised, (carried(keys),))
         return keys[among(keys, self.keys("SELECT entity FROM revision"))]
 
     def where(self, keys: Keys, condition: Condition) -> Keys:
-        """Those that a condition on `entity e` and `entity_content c` holds for."""
-        if condition.sql == "true":
+        """The keys for which a condition on `entity e` and `entity_content c` holds, among some keys."""
+        if condition.sql == EVERY_ROW.sql:
             return keys
         content = CONTENT if "c." in condition.sql else ""
         rows = f"SELECT e.key FROM carray(?) f CROSS JOIN entity e ON e.key = f.value {content} WHERE {condition.sql}"
         return self.keys(rows, (carried(keys), *condition.parameters))
 
-    def holding(self, decision: Decision, keys: Keys) -> Keys:
-        """Those that a decision holds for."""
-        match decision:
+    def within(self, keys: Keys, key_set: KeySet) -> Keys:
+        """The keys that are in a set, among some keys."""
+        match key_set:
             case Condition():
-                return self.where(keys, decision)
-            case Named(arm):
-                return keys[among(keys, self.named(arm))]
+                return self.where(keys, key_set)
+            case Indexed(scan):
+                return keys[among(keys, self.scanned(scan))]
             case OfKinds(codes):
                 return keys[np.isin(keys & KIND_MASK, list(codes))]
-            case All(parts):
-                # What looks at rows comes last, and looks at each once.
-                swift = [part for part in parts if not isinstance(part, Condition)]
-                left = reduce(lambda some, part: self.holding(part, some), swift, keys)
-                return self.where(left, _all_of(part for part in parts if isinstance(part, Condition)))
-            case Either(parts):
-                return ascending(np.concatenate([NO_KEYS, *(self.holding(part, keys) for part in parts)]))
-            case Not(part):
-                return keys[~among(keys, self.holding(part, keys))]
-
-
-def _all_of(conditions: Iterable[Condition]) -> Condition:
-    return joined(conditions, "AND", "true")
+            case Intersection(parts):
+                # Conditions look up rows: they come last, and as one.
+                arrays = [part for part in parts if not isinstance(part, Condition)]
+                left = reduce(self.within, arrays, keys)
+                return self.where(left, all_of(part for part in parts if isinstance(part, Condition)))
+            case Union(parts):
+                return ascending(np.concatenate([NO_KEYS, *(self.within(keys, part) for part in parts)]))
+            case Complement(part):
+                return keys[~among(keys, self.within(keys, part))]
 
 
 def carried(keys: Keys) -> object:
     """Keys as a value that `carray(?)` turns into rows."""
-    # An empty array lies at no aligned address, which apsw refuses; no row has the key 0.
+    # apsw refuses an empty array, whose address is not aligned; no row has the key 0.
     return apsw.carray(keys if len(keys) else np.zeros(1, np.int64))

@@ -4,8 +4,8 @@ from itertools import islice
 
 from lineal.graphstore.codes import KIND_CODES
 from lineal.graphstore.embedded.sql.filter_sql import Condition
-from lineal.graphstore.embedded.sql.index_plan import bearing
-from lineal.graphstore.embedded.sql.key_sets import KeySets, OfKinds
+from lineal.graphstore.embedded.sql.index_plan import scan_of_key
+from lineal.graphstore.embedded.sql.key_sets import KeySetReader, OfKinds
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.queries import PropertyKeys
 
@@ -30,15 +30,15 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
 def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
     """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
     assert reader.scope_table is not None
-    deciding = KeySets(reader.connection)
+    key_sets = KeySetReader(reader.connection)
     kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
     on_time = Condition(reader.on_time("e"))
-    arm = bearing(key)
-    for some in deciding.chunks(arm.sql, arm.parameters):
-        bearers = reader.scope_table.readable(some)
+    scan = scan_of_key(key)
+    for chunk in key_sets.chunks(scan.sql, scan.parameters):
+        bearers = reader.scope_table.readable(chunk)
         if kind is not None:
-            bearers = deciding.holding(kind, bearers)
-        for bearer in deciding.where(bearers, on_time).tolist():
+            bearers = key_sets.within(bearers, kind)
+        for bearer in key_sets.where(bearers, on_time).tolist():
             if not reader.scope_table.entity_scope(bearer).hides(key) and key in _keys_ever(reader, bearer):
                 return True
     return False

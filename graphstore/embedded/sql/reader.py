@@ -7,7 +7,7 @@ from itertools import chain
 import apsw
 import numpy as np
 
-from lineal.graphstore.codes import KIND_MASK, SAME_AS, TYPES, AssociationKey, kind_codes
+from lineal.graphstore.codes import KIND_MASK, SAME_AS, TYPES, AssociationKey
 from lineal.graphstore.deadlines import check
 from lineal.graphstore.embedded.memory.adjacency import Adjacency
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
@@ -16,7 +16,8 @@ from lineal.graphstore.embedded.memory.scope_table import ScopeTable
 from lineal.graphstore.embedded.sql.filter_sql import Condition, association_condition, entity_condition
 from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.embedded.sql.record_reader import RowReader, carried
-from lineal.graphstore.filters import matches_association, matches_entity, matches_restricted
+from lineal.graphstore.filter_compiler import compiled_entity_filter
+from lineal.graphstore.filters import association_matcher, entity_matcher, matches_restricted
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import AssociationFilter, EntityFilter
 from lineal.graphstore.records import View
@@ -54,12 +55,12 @@ class Reader(NoPrefetch, RowReader):
         return self._matching(keys, where)
 
     def _matching(self, keys: Collection[int], where: EntityFilter) -> Collection[int]:
-        codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-        if codes is not None:
-            keys = [key for key in keys if key & KIND_MASK in codes]
-            if not keys or where == EntityFilter(where.kind, where.lineage_type):
-                return keys
-        condition = entity_condition(where)
+        compiled = compiled_entity_filter(where)
+        if compiled.codes is not None:
+            keys = [key for key in keys if key & KIND_MASK in compiled.codes]
+        if not keys or compiled.asks_only_kinds:
+            return keys
+        condition = entity_condition(compiled.rest)
         rows = self.connection.execute(
             "SELECT e.key FROM carray(?) f CROSS JOIN entity e ON e.key = f.value "
             f"LEFT JOIN entity_content c ON c.key = e.key WHERE {condition.sql}",
@@ -68,7 +69,8 @@ class Reader(NoPrefetch, RowReader):
         found = {key for (key,) in rows}
         if not condition.exact:
             entities = self.entities(found)
-            found = {key for key, entity in entities.items() if matches_entity(entity, where)}
+            is_match = entity_matcher(where)
+            found = {key for key, entity in entities.items() if is_match(entity)}
         return [key for key in keys if key in found]
 
     # -- crossing --
@@ -166,9 +168,9 @@ class Reader(NoPrefetch, RowReader):
             readable = set(self.scope_table.readable(keys_of({far for _, far, _ in rows})).tolist())
             rows = [row for row in rows if row[1] in readable]
         if not condition.exact and crossings.via is not None:
-            via = crossings.via
+            is_match = association_matcher(crossings.via)
             records = self.associations({key for _, _, key in rows})
-            rows = [row for row in rows if matches_association(records[row[2]], via)]
+            rows = [row for row in rows if is_match(records[row[2]])]
         return rows
 
     def _barely_crossed(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossed]:
