@@ -286,9 +286,11 @@ class Store(ABC):
           reached only by crossing hidden entities (MASK and BRIDGE) is reached too, after all others, by urn: there
           every hidden one that is not CUT is expanded, and of the others those that may be crossed at any distance and
           do not match `stop_at`.
-        - Reasons: POLICY where `withheld` is told; DEPTH where an entity that does not match `stop_at` lies at distance
-          `depth` (what is beyond is not looked up) of the walk, of either walk of BOTH, or of any start's walk of
-          INTERSECTION; PAGE where `has_next`; VISIT_LIMIT and DEADLINE where the walk was cut.
+        - Reasons: POLICY where `withheld` is told; PAGE where `has_next`; VISIT_LIMIT and DEADLINE where a limit cut
+          the walk. DEPTH where no limit cut it, and the same walk with a `depth` greater by one reaches an entity that
+          it does not reach within `depth`: one that the scope shows, to which `via` leads, and no `stop_at` bars the
+          way; of BOTH, one that neither of its walks reaches. Of INTERSECTION this holds for the walk of any single
+          start; with `excluding`, for what that does not remove.
         - The visit limit counts the entities beyond `after`, and cuts in (distance, urn) order. The deadline cuts
           between distances, and never before one distance beyond `after` is known. So a continued walk always goes on.
           INTERSECTION and `excluding` need the whole of each start's walk and of that from the excluded: where one of

@@ -126,6 +126,10 @@ class EdgeCache:
                 if line.type == SAME_AS:
                     yield (line.source if back is UP else line.destination), line
 
+    def count_from(self, key: int, crossed: CrossedEdges) -> int:
+        """How many edges to cross from an entity are known."""
+        return sum(1 for _ in self.crossed_from(key, crossed))
+
     def line(self, key: AssociationKey) -> Line | None:
         """The line of an association, if it is known."""
         return self._lines.get(key)

@@ -1,6 +1,6 @@
 """`walking.reader_protocol.Reader` behind Gremlin: what is missing is fetched, and the caches of the call answer."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from gremlin_python.process.graph_traversal import GraphTraversal
@@ -157,20 +157,36 @@ class Reader:
     def _crossable(
         self, crossings: Crossings, frontier: Collection[int], distance: int | None
     ) -> list[tuple[int, CrossedEdges]]:
-        """Those of a frontier that may be crossed at a distance, with the edges to cross, then known."""
+        """Those of a frontier that may be crossed at a distance, with the edges to cross."""
         crossed = CrossedEdges.of(crossings)
         if self.visibility.scope_steps.limits:
             self.prefetcher.scopes([key for key in frontier if not is_masked(key)])
-        crossable = [
+        return [
             (key, part)
             for key in frontier
             if (part := crossed if is_masked(key) else self._scopes.crossable(key, crossed, distance)) is not None
         ]
+
+    def _known_crossable(
+        self, crossings: Crossings, frontier: Collection[int], distance: int | None
+    ) -> list[tuple[int, CrossedEdges]]:
+        """Like `_crossable`; the edges are known then."""
+        crossable = self._crossable(crossings, frontier, distance)
         self.prefetcher.crossings([(crossings, [key for key, _ in crossable])])
         return crossable
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
-        crossable = self._crossable(crossings, frontier, distance)
+        return self._far_keys(crossings, self._known_crossable(crossings, frontier, distance))
+
+    def crossed_in_parts(
+        self, crossings: Crossings, frontier: Collection[int], distance: int
+    ) -> Iterator[tuple[set[int], set[int]]]:
+        # The edges that the walk's prefetch noted beyond its depth cost no journey, and one of them mostly suffices.
+        yield self._far_keys(crossings, self._crossable(crossings, frontier, distance)), set()
+        masked = self.hidden_keys(crossings, frontier, distance).masked if self.meets_hidden else set[int]()
+        yield self.far_keys(crossings, frontier, distance), masked
+
+    def _far_keys(self, crossings: Crossings, crossable: list[tuple[int, CrossedEdges]]) -> set[int]:
         steps = {(key, far, line.key) for key, part in crossable for far, line in self._edges.crossed_from(key, part)}
         reached = {-far if key[1] == SAME_AS else far for _, far, key in self._allowed(crossings, steps)}
         if not self.meets_hidden:
@@ -186,7 +202,7 @@ class Reader:
     def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
         hidden = Hidden(set(), set(), set())
         by_boundary = {Boundary.MASK: hidden.masked, Boundary.BRIDGE: hidden.bridged, Boundary.CUT: hidden.cut}
-        for key, part in self._crossable(crossings, frontier, distance):
+        for key, part in self._known_crossable(crossings, frontier, distance):
             for edge in self._hidden.crossed_from(key, CrossedEdges(part.ways, crossings.beside_hidden)):
                 entity_scope = self._hidden.entity_scope(edge.far)
                 if not entity_scope.is_readable:

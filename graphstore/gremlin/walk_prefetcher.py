@@ -35,6 +35,8 @@ MOST_SECONDS: Final = 10.0
 """A walk that takes longer to fetch at once is fetched level by level, too: its deadline is checked between levels."""
 MOST_GUESSED: Final = 1000
 """The most records of the nearest entities that come with a walk's associations, if as many are shown."""
+MOST_GLIMPSED: Final = 5
+"""The most edges of each leg noted from a vertex at a walk's depth: mostly one shows that something lies beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,10 @@ class WalkPrefetcher:
         together = len(starts.numbers) > 1
         begin = 1 if together else 0
         hop = self._hop(fetch, begin)
+        last = None if fetch.depth is None else fetch.depth + begin
+        if last is not None:
+            glimpse = self._hop(fetch, begin, "beyond").not_(__.identity())
+            hop = __.choose(__.loops().is_(last), glimpse, hop)
         if condition is not None:
             # Starts are expanded in any case.
             hop = __.filter_(__.or_(__.loops().is_(begin), __.not_(condition))).flat_map(hop)
@@ -117,9 +123,10 @@ class WalkPrefetcher:
             walk = _walk_together(self._visibility.by_number(starts.numbers, __), hop).emit()
         else:
             walk = self._visibility.by_number(starts.numbers).emit().repeat(hop.barrier().dedup())
-        if fetch.depth is not None:
-            walk = walk.times(fetch.depth + begin)
         asked = {"lines": __.cap("lines")}
+        if last is not None:
+            walk = walk.times(last + 1)
+            asked["beyond"] = __.cap("beyond")
         if self._scopes.needs_groups:
             ends = __.union(__.unfold(), __.cap("edges").unfold().both_v()).dedup()
             asked["groups"] = self._scopes.steps(ends).fold()
@@ -138,10 +145,13 @@ class WalkPrefetcher:
         bounded = walk.limit(MOST_WALKED + len(starts.numbers)).time_limit(int(MOST_SECONDS * 1000))
         return reduce(lambda steps, each: steps.by(each), asked.values(), bounded.fold().project(*asked))
 
-    def _hop(self, fetch: _Fetch, begin: int) -> GraphTraversal:
+    def _hop(self, fetch: _Fetch, begin: int, noted: str = "lines") -> GraphTraversal:
         hops = []
         for leg in self._visibility.legs(fetch.crossed):
-            edges = self._visibility.edges(leg).aggregate("lines").by("line")
+            edges = self._visibility.edges(leg)
+            if noted == "beyond":
+                edges = __.local(edges.limit(MOST_GLIMPSED))
+            edges = edges.aggregate(noted).by("line")
             if self._scopes.needs_groups:
                 edges = edges.aggregate("edges")
             if fetch.with_contents:
@@ -198,22 +208,27 @@ class WalkPrefetcher:
             reached = {key for key in reached if key >> KIND_BITS in visited}
         if fetch.stop_matches is not None:
             self._matches.take(fetch.stop_matches, reached, answer["stops"])
-        expanded = self._expanded(fetch, starts)
-        self._edges.note_fetched(fetch.crossed, expanded)
+        self._edges.take(answer.get("beyond", ()))
+        expanded, last = self._expanded(fetch, starts)
+        whole = {key for key in last if self._edges.count_from(key, fetch.crossed) < MOST_GLIMPSED}
+        self._edges.note_fetched(fetch.crossed, expanded | whole)
         if self._visibility.meets_hidden:
-            self._hidden.note_fetched(fetch.beside_hidden, expanded)
+            self._hidden.note_fetched(fetch.beside_hidden, expanded | last)
         return True
 
-    def _expanded(self, fetch: _Fetch, starts: _Starts) -> set[int]:
-        """The keys that the walk went on from: of these the lines noted are all there are."""
+    def _expanded(self, fetch: _Fetch, starts: _Starts) -> tuple[set[int], set[int]]:
+        """The keys that the walk expanded, and those it would have expanded if its depth were greater.
+
+        Of the first all lines are noted.
+        """
         frontier = {key for number in starts.numbers if (key := self._records.key_at(number)) is not None}
-        expanded, level = set(frontier), 0
-        while frontier and level + 1 != fetch.depth:
+        expanded, level = set[int](), 0
+        while frontier and level != fetch.depth:
+            expanded |= frontier
             reached = {far for key in frontier for far in self._crossed_from(key, fetch.crossed, level)}
             frontier = self._going_on(fetch, reached - expanded)
-            expanded |= frontier
             level += 1
-        return expanded
+        return expanded, frontier
 
     def _crossed_from(self, key: int, crossed: CrossedEdges, distance: int) -> Iterable[int]:
         crossable = self._scopes.crossable(key, crossed, distance)
@@ -230,7 +245,7 @@ class WalkPrefetcher:
 def _fetches(walk: Walk) -> list[_Fetch]:
     """The walks to fetch for a walk: of BOTH, one for each direction."""
     via = walk.via
-    if walk.depth == 0 or (via is not None and via.type == ()):
+    if via is not None and via.type == ():
         return []
     directions = [UP, DOWN] if walk.direction is LineageDirection.BOTH else [walk.direction]
     with_contents = via is not None and asks_properties(via)

@@ -1,21 +1,34 @@
 """Breadth-first walks, resumable level by level.
 
-A walk is of one view, and the store is immutable, so what was walked stays right for ever: a later page goes on from
-where an earlier one stopped, in another read.
+A walk belongs to one view, and the store is immutable, so the levels walked so far stay right for ever: a later page
+continues where an earlier one stopped, in another read. A step first reads everything it needs and then changes the
+walk, so a read that fails leaves the walk as it was.
 """
 
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import EntityFilter
-from lineal.graphstore.walking.reader_protocol import Crossings, Reader, masked
+from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, Reader, masked
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one more level of a walk adds, read in full before the walk changes."""
+
+    reached: set[int]
+    stopped: set[int]
+    frontier: set[int]
+    hidden_frontier: set[int]
+    withheld: set[int]
 
 
 class DirectedWalk:
-    """The walk from some starts in one direction: `levels[d]` holds the keys at distance d (0: nothing).
+    """The walk from some starts in one direction: `levels[d]` holds the keys at distance d, `levels[0]` is empty.
 
-    What is shown as restricted is among them under its masked key, and never gone on from.
+    An entity shown as restricted is reached under its masked key and never expanded.
     """
 
     def __init__(
@@ -26,11 +39,8 @@ class DirectedWalk:
         self.depth, self.stop_at = depth, stop_at
         self.levels: list[array[int]] = [array("q")]
         self.distance: dict[int, int] = {}
-        # A set takes away what is in another; of a dict's keys it would walk through all.
-        self._seen: set[int] = set()
         self.stopped: set[int] = set()
         self.frontier: Collection[int] = self.starts
-        self.cut_at_depth = False
         self.hidden_frontier: set[int] = set()
         """The hidden entities met that may be crossed."""
         self.withheld: set[int] = set()
@@ -38,139 +48,172 @@ class DirectedWalk:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing further to walk that has a distance."""
+        """Whether every level that has a distance is walked."""
         return not self.frontier or (self.depth is not None and len(self.levels) > self.depth)
 
-    def advance(self, reader: Reader) -> None:
-        """Walk one level on."""
-        level = len(self.levels)
-        found = reader.far_keys(self.crossings, self.frontier, level - 1)
-        returns: frozenset[int] = frozenset()
-        if self.crossings.direction is not LineageDirection.CONNECTED:
-            returns = (self.starts & found) - self._seen
-        if found and min(found) < 0:
-            found = {abs(key) for key in found}
-        new = found - self._seen - self.starts
-        reached = new | returns
+    def next_step(self, reader: Reader) -> Step:
+        """The next level; the walk does not change until `append`."""
+        distance = len(self.levels) - 1
+        found = reader.far_keys(self.crossings, self.frontier, distance)
+        hidden = Hidden(set(), set(), set())
         if reader.meets_hidden:
-            reached |= self._met(reader, level)
-        self._seen |= reached
-        self.distance.update(dict.fromkeys(reached, level))
-        self.levels.append(array("q", reached))
-        going_on = new
-        if self.stop_at is not None:
-            stopped = set(reader.matching(reached, self.stop_at))
-            self.stopped |= stopped
-            going_on = new - stopped
-            reached = reached - stopped
-        self.cut_at_depth = self.depth == level and bool(reached)
-        self.frontier = going_on
-        if self.finished:
-            self._seen.clear()
+            hidden = reader.hidden_keys(self.crossings, self.frontier, distance)
+        reached, new = self.first_reached(found, hidden.masked)
+        stopped = matching(reader, reached, self.stop_at)
+        crossable = (hidden.masked - masked_stops(reader, hidden.masked, self.stop_at)) | hidden.bridged
+        return Step(reached, stopped, new - stopped, crossable, hidden.bridged | hidden.cut)
 
-    def _met(self, reader: Reader, level: int) -> set[int]:
-        """Note the hidden entities that the frontier leads to; gives the masked keys not shown before."""
-        hidden = reader.hidden_keys(self.crossings, self.frontier, level - 1)
-        self.hidden_frontier |= going_on_from(reader, hidden.masked, self.stop_at) | hidden.bridged
-        self.withheld |= hidden.bridged | hidden.cut
-        return {masked(key) for key in hidden.masked} - self._seen
+    def append(self, step: Step) -> None:
+        """Make a step part of the walk."""
+        self.distance.update(dict.fromkeys(step.reached, len(self.levels)))
+        self.stopped |= step.stopped
+        self.hidden_frontier |= step.hidden_frontier
+        self.withheld |= step.withheld
+        self.frontier = step.frontier
+        self.levels.append(array("q", step.reached))
 
-    def before(self, key: int, level: int) -> bool:
-        """Whether the walk went on from this key to the given level."""
+    def first_reached(self, found: set[int], hidden: Iterable[int]) -> tuple[set[int], set[int]]:
+        """The keys that the walk reaches for the first time, and of these the readable ones that are no start.
+
+        From what `far_keys` returned, and the hidden entities met that are shown as restricted.
+        """
+        # set.difference looks each element up in a dict; the operator would copy all keys of the dict first.
+        is_connected = self.crossings.direction is LineageDirection.CONNECTED
+        returns = set() if is_connected else (found & self.starts).difference(self.distance)
+        new = ({abs(key) for key in found} - self.starts).difference(self.distance)
+        return new | returns | {key for key in map(masked, hidden) if key not in self.distance}, new
+
+    def beyond_depth(self, reader: Reader) -> Iterator[set[int]]:
+        """The keys first reached one level beyond `depth`, part by part: a caller stops at the first that suffices."""
+        if self.frontier:
+            for found, hidden in reader.crossed_in_parts(self.crossings, self.frontier, len(self.levels) - 1):
+                yield self.first_reached(found, hidden)[0]
+
+    def expanded(self, key: int, level: int) -> bool:
+        """Whether the walk expanded a key to reach a level."""
         if key in self.starts:
             return level == 1
         return self.distance.get(key) == level - 1 and key not in self.stopped
 
 
-def going_on_from(reader: Reader, hidden: set[int], stop_at: EntityFilter | None) -> set[int]:
-    """Of masked entities those at which a walk does not stop."""
-    stops = stop_at is not None and hidden and reader.matching([masked(next(iter(hidden)))], stop_at)
-    return set() if stops else hidden
+def matching(reader: Reader, keys: Collection[int], where: EntityFilter | None) -> set[int]:
+    """The keys that match a filter; none where there is no filter."""
+    return set() if where is None else set(reader.matching(keys, where))
+
+
+def masked_stops(reader: Reader, hidden: set[int], stop_at: EntityFilter | None) -> set[int]:
+    """The hidden entities shown as restricted at which a walk stops: all or none, since filters see them alike."""
+    return hidden if hidden and matching(reader, [masked(next(iter(hidden)))], stop_at) else set()
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What one more hop beyond hidden entities adds, read in full before the reach changes."""
+
+    reached: set[int]
+    frontier: set[int]
+    hidden: set[int]
+    withheld: set[int]
 
 
 class HiddenReach:
-    """What a finished walk reaches only across hidden entities, one hop after another, with no distances."""
+    """What a finished walk reaches only across hidden entities, hop by hop, with no distances."""
 
-    def __init__(self, way: DirectedWalk) -> None:
-        self._way = way
-        self._hidden = set(way.hidden_frontier)
-        self.frontier: set[int] = set(way.hidden_frontier)
+    def __init__(self, walk: DirectedWalk) -> None:
+        self.walk = walk
+        self.hidden = set(walk.hidden_frontier)
+        self.frontier: set[int] = set(walk.hidden_frontier)
         self.reached: set[int] = set()
 
-    def advance(self, reader: Reader) -> None:
-        """Walk one hop on."""
-        way = self._way
-        found = reader.far_keys(way.crossings, self.frontier, None)
-        hidden = reader.hidden_keys(way.crossings, self.frontier, None)
-        returns: frozenset[int] = frozenset()
-        if way.crossings.direction is not LineageDirection.CONNECTED:
-            returns = way.starts & found
-        new = {abs(key) for key in found} - way.starts
-        shown = {masked(key) for key in hidden.masked}
-        reached = {key for key in new | returns | shown if key not in way.distance} - self.reached
-        self.reached |= reached
-        going_on = reached & new
-        if way.stop_at is not None:
-            going_on -= set(reader.matching(going_on, way.stop_at))
-        way.withheld |= hidden.bridged | hidden.cut
-        crossable = (going_on_from(reader, hidden.masked, way.stop_at) | hidden.bridged) - self._hidden
-        self._hidden |= crossable
-        self.frontier = going_on | crossable
+    def next_hop(self, reader: Reader) -> Hop:
+        """The next hop; nothing changes until `append`."""
+        walk = self.walk
+        found = reader.far_keys(walk.crossings, self.frontier, None)
+        hidden = reader.hidden_keys(walk.crossings, self.frontier, None)
+        first, new = walk.first_reached(found, hidden.masked)
+        reached = first - self.reached
+        expandable = reached & new
+        crossable = (hidden.masked - masked_stops(reader, hidden.masked, walk.stop_at)) | hidden.bridged
+        crossable -= self.hidden
+        frontier = (expandable - matching(reader, expandable, walk.stop_at)) | crossable
+        return Hop(reached, frontier, crossable, hidden.bridged | hidden.cut)
+
+    def append(self, hop: Hop) -> None:
+        """Make a hop part of the reach."""
+        self.walk.withheld |= hop.withheld
+        self.reached |= hop.reached
+        self.hidden |= hop.hidden
+        self.frontier = hop.frontier
 
 
 class WalkUnion:
-    """Levels of several walks taken together: what any of them reaches, at the least distance.
+    """The levels of several walks together: what any of them reaches, at its least distance.
 
-    What is reached only across hidden entities makes the last level, `beyond_at`, once all others are known.
+    `beyond_at` is the last level, of what is reached only across hidden entities: known once all others are.
+    `cut_at_depth` says whether the walks reach something one level beyond their depth that none of them reaches within
+    it, `excluded` keys aside; None until known.
     """
 
-    def __init__(self, ways: list[DirectedWalk]) -> None:
-        self.ways = ways
+    def __init__(self, walks: list[DirectedWalk]) -> None:
+        self.walks = walks
         self.levels: list[array[int]] = [array("q")]
-        self.seen: set[int] = set()
+        self.excluded: Collection[int] = frozenset()
         self.beyond_at: int | None = None
-        self._beyond: list[HiddenReach] = []
+        self.cut_at_depth: bool | None = None if walks[0].depth is not None else False
+        self._several = len(walks) > 1
+        self._reached: set[int] = set()
+        """The keys of all levels, where there are several walks."""
+        self._hidden_reaches: list[HiddenReach] = []
 
     @property
     def finished(self) -> bool:
-        """Whether every walk is finished."""
-        if not all(way.finished for way in self.ways):
+        """Whether every walk is finished, and what lies beyond is known."""
+        if self.cut_at_depth is None or not all(walk.finished for walk in self.walks):
             return False
-        return self.beyond_at is not None or not any(way.hidden_frontier and way.depth is None for way in self.ways)
-
-    @property
-    def cut_at_depth(self) -> bool:
-        """Whether any walk stopped at its depth with something left to go on from."""
-        return any(way.cut_at_depth for way in self.ways)
+        return self.beyond_at is not None or not any(walk.hidden_frontier and walk.depth is None for walk in self.walks)
 
     @property
     def withheld(self) -> set[int]:
         """The hidden entities met that are not shown."""
-        return set().union(*(way.withheld for way in self.ways))
+        return set().union(*(walk.withheld for walk in self.walks))
 
     def advance(self, reader: Reader) -> None:
-        """Walk one level on; beyond hidden entities one hop, which makes a level with the last."""
-        if all(way.finished for way in self.ways):
+        """Walk one level on; after the last, look beyond the depth, or take one hop beyond hidden entities."""
+        unfinished = [walk for walk in self.walks if not walk.finished]
+        if unfinished:
+            self._advance_level(reader, unfinished)
+        elif self.cut_at_depth is None:
+            self.cut_at_depth = self._leads_beyond_depth(reader)
+        else:
             self._advance_beyond(reader)
+
+    def _advance_level(self, reader: Reader, unfinished: list[DirectedWalk]) -> None:
+        steps = [(walk, walk.next_step(reader)) for walk in unfinished]
+        for walk, step in steps:
+            walk.append(step)
+        if not self._several:
+            self.levels.append(self.walks[0].levels[-1])
             return
-        for way in self.ways:
-            if not way.finished:
-                way.advance(reader)
-        level = len(self.levels)
-        if len(self.ways) == 1:
-            self.levels.append(self.ways[0].levels[level])
-            return
-        new = {key for way in self.ways if len(way.levels) > level for key in way.levels[level]} - self.seen
-        self.seen |= new
+        new = set[int]().union(*(step.reached for _, step in steps)) - self._reached
+        self._reached |= new
         self.levels.append(array("q", new))
 
+    def _leads_beyond_depth(self, reader: Reader) -> bool:
+        return any(
+            key not in self._reached and key not in self.excluded
+            for walk in self.walks
+            for part in walk.beyond_depth(reader)
+            for key in part
+        )
+
     def _advance_beyond(self, reader: Reader) -> None:
-        if not self._beyond:
-            self._beyond = [HiddenReach(way) for way in self.ways]
-        for beyond in self._beyond:
-            if beyond.frontier:
-                beyond.advance(reader)
-        if not any(beyond.frontier for beyond in self._beyond):
-            reached = set().union(*(beyond.reached for beyond in self._beyond))
+        reaches = self._hidden_reaches or [HiddenReach(walk) for walk in self.walks]
+        hops = [(reach, reach.next_hop(reader)) for reach in reaches if reach.frontier]
+        for reach, hop in hops:
+            reach.append(hop)
+        self._hidden_reaches = reaches
+        if not any(reach.frontier for reach in reaches):
+            reached = set[int]().union(*(reach.reached for reach in reaches))
             self.beyond_at = len(self.levels)
-            self.levels.append(array("q", reached - self.seen))
+            self.levels.append(array("q", reached - self._reached))
+            self._hidden_reaches = []

@@ -17,8 +17,8 @@ from lineal.graphstore.queries import (
 from lineal.graphstore.revisions import fold_order
 from lineal.graphstore.store import AssociationPage, RevisionPage
 from lineal.graphstore.urns import entity_id
-from lineal.graphstore.walking.reach_pages import WalkState
 from lineal.graphstore.walking.reader_protocol import Crossings, Reader, Records
+from lineal.graphstore.walking.walk_state import WalkState
 
 
 def associations_pages(reader: Reader, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
@@ -41,27 +41,27 @@ def _either_way(direction: LineageDirection) -> LineageDirection:
 
 
 def among_pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
-    """A page of the associations among what a walk traversed, as far as `up_to`, for each question."""
+    """The page of the associations among what each walk traversed, up to its question's `up_to`."""
     traversed = [
-        set() if question.up_to in walked.associations else _traversed(reader, walked, question)
-        for walked, question in asked
+        set() if question.up_to in state.associations else _traversed(reader, state, question)
+        for state, question in asked
     ]
     crossings = [Crossings(LineageDirection.DESCENDANTS, question.walk.via) for _, question in asked]
     reader.prefetch_crossings(zip(crossings, traversed, strict=True))
-    for (walked, question), crossing, keys in zip(asked, crossings, traversed, strict=True):
-        if question.up_to not in walked.associations:
-            found = {association for _, far, association in reader.crossed(crossing, keys) if far in keys}
-            walked.associations[question.up_to] = in_order(reader, found)
-    return _association_pages(reader, [(walked.associations[q.up_to], q.first, q.after) for walked, q in asked])
+    for (state, question), crossing, keys in zip(asked, crossings, traversed, strict=True):
+        if question.up_to not in state.associations:
+            among = {association for _, far, association in reader.crossed(crossing, keys) if far in keys}
+            state.associations[question.up_to] = in_order(reader, among)
+    return _association_pages(reader, [(state.associations[q.up_to], q.first, q.after) for state, q in asked])
 
 
-def _traversed(reader: Reader, walked: WalkState, question: ReachAssociations) -> set[int]:
+def _traversed(reader: Reader, state: WalkState, question: ReachAssociations) -> set[int]:
     up_to: ReachPosition | None = question.up_to
-    last = len(walked.source.levels) if up_to is None else walked.level(reader, up_to)
-    keys = set(walked.starts)
-    for level, reached in enumerate(walked.source.levels[: last + 1]):
+    last = len(state.source.levels) if up_to is None else state.level(reader, up_to)
+    keys = set(state.starts)
+    for level, reached in enumerate(state.source.levels[: last + 1]):
         if up_to is not None and level == last:
-            reached = [key for urn, key in walked.ordered(reader, None, level) if urn <= up_to.urn]
+            reached = [key for urn, key in state.ordered(reader, None, level) if urn <= up_to.urn]
         keys.update(reached)
     return keys
 

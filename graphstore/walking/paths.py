@@ -70,7 +70,7 @@ def _one_back(reader: Reader, ways: list[DirectedWalk], level: int, states: set[
             continue
         for near, far, association in reader.crossed_back(way.crossings, keys):
             returns_over_same_as = near in way.starts and association[1] == SAME_AS
-            if way.before(far, level) and not returns_over_same_as and _crosses(reader, way, far, association, level):
+            if way.expanded(far, level) and not returns_over_same_as and _crosses(reader, way, far, association, level):
                 behind[near, index].append((far, association))
     urns = reader.urns({far for crossings in behind.values() for far, _ in crossings} | {key for key, _ in states})
     trails = {}

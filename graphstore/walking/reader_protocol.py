@@ -1,7 +1,7 @@
-"""Which associations a walk crosses, and what it asks of an engine's reads."""
+"""The reads that walks and pages ask of an engine, and the associations that a walk crosses."""
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final, NamedTuple, Protocol
 
 from lineal.graphstore.codes import KIND_MASK, RESTRICTED, TYPE_CODES, TYPES, AssociationKey
 from lineal.graphstore.filters import matches_bare
@@ -11,10 +11,10 @@ from lineal.graphstore.records import Association, Entity, Restricted, Revision
 
 
 class Crossings:
-    """Which associations lead on from keys, in one direction (not BOTH), under a filter.
+    """The associations that lead on from keys, in one direction (not BOTH), under a filter.
 
-    `ways` are the directions in which an association of any type is crossed; a SAME_AS is crossed in both always.
-    `types` are the codes of the types allowed, None for all; `asks_only_types`: the filter asks for nothing else.
+    `ways` are the directions in which an association of any type is crossed; a SAME_AS is always crossed in both.
+    `types` are the codes of the types allowed, None for all; `asks_only_types`: the filter restricts nothing else.
     """
 
     def __init__(self, direction: LineageDirection, via: AssociationFilter | None) -> None:
@@ -39,7 +39,7 @@ class Crossings:
 
 
 class Hidden(NamedTuple):
-    """Entities of the view that are not readable, by keys, by what becomes of them where a walk meets them."""
+    """Hidden entities that a walk meets, by key, in three sets: one for each boundary."""
 
     masked: set[int]
     bridged: set[int]
@@ -47,7 +47,7 @@ class Hidden(NamedTuple):
 
 
 def masked(key: int) -> int:
-    """The key under which an entity is shown as restricted: walks and pages take it as they take any other."""
+    """The key under which an entity is shown as restricted; walks and pages treat it like any other key."""
     return key | RESTRICTED
 
 
@@ -57,9 +57,9 @@ def is_masked(key: int) -> bool:
 
 
 class Records(Protocol):
-    """Records of one view in one engine, for the length of one call on a worker thread; any method may wait for it.
+    """The records of one view in one engine, as the view's scope shows them.
 
-    All of them are as the view's scope shows them.
+    For the length of one call on a worker thread; any method may wait for the engine.
     """
 
     def keys_of(self, ids: Collection[str]) -> dict[str, int]:
@@ -69,10 +69,10 @@ class Records(Protocol):
         """The urns of keys known to exist in the view; of masked keys the restricted urns."""
 
     def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
-        """The records of keys known to be readable, with revisions folded in unless wanted as first recorded."""
+        """The records of keys known to be readable, with revisions applied unless wanted as first recorded."""
 
     def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
-        """What is shown of masked keys."""
+        """The restricted records of masked keys."""
 
     def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
         """The revisions, in no promised order, of those keys that have any in the view; or only those of one time."""
@@ -85,13 +85,13 @@ class Records(Protocol):
 
 
 class Reader(Records, Protocol):
-    """Records, and what crosses from key to key.
+    """Records, and the crossings from key to key.
 
-    `sees_nothing`: the scope allows nothing, and `keys_of` finds none. `is_settled`: no later batch can be of the
-    view's moment, so what is read stays as it is for ever. `meets_hidden`: what is not readable may show all the same.
+    `sees_nothing`: the scope allows nothing, and `keys_of` finds no key. `is_settled`: no later batch can belong to the
+    view's moment, so a read stays right for ever. `meets_hidden`: the scope may show hidden entities (MASK, BRIDGE).
 
-    What is going to be asked is foreseen, for all questions of a call at once, so that an engine which is far away
-    fetches it in one journey; what was not foreseen is answered all the same.
+    Prefetches announce the reads of all questions of a call together, so that a remote engine fetches them in one
+    round trip. A read that no prefetch announced is answered all the same.
     """
 
     sees_nothing: bool
@@ -99,19 +99,27 @@ class Reader(Records, Protocol):
     meets_hidden: bool
 
     def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
-        """Those of the keys, readable or masked ones, whose entities match; in their order."""
+        """Those of the keys, readable or masked, whose entities match; in the order of the keys."""
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
         """Every readable key one crossing away; negative where the crossing was a SAME_AS.
 
-        Only from those of the frontier that may be crossed at the distance. None: at no known distance; the frontier
-        may then hold keys of hidden entities, which are not cut and always crossed.
+        Crosses only from those keys of the frontier that the scope lets be crossed at the distance. None: at no known
+        distance; the frontier may then hold keys of hidden entities, which are not CUT and always crossed.
         """
 
     def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
-        """The hidden entities one crossing away, from those of the frontier as `far_keys` takes them.
+        """The hidden entities one crossing away, from the same keys of the frontier as in `far_keys`.
 
-        What is cut is looked for only where some group tells what is withheld.
+        Entities that are CUT are looked up only where some group tells what it withholds.
+        """
+
+    def crossed_in_parts(
+        self, crossings: Crossings, frontier: Collection[int], distance: int
+    ) -> Iterator[tuple[set[int], set[int]]]:
+        """What `far_keys` returns and the masked entities of `hidden_keys`, part by part, the cheapest part first.
+
+        For a caller that stops at the first part that suffices. All parts together are complete; some may overlap.
         """
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
@@ -123,36 +131,53 @@ class Reader(Records, Protocol):
     def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
         """Every crossing from the keys over an association that shows: the near key, the far key, the association.
 
-        Ends that are masked, near or far, have their masked keys, in the association's key too, which then has no role.
+        Masked ends, near or far, have their masked keys, in the association's key too, which then has no role.
         """
 
     def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[tuple[int, int, AssociationKey]]:
-        """Every such crossing that leads to the keys from what the walk reached, and maybe others; near is the key."""
+        """Every such crossing that leads to the keys from entities that the walk reached, and maybe from others.
+
+        The near key is the one of `keys`.
+        """
 
     def prefetch_ids(self, ids: Collection[str]) -> None:
-        """The records of ids are going to be asked for."""
+        """Announce the records of ids."""
 
     def prefetch_walks(self, walks: Iterable[tuple[Walk, int | None]]) -> None:
-        """Walks are going to begin, or paths to be traced in them.
+        """Announce walks that begin, or in which paths are traced.
 
-        Each with how many of the nearest it reaches will be shown; None: it is not known which.
+        With the number of nearest entities that the page of the walk shows; None: other entities than the nearest.
         """
 
     def prefetch_crossings(self, asked: Iterable[tuple[Crossings, Collection[int]]]) -> None:
-        """Crossings from keys are going to be asked for."""
+        """Announce crossings from keys."""
 
     def prefetch_matches(self, asked: Iterable[tuple[EntityFilter | None, Collection[int]]]) -> None:
-        """It is going to be asked which of some keys match."""
+        """Announce which keys are matched with which filter."""
 
     def prefetch_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None:
-        """The records of keys and of associations are going to be asked for."""
+        """Announce the records of keys and of associations."""
+
+
+_FIRST_PART: Final = 256
 
 
 class NoPrefetch:
-    """What an engine foresees for which every read is near: nothing."""
+    """No-op prefetches, and crossings in growing parts, for engines whose reads are local."""
 
     def prefetch_ids(self, ids: Collection[str]) -> None: ...
     def prefetch_walks(self, walks: Iterable[tuple[Walk, int | None]]) -> None: ...
     def prefetch_crossings(self, asked: Iterable[tuple[Crossings, Collection[int]]]) -> None: ...
     def prefetch_matches(self, asked: Iterable[tuple[EntityFilter | None, Collection[int]]]) -> None: ...
     def prefetch_records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None: ...
+
+    def crossed_in_parts(
+        self: Reader, crossings: Crossings, frontier: Collection[int], distance: int
+    ) -> Iterator[tuple[set[int], set[int]]]:
+        keys = list(frontier)
+        begin, size = 0, _FIRST_PART
+        while begin < len(keys):
+            part = keys[begin : begin + size]
+            hidden = self.hidden_keys(crossings, part, distance).masked if self.meets_hidden else set[int]()
+            yield self.far_keys(crossings, part, distance), hidden
+            begin, size = begin + size, 8 * size

@@ -1,9 +1,9 @@
-"""The reading verbs that are the same over any engine, given its reads."""
+"""The read verbs that are the same on every engine, built on its `Reader`."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from typing import Generic, TypeVar
+from contextlib import suppress
+from typing import Generic, TypeAlias, TypeVar
 
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.queries import (
@@ -20,26 +20,28 @@ from lineal.graphstore.queries import (
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.store import AssociationPage, ReachPage, RevisionPage, Store
 from lineal.graphstore.walking.pages import among_pages, associations_pages, history_pages
-from lineal.graphstore.walking.reach_pages import WalkState, reach_pages
+from lineal.graphstore.walking.reach_pages import reach_pages
 from lineal.graphstore.walking.reader_protocol import Reader
-from lineal.graphstore.walking.walk_cache import WalkCache
+from lineal.graphstore.walking.walk_cache import StateFailed, WalkCache
+from lineal.graphstore.walking.walk_state import WalkState
 
 R = TypeVar("R", bound=Reader)
 Result = TypeVar("Result")
 Asked = Find | AssociationsOf | HistoryOf | MetricsOf | SeriesOf | BucketsOf | Reach | ReachAssociations
 Question = TypeVar("Question", bound=Asked)
 WalkQuestion = TypeVar("WalkQuestion", bound=Reach | ReachAssociations)
+Pages: TypeAlias = Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], list[Result]]
 
 
 class WalkingStore(Store, Generic[R]):
-    """A store whose engine gives `Reader`s."""
+    """A store whose engine reads through `Reader`s."""
 
     def __init__(self) -> None:
         self._walks = WalkCache()
 
     @abstractmethod
     async def _read(self, work: Callable[[Callable[[View], R]], Result]) -> Result:
-        """Do some work on a worker thread, within one read; it is given what makes the reading of a view."""
+        """Run work on a worker thread, within one read; its argument makes the reader of a view."""
 
     async def _read_large(self, work: Callable[[Callable[[View], R]], Result]) -> Result:
         """Do work that may take long, in which case small reads should not wait behind it."""
@@ -48,8 +50,8 @@ class WalkingStore(Store, Generic[R]):
     async def entities(self, view: View, ids: Sequence[str]) -> list[Entity | None]:
         def read(reader: R) -> list[Entity | None]:
             keys = reader.keys_of(ids)
-            found = reader.entities(list(keys.values()))
-            return [found[keys[id]] if id in keys else None for id in ids]
+            entities = reader.entities(list(keys.values()))
+            return [entities[keys[id]] if id in keys else None for id in ids]
 
         return await self._read_view(view, read) if ids else []
 
@@ -64,9 +66,9 @@ class WalkingStore(Store, Generic[R]):
 
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
         def pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
-            for walked, question in asked:
-                known = walked.known(reader, question.up_to, question.walk.limits)
-                if known.reason is not None and question.up_to is None:
+            for state, question in asked:
+                cutoff = state.walk_on(reader, question.up_to, question.walk.limits)
+                if cutoff.reason is not None and question.up_to is None:
                     raise LimitExceeded(
                         "the walk is cut by a limit, so what lies among it cannot be told: ask for less"
                     )
@@ -74,43 +76,31 @@ class WalkingStore(Store, Generic[R]):
 
         return await self._walk(questions, pages)
 
-    async def _walk(
-        self,
-        questions: Sequence[WalkQuestion],
-        pages: Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], list[Result]],
-    ) -> list[Result | None]:
-        return await self._each(questions, lambda reader, asked: self._walked(reader, asked, pages), large=True)
+    async def _walk(self, questions: Sequence[WalkQuestion], pages: Pages[WalkQuestion, Result]) -> list[Result | None]:
+        def answer(reader: R, asked: Sequence[WalkQuestion]) -> list[Result | None]:
+            while True:
+                with suppress(StateFailed):
+                    return self._answered(reader, asked, pages)
 
-    def _walked(
-        self,
-        reader: R,
-        questions: Sequence[WalkQuestion],
-        pages: Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], list[Result]],
+        return await self._each(questions, answer, large=True)
+
+    def _answered(
+        self, reader: R, questions: Sequence[WalkQuestion], pages: Pages[WalkQuestion, Result]
     ) -> list[Result | None]:
+        """The pages of the questions, in their order. Raises StateFailed where another call has failed in a state."""
         walks = list(dict.fromkeys(question.walk for question in questions))
-        kept = {walk: self._walks.get(walk) for walk in walks}
+        cached = {walk: self._walks.get(walk) for walk in walks}
         traced = {question.walk for question in questions if isinstance(question, Reach) and question.with_paths}
-        finished = {walk for walk, walked in kept.items() if walked is not None and walked.source.finished}
+        finished = {walk for walk, state in cached.items() if state is not None and state.source.finished}
         shown = {question.walk: _shown(question) for question in questions}
         begins = [walk for walk in walks if walk not in finished or walk in traced]
         reader.prefetch_walks([(walk, 0 if walk in finished else shown[walk]) for walk in begins])
-        begun = {walk: kept[walk] or _begun(reader, walk) for walk in walks}
-        there = {walk: walked for walk, walked in begun.items() if walked is not None}
-        try:
-            with ExitStack() as stack:
-                # In one order, so that no two calls each hold what the other waits for.
-                for walked in sorted(there.values(), key=id):
-                    stack.enter_context(walked.lock)
-                asked = [(there[question.walk], question) for question in questions if question.walk in there]
-                made = iter(pages(reader, asked))
-                if reader.is_settled:
-                    for walk, walked in there.items():
-                        self._walks.put(walk, walked)
-        except BaseException:
-            for walk in walks:
-                self._walks.drop(walk)
-            raise
-        return [next(made) if question.walk in there else None for question in questions]
+        states = {walk: cached[walk] or _begun(reader, walk) for walk in walks}
+        present = {walk: state for walk, state in states.items() if state is not None}
+        with self._walks.held(present.values(), keep=reader.is_settled):
+            asked = [(present[question.walk], question) for question in questions if question.walk in present]
+            answers = iter(pages(reader, asked))
+        return [next(answers) if question.walk in present else None for question in questions]
 
     async def _each(
         self,
@@ -127,8 +117,8 @@ class WalkingStore(Store, Generic[R]):
                 views.setdefault(_view(question), []).append(index)
             answers: dict[int, Result] = {}
             for view, indices in views.items():
-                found = answer(reader_of(view), [questions[index] for index in indices])
-                answers.update(zip(indices, found, strict=True))
+                results = answer(reader_of(view), [questions[index] for index in indices])
+                answers.update(zip(indices, results, strict=True))
             return [answers[index] for index in range(len(questions))]
 
         if not questions:
@@ -143,7 +133,7 @@ class WalkingStore(Store, Generic[R]):
 
 
 def _shown(question: Reach | ReachAssociations) -> int | None:
-    """How many of the nearest that a walk reaches are shown; None if it is not the nearest."""
+    """How many of the nearest entities the page shows; None if it shows others."""
     if isinstance(question, ReachAssociations):
         return 0
     return question.first if question.where is None and question.after is None else None

@@ -211,13 +211,83 @@ async def test_a_visit_limit_cuts_behind_a_level_that_holds_nothing_new(store: S
     assert seen == [item.entity.name for item in full.items]
 
 
-async def test_depth_is_told_where_something_could_go_on(store: Store) -> None:
+DEPTH = frozenset({IncompleteReason.DEPTH})
+
+
+async def test_depth_is_a_reason_only_where_something_lies_beyond(store: Store) -> None:
     await store.record(graph("a>b>c"), by="me")
-    assert (await reach(store, "a", depth=1)).reasons == {IncompleteReason.DEPTH}
-    assert (await reach(store, "a", depth=2)).reasons == {IncompleteReason.DEPTH}
+    assert (await reach(store, "a", depth=1)).reasons == DEPTH
+    assert (await reach(store, "a", depth=2)).reasons == frozenset()
     assert (await reach(store, "a", depth=3)).reasons == frozenset()
     assert (await reach(store, "a", depth=1, stop_at=named("b"))).reasons == frozenset()
-    assert distances(await reach(store, "a", depth=0)) == {}
+    nothing = await reach(store, "a", depth=0)
+    assert (distances(nothing), nothing.reasons) == ({}, DEPTH)
+    assert (await reach(store, "c", depth=0)).reasons == frozenset()
+
+
+async def test_what_was_reached_before_does_not_lie_beyond_the_depth(store: Store) -> None:
+    await store.record(graph("a>b>c>b", "a>c", "d>e>d", "f>g=f"), by="me")
+    assert (await reach(store, "a", depth=1)).reasons == frozenset()
+    assert (await reach(store, "d", depth=1)).reasons == DEPTH
+    assert (await reach(store, "d", depth=2)).reasons == frozenset()
+    assert (await reach(store, "f", depth=1)).reasons == frozenset()
+    assert (await reach(store, "d", depth=1, direction=Connected)).reasons == frozenset()
+    assert (await reach(store, "d", "e", depth=1)).reasons == frozenset()
+
+
+async def test_beyond_the_depth_lies_what_neither_walk_of_both_reaches(store: Store) -> None:
+    await store.record(graph("s>a>b", "b>s", "s>c", "c>d", "d>s"), by="me")
+    assert (await reach(store, "s", depth=1)).reasons == DEPTH
+    assert (await reach(store, "s", depth=1, direction=Both)).reasons == frozenset()
+    assert (await reach(store, "s", depth=2, direction=Both)).reasons == DEPTH
+    assert (await reach(store, "s", depth=3, direction=Both)).reasons == frozenset()
+    await store.record(graph("t>u>v", "v>t", "t>v"), by="me")
+    assert distances(await reach(store, "t", depth=2, direction=Both)) == {"u": 1, "v": 1, "t": 2}
+    assert (await reach(store, "t", depth=2, direction=Both)).reasons == frozenset()
+
+
+async def test_beyond_the_depth_of_combined_walks(store: Store) -> None:
+    await store.record(graph("a>x>m>n", "b>m", "c>n", "d>y"), by="me")
+    both = Combine.INTERSECTION
+    assert (await reach(store, "a", "b", depth=2, combine=both)).reasons == DEPTH
+    assert (await reach(store, "a", "b", depth=3, combine=both)).reasons == frozenset()
+    assert (await reach(store, "d", "b", depth=1, combine=both)).reasons == DEPTH
+    assert (await reach(store, "a", depth=2, excluding=["c"])).reasons == frozenset()
+    assert (await reach(store, "a", depth=2, excluding=["d"])).reasons == DEPTH
+
+
+async def test_nothing_lies_beyond_the_depth_where_via_or_the_scope_shuts_it_off(store: Store) -> None:
+    batch = graph("a>b", "c>d")
+    more = (association("b", "c", AssociationType.DERIVED_FROM, role="x"),)
+    await store.record(Batch(batch.entities, batch.associations + more), by="me")
+    assert (await reach(store, "a", depth=1)).reasons == DEPTH
+    of_type = AssociationFilter(type=(AssociationType.CONTRIBUTED_TO,))
+    assert (await reach(store, "a", depth=1, via=of_type)).reasons == frozenset()
+    assert (await reach(store, "a", depth=1, via=AssociationFilter(role=StringFilter(exists=False)))).reasons == set()
+    secret = AccessChange(joins=(Membership("secret", id_of("c")),))
+    await store.change_access(secret, epoch=(await store.newest()).epoch)
+    allowed = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    near = Grant(frozenset({Permission.READ, Permission.TRAVERSE}), depth=1)
+    for boundary, grant, reasons in (
+        (Boundary.CUT, allowed, frozenset()),
+        (Boundary.BRIDGE, allowed, frozenset()),
+        (Boundary.MASK, allowed, DEPTH),
+        (Boundary.MASK, near, frozenset()),
+    ):
+        hidden = GroupRule("secret", forbidden=frozenset({Permission.READ}), boundary=boundary)
+        scope = Scope.of([GroupRule(default_group("a"), (grant,)), hidden], b"key")
+        view = View(scope, AsOf(await store.watermark()))
+        assert (await reach(store, "a", depth=1, view=view)).reasons == reasons
+        assert (await reach(store, "a", depth=3, view=view)).reasons == frozenset()
+
+
+async def test_a_hub_at_the_depth_that_leads_only_back(store: Store) -> None:
+    """However many associations lead from it, and to what the walk has reached."""
+    names = [f"{n:02}" for n in range(40)]
+    await store.record(graph(*(f"a>{name}" for name in names), *(f"a>hub>{name}" for name in names)), by="me")
+    assert (await reach(store, "a", depth=1)).reasons == frozenset()
+    await store.record(graph("hub>zz"), by="me")
+    assert (await reach(store, "a", depth=1)).reasons == DEPTH
 
 
 async def test_paths_take_the_least_predecessor_type_and_role(store: Store) -> None:

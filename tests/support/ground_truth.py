@@ -76,7 +76,9 @@ class Graph:
             return self.up.get(urn, []) + [s for s in self.down.get(urn, []) if s[1]["type"] != "SAME_AS"]
         return (self.up if direction == "ASCENDANTS" else self.down).get(urn, [])
 
-    def one_way(self, starts: Iterable[str], direction: str, depth: int | None, stop: Match, via: Cross) -> Answer:
+    def one_way(
+        self, starts: Iterable[str], direction: str, depth: int | None, stop: Match, via: Cross
+    ) -> dict[str, int]:
         begin = set(starts)
         seen, reached, frontier, level = set(begin), dict[str, int](), list(begin), 0
         while frontier and (depth is None or level < depth):
@@ -94,8 +96,7 @@ class Graph:
                         found.add(other)
             reached |= dict.fromkeys(found, level)
             frontier = [urn for urn in found if not stop(self.entities[urn])]
-        cut = any(d == depth and not stop(self.entities[urn]) for urn, d in reached.items())
-        return Answer(reached, cut)
+        return reached
 
     def walk(
         self,
@@ -106,8 +107,11 @@ class Graph:
         via: Cross = always,
     ) -> Answer:
         ways = ["ASCENDANTS", "DESCENDANTS"] if direction == "BOTH" else [direction]
-        answers = [self.one_way(starts, way, depth, stop, via) for way in ways]
-        return merged(answers)
+        distance = merged([self.one_way(starts, way, depth, stop, via) for way in ways])
+        if depth is None:
+            return Answer(distance, False)
+        deeper = merged([self.one_way(starts, way, depth + 1, stop, via) for way in ways])
+        return Answer(distance, deeper.keys() > distance.keys())
 
     def lineage(
         self,
@@ -120,8 +124,9 @@ class Graph:
         if combine == "INTERSECTION":
             each = [self.walk([start], direction, **how) for start in dict.fromkeys(starts)]
             common = set.intersection(*(set(answer.distance) for answer in each))
-            union = merged(each)
-            answer = Answer({urn: d for urn, d in union.distance.items() if urn in common}, union.cut)
+            union = merged([answer.distance for answer in each])
+            cut = any(answer.cut for answer in each)
+            answer = Answer({urn: d for urn, d in union.items() if urn in common}, cut)
         else:
             answer = self.walk(starts, direction, **how)
         out = self.walk(excluding, direction, **how).distance if excluding else {}
@@ -132,7 +137,7 @@ class Graph:
         begin = set(starts)
         via, stop = how.get("via", always), how.get("stop", never)
         ways = ["ASCENDANTS", "DESCENDANTS"] if direction == "BOTH" else [direction]
-        walks = {way: self.one_way(begin, way, how.get("depth"), stop, via).distance for way in ways}
+        walks = {way: self.one_way(begin, way, how.get("depth"), stop, via) for way in ways}
         least = min(d for distance in walks.values() for urn, d in distance.items() if urn == target)
         open_ways, at, steps = [way for way in ways if walks[way].get(target) == least], target, []
         for level in range(least, 0, -1):
@@ -169,9 +174,9 @@ class Graph:
         return dict(Counter(self.entities[urn]["kind"] for urn in urns))
 
 
-def merged(answers: list[Answer]) -> Answer:
-    distance: dict[str, int] = {}
-    for answer in answers:
-        for urn, d in answer.distance.items():
-            distance[urn] = min(d, distance.get(urn, d))
-    return Answer(distance, any(answer.cut for answer in answers))
+def merged(distances: list[dict[str, int]]) -> dict[str, int]:
+    least: dict[str, int] = {}
+    for distance in distances:
+        for urn, d in distance.items():
+            least[urn] = min(d, least.get(urn, d))
+    return least

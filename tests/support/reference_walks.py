@@ -1,7 +1,7 @@
 """How the reference model walks: everything over and over, until nothing is new."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reference_filters import association_matches, entity_matches, restricted_matches
 from reference_scope import EVER, Seen
@@ -50,7 +50,6 @@ class DirectedWalk:
             }
         self.steps = level
         """How many distances it took to know that there is nothing further."""
-        self.is_cut = any(d == walk.depth and not self.stops(name) for name, d in self.distance.items())
         if walk.depth is None:
             self.go_beyond(hidden)
 
@@ -142,10 +141,8 @@ class WalkState:
     needs_all: bool
     largest: int
     """The most that any single one of the walks reached, that from the excluded too."""
-
-    @property
-    def is_cut_at_depth(self) -> bool:
-        return any(way.is_cut for way in self.ways)
+    is_cut_at_depth: bool
+    """Whether a depth greater by one lets a walk from its starts reach more, which `excluding` does not remove."""
 
     @property
     def steps(self) -> int:
@@ -185,8 +182,9 @@ def walked(walk: Walk, graph: Seen) -> WalkState | None:
         return None
     ways = [Up, Down] if walk.direction is LineageDirection.BOTH else [walk.direction]
 
-    def go(starts: set[str]) -> list[DirectedWalk]:
-        return [DirectedWalk(graph, starts, way, walk) for way in ways]
+    def go(starts: set[str], deeper: int = 0) -> list[DirectedWalk]:
+        bounded = replace(walk, depth=None if walk.depth is None else walk.depth + deeper)
+        return [DirectedWalk(graph, starts, way, bounded) for way in ways]
 
     starts = {urn_of[id] for id in walk.starts}
     groups = [{start} for start in starts] if walk.combine is Combine.INTERSECTION else [starts]
@@ -196,6 +194,7 @@ def walked(walk: Walk, graph: Seen) -> WalkState | None:
     common = set.intersection(*(set(reach) for reach in reaches))
     excluded = {urn_of[id] for id in walk.excluding}
     gone = set(_least(way.distance for way in go(excluded))) if excluded else set()
+    deeper = [_least(way.distance for way in go(group, 1)) for group in groups]
     return WalkState(
         starts,
         [way for group in each for way in group],
@@ -203,6 +202,7 @@ def walked(walk: Walk, graph: Seen) -> WalkState | None:
         {urn: d for urn, d in union.items() if urn in common and urn not in gone},
         len(groups) > 1 or bool(excluded),
         max(len(reach) for reach in [*reaches, gone]),
+        any(more.keys() - reach.keys() - gone for more, reach in zip(deeper, reaches, strict=True)),
     )
 
 

@@ -1,0 +1,212 @@
+"""The state of a walk, shared by all its pages: how far it is walked, and what was computed from that."""
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+from typing import Final, Protocol
+
+from lineal.graphstore.codes import KIND_MASK, AssociationKey
+from lineal.graphstore.errors import LimitExceeded
+from lineal.graphstore.kinds import Combine, IncompleteReason, LineageDirection
+from lineal.graphstore.queries import UNMEASURED, EntityFilter, Limits, ReachPosition, Walk
+from lineal.graphstore.walking.breadth_first import DirectedWalk, WalkUnion
+from lineal.graphstore.walking.reader_protocol import Crossings, Reader
+
+
+class Levels(Protocol):
+    """What is reached, level by level: `levels[d]` holds the keys at distance d."""
+
+    @property
+    def levels(self) -> Sequence[Collection[int]]: ...
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def cut_at_depth(self) -> bool | None: ...
+    @property
+    def beyond_at(self) -> int | None: ...
+    @property
+    def withheld(self) -> set[int]: ...
+    def advance(self, reader: Reader) -> None: ...
+
+
+class CombinedWalk:
+    """The levels that INTERSECTION and `excluding` leave of walks, which are finished first."""
+
+    finished = True
+
+    def __init__(self, reader: Reader, unions: list[WalkUnion], excluded: WalkUnion | None, limits: Limits) -> None:
+        deadline = monotonic() + limits.seconds
+        if excluded is not None:
+            excluded.cut_at_depth = False
+            _finish(reader, excluded, limits, deadline)
+        removed = {} if excluded is None else _distances(excluded)
+        for union in unions:
+            union.excluded = removed
+            _finish(reader, union, limits, deadline)
+            union.excluded = frozenset()
+        distances = [_distances(union) for union in unions]
+        common = set.intersection(*(set(distance) for distance in distances)).difference(removed)
+        self.visited = len(set().union(*distances))
+        self.cut_at_depth = any(union.cut_at_depth for union in unions)
+        self.withheld = set[int]().union(*(union.withheld for union in unions))
+        last = max(len(union.levels) for union in unions)
+        levels = [array("q") for _ in range(last)]
+        beyond = array("q")
+        for key in common:
+            least = min(distance[key] for distance in distances)
+            (beyond if least == UNMEASURED else levels[least]).append(key)
+        self.beyond_at = last if beyond else None
+        self.levels: Sequence[Collection[int]] = [*levels, beyond] if beyond else levels
+
+    def advance(self, reader: Reader) -> None:
+        raise AssertionError("a combined walk is finished when it is created")
+
+
+def _finish(reader: Reader, union: WalkUnion, limits: Limits, deadline: float) -> None:
+    visited, known = 0, len(union.levels)
+    while not union.finished:
+        union.advance(reader)
+        visited, known = visited + sum(map(len, union.levels[known:])), len(union.levels)
+        if visited > limits.visits or monotonic() > deadline:
+            raise LimitExceeded(
+                f"an INTERSECTION, or a query with `excluding`, needs the whole of its walks, and one passed the limit "
+                f"of {limits.visits} entities or {limits.seconds:g} seconds: ask with a smaller depth, a stopAt or a "
+                "via, or raise the limit in the server's settings"
+            )
+
+
+def _distances(union: WalkUnion) -> dict[int, int]:
+    return {
+        key: UNMEASURED if level == union.beyond_at else level
+        for level, keys in enumerate(union.levels)
+        for key in keys
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """How far an answer goes: whole levels up to `last`, of which the last may be cut after the urn `until`."""
+
+    last: int
+    until: str | None
+    reason: IncompleteReason | None
+
+
+_REACHED_BYTES: Final = 120
+_NAMED_BYTES: Final = 200
+"""The bytes of a key with its distance, and of a key with its urn: measured on walks of 100,000."""
+
+
+class WalkState:
+    """A walk as far as it is walked, with what was computed from it; shared by pages, which use it one at a time.
+
+    Every computation is cached when it is complete, so a read that fails caches nothing. Even so, whoever fails in the
+    middle of a state sets `failed`, and nobody uses the state again: not even the calls that wait for its lock.
+    """
+
+    def __init__(self, reader: Reader, walk: Walk, starts: list[int], excluded: list[int]) -> None:
+        self.walk = walk
+        self.starts = frozenset(starts)
+        self.lock = Lock()
+        self.failed = False
+        groups = [[start] for start in starts] if walk.combine is Combine.INTERSECTION else [starts]
+        unions = [self._union(group) for group in groups]
+        self.walks = [each for union in unions for each in union.walks]
+        self.source: Levels = unions[0]
+        self.visited: int | None = None
+        if len(unions) > 1 or excluded:
+            combined = CombinedWalk(reader, unions, self._union(excluded) if excluded else None, walk.limits)
+            self.source, self.visited = combined, combined.visited
+        self._ordered: dict[tuple[EntityFilter | None, int], list[tuple[str, int]]] = {}
+        self._matched: dict[tuple[EntityFilter | None, int], Collection[int]] = {}
+        self._counts: dict[tuple[EntityFilter | None, int], Counter[int]] = {}
+        self.associations: dict[ReachPosition | None, list[AssociationKey]] = {}
+
+    def _union(self, starts: list[int]) -> WalkUnion:
+        walk = self.walk
+        directions = [walk.direction]
+        if walk.direction is LineageDirection.BOTH:
+            directions = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
+        crossings = [Crossings(direction, walk.via) for direction in directions]
+        return WalkUnion([DirectedWalk(starts, each, walk.depth, walk.stop_at) for each in crossings])
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes this holds."""
+        reached = sum(map(len, self.source.levels))
+        named = sum(map(len, self._ordered.values()))
+        named += sum(map(len, self.associations.values()))
+        return 10_000 + _REACHED_BYTES * reached + _NAMED_BYTES * named
+
+    def position(self, level: int, urn: str) -> ReachPosition:
+        """The position of an entity at a level."""
+        return ReachPosition(UNMEASURED if level == self.source.beyond_at else level, urn)
+
+    def level(self, reader: Reader, position: ReachPosition) -> int:
+        """The level of a position; finishes the walk for a position without a distance."""
+        if position.distance != UNMEASURED:
+            return position.distance
+        while not self.source.finished:
+            self.source.advance(reader)
+        return len(self.source.levels) if self.source.beyond_at is None else self.source.beyond_at
+
+    def ordered(self, reader: Reader, where: EntityFilter | None, level: int) -> list[tuple[str, int]]:
+        """The (urn, key) of a level's matches, by urn."""
+        ordered = self._ordered.get((where, level))
+        if ordered is None:
+            urns = reader.urns(self.matched(reader, where, level))
+            ordered = self._ordered[where, level] = sorted((urn, key) for key, urn in urns.items())
+        return ordered
+
+    def unmatched(self, where: EntityFilter | None, last: int) -> list[int]:
+        """The keys of the levels up to `last` that are not matched yet."""
+        unknown = [level for level in range(1, last + 1) if where is not None and (where, level) not in self._matched]
+        return [key for level in unknown for key in self.source.levels[level]]
+
+    def matched(self, reader: Reader, where: EntityFilter | None, level: int) -> Collection[int]:
+        """The keys of a level that match."""
+        if where is None:
+            return self.source.levels[level]
+        matched = self._matched.get((where, level))
+        if matched is None:
+            matched = self._matched[where, level] = reader.matching(self.source.levels[level], where)
+        return matched
+
+    def walk_on(self, reader: Reader, after: ReachPosition | None, limits: Limits) -> Cutoff:
+        """Walk until everything is walked or a limit cuts the walk."""
+        source, deadline = self.source, monotonic() + limits.seconds
+        first = self.level(reader, after) if after else 1
+        beyond, level = 0, first
+        while True:
+            while len(source.levels) <= level and not source.finished:
+                if len(source.levels) > first + 1 and monotonic() > deadline:
+                    return Cutoff(level - 1, None, IncompleteReason.DEADLINE)
+                source.advance(reader)
+            if len(source.levels) <= level:
+                return Cutoff(len(source.levels) - 1, None, None)
+            size = len(source.levels[level])
+            if after and level == first:
+                size = sum(urn > after.urn for urn, _ in self.ordered(reader, None, level))
+            if beyond + size > limits.visits:
+                urns = [urn for urn, _ in self.ordered(reader, None, level)]
+                past = [urn for urn in urns if urn > after.urn] if after and level == first else urns
+                room = limits.visits - beyond
+                if room == 0:
+                    return Cutoff(level - 1, None, IncompleteReason.VISIT_LIMIT)
+                return Cutoff(level, past[room - 1], IncompleteReason.VISIT_LIMIT)
+            beyond += size
+            level += 1
+
+    def counts(self, reader: Reader, where: EntityFilter | None, level: int, cutoff: Cutoff) -> Counter[int]:
+        """How many of a level match up to the cutoff, by the codes of their kinds."""
+        if level == cutoff.last and cutoff.until is not None:
+            until = cutoff.until
+            return Counter(key & KIND_MASK for urn, key in self.ordered(reader, where, level) if urn <= until)
+        counts = self._counts.get((where, level))
+        if counts is None:
+            keys = self.matched(reader, where, level)
+            counts = self._counts[where, level] = Counter([key & KIND_MASK for key in keys])
+        return counts
