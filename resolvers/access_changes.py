@@ -1,4 +1,4 @@
-"""Changes of access: groups and their policies, shares and invitations, accounts and keys."""
+"""Mutations of access: groups and their policies, shares and invitations, accounts and API keys."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
 from lineal.auth.permissions import Permission
 from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, ResourceShare, ShareTarget
 from lineal.auth.scopes import Boundary
-from lineal.resolvers.access_shares import Invited, invited
+from lineal.resolvers.access_shares import InvitationView, invitation_view
 from lineal.resolvers.context import Context
 from lineal.resolvers.idempotency import checked_key
 from lineal.resolvers.write_permissions import entity_groups
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeError:
-    """Why nothing was changed. `line` and `column` count from 1, in a policy."""
+    """The reason why a mutation changed nothing. `line` and `column` count from 1, in a policy."""
 
     code: RefusalCode
     message: str
@@ -40,216 +40,223 @@ class ChangeError:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupChanged:
-    """What became of a change of a lineage group."""
+class GroupPayload:
+    """The changed group, or the reasons why nothing was changed."""
 
     group: LineageGroup | None = None
     user_errors: Sequence[ChangeError] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ShareChanged:
-    """What became of a change of a resource share."""
+class SharePayload:
+    """The changed share, or the reasons why nothing was changed."""
 
     share: ResourceShare | None = None
     user_errors: Sequence[ChangeError] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class InvitationAnswered:
-    """What became of an answer to an invitation."""
+class InvitationPayload:
+    """The decided invitation, or the reasons why nothing was changed."""
 
-    invitation: Invited | None = None
+    invitation: InvitationView | None = None
     user_errors: Sequence[ChangeError] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class AccountCreated:
-    """What became of registering an account."""
+class AccountPayload:
+    """The registered account, or the reasons why nothing was changed."""
 
     account: Account | None = None
     user_errors: Sequence[ChangeError] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class KeyChanged:
-    """What became of a change of a key. `text` is the whole key, told once: where this request made it."""
+class KeyPayload:
+    """The changed key, or the reasons why nothing was changed. `text` is set only if this request created it."""
 
     key: ApiKey | None = None
     text: str | None = None
     user_errors: Sequence[ChangeError] = ()
 
 
-async def create_lineage_group(context: Context, given: Any) -> GroupChanged:
-    """Make a lineage group."""
+async def create_lineage_group(context: Context, input: Any) -> GroupPayload:
+    """Create a lineage group."""
     try:
-        change = await _group_change(context, given, given.add_entities or (), ())
-        operation = create_group(given.name, account=given.account, change=change)
-        made = _once(given, operation, lambda group: group.id, _group_made)
-        done = await context.change(Permission.SHARE, made)
-        return GroupChanged(done)
+        change = await _group_change(context, input, input.add_entities or (), ())
+        operation = create_group(input.name, account=input.account, change=change)
+        once_only = _once(input, operation, lambda group: group.id, _recalled_group)
+        group = await context.change(Permission.SHARE, once_only)
+        return GroupPayload(group)
     except Refused as refused:
-        return GroupChanged(user_errors=_errors(refused))
+        return GroupPayload(user_errors=_errors(refused))
 
 
-async def change_lineage_group(context: Context, given: Any) -> GroupChanged:
-    """Change a lineage group, and what is in it."""
+async def change_lineage_group(context: Context, input: Any) -> GroupPayload:
+    """Change a lineage group and its entities."""
     try:
-        change = await _group_change(context, given, given.add_entities or (), given.remove_entities or ())
-        done = await context.change(Permission.SHARE, change_group(given.id, change))
-        return GroupChanged(done)
+        change = await _group_change(context, input, input.add_entities or (), input.remove_entities or ())
+        group = await context.change(Permission.SHARE, change_group(input.id, change))
+        return GroupPayload(group)
     except Refused as refused:
-        return GroupChanged(user_errors=_errors(refused))
+        return GroupPayload(user_errors=_errors(refused))
 
 
-async def _group_change(context: Context, given: Any, adds: Sequence[str], removes: Sequence[str]) -> GroupChange:
-    """What changes of a group, with whose the entities are of those that the caller may read."""
+async def _group_change(context: Context, input: Any, adds: Sequence[str], removes: Sequence[str]) -> GroupChange:
+    """Return the change of a group, with the accounts of the entities that the caller may read."""
     owners = {}
     if len(adds) <= MAX_ENTITIES and len(removes) <= MAX_ENTITIES:
-        scope, places = context.authorizer.scope, await entity_groups(context, [*adds, *removes])
-        readable = {id: each for id, each in places.items() if scope.entity_scope(each.groups, each.kind).is_readable}
-        context.missed(id for id in (*adds, *removes) if id not in readable)
-        owners = {id: each.account for id, each in readable.items()}
-    boundary = given.boundary
+        scope = context.authorizer.scope
+        entities = await entity_groups(context, [*adds, *removes])
+        owners = {
+            id: entity.account
+            for id, entity in entities.items()
+            if scope.entity_scope(entity.groups, entity.kind).is_readable
+        }
+        context.missed(id for id in (*adds, *removes) if id not in owners)
+    boundary = input.boundary
     return GroupChange(
-        given.name,
+        input.name,
         Boundary(boundary) if boundary not in (None, UNSET) else None,
         boundary is None,
-        given.tells_withheld,
+        input.tells_withheld,
         adds,
         removes,
         owners,
     )
 
 
-async def set_lineage_group_policy(context: Context, given: Any) -> GroupChanged:
-    """Replace the policy of a lineage group, or say whether it could be."""
+async def set_lineage_group_policy(context: Context, input: Any) -> GroupPayload:
+    """Replace the policy of a lineage group, or only check it."""
     try:
-        operation = set_policy(given.id, given.policy, is_dry_run=bool(given.is_dry_run))
-        done = await context.change(Permission.ADMINISTER, operation)
-        return GroupChanged(done)
+        operation = set_policy(input.id, input.policy, is_dry_run=bool(input.is_dry_run))
+        group = await context.change(Permission.ADMINISTER, operation)
+        return GroupPayload(group)
     except PolicyRefused as refused:
         path = ("input", "policy")
-        wrong = [ChangeError(refused.code, each.message, path, each.line, each.column) for each in refused.problems]
-        return GroupChanged(user_errors=wrong)
+        problems = refused.problems
+        return GroupPayload(
+            user_errors=[ChangeError(refused.code, each.message, path, each.line, each.column) for each in problems]
+        )
     except Refused as refused:
-        return GroupChanged(user_errors=_errors(refused))
+        return GroupPayload(user_errors=_errors(refused))
 
 
-async def create_resource_share(context: Context, given: Any) -> ShareChanged:
-    """Offer lineage groups to others."""
+async def create_resource_share(context: Context, input: Any) -> SharePayload:
+    """Offer lineage groups to principals of other accounts."""
     terms = ShareTerms(
-        given.name,
-        tuple(given.groups),
-        tuple(ShareTarget(each.account, each.role, each.name) for each in given.targets),
-        frozenset(map(Permission, given.actions)),
-        None if given.kinds is None else frozenset(map(str, given.kinds)),
-        None if given.direction is None else str(given.direction),
-        given.depth,
-        frozenset(given.redacted or ()),
-        given.expires_at,
+        input.name,
+        tuple(input.groups),
+        tuple(ShareTarget(each.account, each.role, each.name) for each in input.targets),
+        frozenset(map(Permission, input.actions)),
+        None if input.kinds is None else frozenset(map(str, input.kinds)),
+        None if input.direction is None else str(input.direction),
+        input.depth,
+        frozenset(input.redacted or ()),
+        input.expires_at,
     )
     try:
-        operation = _once(given, create_share(terms), lambda share: share.id, _share_made)
-        done = await context.change(Permission.SHARE, operation)
-        return ShareChanged(done)
+        operation = _once(input, create_share(terms), lambda share: share.id, _recalled_share)
+        share = await context.change(Permission.SHARE, operation)
+        return SharePayload(share)
     except Refused as refused:
-        return ShareChanged(user_errors=_errors(refused))
+        return SharePayload(user_errors=_errors(refused))
 
 
-async def revoke_resource_share(context: Context, given: Any) -> ShareChanged:
-    """End a share."""
+async def revoke_resource_share(context: Context, input: Any) -> SharePayload:
+    """Revoke a share."""
     try:
-        done = await context.change(Permission.SHARE, revoke_share(given.id))
-        return ShareChanged(done)
+        share = await context.change(Permission.SHARE, revoke_share(input.id))
+        return SharePayload(share)
     except Refused as refused:
-        return ShareChanged(user_errors=_errors(refused))
+        return SharePayload(user_errors=_errors(refused))
 
 
-async def accept(context: Context, given: Any) -> InvitationAnswered:
+async def accept_share_invitation(context: Context, input: Any) -> InvitationPayload:
     """Accept an invitation."""
-    return await _answered(context, accept_invitation(given.id))
+    return await _decided(context, accept_invitation(input.id))
 
 
-async def reject(context: Context, given: Any) -> InvitationAnswered:
-    """Reject an invitation, or give up what was accepted."""
-    return await _answered(context, reject_invitation(given.id))
+async def reject_share_invitation(context: Context, input: Any) -> InvitationPayload:
+    """Reject an invitation, or give it up after accepting."""
+    return await _decided(context, reject_invitation(input.id))
 
 
-async def _answered(context: Context, operation: Operation[Invitation]) -> InvitationAnswered:
+async def _decided(context: Context, operation: Operation[Invitation]) -> InvitationPayload:
     try:
-        answered = await context.change(Permission.SHARE, operation)
-        return InvitationAnswered(invited(context.snapshot, answered))
+        invitation = await context.change(Permission.SHARE, operation)
+        return InvitationPayload(invitation_view(context.snapshot, invitation))
     except Refused as refused:
-        return InvitationAnswered(user_errors=_errors(refused))
+        return InvitationPayload(user_errors=_errors(refused))
 
 
-async def register_account(context: Context, given: Any) -> AccountCreated:
+async def register_account(context: Context, input: Any) -> AccountPayload:
     """Register an account, with its default group."""
     try:
-        made = create_account(given.name, is_operator=bool(given.is_operator))
-        operation = _once(given, made, lambda account: account.name, _account_made)
-        done = await context.change(Permission.ADMINISTER, operation)
-        return AccountCreated(done)
+        operation = create_account(input.name, is_operator=bool(input.is_operator))
+        once_only = _once(input, operation, lambda account: account.name, _recalled_account)
+        account = await context.change(Permission.ADMINISTER, once_only)
+        return AccountPayload(account)
     except Refused as refused:
-        return AccountCreated(user_errors=_errors(refused))
+        return AccountPayload(user_errors=_errors(refused))
 
 
-async def create_api_key(context: Context, given: Any) -> KeyChanged:
-    """Make a key."""
-    limits = None if given.permissions is None else frozenset(map(Permission, given.permissions))
+async def create_api_key(context: Context, input: Any) -> KeyPayload:
+    """Create an API key."""
+    limits = None if input.permissions is None else frozenset(map(Permission, input.permissions))
     operation = create_key(
-        given.name,
-        account=given.account,
-        roles=frozenset(given.roles or ()),
+        input.name,
+        account=input.account,
+        roles=frozenset(input.roles or ()),
         permissions=limits,
-        expires_at=given.expires_at,
+        expires_at=input.expires_at,
     )
     try:
-        made = await context.change(Permission.ADMINISTER, _once(given, operation, lambda new: new.key.id, _key_made))
-        return KeyChanged(made.key, made.text or None)
+        once_only = _once(input, operation, lambda new: new.key.id, _recalled_key)
+        new = await context.change(Permission.ADMINISTER, once_only)
+        return KeyPayload(new.key, new.text or None)
     except Refused as refused:
-        return KeyChanged(user_errors=_errors(refused))
+        return KeyPayload(user_errors=_errors(refused))
 
 
-async def revoke_api_key(context: Context, given: Any) -> KeyChanged:
-    """Make a key useless."""
+async def revoke_api_key(context: Context, input: Any) -> KeyPayload:
+    """Revoke an API key."""
     try:
-        done = await context.change(Permission.ADMINISTER, revoke_key(given.id))
-        return KeyChanged(done)
+        key = await context.change(Permission.ADMINISTER, revoke_key(input.id))
+        return KeyPayload(key)
     except Refused as refused:
-        return KeyChanged(user_errors=_errors(refused))
+        return KeyPayload(user_errors=_errors(refused))
 
 
 def _once(
-    given: Any,
-    operation: Operation[Made],
-    made: Callable[[Made], str],
-    recall: Callable[[AccessSnapshot, Authorizer, str], Made | None],
-) -> Operation[Made]:
-    """The operation of a request, done once where the request has a key for that."""
-    if given.idempotency_key is None:
+    input: Any,
+    operation: Operation[Result],
+    id_of: Callable[[Result], str],
+    recall: Callable[[AccessSnapshot, Authorizer, str], Result | None],
+) -> Operation[Result]:
+    """Return the operation of a request, applied once if the request has an idempotency key."""
+    if input.idempotency_key is None:
         return operation
-    key = checked_key(given.idempotency_key)
-    return once(operation, key, sha256(repr(given).encode("utf-8", "surrogatepass")).hexdigest(), made, recall)
+    key = checked_key(input.idempotency_key)
+    return once(operation, key, sha256(repr(input).encode("utf-8", "surrogatepass")).hexdigest(), id_of, recall)
 
 
-def _group_made(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> LineageGroup | None:
-    may = authorizer.decide_on_group(Permission.SHARE, id).is_allowed
-    return snapshot.groups.get(id) if may else None
+def _recalled_group(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> LineageGroup | None:
+    is_allowed = authorizer.decide_on_group(Permission.SHARE, id).is_allowed
+    return snapshot.groups.get(id) if is_allowed else None
 
 
-def _share_made(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> ResourceShare | None:
+def _recalled_share(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> ResourceShare | None:
     share = snapshot.shares.get(id)
     return share if share is not None and authorizer.decide_on_share(share).is_allowed else None
 
 
-def _account_made(snapshot: AccessSnapshot, authorizer: Authorizer, name: str) -> Account | None:
+def _recalled_account(snapshot: AccessSnapshot, authorizer: Authorizer, name: str) -> Account | None:
     return snapshot.accounts.get(name) if authorizer.is_operator else None
 
 
-def _key_made(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> NewKey | None:
-    # The text was told once, and is kept nowhere.
+def _recalled_key(snapshot: AccessSnapshot, authorizer: Authorizer, id: str) -> NewKey | None:
+    # The text of a key is not stored, so a repeated request cannot return it.
     key = snapshot.keys.get(id)
     return NewKey(key, "") if key is not None and authorizer.decide_on_keys(key.account).is_allowed else None
 

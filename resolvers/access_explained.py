@@ -1,4 +1,4 @@
-"""Why a principal may, or may not, do something on an entity."""
+"""Explanations of access to an entity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from lineal.resolvers.context import Context
 
 @dataclass(frozen=True, slots=True)
 class GroupExplained:
-    """What one group says of a question."""
+    """The decision of one group."""
 
     group: LineageGroup
     is_allowed: bool
@@ -30,7 +30,7 @@ class GroupExplained:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Whether something may be done, and what each group says of it."""
+    """A decision with those of the entity's groups."""
 
     is_allowed: bool
     groups: Sequence[GroupExplained]
@@ -38,29 +38,31 @@ class Explained:
 
 
 async def explained(context: Context, principal: Any, action: Permission, entity: Any) -> Explained | None:
-    """Why a principal may, or may not, do something on an entity; None where the caller may not know of that.
+    """Explain whether a principal may do something on an entity; None if the caller may not know of the entity.
 
-    Raises Forbidden where the caller may read it, and does not administer its account.
+    Raises Forbidden if the caller may read the entity but does not administer its account.
     """
     id = entity_id(entity.urn) if entity.urn else str(entity.id)
-    place = await context.loaders.entity_groups.load(id)
-    owner = context.principal.account if place is None else place.account
+    groups = await context.loaders.entity_groups.load(id)
+    owner = context.principal.account if groups is None else groups.account
     administers = context.holds_on(Permission.ADMINISTER, default_group(owner))
-    if place is None or not administers:
-        # As anything else asked for by name, under a scope.
+    if groups is None or not administers:
+        # The entity must look absent unless the caller may read it.
         if await context.loaders.entity.load((context.view(), id)) is None:
             context.missed([id])
             return None
         needed = Permission.ADMINISTER.shown
         raise Forbidden(f"Explaining needs {needed} on the account of the entity: ask one of its administrators.")
-    who = Principal(principal.account, principal.name, frozenset(principal.roles or ()))
-    asked = (Permission(action), place.groups, place.kind, microseconds())
-    told = explain(context.snapshot, who, *asked)
-    groups = [_group(context, each) for each in told.groups]
-    groups.sort(key=lambda each: (not each.group.is_default, each.group.name))
-    return Explained(told.is_allowed, groups, told.reasons)
+    subject = Principal(principal.account, principal.name, frozenset(principal.roles or ()))
+    permission = Permission(action)
+    explanation = explain(context.snapshot, subject, permission, groups.groups, groups.kind, microseconds())
+    explained_groups = [_group(context, each) for each in explanation.groups]
+    explained_groups.sort(key=lambda each: (not each.group.is_default, each.group.name))
+    return Explained(explanation.is_allowed, explained_groups, explanation.reasons)
 
 
-def _group(context: Context, told: GroupExplanation) -> GroupExplained:
-    group = context.snapshot.groups[told.group]
-    return GroupExplained(group, told.is_allowed, told.is_forbidden, told.policies, told.shares, told.reasons)
+def _group(context: Context, decided: GroupExplanation) -> GroupExplained:
+    group = context.snapshot.groups[decided.group]
+    return GroupExplained(
+        group, decided.is_allowed, decided.is_forbidden, decided.policies, decided.shares, decided.reasons
+    )

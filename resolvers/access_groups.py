@@ -1,4 +1,4 @@
-"""Who asks, and the lineage groups it may know of."""
+"""The caller, and the lineage groups that it may know of."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_first, con
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, as `account/name`.
+    """The caller. `principal` is `account/name`.
 
-    `permissions` are those on its account's default group; `limited_to` None: not limited by a key.
+    `permissions` are those on the default group of its account. `limited_to` None: no API key limits it.
     """
 
     principal: str
@@ -34,18 +34,18 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class GroupOf(LineageGroup):
-    """A group that an entity is in: its entities are shown as of the moment that one was read."""
+    """A group of an entity. The group's entities are read in the view of that entity."""
 
     view: View
 
     @classmethod
-    def seen(cls, group: LineageGroup, view: View) -> "GroupOf":
-        """The group, in the view of an entity."""
+    def in_view(cls, group: LineageGroup, view: View) -> "GroupOf":
+        """Return the group in the view of an entity."""
         return cls(**{each.name: getattr(group, each.name) for each in fields(group)}, view=view)
 
 
 def viewer(context: Context) -> Viewer:
-    """Who asks, and what it may do at home."""
+    """Return the caller with its permissions on its own account."""
     principal = context.principal
     pending = [each for each in invitations_of(context) if each.state is InvitationState.PENDING]
     limited_to = None if principal.permissions is None else in_order(principal.permissions)
@@ -55,24 +55,24 @@ def viewer(context: Context) -> Viewer:
 
 
 async def lineage_groups(context: Context, first: int | None, after: str | None) -> Connection[LineageGroup]:
-    """The groups of the caller's account, and of others those that allow it something or are offered to it."""
+    """Return the groups of the caller's account, and those of others that allow it something or are offered to it."""
     checked(Permission.READ)
     seen = await asyncio.to_thread(context.authorizer.visible_groups)
     return listed(context, "lineageGroups", ((each.name, each.id, each) for each in seen), first, after)
 
 
 def lineage_group(context: Context, id: str) -> LineageGroup | None:
-    """The group of an id; None where there is none the caller may know of."""
+    """Return the group of an id; None if the caller may know of none."""
     return context.snapshot.groups[id] if _sees(context, id) else None
 
 
 async def groups_of(context: Context, entity: Entity | Restricted) -> list[LineageGroup]:
-    """The groups an entity is in, of those the caller may know of: its account's default group first, then by name."""
+    """Return the groups of an entity that the caller may know of: the default group first, then by name."""
     checked(Permission.READ)
-    place = None if isinstance(entity, Restricted) else await context.loaders.entity_groups.load(entity.id)
-    groups = [context.snapshot.groups[id] for id in (place.groups if place else ()) if _sees(context, id)]
+    loaded = None if isinstance(entity, Restricted) else await context.loaders.entity_groups.load(entity.id)
+    groups = [context.snapshot.groups[id] for id in (loaded.groups if loaded else ()) if _sees(context, id)]
     in_order = sorted(groups, key=lambda group: (not group.is_default, group.name, group.id))
-    return [GroupOf.seen(group, entity.view) for group in in_order]
+    return [GroupOf.in_view(group, entity.view) for group in in_order]
 
 
 def _sees(context: Context, id: str) -> bool:
@@ -81,12 +81,12 @@ def _sees(context: Context, id: str) -> bool:
 
 
 def permissions_on(context: Context, group: LineageGroup) -> list[Permission]:
-    """What the caller may do on a group, or on some of its entities."""
+    """Return the permissions that the caller holds on a group or on some of its entities."""
     return in_order(context.authorizer.permissions(group.id))
 
 
 def policy_of(group: LineageGroup) -> str:
-    """The policy of a group. The field's guard asks for the permission."""
+    """Return the policy of a group. The field's guard checks the permission."""
     return group.policy
 
 
@@ -98,15 +98,15 @@ def administers(context: Context, permission: Permission, group: LineageGroup) -
 async def entities_in(
     context: Context, group: LineageGroup, first: int | None, after: str | None
 ) -> Connection[Entity]:
-    """The entities of a group that the caller may read, by urn."""
+    """Return the entities of a group that the caller may read, by URN."""
     if not _sees(context, group.id):
         return NOTHING
     view = context.nested(group.view) if isinstance(group, GroupOf) else context.view()
     position = None
-    made = context.cursors("entitiesIn", view, group.id)
+    cursors = context.cursors("entitiesIn", view, group.id)
     if after is not None:
-        made, position = made.read(after, EntityPosition)
-        view = as_of_cursor(view, made)
+        cursors, position = cursors.read(after, EntityPosition)
+        view = as_of_cursor(view, cursors)
     size = checked_first(first, 20, MOST)
     if group.is_default:
         question = Find(view, EntityFilter(account=(group.account,)), first=size, after=position)
@@ -115,7 +115,7 @@ async def entities_in(
     page = await context.loaders.find.load(question)
     return connection(
         page.items,
-        lambda entity: made.make(EntityPosition(entity.urn)),
+        lambda entity: cursors.make(EntityPosition(entity.urn)),
         page.has_next,
         page.total,
         page.counts,

@@ -1,4 +1,4 @@
-"""The audit log, accounts and keys, for those who administer them."""
+"""The audit log, accounts and API keys, for administrators and auditors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from lineal.resolvers.pages import MOST, Connection, checked_first, connection
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """A record of the audit log as the caller may read it."""
+class LogRecord:
+    """A record of the audit log as the caller may see it."""
 
     at: int
     principal: str
@@ -30,31 +30,31 @@ class Logged:
     digest: str | None
 
 
-async def audit_log(context: Context, where: Any, first: int | None, after: str | None) -> Connection[Logged]:
-    """What the auditors of the caller's account may read, the newest first. The field's guard asks for the permission.
+async def audit_log(context: Context, where: Any, first: int | None, after: str | None) -> Connection[LogRecord]:
+    """Return the records that auditors of the caller's account may read, newest first.
 
-    The local administrator reads of all accounts.
+    The field's guard checks the permission. The local administrator reads the records of all accounts.
     """
-    asked = (None,) * 6 if where is None else (
+    condition = (None,) * 6 if where is None else (
         where.principal, where.action, where.resource, where.is_allowed, where.since, where.until
     )  # fmt: skip
-    principal, action, resource, is_allowed, since, until = asked
-    made = context.list_cursors("auditLog", asked)
+    principal, action, resource, is_allowed, since, until = condition
+    cursors = context.list_cursors("auditLog", condition)
     if after is not None:
-        # By its time, not by its number, which would tell how much others do. No two records are of one time.
-        made, position = made.read(after, LogPosition)
+        # By its time, which is unique, not by its sequence number, which would reveal how much other accounts do.
+        cursors, position = cursors.read(after, LogPosition)
         until = position.at - 1
     account = None if context.principal.is_local else context.principal.account
     size = checked_first(first, 20, MOST)
     question = AuditQuestion(account, principal, action, resource, is_allowed, since, until, size)
     page = await context.store.audit_log(question)
     nodes = [_logged(context, record) for record in page.items]
-    return connection(nodes, lambda record: made.make(LogPosition(record.at)), page.has_next, 0)
+    return connection(nodes, lambda record: cursors.make(LogPosition(record.at)), page.has_next, 0)
 
 
-def _logged(context: Context, record: AuditRecord) -> Logged:
+def _logged(context: Context, record: AuditRecord) -> LogRecord:
     entry, is_whole = record.entry, context.principal.is_local
-    return Logged(
+    return LogRecord(
         record.at,
         entry.principal,
         entry.action,
@@ -70,7 +70,7 @@ def _logged(context: Context, record: AuditRecord) -> Logged:
 
 
 def _knows(context: Context, policy: str) -> bool:
-    """Whether the caller may know what a policy of a group, or a share, decided."""
+    """Whether the caller may know of a policy or share that decided."""
     of, name = policy.split("/", 1)
     if context.principal.is_local:
         return True
@@ -82,7 +82,7 @@ def _knows(context: Context, policy: str) -> bool:
 
 
 def accounts(context: Context, first: int | None, after: str | None) -> Connection[Account]:
-    """The caller's account; for an operator all. The field's guard asks for the permission."""
+    """Return the caller's account, for an operator all accounts. The field's guard checks the permission."""
     seen = [
         each for each in context.snapshot.accounts.values() if context.authorizer.decide_on_keys(each.name).is_allowed
     ]
@@ -90,18 +90,18 @@ def accounts(context: Context, first: int | None, after: str | None) -> Connecti
 
 
 def api_keys(context: Context, account: str | None, first: int | None, after: str | None) -> Connection[ApiKey]:
-    """The keys of the caller's account; for an operator of any account. The field's guard asks for the permission."""
-    whose = context.principal.account if account is None else account
-    may = context.authorizer.decide_on_keys(whose).is_allowed
-    seen = [each for each in context.snapshot.keys.values() if may and each.account == whose]
-    return listed(context, "apiKeys", ((each.name, each.id, each) for each in seen), first, after, whose)
+    """Return the keys of an account: the caller's, or any for an operator. The field's guard checks the permission."""
+    owner = context.principal.account if account is None else account
+    is_allowed = context.authorizer.decide_on_keys(owner).is_allowed
+    seen = [key for key in context.snapshot.keys.values() if is_allowed and key.account == owner]
+    return listed(context, "apiKeys", ((each.name, each.id, each) for each in seen), first, after, owner)
 
 
 def limits_of(key: ApiKey) -> list[Permission] | None:
-    """What a key is limited to, in order; None where it is not."""
+    """Return the permissions to which a key is limited, in order; None if it is not limited."""
     return None if key.permissions is None else in_order(key.permissions)
 
 
 async def last_used(context: Context, key: ApiKey) -> int | None:
-    """When a key was last used; None where it never was."""
+    """Return the time at which a key was last used; None if never."""
     return await context.loaders.key_used.load(key.id)

@@ -1,4 +1,4 @@
-"""Connections of what is kept about access: short lists, in order of name and id."""
+"""Pages of access records: short lists in memory, by name and id."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -18,17 +18,17 @@ def listed(
     after: str | None,
     *arguments: object,
 ) -> Connection[Item]:
-    """A page of items, each given with its name and id. `arguments` are the field's own."""
-    size, made = checked_first(first, 20, MOST), context.list_cursors(field, *arguments)
+    """Return a page of (name, id, item), by name and id. `arguments` are those of the field, for its cursors."""
+    size, cursors = checked_first(first, 20, MOST), context.list_cursors(field, *arguments)
     in_order = sorted(((NamedPosition(name, id), item) for name, id, item in items), key=lambda each: _key(each[0]))
     total = len(in_order)
     if after is not None:
-        made, position = made.read(after, NamedPosition)
+        cursors, position = cursors.read(after, NamedPosition)
         in_order = [each for each in in_order if _key(each[0]) > _key(position)]
     page = in_order[:size]
-    places = {id(item): place for place, item in page}
+    positions = {id(item): position for position, item in page}
     nodes = [item for _, item in page]
-    return connection(nodes, lambda item: made.make(places[id(item)]), len(in_order) > size, total)
+    return connection(nodes, lambda item: cursors.make(positions[id(item)]), len(in_order) > size, total)
 
 
 def _key(position: NamedPosition) -> tuple[str, str]:

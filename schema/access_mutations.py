@@ -235,7 +235,7 @@ class AccessMutations:
         info: Info,
         input: Annotated[given.InvitationAcceptInput, strawberry.argument(description="Invitation to decide.")],
     ) -> InvitationAcceptPayload:
-        return await resolve.accept(info.context, input)  # type: ignore[return-value]
+        return await resolve.accept_share_invitation(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
         description="Reject an invitation, or give it up after accepting; this is final. The permission is needed "
@@ -247,7 +247,7 @@ class AccessMutations:
         info: Info,
         input: Annotated[given.InvitationRejectInput, strawberry.argument(description="Invitation to decide.")],
     ) -> InvitationRejectPayload:
-        return await resolve.reject(info.context, input)  # type: ignore[return-value]
+        return await resolve.reject_share_invitation(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
         description="Register an account, with its default group. Only administrators of an operator account may.",
