@@ -230,14 +230,23 @@ async def permit_all(batch: Batch) -> Sequence[AuditEntry]:
 
 
 async def receive(store: Store, event: object, *, account: str, by: str, permit: Permitting = permit_all) -> Recorded:
+    """Record one event, as `record_event`. Raises InvalidEvent if the event is invalid too."""
+    return await record_event(store, mapped_event(event, account), by=by, permit=permit)
+
+
+def mapped_event(event: object, account: str) -> Mapped:
+    """What an event comes to in an account's lineage. Raises InvalidEvent."""
+    validated(event)
+    assert isinstance(event, dict)
+    return mapped(event, account)
+
+
+async def record_event(store: Store, wanted: Mapped, *, by: str, permit: Permitting = permit_all) -> Recorded:
     """Record one event, whole or not at all, however often and in whatever order events come.
 
     `permit` is asked of all that the event comes to, whether or not it stands already. Raises InvalidEvent where the
-    event is wrong and nothing was recorded, what `permit` raises, and what `Store.record` raises.
+    event contradicts what is recorded and nothing was recorded, what `permit` raises, and what `Store.record` raises.
     """
-    validated(event)
-    assert isinstance(event, dict)
-    wanted = mapped(event, account)
     audit = await permit(wanted.batch())
     for attempt in range(_ATTEMPTS):
         batch = await _what_is_missing(store, wanted)

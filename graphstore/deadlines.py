@@ -17,18 +17,22 @@ PAST_DEADLINE: Final = "the read took longer than a request may take: ask for le
 
 
 class Deadline:
-    """A moment of `time.monotonic` at which work must have ended. Safe to cancel from another thread."""
+    """A moment of `time.monotonic` at which work must have ended; that of `outer` if it is earlier.
 
-    __slots__ = ("at", "cancelled")
+    Cancelling a deadline cancels those inside it. Safe to cancel from another thread.
+    """
 
-    def __init__(self, at: float = inf) -> None:
-        self.at = at
+    __slots__ = ("_outer", "at", "cancelled")
+
+    def __init__(self, at: float = inf, outer: "Deadline | None" = None) -> None:
+        self.at: float = at if outer is None else min(at, outer.at)
         self.cancelled = False
+        self._outer = outer
 
     @property
     def is_over(self) -> bool:
         """Whether the work must stop: the moment is past, or the caller no longer waits."""
-        return self.cancelled or monotonic() >= self.at
+        return self.cancelled or monotonic() >= self.at or (self._outer is not None and self._outer.is_over)
 
     def cancel(self) -> None:
         """Stop the work at its next check: its caller no longer waits."""
@@ -57,7 +61,7 @@ def check() -> None:
 @contextmanager
 def deadline(seconds: float) -> Iterator[Deadline]:
     """Set the deadline of a block to so many seconds from now, or to the current one if that is earlier."""
-    with within(Deadline(min(monotonic() + seconds, current().at))) as limit:
+    with within(Deadline(monotonic() + seconds, current())) as limit:
         yield limit
 
 

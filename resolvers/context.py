@@ -1,6 +1,6 @@
 """What a request carries through its resolvers: who asks, of which store, as of when, and its loaders."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -38,6 +38,7 @@ from lineal.graphstore.store import (
 )
 from lineal.resolvers.as_of import as_of, requested_recorded_at
 from lineal.resolvers.cursors import Cursors, cursors
+from lineal.threads import Arguments, Result, off_loop_if
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -63,6 +64,8 @@ class Context:
     cursor_key: bytes
     limits: Limits
     request_id: str = ""
+    is_large: bool = False
+    """Whether the input of the request is so large that processing it takes many milliseconds."""
     known: dict[tuple[View, str], Entity] = field(default_factory=dict)
     """Entities loaded before anyone asked for them, by view and id."""
     not_seen: dict[str, None] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class Context:
         *,
         newest: Newest | None = None,
         request_id: str = "",
+        is_large: bool = False,
     ) -> "Context":
         """The context of a request by a principal, under the access of the newest moment, which is read unless given.
 
@@ -89,7 +93,13 @@ class Context:
         moment = await store.newest() if newest is None else newest
         snapshot = await access_service.at(moment.epoch)
         authorizer = await access_service.authorizer(snapshot, principal, microseconds())
-        return cls(store, access_service, snapshot, authorizer, moment, cursor_key, limits, request_id)
+        return cls(store, access_service, snapshot, authorizer, moment, cursor_key, limits, request_id, is_large)
+
+    async def compute(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **named: Arguments.kwargs
+    ) -> Result:
+        """The result of work on the input of the request, done in a thread if the input is large."""
+        return await off_loop_if(self.is_large, work, *args, **named)
 
     @property
     def principal(self) -> Principal:

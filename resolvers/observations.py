@@ -46,18 +46,10 @@ async def observations_record(context: Context, input: Any) -> ObservationsRecor
         _refuse_too_many("observations", len(positions), MOST_OBSERVATIONS)
         refs = Refs(context, [])
         await refs.look_up([series.entity for series in input.series])
-        urns = [refs.urn(series.entity, ("series", index, "entity")) for index, series in enumerate(input.series)]
-        refs.refuse()
-        batch = Batch(
-            observations=tuple(
-                _observation(urn, series.metric, each)
-                for urn, series in zip(urns, input.series, strict=True)
-                for each in series.observations
-            )
-        )
-        checked_urns(batch)
+        batch = await context.compute(_checked_batch, refs, input)
         authorization = await WriteAuthorization.of(context, batch, (), refs.groups_by_id)
-        key = idempotency_of(input.idempotency_key, sized_fingerprint("observationsRecord", batch))
+        fingerprint = await context.compute(sized_fingerprint, "observationsRecord", batch)
+        key = idempotency_of(input.idempotency_key, fingerprint)
         done = await context.store.record(batch, by=context.principal.shown, idempotency=key, audit=authorization.audit)
     except BatchRefused as refused:
         problems = (
@@ -70,6 +62,21 @@ async def observations_record(context: Context, input: Any) -> ObservationsRecor
     observed = dict.fromkeys(entity_id(observation.entity) for observation in batch.observations)
     entities = await context.store.entities(view, list(observed))
     return ObservationsRecorded(sum(done.observations_are_new), [each for each in entities if each is not None])
+
+
+def _checked_batch(refs: Refs, input: Any) -> Batch:
+    """The batch of an observationsRecord, its references looked up. Raises BatchRefused."""
+    urns = [refs.urn(series.entity, ("series", index, "entity")) for index, series in enumerate(input.series)]
+    refs.refuse()
+    batch = Batch(
+        observations=tuple(
+            _observation(urn, series.metric, each)
+            for urn, series in zip(urns, input.series, strict=True)
+            for each in series.observations
+        )
+    )
+    checked_urns(batch)
+    return batch
 
 
 def _observation(urn: str, metric: str, input: Any) -> NewObservation:

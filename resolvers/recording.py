@@ -78,20 +78,13 @@ async def lineage_record(context: Context, input: Any) -> LineageRecorded:
     """Record a batch: all of it or nothing."""
     authorization = None
     try:
-        entities = tuple(_new_entity(context, each) for each in input.entities or ())
-        _refuse_too_many("entities", entities)
-        _refuse_too_many("associations", input.associations or ())
-        urns = checked_urns(Batch(entities))
+        entities, urns = await context.compute(_new_entities, context, input)
         refs = Refs(context, urns)
         await refs.look_up([ref for each in input.associations or () for ref in (each.source, each.destination)])
-        associations = tuple(
-            _new_association(refs, each, ("associations", index)) for index, each in enumerate(input.associations or ())
-        )
-        refs.refuse()
-        batch = Batch(entities, associations)
-        checked_urns(batch)
+        batch = await context.compute(_checked_batch, entities, refs, input)
         authorization = await WriteAuthorization.of(context, batch, urns, refs.groups_by_id)
-        key = idempotency_of(input.idempotency_key, sized_fingerprint("lineageRecord", batch))
+        fingerprint = await context.compute(sized_fingerprint, "lineageRecord", batch)
+        key = idempotency_of(input.idempotency_key, fingerprint)
         scope = context.view().scope
         done = await context.store.record(
             batch, by=context.principal.shown, idempotency=key, returning=scope, audit=authorization.audit
@@ -102,6 +95,25 @@ async def lineage_record(context: Context, input: Any) -> LineageRecorded:
         [RecordedEntity(*each) for each in zip(done.entities, done.entities_are_new, strict=True)],
         [RecordedAssociation(*each) for each in zip(done.associations, done.associations_are_new, strict=True)],
     )
+
+
+def _new_entities(context: Context, input: Any) -> tuple[tuple[NewEntity, ...], list[str]]:
+    """The entities of a lineageRecord and their urns. Raises BatchRefused."""
+    entities = tuple(_new_entity(context, each) for each in input.entities or ())
+    _refuse_too_many("entities", entities)
+    _refuse_too_many("associations", input.associations or ())
+    return entities, checked_urns(Batch(entities))
+
+
+def _checked_batch(entities: tuple[NewEntity, ...], refs: Refs, input: Any) -> Batch:
+    """The batch of a lineageRecord, its references looked up. Raises BatchRefused."""
+    associations = tuple(
+        _new_association(refs, each, ("associations", index)) for index, each in enumerate(input.associations or ())
+    )
+    refs.refuse()
+    batch = Batch(entities, associations)
+    checked_urns(batch)
+    return batch
 
 
 async def entity_revise(context: Context, input: Any) -> EntityRevised:

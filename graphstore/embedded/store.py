@@ -32,11 +32,14 @@ from lineal.graphstore.records import AsOf, Bucket, Metric, View
 from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
+from lineal.threads import off_loop_if
 
 Result = TypeVar("Result")
 
 LARGE_READERS: Final = 3
 SMALL_READERS: Final = 2
+LARGE_BATCH: Final = 20
+"""The number of entities from which checking a batch may take milliseconds, and leaves the event loop."""
 
 
 class EmbeddedStore(WalkingStore[Reader]):
@@ -67,7 +70,7 @@ class EmbeddedStore(WalkingStore[Reader]):
         returning: Scope | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
-        urns = checked_urns(batch)
+        urns = await off_loop_if(len(batch.entities) > LARGE_BATCH, checked_urns, batch)
         outcome = await self._write(lambda: self._writer.record(batch, urns, by, idempotency, durability, audit))
         if returning is None:
             return recorded(None, batch, urns, outcome)

@@ -18,7 +18,7 @@ class Workers:
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """The result of the work, from one of the threads. Work whose caller is gone before it begins never runs."""
-        limit = Deadline(current().at)
+        limit = Deadline(outer=current())
 
         def run() -> Result:
             with within(limit):

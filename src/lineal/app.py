@@ -1,5 +1,6 @@
 """The server: routes, middleware, and the store's life around them."""
 
+import asyncio
 import gc
 import logging
 import secrets
@@ -25,18 +26,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lineal.auth.access_service import AccessService
 from lineal.config import ConfigError, Settings
 from lineal.document_cache import Documents
-from lineal.graphql_endpoint import GRAPH, graphql
+from lineal.graphql_endpoint import graphql
 from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.proxies.coalescing import CoalescingStore
+from lineal.graphstore.proxies.deadline import DeadlineStore
 from lineal.graphstore.proxies.metered import MeteredStore
 from lineal.graphstore.queries import Limits
 from lineal.http_auth.credentials import Caller, opened_credentials
 from lineal.http_auth.middleware import Authentication
 from lineal.logs import configure
+from lineal.loop_lag import LoopLag
 from lineal.metrics import Metrics
 from lineal.openlineage_endpoint import openlineage
 from lineal.resolvers.denied_read_audit import DeniedReadAudit
-from lineal.schema import sdl
+from lineal.running_writes import RunningWrites
+from lineal.schema import GRAPH, sdl
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor
 from lineal.stores import open_configured
@@ -67,10 +71,12 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         except StoreError as error:
             app.state.refused = error
             raise
-        store = CoalescingStore(MeteredStore(engine, metrics.record_call))
+        lag_watch = asyncio.create_task(lag.watch())
+        store = CoalescingStore(MeteredStore(DeadlineStore(engine, settings.request_seconds), metrics.record_call))
         try:
             app.state.store = store
             app.state.cursor_key = await store.secret("cursors")
+            app.state.running_writes = RunningWrites()
             app.state.access_service = AccessService(store)
             app.state.denied_read_audit = DeniedReadAudit(store)
             try:
@@ -80,12 +86,15 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
                 raise
             ready()
             yield
+            await app.state.running_writes.finish()
             await app.state.credentials.close()
             await app.state.denied_read_audit.finish()
         finally:
+            lag_watch.cancel()
             await store.close()
 
-    metrics = Metrics()
+    lag = LoopLag()
+    metrics = Metrics(lag)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     middleware = [Middleware(Bookkeeping, metrics=metrics)]
     if settings.dev:

@@ -1,29 +1,35 @@
-"""Reading requests: bounded bodies, of JSON only."""
+"""Request bodies: JSON only, of limited size."""
 
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
 
-_LONG_DIGITS = re.compile(rb"[0-9]{19}")
-_LONG_DIGITS_TEXT = re.compile(r"[0-9]{19}")
+from lineal.threads import LARGE_BYTES, off_loop_if
+
+_LONG_DIGITS: Final = re.compile(r"[0-9]{19}")
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_LONG_CHARACTERS: Final = 256 * 1024
+"""The length from which orjson, which never lets another thread run, takes some ten milliseconds."""
 
 
 class BodyRefused(Exception):
-    """A body that is not read: the status, and a message that says what to send."""
+    """A body that is not accepted: the status, and a message that says what to send."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-async def json_body(request: Request, most: int) -> Any:
-    """The JSON of a body. Raises BodyRefused: 415 for another content type, 413 for too much, 400 for no JSON.
+async def json_body(request: Request, max_bytes: int) -> tuple[Any, int]:
+    """The JSON value of a body, and the body's size in bytes.
 
-    Asking for the JSON content type is what keeps a page of another origin from sending anything here: a browser sends
-    it only after a CORS preflight, which this server answers for allowed origins alone.
+    Raises BodyRefused: 415 for another content type, 413 for a body over `max_bytes`, 400 for invalid JSON.
+
+    The required content type keeps pages of other origins from sending anything: a browser sends it only after a CORS
+    preflight, which this server answers for allowed origins alone.
     """
     kind, *parameters = [part.strip().lower() for part in request.headers.get("content-type", "").split(";")]
     charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
@@ -32,17 +38,35 @@ async def json_body(request: Request, most: int) -> Any:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > most:
-            raise BodyRefused(413, f"The body is larger than {most} bytes: split it into several requests.")
+        if len(body) > max_bytes:
+            raise BodyRefused(413, f"The body is larger than {max_bytes} bytes: split it into several requests.")
     try:
-        return parsed_json(bytes(body))
+        return await off_loop_if(len(body) > LARGE_BYTES, _parsed_body, body), len(body)
     except ValueError as error:
         raise BodyRefused(400, f"The body is not JSON: {error}.") from error
 
 
-def parsed_json(text: bytes | str) -> Any:
-    """The value of a JSON text, integers of any length exact. Raises ValueError, which says what is wrong and where."""
+def _parsed_body(body: bytearray) -> Any:
+    return parsed_json(body.decode())
+
+
+def parsed_json(text: str) -> Any:
+    """The value of a JSON text, integers of any length exact. Raises ValueError with what is wrong and where."""
+    # Which escaped surrogates are pairs is orjson's to judge: json takes those that are not.
+    if len(text) > _LONG_CHARACTERS and not _SURROGATE.search(text):
+        return _parsed_in_steps(text)
     value = orjson.loads(text)
-    # orjson reads integers beyond 64 bits as floats; they must arrive as they are, to be refused by name.
-    pattern = _LONG_DIGITS if isinstance(text, bytes) else _LONG_DIGITS_TEXT
-    return json.loads(text) if pattern.search(text) else value  # type: ignore[arg-type]
+    # orjson reads integers beyond 64 bits as floats; they must arrive exact, to be refused by name.
+    return json.loads(text) if _LONG_DIGITS.search(text) else value
+
+
+def _parsed_in_steps(text: str) -> Any:
+    """The value of a long JSON text, parsed so that other threads run meanwhile: Python code is called per object."""
+    try:
+        return json.loads(text, object_hook=lambda value: value, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")

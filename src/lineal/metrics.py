@@ -2,11 +2,13 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from lineal.loop_lag import LoopLag
+
 
 class Metrics:
     """The metrics of one server, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, lag: LoopLag) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "lineal_graphql_requests", "GraphQL requests.", ["operation", "outcome"], registry=self.registry
@@ -30,6 +32,13 @@ class Metrics:
         self.verb_seconds = Histogram(
             "lineal_store_seconds", "Duration of calls of store verbs.", ["verb"], registry=self.registry
         )
+
+        pause = Gauge(
+            "lineal_event_loop_lag_seconds",
+            "Longest time since the last scrape that the event loop was held.",
+            registry=self.registry,
+        )
+        pause.set_function(lag.longest_pause)
 
     def record_call(self, verb: str, outcome: str, seconds: float) -> None:
         """Count and time one call of a store verb; `outcome` is "ok" or "error"."""

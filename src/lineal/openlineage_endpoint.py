@@ -1,34 +1,37 @@
-"""`POST /api/v1/lineage`: OpenLineage events, one a request."""
+"""`POST /api/v1/lineage`: OpenLineage events, one per request."""
 
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lineal.capture.openlineage import InvalidEvent, receive
+from lineal.capture.openlineage import InvalidEvent, mapped_event, record_event
 from lineal.graphql_endpoint import opened_context
-from lineal.graphstore.errors import BatchRefused, Unavailable
+from lineal.graphstore.errors import BatchRefused, LimitExceeded, Unavailable
 from lineal.json_body import BodyRefused, json_body
 from lineal.resolvers.write_permissions import authorize
+from lineal.threads import LARGE_BYTES
 
 
 async def openlineage(request: Request) -> Response:
-    """201 where the event is recorded, 200 where it was already; else a status, the problems, and nothing recorded."""
+    """201 if the event is recorded, 200 if it was recorded before; else nothing is, and the answer has the problems."""
     state = request.app.state
     try:
-        event = await json_body(request, state.settings.max_body_bytes)
+        event, size = await json_body(request, state.settings.max_body_bytes)
         if isinstance(event, list):
             raise BodyRefused(400, "Post one event a request; `lineal ingest` sends files of many.")
-        context = await opened_context(request)
-        who, permit = context.principal, partial(authorize, context)
-        done = await receive(state.store, event, account=who.account, by=who.shown, permit=permit)
+        context = await opened_context(request, size > LARGE_BYTES)
+        principal, permit = context.principal, partial(authorize, context)
+        wanted = await context.compute(mapped_event, event, principal.account)
+        write = record_event(state.store, wanted, by=principal.shown, permit=permit)
+        done = await state.running_writes.run(write)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])
     except InvalidEvent as invalid:
         return _problems(400, invalid.problems)
     except BatchRefused as refused:
         return _problems(403, [problem.message for problem in refused.problems])
-    except Unavailable as error:
+    except (Unavailable, LimitExceeded) as error:
         return _problems(503, [str(error)])
     return Response(status_code=200 if done.recorded_at is None else 201)
 

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocketClose
 
 from lineal.auth.jwks import KeysUnavailable
 from lineal.auth.principals import LOCAL
-from lineal.graphql_endpoint import RESPONSE_JSON, answer, media_type, wants_page
+from lineal.graphql_http import RESPONSE_JSON, answer, media_type, wants_page
 from lineal.graphstore.errors import Unavailable
 from lineal.http_auth.credentials import Caller, Credentials, CredentialsRefused
 from lineal.http_auth.rate_limit import RateLimit
