@@ -1,12 +1,12 @@
-"""What batches left that never became visible is removed, in the background, and their stamps are forgotten.
+"""Removes the records of aborted batches in the background, and then forgets their stamps.
 
-For each void stamp a note (see `snapshots.plan_vertex`) says at which vertices its batch was to write. There what
-bears the stamp is removed, and nothing else, in short turns, as a batch may be about to write the same vertices. A
-sweep cut short leaves the note, and is done anew.
+For each aborted batch a note (see `snapshots.plan_vertex`) lists the vertices where the batch was to write. Records
+there that have its stamp are removed, and no others. The cleanup holds the lease for a few vertices at a time, as a
+batch may be about to write the same vertices. A cleanup that is interrupted leaves the note, and is repeated.
 
-A stamp is forgotten `FORGET_SECONDS` after it became void, when a sweep finds nothing more. No request sent under it
-and not begun can write any more (see `WriterLease.fenced`), so all that may still come is what the graph server
-was in the middle of when the stamp became void.
+When nothing is left, the stamp is forgotten: the next commit leaves it out. On an engine without isolation (Cassandra)
+this waits for `FORGET_SECONDS` after the abort: a request that was sent under the stamp and had not begun can write no
+more (see `WriterLease.fenced`), but one that the graph server was executing can.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 FORGET_SECONDS: Final = 3600
 _AT_ONCE: Final = 100
-"""How many vertices a turn is taken for: batches wait no longer than this."""
+"""How many vertices the lease is held for: batches wait no longer than this."""
 _PAUSE_SECONDS: Final = 5.0
 _NEVER: Final = 2**63
-_SWEPT: Final = "swept"
+_CLEANED: Final = "cleaned"
 _ID_BYTES: Final = 8
 
 
@@ -39,54 +39,55 @@ def packed_plan(vertices: Iterable[int]) -> str:
 
 
 def unpacked_plan(text: str) -> list[long]:
-    """What `packed_plan` made a text of."""
+    """The vertex ids of a text that `packed_plan` returned."""
     raw = b64decode(text)
     return [long(int.from_bytes(raw[start : start + _ID_BYTES])) for start in range(0, len(raw), _ID_BYTES)]
 
 
 class AbortedBatchCleanup:
-    """Sweeps one void stamp after the other, in a task of its own, for as long as there are any."""
+    """Cleans up one aborted batch after the other, in a task that ends when there are none."""
 
     def __init__(self, server: GremlinClient, lease: WriterLease) -> None:
         self._server, self._lease = server, lease
         self._due: dict[int, int] = {}
-        """When each void stamp is to be swept again, in microseconds since 1970."""
+        """When to clean up after each stamp again, in microseconds since 1970."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Sweep, unless it is being done."""
+        """Start the task, unless it runs."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop, wherever it is."""
+        """End the task at once."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
 
     async def _run(self) -> None:
-        while void := self._lease.snapshot.aborted:
-            for stamp in void:
+        while aborted := self._lease.snapshot.aborted:
+            for stamp in aborted:
                 if now() > self._due.get(stamp, 0):
-                    # Where the graph server fails, it is done later.
+                    # If the graph server fails, it is repeated later.
                     with suppress(Unavailable):
-                        await self._sweep(stamp)
-            self._due = {stamp: due for stamp, due in self._due.items() if stamp in void}
+                        await self._clean_up(stamp)
+            self._due = {stamp: due for stamp, due in self._due.items() if stamp in aborted}
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _sweep(self, stamp: int) -> None:
-        """Sweep a stamp for the first time, or the last; the notes tell what others did."""
+    async def _clean_up(self, stamp: int) -> None:
+        """Clean up after a stamp for the first or the last time; its note tells what other processes have done."""
         note = plan_vertex(stamp)
-        for known in await self._server.ask(g.V(note).value_map("value", "kept_at", "state")):
-            last = known["kept_at"][0] + FORGET_SECONDS * 1_000_000
-            found = 0
-            if now() > last or "state" not in known:
-                vertices = unpacked_plan(known["value"][0])
+        wait = FORGET_SECONDS if self._lease.has_late_writes else 0
+        for values in await self._server.ask(g.V(note).value_map("value", "kept_at", "state")):
+            last = values["kept_at"][0] + wait * 1_000_000
+            removed = 0
+            if now() > last or "state" not in values:
+                vertices = unpacked_plan(values["value"][0])
                 for start in range(0, len(vertices), _AT_ONCE):
-                    found += await self._remove(stamp, vertices[start : start + _AT_ONCE])
-                await self._server.ask(g.V(note).property("state", _SWEPT).count())
-            if now() < last or found:
+                    removed += await self._remove(stamp, vertices[start : start + _AT_ONCE])
+                await self._server.ask(g.V(note).property("state", _CLEANED).count())
+            if now() < last or removed:
                 self._due[stamp] = max(last, now())
                 return
             await self._server.ask(g.V(note).drop())
@@ -94,7 +95,7 @@ class AbortedBatchCleanup:
         self._due[stamp] = _NEVER
 
     async def _remove(self, stamp: int, vertices: list[long]) -> int:
-        """Remove what bears the stamp, and tell how much that was."""
+        """Remove the records with the stamp, and return their number."""
         edges = g.V(vertices).out_e().has("recorded_at", long(stamp))
         left = g.V(vertices).has("recorded_at", long(stamp))
         if not await self._count(edges) and not await self._count(left):

@@ -1,9 +1,8 @@
-"""Access in the graph: every change of it a vertex, found by its epoch, and entities that tell their groups.
+"""Access in the graph: one vertex for each change, by its epoch, and the groups of an entity on the entity's vertex.
 
-A change is written down whole, then its members are placed, then the heads tell its epoch, which is when it counts. One
-that was written down and does not count yet is no longer to be stopped: whoever is the next to change access does the
-rest of it first. What is to be known of access is what the changes up to an epoch say, one after the other; what many
-of them come to is written down now and then.
+A change is first written as a whole, then its members are placed, then a commit writes its epoch: it takes effect. A
+change that is written and not in effect is completed by the next process that changes access. The documents of an epoch
+follow from all changes up to it; a summary of them is written every 256 changes.
 """
 
 import asyncio
@@ -40,8 +39,8 @@ from lineal.graphstore.group_moves import Move, moves
 from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import entity_id
 
-SUMMED_UP: Final = 256
-"""After so many changes it is written down what all of them come to."""
+SUMMARY_EVERY: Final = 256
+"""The number of changes after which a summary of all changes is written."""
 _AT_ONCE: Final = 500
 _TRIES: Final = 20
 _PAUSE_SECONDS: Final = 0.02
@@ -54,11 +53,11 @@ _UNKNOWN: Final = (
 
 
 Documents = dict[tuple[str, str], tuple[Document, int]]
-"""Documents by part and id, each with the epoch of its newest change."""
+"""Documents by part and id, with the epoch of the newest change."""
 
 
-class _Standing(NamedTuple):
-    """An entity that stands, and the groups it tells to be in: by ids, but for the default one, and by numbers."""
+class _Placed(NamedTuple):
+    """An entity and its groups as its vertex has them: the ids of all but the default group, and all numbers."""
 
     vertex: long
     urn: str
@@ -69,46 +68,45 @@ class _Standing(NamedTuple):
 
 
 class Access:
-    """Changes access, and tells what changed and who is where."""
+    """Changes access, and reads its changes and the groups of entities."""
 
     def __init__(self, server: GremlinClient, lease: WriterLease, log: AuditLog) -> None:
         self._server, self._lease, self._log = server, lease, log
 
     async def since(self, epoch: int) -> AccessDelta:
-        """What changed after an epoch."""
-        await self._lease.refresh()
-        kept = self._lease.snapshot.access
-        found = await self._documents(epoch, kept.epoch)
-        return AccessDelta(kept.epoch, kept.members_at, tuple(found[each][0] for each in sorted(found)))
+        """The changes after an epoch."""
+        progress = (await self._lease.refresh()).snapshot.access
+        documents = await self._documents(epoch, progress.epoch)
+        return AccessDelta(progress.epoch, progress.members_at, tuple(documents[key][0] for key in sorted(documents)))
 
     async def _documents(self, after: int, until: int) -> Documents:
-        """The documents that changed after an epoch, up to another."""
-        found: Documents = {}
-        for epoch in range(until - until % SUMMED_UP, after, -SUMMED_UP):
-            texts = await self._server.ask(g.V(_sum_vertex(epoch)).values("value"))
+        """The documents that changed after an epoch, up to another epoch."""
+        documents: Documents = {}
+        for epoch in range(until - until % SUMMARY_EVERY, after, -SUMMARY_EVERY):
+            texts = await self._server.ask(g.V(_summary_vertex(epoch)).values("value"))
             if texts:
-                kept = [(Document(*document), at) for document, at in orjson.loads(texts[0]) if at > after]
-                found = {(document.part, document.id): (document, at) for document, at in kept}
+                newer = [(Document(*document), at) for document, at in orjson.loads(texts[0]) if at > after]
+                documents = {(document.part, document.id): (document, at) for document, at in newer}
                 after = epoch
                 break
         for some in in_chunks(range(after + 1, until + 1), _AT_ONCE):
             texts = await self._server.ask(g.V([_vertex(epoch) for epoch in some]).values("value"))
             changes = dict(map(_unpacked, texts))
             if len(changes) < len(some):
-                raise Unavailable("the graph does not show all that changed of access: ask again")
+                raise Unavailable("the graph does not show all changes of access: ask again")
             for epoch in some:
-                found |= {(each.part, each.id): (each, epoch) for each in changes[epoch].documents}
-        return found
+                documents |= {(document.part, document.id): (document, epoch) for document in changes[epoch].documents}
+        return documents
 
-    async def _sum_up(self, epoch: int) -> None:
-        """Write down what all changes up to an epoch come to, so that who begins need not read them all."""
-        found = await self._documents(0, epoch)
-        vertex, text = _sum_vertex(epoch), packed([(astuple(document), at) for document, at in found.values()])
+    async def _write_summary(self, epoch: int) -> None:
+        """Write a summary of all changes up to an epoch, so that a process that starts need not read them all."""
+        documents = await self._documents(0, epoch)
+        vertex, text = _summary_vertex(epoch), packed([(astuple(document), at) for document, at in documents.values()])
         made = {T.id: vertex, T.label: "note", "value": text}
         await self._server.ask(g.inject({T.id: vertex}).merge_v().option(Merge.on_create, made).count())
 
     async def change(self, change: AccessChange, epoch: int) -> int:
-        """Make a change, and give the new epoch. Raises EpochConflict."""
+        """Make a change, and return the new epoch. Raises EpochConflict."""
         async with self._lease.held() as stamp:
             if self._lease.snapshot.access.epoch != epoch:
                 raise EpochConflict
@@ -122,89 +120,93 @@ class Access:
                 raise EpochConflict
             start = self._lease.fenced(stamp)
             try:
-                is_down = await self._write_down(start, epoch + 1, change)
-                if is_down:
+                is_written = await self._write(start, epoch + 1, change)
+                if is_written:
                     await self._finish(stamp, epoch + 1, change)
             except Unavailable as error:
                 raise OutcomeUnknown(f"{_UNKNOWN} ({error})") from error
-            if not is_down:
+            if not is_written:
                 raise Unavailable(_NOTHING_WRITTEN)
             return epoch + 1
 
-    async def _write_down(self, start: GraphTraversal, epoch: int, change: AccessChange) -> bool:
-        """Write a change down, unless another one stands there, or the traversal's start goes nowhere."""
+    async def _write(self, start: GraphTraversal, epoch: int, change: AccessChange) -> bool:
+        """Write a change as a whole, unless there is another of its epoch, or the start of the traversal is fenced."""
         vertex, text = _vertex(epoch), packed([epoch, astuple(change)])
         made = {T.id: vertex, T.label: "note", "value": text}
         merged = start.constant({T.id: vertex}).merge_v().option(Merge.on_create, made).values("value")
         if await self._server.ask(merged) != [text]:
             return False
-        # What another was in the middle of writing may have come in between.
-        return not self._lease.snapshot.aborted or await self._server.ask(g.V(vertex).values("value")) == [text]
+        # A late write of another process may have come in between.
+        return not self._lease.has_late_writes or await self._server.ask(g.V(vertex).values("value")) == [text]
 
     async def _finish(self, stamp: int, epoch: int, change: AccessChange, *, anew: bool = False) -> None:
-        """Do what is left of a change that is written down. Done twice, it does no more.
+        """Complete a change that is written. Done twice, it does no more.
 
-        `anew`: members that are where they should be are placed again, since the index may not show them there.
+        `anew`: members that are in their groups already are placed again, since the index may not show them there.
         """
         await self._place(stamp, moves(change), anew)
-        kept = replace(self._lease.snapshot.access, epoch=epoch)
+        progress = replace(self._lease.snapshot.access, epoch=epoch)
         if change.joins or change.leaves:
-            kept = replace(kept, members_at=epoch)
-        await self._lease.commit_access(stamp, await self._log.write(stamp, kept, change.audit))
-        if epoch % SUMMED_UP == 0:
-            # Where it fails, the changes themselves are read.
+            progress = replace(progress, members_at=epoch)
+        await self._lease.commit_access(stamp, await self._log.write(stamp, progress, change.audit))
+        if epoch % SUMMARY_EVERY == 0:
+            # If it fails, readers read the changes themselves.
             with suppress(Unavailable):
-                await self._sum_up(epoch)
+                await self._write_summary(epoch)
 
     # -- members --
 
     async def _place(self, stamp: int, moving: Mapping[str, Move], anew: bool) -> None:
-        entity_groups: set[long] = set()
+        placed: set[long] = set()
         for some in in_chunks(list(moving), _AT_ONCE):
             for attempt in range(_TRIES):
                 wrong: defaultdict[tuple[frozenset[str], frozenset[int]], list[long]] = defaultdict(list)
-                standing = self._standing(await self._fetch(some))
-                for id in standing.keys() & moving.keys():
-                    each = standing[id]
-                    extra = moving[id].moved(each.account, each.extra)
-                    numbers = frozenset(map(number_of_group, (default_group(each.account), *extra)))
-                    if (each.extra, each.numbers) != (extra, numbers) or (anew and each.vertex not in entity_groups):
-                        wrong[extra, each.numbers - numbers].append(each.vertex)
+                entities = self._visible(await self._fetch(some))
+                for id in entities.keys() & moving.keys():
+                    entity = entities[id]
+                    extra = moving[id].moved(entity.account, entity.extra)
+                    numbers = frozenset(map(number_of_group, (default_group(entity.account), *extra)))
+                    if (entity.extra, entity.numbers) != (extra, numbers) or (anew and entity.vertex not in placed):
+                        wrong[extra, entity.numbers - numbers].append(entity.vertex)
                 if not wrong:
                     break
                 if attempt:
-                    # A write that bore an earlier time than the one before it, by another server's clock, is lost.
+                    # A write is lost whose time, by another server's clock, is earlier than that of the write before.
                     await asyncio.sleep(_PAUSE_SECONDS)
-                for (extra, gone), vertices in wrong.items():
-                    await self._put(stamp, vertices, extra, gone)
-                    entity_groups |= set(vertices)
+                for (extra, left), vertices in wrong.items():
+                    await self._put(stamp, vertices, extra, left)
+                    placed |= set(vertices)
             else:
                 raise Unavailable(_NOT_PLACED)
-        await wait_until_shown(self._server, [(TOUCHED_AT, stamp, len(entity_groups))])
+        await wait_until_shown(self._server, [(TOUCHED_AT, stamp, len(placed))])
 
-    async def _put(self, stamp: int, vertices: Sequence[long], extra: frozenset[str], gone: Iterable[int]) -> None:
+    async def _put(self, stamp: int, vertices: Sequence[long], extra: frozenset[str], left: Iterable[int]) -> None:
         steps = self._lease.fenced(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
         steps = steps.property(TOUCHED_AT, long(stamp))
-        if gone:
-            steps = steps.side_effect(__.properties(GROUP).has_value(P.within([long(each) for each in gone])).drop())
+        if left:
+            steps = steps.side_effect(
+                __.properties(GROUP).has_value(P.within([long(number) for number in left])).drop()
+            )
         for group in sorted(extra):
             steps = steps.property(Cardinality.set_, GROUP, number_of_group(group))
         if await self._server.ask(steps.count()) != [len(vertices)]:
             raise Unavailable(_NOT_PLACED)
 
     async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
-        """Which groups each of some entities is in."""
+        """The groups of entities, None for an id without a visible entity."""
         chunks = in_chunks(list(dict.fromkeys(ids)), _AT_ONCE)
         _, *fetched = await asyncio.gather(self._lease.refresh(), *map(self._fetch, chunks))
-        found = {
-            id: EntityGroups(each.urn, KINDS[each.kind], each.account, each.extra | {default_group(each.account)})
+        groups = {
+            id: EntityGroups(
+                entity.urn, KINDS[entity.kind], entity.account, entity.extra | {default_group(entity.account)}
+            )
             for values in fetched
-            for id, each in self._standing(values).items()
+            for id, entity in self._visible(values).items()
         }
-        return [found.get(id) for id in ids]
+        return [groups.get(id) for id in ids]
 
     async def _fetch(self, ids: Sequence[str]) -> list[dict[str, list[Any]]]:
-        """The values of the vertices where entities of these ids would be."""
+        """The values of the vertices of entities with these ids, visible or not."""
         numbers = {number for id in ids if (number := number_of_id(id)) is not None}
         if not numbers:
             return []
@@ -213,34 +215,33 @@ class Access:
             vertices.value_map("urn", "account", "kind", "extra_groups", GROUP, "recorded_at")
         )
 
-    def _standing(self, values: Iterable[dict[str, list[Any]]]) -> dict[str, _Standing]:
-        """What values tell, by id: of the entities that are visible by now."""
-        found = {}
-        for told in values:
-            if self._lease.snapshot.shows(told["recorded_at"][0]):
-                urn, extra = told["urn"][0], orjson.loads(told.get("extra_groups", ["[]"])[0])
-                id = entity_id(urn)
-                found[id] = _Standing(
+    def _visible(self, vertices: Iterable[dict[str, list[Any]]]) -> dict[str, _Placed]:
+        """The visible entities among the values of vertices, by id."""
+        entities = {}
+        for values in vertices:
+            if self._lease.snapshot.shows(values["recorded_at"][0]):
+                urn, extra = values["urn"][0], orjson.loads(values.get("extra_groups", ["[]"])[0])
+                entities[entity_id(urn)] = _Placed(
                     vertex_of_key(key_of_urn(urn)),
                     urn,
-                    told["account"][0],
-                    told["kind"][0],
+                    values["account"][0],
+                    values["kind"][0],
                     frozenset(extra),
-                    frozenset(told[GROUP]),
+                    frozenset(values[GROUP]),
                 )
-        return found
+        return entities
 
 
 def _vertex(epoch: int) -> long:
     return vertex_of_note("access", str(epoch))
 
 
-def _sum_vertex(epoch: int) -> long:
+def _summary_vertex(epoch: int) -> long:
     return vertex_of_note("access summed up", str(epoch))
 
 
 def _unpacked(text: str) -> tuple[int, AccessChange]:
-    """An epoch, and the change that led to it."""
+    """An epoch, and the change that made it, from their text."""
     epoch, (documents, joins, leaves, audit) = orjson.loads(text)
     return epoch, AccessChange(
         tuple(Document(*each) for each in documents),

@@ -1,4 +1,4 @@
-"""When API keys were last used, in the graph: a vertex a key. No turn is taken: of two at once the later time stays."""
+"""When API keys were last used: one vertex for each key. It needs no lease: of two times the later stays."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,9 @@ async def key_used(server: GremlinClient, id: str, at: int) -> None:
 
 
 async def keys_used(server: GremlinClient, ids: Sequence[str]) -> dict[str, int]:
-    """When each of some keys was last used."""
-    found = await server.ask(g.V([_vertex(id) for id in ids]).value_map("value", "kept_at"))
-    return {told["value"][0]: told["kept_at"][0] for told in found}
+    """When keys were last used, by id; keys that were never used are missing."""
+    vertices = await server.ask(g.V([_vertex(id) for id in ids]).value_map("value", "kept_at"))
+    return {values["value"][0]: values["kept_at"][0] for values in vertices}
 
 
 def _vertex(id: str) -> long:

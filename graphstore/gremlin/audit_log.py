@@ -1,6 +1,7 @@
-"""The audit log in the graph: a vertex a record, found by its number. The heads say how many there are.
+"""The audit log in the graph: one vertex for each record, by its number. The snapshot has the number of records.
 
-Records are written under a turn, and then counted. What was written and never counted is written over by the next.
+Records are written while the lease is held, and count when the number is committed. Records that were written and never
+counted are overwritten by the next.
 """
 
 import asyncio
@@ -27,43 +28,43 @@ Part = TypeVar("Part")
 
 _WRITTEN_AT_ONCE: Final = 500
 _FIRST_READ, _MOST_READ = 200, 5000
-"""How many records are looked through at first, and later, when few of them matched."""
+"""The number of records that one request reads at first, and at most, when few of them match."""
 _NOT_TAKEN: Final = "the graph did not take all of the audit log: nothing was written; send it again"
 
 
 class AuditLog:
-    """Appends to the log, and looks through it."""
+    """Appends to the log, and searches it."""
 
     def __init__(self, server: GremlinClient, lease: WriterLease) -> None:
         self._server, self._lease = server, lease
         self._last: AuditRecord | None = None
-        """The newest record, where this process wrote it."""
+        """The newest record, if this process wrote it."""
 
     async def append(self, entries: Sequence[AuditEntry]) -> None:
-        """Append entries, in a turn of their own."""
+        """Append entries, under a stamp of their own."""
         async with self._lease.held() as stamp:
             await self.append_in(stamp, entries)
 
     async def append_in(self, stamp: int, entries: Sequence[AuditEntry]) -> None:
-        """Append entries, in a turn in which nothing else is written."""
+        """Append entries, under a stamp under which nothing else is written."""
         if entries:
             await self._lease.begin(stamp)
             await self._lease.commit_access(stamp, await self.write(stamp, self._lease.snapshot.access, entries))
 
-    async def write(self, stamp: int, kept: AccessProgress, entries: Sequence[AuditEntry]) -> AccessProgress:
-        """Write the records of entries under an open stamp; what is kept when they count, too. Raises Unavailable."""
+    async def write(self, stamp: int, progress: AccessProgress, entries: Sequence[AuditEntry]) -> AccessProgress:
+        """Write the records of entries under an open stamp, and return the progress to commit. Raises Unavailable."""
         if not entries:
-            return kept
-        records = chained(await self._newest(kept.audited), now(), entries)
+            return progress
+        records = chained(await self._newest(progress.audited), now(), entries)
         for some in in_chunks(records, _WRITTEN_AT_ONCE):
             written = await self._server.ask(_writing(self._lease.fenced(stamp), some))
             if written != [len(some)]:
                 raise Unavailable(_NOT_TAKEN)
-        if self._lease.snapshot.aborted and await self._read(records[0].sequence, records[-1].sequence) != records:
-            # What another was in the middle of writing may have come in between.
+        if self._lease.has_late_writes and await self._read(records[0].sequence, records[-1].sequence) != records:
+            # A late write of another process may have come in between.
             raise Unavailable(_NOT_TAKEN)
         self._last = records[-1]
-        return replace(kept, audited=records[-1].sequence)
+        return replace(progress, audited=records[-1].sequence)
 
     async def _newest(self, audited: int) -> AuditRecord | None:
         if audited == 0:
@@ -74,31 +75,30 @@ class AuditLog:
 
     async def page(self, question: AuditQuestion) -> AuditPage:
         """A page of the log. Raises LimitExceeded."""
-        await self._lease.refresh()
-        newest = self._lease.snapshot.access.audited
+        newest = (await self._lease.refresh()).snapshot.access.audited
         if question.before is not None:
             newest = min(newest, question.before - 1)
         if question.until is not None:
             newest = await self._newest_until(question.until, newest)
-        found: list[AuditRecord] = []
+        matches: list[AuditRecord] = []
         looked, size = 0, _FIRST_READ
         while newest > 0 and looked < access_store.MOST_LOOKED_THROUGH:
             size = min(size, access_store.MOST_LOOKED_THROUGH - looked)
             records = await self._read(max(newest - size + 1, 1), newest)
             timely = [record for record in reversed(records) if question.since is None or record.at >= question.since]
-            found += [record for record in timely if _matches(record.entry, question)]
+            matches += [record for record in timely if _matches(record.entry, question)]
             newest -= len(records)
             if len(timely) < len(records):
                 newest = 0
-            if len(found) > question.first:
-                return AuditPage(tuple(found[: question.first]), has_next=True)
+            if len(matches) > question.first:
+                return AuditPage(tuple(matches[: question.first]), has_next=True)
             looked, size = looked + len(records), min(4 * size, _MOST_READ)
         if newest > 0 and (question.since is None or (await self._read(newest, newest))[0].at >= question.since):
             raise LimitExceeded(access_store.TOO_MANY_RECORDS)
-        return AuditPage(tuple(found), has_next=False)
+        return AuditPage(tuple(matches), has_next=False)
 
     async def _newest_until(self, at: int, newest: int) -> int:
-        """The number of the newest record, of those up to a number, that is no later than a time."""
+        """The number of the newest record that is no later than a time, among those up to a number."""
         low, high = 0, newest
         while low < high:
             middle = (low + high + 1) // 2
@@ -107,7 +107,7 @@ class AuditLog:
         return low
 
     async def _read(self, first: int, last: int) -> list[AuditRecord]:
-        """The records of numbers, which all stand."""
+        """The records from one number to another, all of which exist. Raises Unavailable."""
         vertices = [_vertex(sequence) for sequence in range(first, last + 1)]
         texts = await self._server.ask(g.V(vertices).values("value"))
         records = await asyncio.to_thread(lambda: sorted(map(_unpacked, texts), key=lambda record: record.sequence))
@@ -117,13 +117,13 @@ class AuditLog:
 
 
 def in_chunks(parts: Sequence[Part], most: int) -> list[Sequence[Part]]:
-    """Parts, by no more than so many."""
+    """Parts in chunks of at most `most`."""
     return [parts[start : start + most] for start in range(0, len(parts), most)]
 
 
-def entry_of(held: list[Any]) -> AuditEntry:
-    """The entry whose fields were packed."""
-    accounts, principal, action, kind, resource, is_allowed, policies, request_id = held
+def entry_of(fields: list[Any]) -> AuditEntry:
+    """The entry of packed fields."""
+    accounts, principal, action, kind, resource, is_allowed, policies, request_id = fields
     return AuditEntry(tuple(accounts), principal, action, kind, resource, is_allowed, tuple(policies), request_id)
 
 
@@ -132,7 +132,7 @@ def _vertex(sequence: int) -> long:
 
 
 def _writing(start: GraphTraversal, records: Sequence[AuditRecord]) -> GraphTraversal:
-    """Write records, and count them; run twice, it changes nothing."""
+    """Write records, and return their number; run twice, it changes nothing."""
     rows = [
         {
             "which": {T.id: _vertex(record.sequence)},

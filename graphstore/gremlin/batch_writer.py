@@ -244,7 +244,7 @@ class Recording:
                 # What a batch that never became visible left stands where this one is to write.
                 await self._clear(chunk)
                 self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
-            if self._lease.snapshot.aborted:
+            if self._lease.has_late_writes:
                 # What another was in the middle of writing may have come in between.
                 written = g.V([each[T.id] for each in chunk]).has("recorded_at", long(stamp)).count()
                 self._refuse_unless(await self._server.ask(written) == [len(chunk)])

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from gremlin_python.process.anonymous_traversal import traversal
@@ -37,16 +39,18 @@ class GremlinClient:
 
     async def ask(self, steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         """What a traversal gives, as a list of plain values."""
-        frames = await self._frames(steps, seconds)
+        frames = await self._frames(partial(bytecode_message, steps.bytecode), seconds)
         if sum(map(len, frames)) > _LARGE_BYTES:
             return await asyncio.to_thread(results, frames)  # the event loop has others to answer meanwhile
         return results(frames)
 
-    async def _frames(self, steps: GraphTraversal, seconds: float | None = None) -> list[bytes]:
+    async def _frames(
+        self, message_to: Callable[[str], tuple[uuid.UUID, bytes]], seconds: float | None = None
+    ) -> list[bytes]:
         began = time.monotonic()
         deadline = began + (self.seconds if seconds is None else seconds)
         for attempt in range(_TRIES):
-            id, message = bytecode_message(steps.bytecode, self.transport.address.source)
+            id, message = message_to(self.transport.address.source)
             try:
                 return await self.transport.ask(id, message, max(deadline - time.monotonic(), 0.001))
             except ServerRefused as error:
@@ -64,8 +68,8 @@ class GremlinClient:
 
     async def _all(self, steps: Sequence[GraphTraversal]) -> list[list[bytes]]:
         if len(steps) == 1:
-            return [await self._frames(steps[0])]
-        tasks = [asyncio.ensure_future(self._frames(each)) for each in steps]
+            return [await self._frames(partial(bytecode_message, steps[0].bytecode))]
+        tasks = [asyncio.ensure_future(self._frames(partial(bytecode_message, each.bytecode))) for each in steps]
         try:
             return await asyncio.gather(*tasks)
         except BaseException:
@@ -75,9 +79,13 @@ class GremlinClient:
             raise
 
     async def script(self, text: str, seconds: float = 120.0) -> list[Any]:
-        """What a Groovy script gives. For the schema alone: a script can do anything on the server."""
+        """What a Groovy script returns that makes the schema. A script can do anything on the server."""
         id, message = script_message(text, {}, self.transport.address.source)
         return results(await self.transport.ask(id, message, seconds))
+
+    async def run(self, script: str, values: dict[str, Any]) -> list[Any]:
+        """What a constant Groovy script returns for some values, which the server takes as data."""
+        return results(await self._frames(partial(script_message, script, values)))
 
 
 def _may_pass(error: ServerRefused) -> bool:

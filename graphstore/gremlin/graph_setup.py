@@ -1,4 +1,4 @@
-"""Making a graph ready: its schema, and the root vertex that says which version it has."""
+"""Setting up a graph: its schema, the vertex of its version and name, and the register of the writer lease."""
 
 import asyncio
 import secrets
@@ -9,27 +9,49 @@ from gremlin_python.process.graph_traversal import __
 from gremlin_python.process.traversal import Merge, T
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
+from lineal.graphstore.gremlin.cassandra_register import CassandraRegister
 from lineal.graphstore.gremlin.client import GremlinClient, g
+from lineal.graphstore.gremlin.lease_register import GraphRegister, LeaseRegister
 from lineal.graphstore.gremlin.messages import ServerRefused
 from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, SHOWN_SECONDS, is_its_own, put_mark
 from lineal.graphstore.gremlin.snapshots import ROOT
 from lineal.graphstore.gremlin.transport import AccessRefused
 
-VERSION: Final = 4
+VERSION: Final = 5
 _WRONG_REQUEST: Final = 499
 _TRIES: Final = 6
-_TINKERGRAPH: Final = """
+_CREATE_INDEXES: Final = """
 graph = g.getGraph()
 ['kind', 'name', 'part', 'term'].each { graph.createIndex(it, Vertex) }
 true
 """
+_BACKEND: Final = """
+def graph = g.getGraph()
+if (graph.getClass().getSimpleName().startsWith('Tinker')) {
+    return ['tinkergraph', '']
+}
+def settings = graph.configuration()
+[settings.getString('storage.backend'), settings.getString('storage.berkeleyje.isolation-level', 'REPEATABLE_READ')]
+"""
+_TINKERGRAPH, _BERKELEYJE, _CASSANDRA = "tinkergraph", "berkeleyje", "cql"
+_ISOLATED: Final = ("REPEATABLE_READ", "SERIALIZABLE")
+_NOT_ISOLATED: Final = (
+    "JanusGraph runs with storage.berkeleyje.isolation-level={}, under which two servers may hold the writer lease at "
+    "once: set it to REPEATABLE_READ in JanusGraph's properties and start it again; lineal janusgraph stop, and start, "
+    "do both"
+)
+_NO_LEASE: Final = (
+    "the graph is on the storage backend {!r}, which offers no compare-and-set that Lineal knows: use a JanusGraph "
+    "with storage.backend=berkeleyje or cql, or a Gremlin Server with TinkerGraph"
+)
 
 
-async def set_up(server: GremlinClient) -> str:
-    """Bring the graph to this version's schema; does nothing where it has it. Two servers may do so at once.
+async def set_up(server: GremlinClient) -> tuple[str, LeaseRegister]:
+    """Bring the graph to this version's schema, unless it has it, and return its name and its lease register.
 
-    Gives the graph's name, which no other graph has. Raises StoreUnusable where the graph is another's, or newer, or
-    cannot hold the schema; Unavailable where the server gives no answer.
+    No other graph has the same name. Two servers may set up a graph at once. Raises StoreUnusable if the graph belongs
+    to another program or to a newer version, or cannot hold the schema or the lease; Unavailable if the server does not
+    answer.
     """
     try:
         found = await _version(server)
@@ -38,7 +60,8 @@ async def set_up(server: GremlinClient) -> str:
                 f"the graph has schema version {found}, and this Lineal knows {VERSION}: "
                 + ("use the newer Lineal" if found > VERSION else "export it with the older one, and ingest it again")
             )
-        server.has_mixed_index = not await keeps_nothing(server)
+        backend = await _backend(server)
+        server.has_mixed_index = backend != _TINKERGRAPH
         if found is None:
             await _make(server)
         name = await name_of_graph(server) or ""
@@ -46,7 +69,9 @@ async def set_up(server: GremlinClient) -> str:
             await put_mark(server, name)
             if not await is_its_own(server, name, SHOWN_SECONDS):
                 raise StoreUnusable(NOT_ITS_OWN)
-        return name
+        register = CassandraRegister(server, name) if backend == _CASSANDRA else GraphRegister(server)
+        await register.set_up()
+        return name, register
     except AccessRefused as error:
         raise StoreUnusable(str(error)) from error
     except ServerRefused as error:
@@ -54,15 +79,24 @@ async def set_up(server: GremlinClient) -> str:
 
 
 async def name_of_graph(server: GremlinClient) -> str | None:
-    """The name that the graph was given when it was set up; None where it is not set up, or no more."""
+    """The name of the graph, from its setup; None if it is not set up, or was emptied."""
     found = await server.ask(g.V(ROOT).coalesce(__.values("name"), __.constant("")))
     return str(found[0]) if found else None
 
 
-async def keeps_nothing(server: GremlinClient) -> bool:
-    """Whether the graph is in the server's memory only, and gone when that is started again."""
-    (engine,) = await server.script("g.getGraph().getClass().getSimpleName()")
-    return str(engine).startswith("Tinker")
+async def is_in_memory(server: GremlinClient) -> bool:
+    """Whether the graph is only in the server's memory, and lost when the server is started again."""
+    return await _backend(server) == _TINKERGRAPH
+
+
+async def _backend(server: GremlinClient) -> str:
+    """The storage backend. Raises StoreUnusable if it offers no compare-and-set for the writer lease."""
+    backend, isolation = await server.script(_BACKEND)
+    if backend not in (_TINKERGRAPH, _BERKELEYJE, _CASSANDRA):
+        raise StoreUnusable(_NO_LEASE.format(backend))
+    if backend == _BERKELEYJE and isolation not in _ISOLATED:
+        raise StoreUnusable(_NOT_ISOLATED.format(isolation))
+    return str(backend)
 
 
 def _advice(error: ServerRefused, server: GremlinClient) -> str:
@@ -85,7 +119,7 @@ async def _version(server: GremlinClient) -> int | None:
 
 
 async def _make(server: GremlinClient) -> None:
-    script = (files(__package__) / "schema.groovy").read_text() if server.has_mixed_index else _TINKERGRAPH
+    script = (files(__package__) / "schema.groovy").read_text() if server.has_mixed_index else _CREATE_INDEXES
     for attempt in range(_TRIES):
         try:
             await server.script(script)
@@ -93,7 +127,7 @@ async def _make(server: GremlinClient) -> None:
             made = {T.id: ROOT, T.label: "note", "schema": VERSION, "name": secrets.token_hex(8)}
             await server.ask(root.option(Merge.on_create, made).count())
         except ServerRefused:
-            # Another server may be at it.
+            # Another server may be setting the graph up.
             if await _version(server) == VERSION:
                 return
             if attempt == _TRIES - 1:

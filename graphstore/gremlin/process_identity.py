@@ -1,4 +1,4 @@
-"""Which process is meant, and whether it is known to be gone: so that one machine need not wait for a lease to end."""
+"""The name of a process, and whether that process has ended: on one machine nobody waits for its lease to expire."""
 
 import os
 from functools import cache
@@ -9,25 +9,25 @@ _PROC = Path("/proc")
 
 @cache
 def this_process() -> str:
-    """This process's name: its machine since it was started, its container, its number and when it began.
+    """This process's name: the machine's boot, the container, the process number and its start time.
 
-    "" where the system does not tell, as others than Linux do not.
+    Empty where the system does not tell, which only Linux does.
     """
     try:
-        began = _began(os.getpid())
-        return f"{_machine()} {os.getpid()} {began}" if began else ""
+        start = _start_of(os.getpid())
+        return f"{_machine()} {os.getpid()} {start}" if start else ""
     except OSError:
         return ""
 
 
-def is_gone(process: str) -> bool:
-    """Whether a process of this machine and container has surely ended; False of others, and where it is not known."""
+def has_ended(process: str) -> bool:
+    """Whether a process of this machine and container has ended; False for other machines, and if it is not known."""
     try:
-        machine, number, began = process.rsplit(" ", 2)
+        machine, number, start = process.rsplit(" ", 2)
         if machine != _machine():
             return False
-        os.kill(int(number), 0)  # nothing is sent: it is only asked whether there is such a process
-        return _began(int(number)) != began
+        os.kill(int(number), 0)  # signal 0 only asks whether the process exists
+        return _start_of(int(number)) != start
     except ProcessLookupError:
         return True
     except (OSError, ValueError):
@@ -39,8 +39,8 @@ def _machine() -> str:
     return f"{boot} {(_PROC / 'self/ns/pid').readlink()}"
 
 
-def _began(number: int) -> str:
-    """When a process began, in the kernel's ticks; "" where it has ended and only its parent does not know yet."""
+def _start_of(number: int) -> str:
+    """The start time of a process, in the kernel's ticks; empty if it has ended, and its parent does not know."""
     # The name of its program, in brackets, may hold anything.
     state, *fields = (_PROC / str(number) / "stat").read_text().rpartition(")")[2].split()
     return "" if state in "ZX" else fields[18]

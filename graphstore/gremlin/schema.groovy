@@ -1,4 +1,4 @@
-// Version 4 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
+// Version 5 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
 graph = g.getGraph()
 synchronized (graph) {
     graph.tx().rollback()
@@ -24,7 +24,7 @@ synchronized (graph) {
                 .cardinality(org.janusgraph.core.Cardinality.SET).make()
         }
         ['entity', 'note'].each { management.getVertexLabel(it) ?: management.makeVertexLabel(it).make() }
-        ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'OBSERVED', 'HEAD'].each {
+        ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'OBSERVED'].each {
             management.getEdgeLabel(it) ?: management.makeEdgeLabel(it)
                 .multiplicity(org.janusgraph.core.Multiplicity.MULTI).make()
         }

@@ -1,9 +1,7 @@
-"""What is visible of a graph at a moment, and what each process writes down about itself that tells it."""
+"""What readers see of a graph, and the state of the writer lease, which holds it."""
 
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
-from functools import reduce
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from gremlin_python.statics import long
@@ -12,25 +10,19 @@ from lineal.graphstore.content_codec import packed
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
 
 ROOT: Final = vertex_of_note("root")
-"""The vertex that knows the graph's schema and name, and from which an edge leads to every head."""
+"""The vertex of the graph's schema version and name."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessProgress:
-    """How far what is kept about access goes: its epoch, that of the newest members, how many audit records there are.
+    """How far access has come: its epoch, the epoch of the newest change of members, the number of audit records.
 
-    Each of them only ever grows.
+    None of them ever decreases.
     """
 
     epoch: int = 0
     members_at: int = 0
     audited: int = 0
-
-    def later(self, other: "AccessProgress") -> "AccessProgress":
-        """What is known of two, of which either may be the older."""
-        return AccessProgress(
-            max(self.epoch, other.epoch), max(self.members_at, other.members_at), max(self.audited, other.audited)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,64 +38,52 @@ class Snapshot:
     access: AccessProgress = AccessProgress()
 
     def shows(self, stamp: int) -> bool:
-        """Whether what bears the stamp is visible."""
+        """Whether records with the stamp are visible."""
         return stamp <= self.watermark and stamp not in self.aborted
 
-    def later(self, other: "Snapshot") -> "Snapshot":
-        """What is known of two, of which either may be the older; of two with one watermark, the other."""
-        return replace(other if other.watermark >= self.watermark else self, access=self.access.later(other.access))
+    def without(self, stamp: int) -> "Snapshot":
+        """The snapshot in which the batch of a stamp is aborted; 0 stands for no batch."""
+        return replace(self, aborted=tuple(sorted({*self.aborted, stamp}))) if stamp else self
 
 
 @dataclass(frozen=True, slots=True)
-class WriterState:
-    """What a process writes down about itself.
+class LeaseState:
+    """The state of the writer lease: its holder, the batch that is being written, and the snapshot of readers.
 
-    `open` is the stamp it is writing under, 0 for none; `number` its place in the queue for a turn, 0 for none. Beside
-    this text its vertex holds `open` once more as `recorded_at`, and as `value` where the open batch writes.
+    Every change increases `version` by one, and is a compare-and-set on it. `open` is the stamp of the batch that is
+    being written, 0 if there is none: it is the fencing number of the batch.
     """
 
-    me: int
-    newest: int = 0
-    void: tuple[int, ...] = ()
-    has_same_as: bool = False
-    open: int = 0
-    is_choosing: bool = False
-    number: int = 0
-    beat: int = 0
-    is_closed: bool = False
+    version: int = 0
+    holder: int = 0
+    """The random number of the process that holds the lease; 0 if it is free."""
     process: str = ""
-    """Its process, as `living` names it; "" where it has no name."""
-    kept: AccessProgress = AccessProgress()
+    """The holder's name (see `process_identity`); empty if it has none."""
+    open: int = 0
+    snapshot: Snapshot = Snapshot()
 
-    @property
-    def is_queueing(self) -> bool:
-        """Whether it has a turn, or waits for one."""
-        return self.is_choosing or self.number > 0
+    def next(self, **changes: Any) -> "LeaseState":
+        """The state that follows, with these changes. A batch that it leaves open for another is aborted."""
+        if changes.get("open", self.open) != self.open and "snapshot" not in changes:
+            changes["snapshot"] = self.snapshot.without(self.open)
+        return replace(self, version=self.version + 1, **changes)
+
+    def released(self) -> "LeaseState":
+        """The state that follows when the holder releases the lease."""
+        return self.next(holder=0, process="", open=0)
 
     def packed(self) -> str:
-        """As text."""
+        """The state as text."""
         return packed(astuple(self))
 
     @classmethod
-    def unpacked(cls, text: str) -> "WriterState":
-        """What `packed` made a text of."""
-        me, newest, void, *rest, kept = orjson.loads(text)
-        return replace(cls(me, newest, tuple(void), *rest), kept=AccessProgress(*kept))
+    def unpacked(cls, text: str) -> "LeaseState":
+        """The state of a text that `packed` returned."""
+        version, holder, process, open_stamp, (watermark, aborted, has_same_as, access) = orjson.loads(text)
+        snapshot = Snapshot(watermark, tuple(aborted), has_same_as, AccessProgress(*access))
+        return cls(version, holder, process, open_stamp, snapshot)
 
 
 def plan_vertex(stamp: int) -> long:
-    """The vertex of the note on a void stamp: as `value` where its batch wrote, as `kept_at` when it became void."""
+    """The vertex of the note on an aborted batch: `value` is where the batch wrote, `kept_at` when it was aborted."""
     return vertex_of_note("plan", str(stamp))
-
-
-def snapshot_of(heads: Iterable[WriterState]) -> Snapshot:
-    """What heads together say is visible.
-
-    Who puts a newest stamp down puts all void ones down with it, in one write, as no reader sees several heads at one
-    instant. Void stamps elsewhere are later than it, or were forgotten since.
-    """
-    heads = list(heads)
-    newest = max((head.newest for head in heads), default=0)
-    void = {stamp for head in heads for stamp in head.void if stamp > newest or head.newest == newest}
-    kept = reduce(AccessProgress.later, (head.kept for head in heads), AccessProgress())
-    return Snapshot(newest, tuple(sorted(void)), any(head.has_same_as for head in heads), kept)

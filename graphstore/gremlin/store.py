@@ -24,7 +24,8 @@ from lineal.graphstore.gremlin.audit_log import AuditLog
 from lineal.graphstore.gremlin.batch_writer import Recording
 from lineal.graphstore.gremlin.client import REQUEST_SECONDS, GremlinClient, g
 from lineal.graphstore.gremlin.entity_pages import PARTS, all_keys, find_pages
-from lineal.graphstore.gremlin.graph_setup import keeps_nothing, name_of_graph, set_up
+from lineal.graphstore.gremlin.graph_setup import is_in_memory, name_of_graph, set_up
+from lineal.graphstore.gremlin.lease_register import LeaseRegister
 from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, is_its_own
 from lineal.graphstore.gremlin.property_keys import property_keys
 from lineal.graphstore.gremlin.reader import Reader
@@ -52,21 +53,21 @@ _EXPORTED_AT_ONCE: Final = 500
 class GremlinStore(WalkingStore[Reader]):
     """Lineage in a graph server. Every verb runs on a worker thread, which waits for the event loop's connections."""
 
-    def __init__(self, server: GremlinClient, graph: str) -> None:
+    def __init__(self, server: GremlinClient, graph: str, register: LeaseRegister) -> None:
         super().__init__()
         self._server = server
         self._readers = ThreadPoolExecutor(READERS, "lineal-read")
         self._writes: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._renewing = asyncio.Lock()
-        self._begin(graph)
+        self._begin(graph, register)
 
-    def _begin(self, graph: str) -> None:
+    def _begin(self, graph: str, register: LeaseRegister) -> None:
         """Know nothing of the graph but its name."""
         self._graph = graph
         self._connects = 0
         self._walks = WalkCache()
-        self._lease = WriterLease(self._server)
+        self._lease = WriterLease(register)
         self._urns = UrnCache()
         self._log = AuditLog(self._server, self._lease)
         self._access = Access(self._server, self._lease, self._log)
@@ -80,7 +81,7 @@ class GremlinStore(WalkingStore[Reader]):
         """
         server = GremlinClient(Transport(address), seconds)
         try:
-            return cls(server, await set_up(server))
+            return cls(server, *await set_up(server))
         except BaseException:
             await server.transport.close()
             raise
@@ -252,16 +253,16 @@ class GremlinStore(WalkingStore[Reader]):
 
     async def _renew(self) -> None:
         async with self._renewing:
-            if not await keeps_nothing(self._server):
+            if not await is_in_memory(self._server):
                 raise Unavailable("the graph has been emptied or replaced: restore it, or start the server anew")
             try:
-                graph = await set_up(self._server)
+                graph, register = await set_up(self._server)
             except StoreUnusable as error:
                 raise Unavailable(str(error)) from error
             if graph != self._graph:
                 log.warning("the graph server was started again and had kept nothing: the graph is new, and empty")
                 await self._recording.close()
-                self._begin(graph)
+                self._begin(graph, register)
 
     async def _whole(self, writing: Coroutine[Any, Any, Result]) -> Result:
         """Let a write run to its end, whatever becomes of the one who asked for it."""

@@ -56,10 +56,10 @@ seed_provider:
       - seeds: '127.0.0.1:{storage_port}'
 endpoint_snitch: SimpleSnitch
 data_file_directories: ['{folder}/data']
-commitlog_snapshot: '{folder}/commitlog'
-saved_caches_snapshot: '{folder}/saved_caches'
-hints_snapshot: '{folder}/hints'
-cdc_raw_snapshot: '{folder}/cdc_raw'
+commitlog_directory: '{folder}/commitlog'
+saved_caches_directory: '{folder}/saved_caches'
+hints_directory: '{folder}/hints'
+cdc_raw_directory: '{folder}/cdc_raw'
 # As in compose: otherwise what is acknowledged within the last tenth of a second is lost with the process.
 commitlog_sync: batch
 disk_failure_policy: stop

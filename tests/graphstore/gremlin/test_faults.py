@@ -257,6 +257,24 @@ async def test_a_newer_graph(graph_url: str) -> None:
         await opened(graph_url)
 
 
+@pytest.mark.parametrize(
+    ("backend", "isolation", "message"),
+    [
+        ("berkeleyje", "READ_COMMITTED", "set it to REPEATABLE_READ"),
+        ("hbase", "REPEATABLE_READ", "'hbase', which offers no compare-and-set"),
+    ],
+)
+async def test_a_backend_without_compare_and_set(
+    graph_url: str, monkeypatch: pytest.MonkeyPatch, backend: str, isolation: str, message: str
+) -> None:
+    async def script(*_: object) -> list[str]:
+        return [backend, isolation]
+
+    monkeypatch.setattr("lineal.graphstore.gremlin.client.GremlinClient.script", script)
+    with pytest.raises(StoreUnusable, match=message):
+        await opened(graph_url)
+
+
 async def test_several_hosts(graph_url: str) -> None:
     """One that is down does not matter."""
     store = await opened(graph_url.replace("gremlin://", "gremlin://127.0.0.1:1,"))
@@ -265,8 +283,8 @@ async def test_several_hosts(graph_url: str) -> None:
     await store.close()
 
 
-async def test_a_process_that_died_in_its_turn(graph_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others wait for its lease, and never see what it left, even where they record the same."""
+async def test_a_process_that_died_while_it_wrote(graph_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others wait until its lease expires, and never see its records, even if they record the same."""
     monkeypatch.setattr("lineal.graphstore.gremlin.writer_lease.LEASE_SECONDS", 1.0)
     dead = await opened(graph_url)
 
@@ -285,7 +303,7 @@ async def test_a_process_that_died_in_its_turn(graph_url: str, monkeypatch: pyte
     assert {each and each.recorded_by for each in (*done.entities, *done.associations)} == {"the living"}
     assert all(done.entities_are_new)
     assert await reached(other) == 2
-    # The dead was only frozen, and goes on: it finds its turn gone.
+    # The dead process was only frozen, and goes on: it has lost the lease.
     with pytest.raises(Unavailable):
         await dead._lease.begin(done.recorded_at or 0)
     await other.close()

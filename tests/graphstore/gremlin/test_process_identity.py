@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lineal.graphstore.gremlin import process_identity
-from lineal.graphstore.gremlin.process_identity import is_gone, this_process
+from lineal.graphstore.gremlin.process_identity import has_ended, this_process
 
 SAYS = "from lineal.graphstore.gremlin.process_identity import this_process; print(this_process(), flush=True); input()"
 
@@ -20,27 +20,27 @@ def test_a_process_that_lives_and_ends() -> None:
         assert child.stdout is not None
         name = child.stdout.readline().strip()
         assert name != this_process()
-        assert not is_gone(name)
+        assert not has_ended(name)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert is_gone(name)  # though its parent has not asked for its end yet
-    assert is_gone(name)
+        assert has_ended(name)  # though its parent has not asked for its end yet
+    assert has_ended(name)
 
 
 def test_this_process_and_others_with_its_number() -> None:
     machine, number, began = this_process().rsplit(" ", 2)
-    assert not is_gone(this_process())
-    assert is_gone(f"{machine} {number} {int(began) + 1}")
-    assert not is_gone(f"another {machine} {number} {int(began) + 1}")
+    assert not has_ended(this_process())
+    assert has_ended(f"{machine} {number} {int(began) + 1}")
+    assert not has_ended(f"another {machine} {number} {int(began) + 1}")
 
 
 @pytest.mark.parametrize("name", ["", "x", "a b c", "a b 1 c d"])
 def test_what_names_no_process_of_this_machine(name: str) -> None:
-    assert not is_gone(name)
+    assert not has_ended(name)
 
 
 def test_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     name = this_process()
     monkeypatch.setattr(process_identity, "_PROC", Path("/nowhere"))
     assert this_process.__wrapped__() == ""
-    assert not is_gone(name)
+    assert not has_ended(name)

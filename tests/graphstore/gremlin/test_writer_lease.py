@@ -1,4 +1,4 @@
-"""Writers take turns: fairly, in bounded time; and what one leaves when it dies is never seen, and removed."""
+"""The writer lease: handed over in bounded time; and records of a process that dies are never seen, and removed."""
 
 import asyncio
 import json
@@ -18,13 +18,15 @@ from engines import Engine, emptied
 from gremlin_python.process.graph_traversal import GraphTraversal
 from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
-from making import EPOCH, graph, id_of, now, urn
+from making import EPOCH, entity, graph, id_of, now, urn
 
 from lineal.graphstore.batches import Batch, NewObservation
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin import aborted_batches, batch_writer, writer_lease
+from lineal.graphstore.gremlin.cassandra_register import CassandraRegister
 from lineal.graphstore.gremlin.client import g
-from lineal.graphstore.gremlin.snapshots import WriterState, plan_vertex, snapshot_of
+from lineal.graphstore.gremlin.lease_register import LEASE, GraphRegister
+from lineal.graphstore.gremlin.snapshots import AccessProgress, LeaseState, plan_vertex
 from lineal.graphstore.gremlin.store import GremlinStore
 from lineal.graphstore.gremlin.transport import Address
 from lineal.graphstore.gremlin.upserts import vertex_steps
@@ -34,6 +36,7 @@ from lineal.graphstore.queries import MetricsOf, Reach, Walk
 
 WITHIN = 30.0
 KILLS = 8
+RACES = 30
 SUPPORT = Path(writing.__file__).parent
 OpenStore = Callable[[], Awaitable[GremlinStore]]
 
@@ -87,10 +90,10 @@ async def swept(store: GremlinStore) -> None:
     await until(holds)
 
 
-def late_vertex(stamp: int) -> dict[Any, Any]:
+def late_vertex(stamp: int, name: str = "late") -> dict[Any, Any]:
     """What a batch writes of an entity, or enough of it."""
-    id = vertex_of_key(key_of_urn(urn("late")))
-    return {T.id: id, T.label: "entity", "urn": urn("late"), "recorded_at": long(stamp)}
+    id = vertex_of_key(key_of_urn(urn(name)))
+    return {T.id: id, T.label: "entity", "urn": urn(name), "recorded_at": long(stamp)}
 
 
 async def reached(store: GremlinStore, start: str) -> set[str]:
@@ -100,17 +103,32 @@ async def reached(store: GremlinStore, start: str) -> set[str]:
     return {item.entity.name for item in page.items}
 
 
-async def queueing(store: GremlinStore) -> list[WriterState]:
-    return [head for head in await store._lease.refresh() if head.is_queueing]
+async def holder_of_lease(store: GremlinStore) -> int:
+    """The number of the store that holds the lease; 0 if it is free."""
+    return (await store._lease.refresh()).holder
 
 
-async def until_idle(store: GremlinStore) -> None:
-    """Wait until a store has given up its turn."""
+async def until_free(store: GremlinStore) -> None:
+    """Wait until the lease is free."""
 
-    async def holds() -> bool:
-        return not await queueing(store)
+    async def is_free() -> bool:
+        return await holder_of_lease(store) == 0
 
-    await until(holds)
+    await until(is_free)
+
+
+def stop_renewing(store: GremlinStore) -> None:
+    """What happens to the lease of a process that dies, or freezes."""
+    if store._lease._keeper is not None:
+        store._lease._keeper.cancel()
+
+
+async def take_over(store: GremlinStore) -> None:
+    """Take the lease from its holder, as if it had expired. Raises Fenced if its state changes meanwhile."""
+    state = await store._lease.refresh()
+    taken = state.next(holder=store._lease._me, process="", open=0)
+    await store._lease._replace(state, taken)
+    store._lease._held, store._lease._renewed_at = taken, writer_lease._clock()
 
 
 async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -137,13 +155,12 @@ async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.M
         patched.setattr(store._lease, "begin", begun)
         with pytest.raises(asyncio.CancelledError):
             await store.record(batch, by="the dead")
-    if store._lease._keeper is not None:
-        store._lease._keeper.cancel()
+    stop_renewing(store)
     return stamps[0]
 
 
 async def test_who_writes_without_a_pause_lets_others_write(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_lease, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(writer_lease, "HOLD_SECONDS", 0.2)
     monkeypatch.setattr(writer_lease, "WAIT_SECONDS", WITHIN)
     greedy, modest = await opened(), await opened()
     names = (f"greedy{number}" for number in count())
@@ -178,7 +195,7 @@ async def test_a_turn_that_does_not_come(opened: OpenStore, monkeypatch: pytest.
         for store in (holder, other):
             with pytest.raises(Unavailable, match="nothing of this was written: send it again"):
                 await store.record(graph("a>b"), by="me")
-        assert len(await queueing(holder)) == 1
+        assert await holder_of_lease(other) == holder._lease._me
     monkeypatch.setattr(writer_lease, "WAIT_SECONDS", WITHIN)
     await other.record(graph("a>b"), by="me")
     await holder.record(graph("a>c"), by="me")
@@ -190,10 +207,10 @@ async def test_a_wait_that_is_cancelled_blocks_nobody(opened: OpenStore) -> None
 
     async def wait() -> None:
         async with other._lease.held():
-            raise AssertionError("the turn is another's")
+            raise AssertionError("another store holds the lease")
 
     async def waits() -> bool:
-        return len(await queueing(holder)) == 2
+        return await holder._lease._others_wait()
 
     async with holder._lease.held():
         waiting = asyncio.create_task(wait())
@@ -201,7 +218,7 @@ async def test_a_wait_that_is_cancelled_blocks_nobody(opened: OpenStore) -> None
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert len(await queueing(holder)) == 1
+        assert await holder_of_lease(other) == holder._lease._me
     await other.record(graph("a>b"), by="me")
 
 
@@ -289,20 +306,13 @@ async def test_a_sweep_cut_short_is_done_by_another(opened: OpenStore, monkeypat
     assert not await bearing(other, stamp)
 
 
-async def test_heads_of_the_idle_are_removed(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What they had put down as newest stays, and who was only idle goes on with a new one."""
-    monkeypatch.setattr(writer_lease, "IDLE_SECONDS", 1.0)
+async def test_an_idle_process_releases_the_lease(opened: OpenStore) -> None:
+    """Another takes it at once, and the snapshot and the idle process go on."""
     idle, other = await opened(), await opened()
     await idle.record(graph("a>b"), by="idle")
-    await until_idle(idle)
-    (old,) = await other._lease.refresh()
-
-    async def is_removed() -> bool:
-        await other.record(graph(f"x>y{monotonic()}"), by="other")
-        await until_idle(other)
-        return old.me not in {head.me for head in await other._lease.refresh()}
-
-    await until(is_removed)
+    await until_free(other)
+    await other.record(graph("x>y"), by="other")
+    assert await holder_of_lease(idle) == other._lease._me
     assert await reached(other, "a") == {"b"}
     await idle.record(graph("a>c"), by="idle")
     assert await reached(other, "a") == {"b", "c"}
@@ -314,19 +324,19 @@ async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     await other.record(graph("x"), by="me")
     await swept(other)
-    assert stamp in snapshot_of(await reader._lease.refresh()).aborted
+    assert stamp in (await reader._lease.refresh()).snapshot.aborted
     # As if that had been long ago.
     monkeypatch.setattr(aborted_batches, "FORGET_SECONDS", 0)
 
     async def is_forgotten() -> bool:
         other._recording._cleanup._due.clear()
         await other.record(graph(f"x>y{monotonic()}"), by="me")
-        return stamp not in snapshot_of(await reader._lease.refresh()).aborted
+        return stamp not in (await reader._lease.refresh()).snapshot.aborted
 
     await until(is_forgotten)
     assert not await reader._server.ask(g.V(plan_vertex(stamp)).count().is_(P.gt(0)))
     await reader.record(graph("a>b"), by="me")
-    assert not snapshot_of(await other._lease.refresh()).aborted
+    assert not (await other._lease.refresh()).snapshot.aborted
     assert await reached(other, "a") == {"b"}
 
 
@@ -334,19 +344,19 @@ async def test_a_void_stamp_swept_while_a_batch_is_committed(
     opened: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is forgotten with the next one."""
+    monkeypatch.setattr(GraphRegister, "has_late_writes", True)  # so that it is not forgotten at once
     dead, other = await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     await other.record(graph("x"), by="me")
     await swept(other)
-    put = other._lease._put
+    close = other._lease._close
 
-    async def forgets(*arguments: Any, **changes: Any) -> None:
-        if "newest" in changes:
-            other._lease.forget(stamp)
-        await put(*arguments, **changes)
+    async def forgets(*arguments: Any) -> None:
+        other._lease.forget(stamp)
+        await close(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(other._lease, "_put", forgets)
+        patched.setattr(other._lease, "_close", forgets)
         await other.record(graph("y"), by="me")
     assert stamp in other._lease.snapshot.aborted
     await other.record(graph("z"), by="me")
@@ -379,7 +389,8 @@ async def test_what_arrives_late_from_the_dead_is_not_written(
 async def test_what_came_in_between_is_found_before_the_commit(
     opened: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A write of the dead that the server was in the middle of takes the place of a vertex: the batch is refused."""
+    """On an engine without isolation a late write of the dead takes the place of a vertex: the batch is refused."""
+    monkeypatch.setattr(GraphRegister, "has_late_writes", True)
     dead, other = await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     await other.record(graph("x"), by="me")
@@ -423,65 +434,125 @@ async def test_a_frozen_process_writes_nothing_more(
     assert await reached(store, "a") == {"b", "c"}
 
 
-async def test_a_commit_answered_late_is_not_acknowledged(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another may have put its stamp down as void since."""
-    store = await opened()
+async def test_a_commit_answered_late_counts(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes the lease over meanwhile cannot abort it any more."""
+    store, other = await opened(), await opened()
     await store.record(graph("a>b"), by="me")
-    commit, ask = store._lease.commit, store._server.ask
+    replace_state = store._lease._register.replace
 
-    async def late(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
-        found = await ask(steps, seconds)
-        sleep(writer_lease.LEASE_SECONDS)
-        return found
+    async def late(*arguments: Any) -> bool:
+        is_replaced = await replace_state(*arguments)
+        if arguments[1].open == 0:
+            await take_over(other)
+            sleep(writer_lease.LEASE_SECONDS)
+        return is_replaced
 
-    async def committed(*given: Any) -> None:
-        with monkeypatch.context() as patched:
-            patched.setattr(store._server, "ask", late)
-            await commit(*given)
+    with monkeypatch.context() as patched:
+        patched.setattr(store._lease._register, "replace", late)
+        await store.record(graph("a>c"), by="me")
+    assert await reached(other, "a") == {"b", "c"}
+    await store.record(graph("a>d"), by="me")
+    assert await reached(other, "a") == {"b", "c", "d"}
+    assert not other._lease.snapshot.aborted
 
-    monkeypatch.setattr(store._lease, "commit", committed)
-    with pytest.raises(OutcomeUnknown):
+
+@pytest.mark.parametrize("is_sent", [True, False])
+@pytest.mark.parametrize("is_taken_over", [True, False])
+async def test_a_commit_whose_answer_is_lost(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch, is_sent: bool, is_taken_over: bool
+) -> None:
+    """The register says whether it took place; if not, its batch is aborted and nothing of it was written."""
+    store, other = await opened(), await opened()
+    await store.record(graph("a>b"), by="me")
+    replace_state, lost = store._lease._register.replace, count()
+
+    async def loses(*arguments: Any) -> bool:
+        if arguments[1].open or next(lost):
+            return await replace_state(*arguments)
+        if is_sent:
+            assert await replace_state(*arguments)
+        if is_taken_over:
+            await take_over(other)
+        raise Unavailable("the answer is lost")
+
+    monkeypatch.setattr(store._lease._register, "replace", loses)
+    if is_sent:
+        await store.record(graph("a>c"), by="me")
+    else:
+        with pytest.raises(Unavailable, match="the answer is lost") as raised:
+            await store.record(graph("a>c"), by="me")
+        assert not isinstance(raised.value, OutcomeUnknown)
+    assert next(lost) >= 1
+    assert await reached(other, "a") == ({"b", "c"} if is_sent else {"b"})
+    await store.record(graph("a>c"), by="me")
+    assert await reached(other, "a") == {"b", "c"}
+
+
+async def test_a_commit_of_which_nothing_can_be_learned(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, other = await opened(), await opened()
+    await store.record(graph("a>b"), by="me")
+    replace_state = store._lease._register.replace
+
+    async def fails(*_: Any) -> Any:
+        raise Unavailable("the graph server is tired")
+
+    async def loses(*arguments: Any) -> bool:
+        if arguments[1].open:
+            return await replace_state(*arguments)
+        monkeypatch.setattr(store._lease._register, "read", fails)
+        return bool(await fails())
+
+    monkeypatch.setattr(store._lease._register, "replace", loses)
+    with pytest.raises(OutcomeUnknown, match="may or may not be there"):
         await store.record(graph("a>c"), by="me")
     monkeypatch.undo()
     await store.record(graph("a>c"), by="me")
-    assert await reached(store, "a") == {"b", "c"}
+    assert await reached(other, "a") == {"b", "c"}
 
 
-async def test_a_write_lost_to_a_clock(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of several hosts one may give its writes earlier times than another gave before: they are made again."""
+async def test_a_fencing_number_lost_to_a_clock(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Cassandra, one host may give its writes earlier times than another gave before: they are made again."""
     store = await opened()
-    address = store._server.transport.address
-    monkeypatch.setattr(store._server.transport, "address", replace(address, hosts=address.hosts * 2))
     ask, puts = store._server.ask, count(1)
 
     async def loses(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
-        is_put = "property" in str(steps.bytecode) and "has" in str(steps.bytecode) and "state" in str(steps.bytecode)
-        if is_put and next(puts) % 2:
+        if "property" in str(steps.bytecode) and next(puts) % 3:
             return [1]
         return await ask(steps, seconds)
 
     monkeypatch.setattr(store._server, "ask", loses)
-    other = await opened()
-    await store.record(graph("a>b"), by="me")
-    assert next(puts) > 6
-    assert await reached(other, "a") == {"b"}
+    await CassandraRegister(store._server, "a graph")._put_fence(5)
+    assert next(puts) > 3
+    assert await ask(g.V(LEASE).values("recorded_at")) == [5]
 
 
-async def test_heads_read_while_one_takes_the_place_of_another(
-    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What stands in no head when each is read is asked again: it was copied to one read before."""
+async def test_what_readers_see_while_others_commit(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read is of one commit, its watermark and its aborted batches together, and never older than the last."""
     store, reader = await opened(), await opened()
-    await store.record(graph("a>b"), by="me")
-    ask, calls = reader._server.ask, count(1)
+    written = {store._lease.snapshot}
+    replace_state = store._lease._register.replace
 
-    async def torn(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
-        if "HEAD" in str(steps.bytecode) and next(calls) == 1:
-            return [1, WriterState(7).packed(), ""]
-        return await ask(steps, seconds)
+    async def noted(old: LeaseState, new: LeaseState, plan: str = "") -> bool:
+        written.add(new.snapshot)
+        return await replace_state(old, new, plan)
 
-    monkeypatch.setattr(reader._server, "ask", torn)
-    assert await reader.watermark() == store._lease.snapshot.watermark
+    monkeypatch.setattr(store._lease._register, "replace", noted)
+
+    async def write() -> None:
+        for number in range(10):
+            await store.record(graph(f"a>b{number}"), by="me")
+            async with store._lease.held() as stamp:
+                await store._lease.begin(stamp)  # and it fails
+
+    writing = asyncio.create_task(write())
+    watermark = 0
+    while not writing.done():
+        await reader._lease.refresh()
+        assert reader._lease.snapshot in written
+        assert reader._lease.snapshot.watermark >= watermark
+        watermark = reader._lease.snapshot.watermark
+    await writing
+    assert len(written) > 10
 
 
 async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,11 +561,11 @@ async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.M
     ask, calls = other._server.ask, count(1)
 
     async def waits() -> bool:
-        return len(await queueing(holder)) == 2
+        return await holder._lease._others_wait()
 
     async def delayed(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         found = await ask(steps, seconds)
-        if "HEAD" in str(steps.bytecode) and next(calls) % 2 == 0:
+        if "union" in str(steps.bytecode) and next(calls) % 2 == 0:
             await asyncio.sleep(1.2 * writer_lease.LEASE_SECONDS)
         return found
 
@@ -504,7 +575,7 @@ async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.M
         monkeypatch.setattr(other._server, "ask", delayed)
         await asyncio.sleep(2 * writer_lease.LEASE_SECONDS)
         assert not task.done()
-        assert holder._lease._mine in await holder._lease.refresh()
+        assert await holder_of_lease(holder) == holder._lease._me
     monkeypatch.setattr(other._server, "ask", ask)
     await task
 
@@ -515,41 +586,81 @@ async def test_a_commit_that_comes_while_its_process_is_thought_dead(
     """Its stamp is not put down as void then: it counts."""
     late, other = await opened(), await opened()
     arguments: list[Any] = []
-    commit, bury = late._lease.commit, other._lease._bury
+    commit, replace_state = late._lease.commit, other._lease._replace
 
     async def kept(*given: Any) -> None:
         arguments.extend(given)
         raise asyncio.CancelledError
 
-    async def then_commits(dead: list[WriterState]) -> bool:
-        if dead and arguments:
+    async def then_commits(*given: Any) -> None:
+        if arguments:
             monkeypatch.setattr(late._lease, "_is_late", lambda: False)
             await commit(*arguments)
             arguments.clear()
-        return await bury(dead)
+        await replace_state(*given)
 
     monkeypatch.setattr(late._lease, "commit", kept)
-    monkeypatch.setattr(other._lease, "_bury", then_commits)
+    monkeypatch.setattr(other._lease, "_replace", then_commits)
     with pytest.raises(asyncio.CancelledError):
         await late.record(graph("a>b"), by="late")
-    if late._lease._keeper is not None:
-        late._lease._keeper.cancel()
+    stop_renewing(late)
     await other.record(graph("a>c"), by="other")
     assert not arguments
     assert await reached(other, "a") == {"b", "c"}
     assert not other._lease.snapshot.aborted
 
 
-def test_void_stamps_of_several_heads() -> None:
-    """They count as the newest commit put them down, and what is later than it; what it forgot stays forgotten."""
-    newest = WriterState(1, newest=50, void=(20, 30))
-    snapshot = snapshot_of([newest, WriterState(2, newest=40, void=(10, 20, 60), has_same_as=True), WriterState(3)])
-    assert snapshot.watermark == 50
-    assert snapshot.aborted == (20, 30, 60)
-    assert snapshot.has_same_as
-    # The place of a dead process was taken: both heads count.
-    assert snapshot_of([newest, WriterState(4, newest=50, void=(20, 30, 70))]).aborted == (20, 30, 70)
-    assert snapshot_of([]).watermark == 0
+async def test_a_commit_in_the_moment_of_a_takeover(opened: OpenStore) -> None:
+    """One of the two takes place. A batch that a reader has seen stays, and one that is aborted was never seen."""
+    late, other, reader = await opened(), await opened(), await opened()
+    rng, outcomes = random.Random(8), set()
+
+    async def delayed(work: Awaitable[Any]) -> Any:
+        await asyncio.sleep(rng.uniform(0, 0.003))
+        return await work
+
+    for number in range(RACES):
+        async with late._lease.held() as stamp:
+            await late._lease.begin(stamp)
+            state = await other._lease.refresh()
+            taken = state.next(holder=other._lease._me, process="", open=0)
+            committing = asyncio.create_task(delayed(late._lease.commit(stamp, False, AccessProgress())))
+            takeover = asyncio.create_task(delayed(other._lease._register.replace(state, taken)))
+            seen = set()
+            while not (committing.done() and takeover.done()):
+                await reader._lease.refresh()
+                seen.add(reader._lease.snapshot.shows(stamp))
+            ends: tuple[Any, Any] = await asyncio.gather(committing, takeover, return_exceptions=True)
+            error, is_taken = ends
+        stays = (await reader._lease.refresh()).snapshot.shows(stamp)
+        assert stays or True not in seen, number
+        assert stays == (error is None) == (not is_taken), number
+        outcomes.add(stays)
+        await take_over(late)
+    assert outcomes == {True, False}
+
+
+async def test_a_late_write_in_the_moment_of_a_takeover(
+    opened: OpenStore, graph_server: Engine, request: pytest.FixtureRequest
+) -> None:
+    """A record of an aborted batch hides no record of the same identity that a later batch writes."""
+    if graph_server.cassandra is not None:
+        request.applymarker(pytest.mark.xfail(strict=False, reason="Cassandra isolates nothing: see ADR 8"))
+    late, other = await opened(), await opened()
+    rng = random.Random(9)
+    for number in range(RACES):
+        names = [f"r{number}n{part}" for part in range(20)]
+        async with late._lease.held() as stamp:
+            await late._lease.begin(stamp)
+            rows = [late_vertex(stamp, name) for name in names]
+            writing = asyncio.create_task(late._server.ask(vertex_steps(late._lease.fenced(stamp), rows)))
+            await asyncio.sleep(rng.uniform(0, 0.03))
+            await take_over(other)
+        await other.record(Batch(tuple(map(entity, names))), by="other")
+        await writing
+        recorded = await other.entities(await now(other), [id_of(name) for name in names])
+        assert {each and each.recorded_by for each in recorded} == {"other"}, number
+        await take_over(late)
 
 
 def died(process: "subprocess.Popen[str]") -> list[str]:
