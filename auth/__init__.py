@@ -18,6 +18,6 @@ The words of access, used in code, documentation and error texts:
 - Access snapshot: all records of access as of one epoch (`access_snapshot`). Every change of access moves the epoch.
 - Access service: reads snapshots and applies operations, which change access (`access_service`, `operations`).
 
-Dependencies point one way (`pyproject.toml` enforces it): access_service -> operations -> authorizer -> access_snapshot ->
-policy_index, policy_evaluator and access_codec -> records -> scopes and principals -> permissions.
+Dependencies point one way, as `pyproject.toml` enforces: access_service -> operations -> authorizer -> access_snapshot
+-> policy_index, policy_evaluator and access_codec -> records -> scopes and principals -> permissions.
 """

@@ -1,4 +1,4 @@
-"""The access_service: news asked for once, decisions never written on an old state, and all of it told to the log."""
+"""The access service: snapshots, authorizers, conflicts between changes, and the audit log."""
 
 import threading
 from asyncio import CancelledError, create_task, gather, sleep
@@ -24,24 +24,24 @@ from lineal.auth.scopes import default_group
 A = default_group("a")
 
 
-async def test_the_ledger_is_asked_only_where_what_is_known_is_older() -> None:
+async def test_the_store_is_read_only_if_the_cached_snapshot_is_older() -> None:
     scene = await Scene().of("a")
     other = AccessService(scene.store)
-    scene.store.asked = 0
+    scene.store.reads = 0
     one, *more = await gather(*(other.at(1) for _ in range(20)))
-    assert scene.store.asked == 1
+    assert scene.store.reads == 1
     assert all(each is one for each in more)
     assert (await other.at(0)) is one
     assert (await other.at(1)) is one
-    assert scene.store.asked == 1
+    assert scene.store.reads == 1
 
     await scene.do(admin("a"), create_group("one"))
     assert (await other.at(1)) is one
     assert len((await other.at(2)).groups) == 2
-    assert scene.store.asked == 4  # twice by the one that changed
+    assert scene.store.reads == 4  # twice by the one that changed
 
 
-async def test_what_a_change_left_is_known_at_once() -> None:
+async def test_the_cached_snapshot_includes_a_change() -> None:
     scene = await Scene().of("a")
     group = await scene.do(admin("a"), create_group("one"))
     snapshot = await scene.access_service.at(scene.store.epoch)
@@ -49,7 +49,7 @@ async def test_what_a_change_left_is_known_at_once() -> None:
     assert snapshot.epoch == scene.store.epoch == 2
 
 
-async def test_changes_of_several_servers_are_all_made() -> None:
+async def test_changes_of_several_servers_are_all_applied() -> None:
     scene = await Scene().of("a")
     servers = [AccessService(scene.store, lambda: NOON) for _ in range(4)]
     await gather(*(server.change(admin("a"), create_group(str(n))) for n, server in enumerate(servers)))
@@ -58,7 +58,7 @@ async def test_changes_of_several_servers_are_all_made() -> None:
     assert scene.store.epoch == 5
 
 
-async def test_a_decision_on_an_old_state_is_taken_again() -> None:
+async def test_a_decision_on_an_older_epoch_is_repeated() -> None:
     class Racing(MemoryAccessStore):
         """Another server changes the policy between a decision and its writing, once."""
 
@@ -84,7 +84,7 @@ async def test_a_decision_on_an_old_state_is_taken_again() -> None:
     ]
 
 
-async def test_endless_races_end_with_a_sentence() -> None:
+async def test_endless_conflicts_are_refused() -> None:
     class Moving(MemoryAccessStore):
         async def change_access(self, change: AccessChange, *, epoch: int) -> int:
             raise EpochConflict
@@ -95,7 +95,7 @@ async def test_endless_races_end_with_a_sentence() -> None:
     assert refused.value.message == "Others keep changing access at the same time: send this again."
 
 
-async def test_what_is_allowed_is_logged_with_the_change() -> None:
+async def test_an_allowed_operation_is_logged_with_its_change() -> None:
     scene = await Scene().of("a")
     group = await scene.do(admin("a"), create_group("one"))
     assert scene.store.log[-1] == AuditEntry(
@@ -103,10 +103,10 @@ async def test_what_is_allowed_is_logged_with_the_change() -> None:
     )
 
 
-async def test_what_is_refused_for_want_of_permission_is_logged_by_itself() -> None:
+async def test_a_denied_operation_is_logged_by_itself() -> None:
     scene = await Scene().of("a", "b")
     epoch = scene.store.epoch
-    for who, code, told in (
+    for who, code, accounts in (
         (person("a"), RefusalCode.FORBIDDEN, ("a",)),
         (admin("b"), RefusalCode.NOT_FOUND, ("b", "a")),
     ):
@@ -114,12 +114,12 @@ async def test_what_is_refused_for_want_of_permission_is_logged_by_itself() -> N
             await scene.do(who, set_policy(A, ""))
         assert refused.value.code is code
         assert scene.store.log[-1] == AuditEntry(
-            told, who.shown, "lineageGroupPolicySet", "GROUP", A, False, (), "request-1"
+            accounts, who.shown, "lineageGroupPolicySet", "GROUP", A, False, (), "request-1"
         )
     assert scene.store.epoch == epoch
 
 
-async def test_what_is_wrong_by_itself_is_not_logged() -> None:
+async def test_an_invalid_operation_is_not_logged() -> None:
     scene = await Scene().of("a")
     logged = len(scene.store.log)
     with pytest.raises(Refused):
@@ -127,7 +127,7 @@ async def test_what_is_wrong_by_itself_is_not_logged() -> None:
     assert len(scene.store.log) == logged
 
 
-async def test_a_plan_that_changes_nothing_is_not_sent() -> None:
+async def test_a_plan_without_changes_is_not_written() -> None:
     scene = await Scene().of("a")
     logged = len(scene.store.log)
 
@@ -138,7 +138,7 @@ async def test_a_plan_that_changes_nothing_is_not_sent() -> None:
     assert len(scene.store.log) == logged
 
 
-async def test_the_owner_reads_of_what_became_of_its_share() -> None:
+async def test_auditors_of_a_shares_owner_read_its_acceptance() -> None:
     scene = await Scene().of("a", "b")
     share = await scene.share("a", ShareTarget("b"), accepted=False, actions=READING)
     await scene.do(admin("b"), accept_invitation(f"{share.id}/b"))

@@ -1,4 +1,4 @@
-"""The snapshot: what is kept, read back, and the same however its news came."""
+"""Access snapshots: encoding of records, and equality however the deltas arrived."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -93,7 +93,7 @@ READERS = {
 
 
 @given(records)
-def test_a_record_is_read_back_as_it_was(record: Record) -> None:
+def test_records_are_decoded_as_they_were_encoded(record: Record) -> None:
     kept = document(record)
     assert kept.content is not None
     again = READERS[type(record)](kept.content)
@@ -102,7 +102,7 @@ def test_a_record_is_read_back_as_it_was(record: Record) -> None:
     assert document(again) == kept
 
 
-def test_documents_are_json_with_keys_in_order() -> None:
+def test_documents_are_json_with_sorted_keys() -> None:
     group = LineageGroup("g", "a", "one", False, "", Boundary.MASK, True, NOON, "a/ada")
     assert document(group) == Document(
         "GROUP",
@@ -125,23 +125,23 @@ removed = st.builds(lambda record: Document(document(record).part, document(reco
 
 
 @given(st.lists(st.lists(records.map(document) | removed, max_size=4), max_size=6), st.data())
-def test_a_directory_by_news_is_one_built_at_once(changes: list[list[Document]], data: st.DataObject) -> None:
+def test_a_snapshot_after_deltas_equals_one_built_at_once(changes: list[list[Document]], data: st.DataObject) -> None:
     everything = [each for change in changes for each in change]
     at_once = AccessSnapshot(SECRETS).with_delta(AccessDelta(len(changes), 0, newest(everything)))
-    by_news, seen = AccessSnapshot(SECRETS), 0
+    after_deltas, seen = AccessSnapshot(SECRETS), 0
     while seen < len(changes):
         until = data.draw(st.integers(seen + 1, len(changes)))
-        news = newest(each for change in changes[seen:until] for each in change)
-        by_news, seen = by_news.with_delta(AccessDelta(until, 0, news)), until
+        delta = newest(each for change in changes[seen:until] for each in change)
+        after_deltas, seen = after_deltas.with_delta(AccessDelta(until, 0, delta)), until
     for name in ("epoch", "members_at", "accounts", "groups", "shares", "invitations", "keys"):
-        assert getattr(by_news, name) == getattr(at_once, name)
+        assert getattr(after_deltas, name) == getattr(at_once, name)
     for account in ("a", "b", "a/b", "ä"):
-        assert sorted(share.id for share in by_news.shares_for(account)) == sorted(
+        assert sorted(share.id for share in after_deltas.shares_for(account)) == sorted(
             share.id for share in at_once.shares_for(account)
         )
 
 
-def test_an_older_directory_stays_as_it_was() -> None:
+def test_an_older_snapshot_does_not_change() -> None:
     before = AccessSnapshot(SECRETS)
     after = before.with_delta(AccessDelta(1, 1, (document(Account("a", False, NOON, "local/local")),)))
     assert (before.epoch, dict(before.accounts)) == (0, {})
@@ -150,7 +150,7 @@ def test_an_older_directory_stays_as_it_was() -> None:
         after.accounts["b"] = after.accounts["a"]  # type: ignore[index]
 
 
-def test_groups_of_an_account_come_with_the_default_one_first() -> None:
+def test_groups_of_an_account_are_sorted_with_the_default_first() -> None:
     made = [
         LineageGroup(name, "a", name, name == "default", "", None, False, NOON, "x") for name in ("z", "default", "b")
     ]
@@ -185,7 +185,7 @@ def test_a_key_is_usable_until_it_expires_or_is_revoked() -> None:
     assert not revoked.is_usable(NOON)
 
 
-def test_policies_are_asked_once_for_each_group_and_principal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_policies_are_evaluated_once_for_a_group_and_principal(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often access is asked for, and whatever else changes in between."""
     asked: list[int] = []
 

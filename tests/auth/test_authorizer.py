@@ -1,4 +1,4 @@
-"""What a principal may do: the union of policies and shares, where forbidding wins."""
+"""Authorization: the union of policies and shares, where a forbid wins."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,14 +33,14 @@ def forbid(who: str, *permissions: Permission) -> str:
 IN_B = 'principal in Lineal::Account::"b"'
 
 
-async def test_members_see_their_account_and_nobody_else_does() -> None:
+async def test_only_members_see_their_account() -> None:
     scene = await Scene().of("a", "b")
     assert await scene.entity_scope(person("a"), "a") == SEEN
     assert await scene.entity_scope(person("b"), "a") == EntityScope()
     assert await scene.entity_scope(person("a"), "b") == EntityScope()
 
 
-async def test_who_is_of_no_registered_account_sees_nothing_of_its_own() -> None:
+async def test_a_principal_of_an_unregistered_account_sees_nothing() -> None:
     scene = await Scene().of("a")
     stranger = person("stranger", "sam", "admin")
     assert await scene.entity_scope(stranger, "stranger") == EntityScope()
@@ -57,7 +57,7 @@ async def test_the_local_administrator_may_do_everything() -> None:
     assert authorizer.is_operator
 
 
-async def test_what_any_group_permits_is_permitted_and_what_any_forbids_is_not() -> None:
+async def test_permissions_of_groups_unite_and_a_forbid_wins() -> None:
     scene = await Scene().of("a", "b")
     one = (await scene.do(admin("a"), create_group("one"))).id
     two = (await scene.do(admin("a"), create_group("two"))).id
@@ -103,13 +103,13 @@ async def test_a_policy_that_forbids_wins_over_a_share() -> None:
         ({"redacted": frozenset({"salary"})}, "DATASET", replace(SEEN, hidden_keys=frozenset({"salary"}))),
     ],
 )
-async def test_a_share_gives_what_it_says(terms: dict[str, Any], kind: str, seen: EntityScope) -> None:
+async def test_a_share_allows_its_terms(terms: dict[str, Any], kind: str, seen: EntityScope) -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"), **terms)
     assert await scene.entity_scope(person("b"), "a", kind=kind) == seen
 
 
-async def test_several_shares_give_what_any_gives() -> None:
+async def test_several_shares_unite() -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"), direction="ASCENDANTS", depth=2, redacted=frozenset({"x", "y"}))
     await scene.share("a", ShareTarget("b"), direction="DESCENDANTS", redacted=frozenset({"y", "z"}))
@@ -132,14 +132,14 @@ async def test_several_shares_give_what_any_gives() -> None:
         ),
     ],
 )
-async def test_a_share_is_for_its_targets_alone(target: ShareTarget, included: list[Any], left_out: list[Any]) -> None:
+async def test_a_share_is_for_its_targets_only(target: ShareTarget, included: list[Any], left_out: list[Any]) -> None:
     scene = await Scene().of("a", "b", "c")
     await scene.share("a", target)
     assert [(await scene.entity_scope(who, "a")).is_readable for who in included] == [True] * len(included)
     assert [(await scene.entity_scope(who, "a")).is_readable for who in left_out] == [False] * len(left_out)
 
 
-async def test_only_an_accepted_share_gives_anything_until_it_is_given_up_revoked_or_expired() -> None:
+async def test_only_an_accepted_live_share_allows_anything() -> None:
     scene = await Scene().of("a", "b", "c")
 
     async def seen() -> list[bool]:
@@ -162,7 +162,7 @@ async def test_only_an_accepted_share_gives_anything_until_it_is_given_up_revoke
     assert await seen() == [False, False]
 
 
-async def test_a_limited_key_does_no_more_than_its_limits() -> None:
+async def test_a_limited_key_holds_its_limits_only() -> None:
     scene = await Scene().of("a", "b")
     await scene.share("a", ShareTarget("b"))
     limited = person("b", "ada", "admin", limited_to=frozenset({Permission.READ, Permission.RECORD}))
@@ -176,7 +176,7 @@ async def test_a_limited_key_does_no_more_than_its_limits() -> None:
     assert await scene.entity_scope(limited, "b") == EntityScope()
 
 
-async def test_decisions_by_shares_name_them_and_heed_kinds() -> None:
+async def test_decisions_by_shares_name_them_and_follow_their_kinds() -> None:
     scene = await Scene().of("a", "b")
     share = await scene.share("a", ShareTarget("b"), actions=SHAREABLE, kinds=frozenset({"MODEL"}))
     authorizer = await scene.authorizer(person("b"))
@@ -188,7 +188,7 @@ async def test_decisions_by_shares_name_them_and_heed_kinds() -> None:
     assert authorizer.permissions(A) == SHAREABLE
 
 
-async def test_a_group_is_governed_by_its_policy_and_its_accounts_default_groups() -> None:
+async def test_decisions_on_a_group_follow_its_policy_and_the_default_groups() -> None:
     scene = await Scene().of("a", "b")
     group = (await scene.do(admin("a"), create_group("one"))).id
     assert (await scene.authorizer(admin("a"))).decide_on_group(Permission.SHARE, group).is_allowed
@@ -198,7 +198,7 @@ async def test_a_group_is_governed_by_its_policy_and_its_accounts_default_groups
     assert not (await scene.authorizer(admin("a"))).decide(Permission.SHARE, [A]).is_forbidden
 
 
-async def test_a_group_is_known_to_its_account_and_to_whom_it_gives_or_offers_something() -> None:
+async def test_a_group_is_visible_to_its_account_and_to_receivers() -> None:
     scene = await Scene().of("a", "b", "c")
 
     async def known(group: str = A) -> list[bool]:
@@ -216,7 +216,7 @@ async def test_a_group_is_known_to_its_account_and_to_whom_it_gives_or_offers_so
     assert await known("unknown") == [False] * 5
 
 
-async def test_boundaries_and_what_may_be_told_reach_the_scope_of_everyone() -> None:
+async def test_boundaries_and_withheld_counts_are_in_every_scope() -> None:
     scene = await Scene().of("a", "b")
     assert not (await scene.authorizer(person("b"))).scope.meets_hidden
     await scene.do(admin("a"), change_group(A, GroupChange(boundary=Boundary.BRIDGE, tells_withheld=True)))
@@ -224,7 +224,7 @@ async def test_boundaries_and_what_may_be_told_reach_the_scope_of_everyone() -> 
     assert await scene.entity_scope(person("a"), "a") == SEEN
 
 
-async def test_masked_ids_differ_by_principal_and_only_masks_make_scopes_differ() -> None:
+async def test_masked_ids_and_scopes_with_masks_differ_by_principal() -> None:
     scene = await Scene().of("a", "b")
     pat, quinn = person("b", "pat"), person("b", "quinn")
 
@@ -240,7 +240,7 @@ async def test_masked_ids_differ_by_principal_and_only_masks_make_scopes_differ(
     assert one == again != other
 
 
-async def test_a_change_of_members_makes_scopes_new_and_another_change_need_not() -> None:
+async def test_only_a_change_of_members_changes_an_equal_scope() -> None:
     scene = await Scene().of("a", "b")
     group = (await scene.do(admin("a"), create_group("one"))).id
     before = (await scene.authorizer(person("b"))).scope
@@ -254,10 +254,10 @@ PERMISSIONS = st.frozensets(st.sampled_from(sorted(READING)), max_size=3)
 
 
 @given(st.lists(st.tuples(PERMISSIONS, PERMISSIONS), min_size=1, max_size=3), PERMISSIONS, st.booleans())
-async def test_scopes_and_decisions_say_the_same(
+async def test_scopes_and_decisions_agree(
     policies: list[tuple[frozenset[Permission], frozenset[Permission]]], shared: frozenset[Permission], is_late: bool
 ) -> None:
-    """Of groups with policies that permit and forbid, one of them shared: the union, less what any forbids."""
+    """Groups with policies that permit and forbid, one of them shared: the union without the forbidden permissions."""
     scene = await Scene().of("a", "b")
     groups = [A]
     for place, _ in enumerate(policies[1:]):

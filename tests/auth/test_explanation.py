@@ -1,4 +1,4 @@
-"""Why something may, or may not, be done, in sentences."""
+"""Explanations of decisions, in sentences."""
 
 from typing import Any
 
@@ -29,32 +29,32 @@ def sentences(explanation: Explanation) -> list[str]:
     return [*explanation.reasons, *(reason for group in explanation.groups for reason in group.reasons)]
 
 
-async def test_by_policy() -> None:
+async def test_explanation_by_policy() -> None:
     scene = await Scene().of("a", "b")
-    told = await why(scene, person("a"))
-    assert told.is_allowed
-    assert sentences(told) == [
+    explanation = await why(scene, person("a"))
+    assert explanation.is_allowed
+    assert sentences(explanation) == [
         "a/pat holds lineage:Read: a policy or share permits it, and no policy forbids it.",
         "Policy members of group default of account a permits it.",
     ]
-    (group,) = told.groups
+    (group,) = explanation.groups
     assert (group.group, group.is_allowed, group.is_forbidden, group.policies) == (A, True, False, ("members",))
 
-    told = await why(scene, person("b"))
-    assert not told.is_allowed
-    assert sentences(told) == [
+    explanation = await why(scene, person("b"))
+    assert not explanation.is_allowed
+    assert sentences(explanation) == [
         "No policy and no share permits b/pat lineage:Read, so it is denied.",
         "No policy of group default of account a applies.",
     ]
 
 
-async def test_by_a_policy_that_forbids() -> None:
+async def test_explanation_by_a_policy_that_forbids() -> None:
     scene = await Scene().of("a")
     gold = (await scene.do(admin("a"), create_group("gold"))).id
     await scene.policy("a", '@id("closed") forbid (principal, action, resource);', gold)
-    told = await why(scene, person("a"), Permission.READ, A, gold, "unknown")
-    assert not told.is_allowed
-    assert sorted(sentences(told)) == [
+    explanation = await why(scene, person("a"), Permission.READ, A, gold, "unknown")
+    assert not explanation.is_allowed
+    assert sorted(sentences(explanation)) == [
         "A policy forbids lineage:Read, and wins over everything that permits it.",
         "Policy closed of group gold of account a forbids it.",
         "Policy members of group default of account a permits it.",
@@ -65,7 +65,7 @@ async def test_by_a_policy_that_forbids() -> None:
     )
 
 
-async def test_by_shares_and_by_those_that_do_not() -> None:
+async def test_explanation_by_shares() -> None:
     scene = await Scene().of("a", "b")
 
     async def shared(name: str, **terms: Any) -> str:
@@ -84,10 +84,10 @@ async def test_by_shares_and_by_those_that_do_not() -> None:
     await shared("of other things", actions=frozenset({Permission.APPROVE}))
     scene.now += HOUR
 
-    told = await why(scene, person("b"), Permission.TRAVERSE)
-    assert told.is_allowed
-    assert set(told.groups[0].shares) == {whole, up}
-    assert set(told.groups[0].reasons) == {
+    explanation = await why(scene, person("b"), Permission.TRAVERSE)
+    assert explanation.is_allowed
+    assert set(explanation.groups[0].shares) == {whole, up}
+    assert set(explanation.groups[0].reasons) == {
         "No policy of group default of account a applies.",
         f"Share whole ({whole}) permits it.",
         f"Share part ({part}) permits it on IMAGE, MODEL only.",
@@ -105,22 +105,22 @@ async def test_by_shares_and_by_those_that_do_not() -> None:
     )
 
 
-async def test_of_a_limited_key_and_of_the_local_administrator() -> None:
+async def test_explanation_for_a_limited_key_and_the_local_administrator() -> None:
     scene = await Scene().of("a")
     limited = person("a", "ci", "admin", limited_to=READING)
-    told = await why(scene, limited, Permission.DELETE)
-    assert not told.is_allowed
-    assert told.reasons == (
+    explanation = await why(scene, limited, Permission.DELETE)
+    assert not explanation.is_allowed
+    assert explanation.reasons == (
         "The key of a/ci is limited to lineage:Read, lineage:ReadProperties, lineage:Traverse; lineage:Delete is not "
         "among them.",
     )
-    told = await why(scene, LOCAL, Permission.DELETE)
-    assert told.is_allowed
-    assert told.reasons == ("local/local is the local administrator, and may do everything.",)
+    explanation = await why(scene, LOCAL, Permission.DELETE)
+    assert explanation.is_allowed
+    assert explanation.reasons == ("local/local is the local administrator, and may do everything.",)
 
 
 @given(st.sampled_from(Permission), st.sampled_from(["DATASET", "MODEL"]), st.booleans(), st.booleans(), st.booleans())
-async def test_an_explanation_says_what_is_decided(
+async def test_an_explanation_agrees_with_the_decision(
     permission: Permission, kind: str, is_forbidden: bool, is_shared: bool, is_limited: bool
 ) -> None:
     scene = await Scene().of("a", "b")
@@ -130,10 +130,10 @@ async def test_an_explanation_says_what_is_decided(
         await scene.policy("a", 'forbid (principal, action == Lineal::Action::"Read", resource);')
     who = person("b", limited_to=frozenset({Permission.TRAVERSE}) if is_limited else None)
     decision = (await scene.authorizer(who)).decide(permission, [A], kind)
-    told = await why(scene, who, permission, kind=kind)
-    assert told.is_allowed == decision.is_allowed
-    assert any(group.is_forbidden for group in told.groups) == decision.is_forbidden
+    explanation = await why(scene, who, permission, kind=kind)
+    assert explanation.is_allowed == decision.is_allowed
+    assert any(group.is_forbidden for group in explanation.groups) == decision.is_forbidden
     if decision.is_allowed:
-        named = [f"share/{share}" for group in told.groups for share in group.shares]
-        named += [f"{group.group}/{policy}" for group in told.groups for policy in group.policies]
+        named = [f"share/{share}" for group in explanation.groups for share in group.shares]
+        named += [f"{group.group}/{policy}" for group in explanation.groups for policy in group.policies]
         assert sorted(named) == sorted(decision.policies)

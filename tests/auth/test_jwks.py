@@ -1,4 +1,4 @@
-"""Where an issuer's keys are, and what is not taken for them."""
+"""Sources of an issuer's keys, and refused key sets."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from lineal.auth.jwks_source import address_problem, from_discovery, from_file, 
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answers: dict[str, httpx.Response | Exception]) -> None:
-    """Addresses answer as given, without a network."""
+    """URLs answer with these documents, without a network."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         answer = answers[str(request.url)]
@@ -44,7 +44,7 @@ async def test_keys_over_http_and_by_discovery() -> None:
         )
 
 
-async def test_keys_in_a_file_are_read_as_they_are_now(tmp_path: Path) -> None:
+async def test_keys_in_a_file_are_read_again(tmp_path: Path) -> None:
     file, issuer = tmp_path / "jwks.json", Issuer()
     read = from_file(file)
     assert await why_not(read) == f"{file} cannot be read (No such file or directory)"
@@ -69,14 +69,12 @@ KEYS = "https://issuer.example/keys"
         (["x"], "is not valid"),
     ],
 )
-async def test_discovery_documents_that_are_not_believed(
-    monkeypatch: pytest.MonkeyPatch, document: object, reason: str
-) -> None:
+async def test_invalid_discovery_documents(monkeypatch: pytest.MonkeyPatch, document: object, reason: str) -> None:
     answering(monkeypatch, {DISCOVERY: httpx.Response(200, json=document)})
     assert reason in await why_not(from_discovery(ISSUER))
 
 
-async def test_answers_that_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_invalid_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     large = httpx.Response(200, content=b" " * (jwks_source.MAX_DOCUMENT_BYTES + 1))
     answers: dict[str, httpx.Response | Exception] = {
         "https://a.example/": httpx.Response(302, headers={"Location": KEYS}),
@@ -108,7 +106,7 @@ async def test_answers_that_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> No
         ("", False),
     ],
 )
-def test_addresses_that_keys_may_come_from(url: str, is_good: bool) -> None:
+def test_urls_of_keys(url: str, is_good: bool) -> None:
     assert (address_problem(url) is None) == is_good
 
 
@@ -116,24 +114,24 @@ def test_addresses_that_keys_may_come_from(url: str, is_good: bool) -> None:
     "document",
     ["", "[]", "{}", '{"keys": 1}', '{"keys": ["x"]}', '{"keys": [], "keys": []}', "[" * 5000, '{"keys": null}'],
 )
-def test_what_is_no_key_set(document: str) -> None:
+def test_invalid_key_sets(document: str) -> None:
     with pytest.raises(KeysUnavailable, match="the issuer's answer is not a JWKS document"):
         parsed_keys(document.encode(), ["RS256"])
 
 
-def test_keys_that_cannot_be_used_are_passed_over() -> None:
+def test_unusable_keys_are_skipped() -> None:
     good = public_jwk(ec_key(), kid="good")
     others = [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, {"kty": "RSA", "n": "AQAB"}, {"kty": "new"}, {}]
     found = parsed_keys(json.dumps({"keys": [*others, good]}).encode(), ["RS256", "ES256", "EdDSA"])
     assert [(key.id, list(key.by_algorithm)) for key in found] == [("good", ["ES256"])]
 
 
-def test_an_elliptic_key_is_for_its_own_curve_alone() -> None:
+def test_an_elliptic_key_verifies_its_own_curve_only() -> None:
     found = parsed_keys(json.dumps({"keys": [public_jwk(ec_key(), kid="p256")]}).encode(), ["ES256", "ES384", "ES512"])
     assert list(found[0].by_algorithm) == ["ES256"]
 
 
-def test_a_private_part_that_was_published_is_left_out() -> None:
+def test_the_private_part_of_a_published_key_is_dropped() -> None:
     from jwt.algorithms import ECAlgorithm
 
     key = ec_key()

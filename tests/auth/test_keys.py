@@ -1,4 +1,4 @@
-"""API keys: their form, and what is kept of them."""
+"""Text and hash of API keys."""
 
 import re
 
@@ -9,7 +9,7 @@ from lineal.auth.keys import key_hash, key_id, new_key
 SECRET = bytes(32)
 
 
-def test_a_key_has_an_id_and_a_secret_of_its_own() -> None:
+def test_keys_have_unique_ids_and_secrets() -> None:
     made = [new_key() for _ in range(100)]
     assert len({id for id, _ in made}) == len({text[17:] for _, text in made}) == 100
     for id, text in made:
@@ -17,7 +17,7 @@ def test_a_key_has_an_id_and_a_secret_of_its_own() -> None:
         assert key_id(text) == id
 
 
-def test_what_is_kept_tells_keys_apart_and_needs_the_secret() -> None:
+def test_hashes_differ_by_key_and_secret() -> None:
     _, text = new_key()
     assert key_hash(text, SECRET) == key_hash(text, SECRET)
     assert key_hash(text, SECRET) != key_hash(text, b"\x01" * 32)
@@ -26,6 +26,6 @@ def test_what_is_kept_tells_keys_apart_and_needs_the_secret() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "a", str.upper, lambda t: t + "\n", lambda t: ""])
-def test_what_is_no_key_has_no_id(change: object) -> None:
+def test_invalid_keys_have_no_id(change: object) -> None:
     assert callable(change)
     assert key_id(change(new_key()[1])) is None

@@ -1,4 +1,4 @@
-"""What changes access: each operation, allowed and refused, with the sentence that says why."""
+"""Operations that change access: allowed and refused ones, with their error texts."""
 
 import re
 from dataclasses import replace
@@ -37,7 +37,7 @@ async def refusal(scene: Scene, who: Principal, operation: Operation[Any]) -> tu
 # -- accounts --------------------------------------------------------------------------------------------------------
 
 
-async def test_an_account_begins_with_its_default_group() -> None:
+async def test_an_account_is_created_with_its_default_group() -> None:
     scene = await Scene().of("a")
     snapshot = await scene.access_service.newest()
     group = snapshot.groups[A]
@@ -57,7 +57,7 @@ async def test_administrators_of_operator_accounts_register_accounts_and_others_
             assert await refusal(scene, who, create_account(name)) == ("FORBIDDEN", sentence, ())
 
 
-async def test_accounts_have_names_that_are_free() -> None:
+async def test_account_names_are_valid_and_unique() -> None:
     scene = await Scene().of("a")
     assert await refusal(scene, LOCAL, create_account("a")) == (
         "CONFLICT",
@@ -80,7 +80,7 @@ async def test_accounts_have_names_that_are_free() -> None:
 # -- keys ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_key_is_told_once_and_kept_as_a_keyed_hash() -> None:
+async def test_a_key_is_stored_as_a_keyed_hash() -> None:
     scene = await Scene().of("a")
     made = await scene.do(admin("a"), create_key("ci", roles=frozenset({"eng"}), expires_at=NOON + HOUR))
     assert re.fullmatch(r"lnl_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", made.text)
@@ -96,7 +96,7 @@ async def test_a_key_is_told_once_and_kept_as_a_keyed_hash() -> None:
     assert (scene.store.log[-1].resource_kind, scene.store.log[-1].resource) == ("KEY", key.id)
 
 
-async def test_keys_are_of_ones_own_account_unless_one_is_operator() -> None:
+async def test_only_operators_create_keys_of_other_accounts() -> None:
     scene = await Scene().of("a", "b")
     await scene.do(LOCAL, create_account("ops", is_operator=True))
     assert (await scene.do(admin("ops"), create_key("ci", account="a"))).key.account == "a"
@@ -144,12 +144,12 @@ async def test_keys_are_of_ones_own_account_unless_one_is_operator() -> None:
         ),
     ],
 )
-async def test_keys_that_cannot_be(given: dict[str, Any], refused: tuple[str, str, tuple[str]]) -> None:
+async def test_invalid_keys(given: dict[str, Any], refused: tuple[str, str, tuple[str]]) -> None:
     scene = await Scene().of("a")
     assert await refusal(scene, admin("a"), create_key(**{"name": "ci", **given})) == refused
 
 
-async def test_a_limited_key_makes_none_that_may_do_more() -> None:
+async def test_a_limited_key_creates_keys_at_least_as_limited() -> None:
     scene = await Scene().of("a")
     limits = frozenset({Permission.ADMINISTER, Permission.READ})
     limited = person("a", "ada", "admin", limited_to=limits)
@@ -161,7 +161,7 @@ async def test_a_limited_key_makes_none_that_may_do_more() -> None:
     assert made.key.principal.permissions == frozenset({Permission.READ})
 
 
-async def test_a_key_is_revoked_once_and_for_all() -> None:
+async def test_revoking_a_key_is_final() -> None:
     scene = await Scene().of("a", "b")
     key = (await scene.do(admin("a"), create_key("ci"))).key
     for who, id in ((admin("b"), key.id), (person("a"), key.id), (admin("a"), "unknown")):
@@ -177,7 +177,7 @@ async def test_a_key_is_revoked_once_and_for_all() -> None:
 # -- groups ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_group_is_made_with_all_it_is_to_have() -> None:
+async def test_a_group_is_created_with_its_fields_and_entities() -> None:
     scene = await Scene().of("a")
     change = GroupChange(boundary=Boundary.MASK, tells_withheld=True, adds=["x", "y", "x"], owners={"x": "a", "y": "a"})
     group = await scene.do(admin("a"), create_group("gold", change=change))
@@ -187,7 +187,7 @@ async def test_a_group_is_made_with_all_it_is_to_have() -> None:
     assert scene.store.members == {Membership(group.id, "x"), Membership(group.id, "y")}
 
 
-async def test_a_group_changes_in_what_is_told_and_stays_in_the_rest() -> None:
+async def test_a_change_of_a_group_leaves_other_fields() -> None:
     scene = await Scene().of("a")
     owners = {"x": "a", "y": "a"}
     group = await scene.do(admin("a"), create_group("gold", change=GroupChange(adds=["x"], owners=owners)))
@@ -205,7 +205,7 @@ async def test_a_group_changes_in_what_is_told_and_stays_in_the_rest() -> None:
     assert scene.store.members == {Membership(group.id, "y")}
 
 
-async def test_groups_are_for_those_who_may_share() -> None:
+async def test_changing_groups_needs_share() -> None:
     scene = await Scene().of("a", "b")
     needs = "This needs lineage:Share on the default group of account a."
     group = await scene.do(admin("a"), create_group("gold"))
@@ -220,7 +220,7 @@ async def test_groups_are_for_those_who_may_share() -> None:
     assert (await scene.do(LOCAL, create_group("x", account="b"))).account == "b"
 
 
-async def test_groups_that_cannot_be() -> None:
+async def test_invalid_groups() -> None:
     scene = await Scene().of("a")
     group = await scene.do(admin("a"), create_group("gold"))
     default = "A default group keeps its name and holds all entities of its account for ever: make another group."
@@ -263,7 +263,7 @@ async def test_groups_that_cannot_be() -> None:
 # -- policies --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_policy_is_set_by_administrators_and_holds_from_then_on() -> None:
+async def test_administrators_set_policies() -> None:
     scene = await Scene().of("a", "b")
     text = "permit (principal, action, resource);"
     tried = await scene.do(admin("a"), set_policy(A, text, is_dry_run=True))
@@ -284,7 +284,7 @@ async def test_a_policy_is_set_by_administrators_and_holds_from_then_on() -> Non
         assert await refusal(scene, admin("b"), operation) == ("NOT_FOUND", absent, ("id",))
 
 
-async def test_a_bad_policy_is_refused_with_every_problem() -> None:
+async def test_an_invalid_policy_is_refused_with_every_problem() -> None:
     scene = await Scene().of("a")
     text = "permit (principal, action, resource) when { 1 };\npermit (principal, action, resource) when { 2 };"
     for is_dry_run in (True, False):
@@ -301,7 +301,7 @@ async def test_a_bad_policy_is_refused_with_every_problem() -> None:
 TERMS = ShareTerms("to b", (A,), (ShareTarget("b"),), READING)
 
 
-async def test_a_share_invites_each_receiving_account_once() -> None:
+async def test_a_share_invites_every_receiving_account_once() -> None:
     scene = await Scene().of("a", "b", "c")
     targets = (ShareTarget("c"), ShareTarget("b", role="x"), ShareTarget("b", name="y"), ShareTarget("c"))
     share = await scene.do(admin("a"), create_share(replace(TERMS, targets=targets, groups=(A, A))))
@@ -314,7 +314,7 @@ async def test_a_share_invites_each_receiving_account_once() -> None:
     }
 
 
-async def test_sharing_needs_it_on_each_group() -> None:
+async def test_sharing_needs_share_on_all_groups() -> None:
     scene = await Scene().of("a", "b")
     one = (await scene.do(admin("a"), create_group("one"))).id
     two = (await scene.do(admin("a"), create_group("two"))).id
@@ -383,7 +383,7 @@ async def test_sharing_needs_it_on_each_group() -> None:
         ({"expires_at": NOON}, "The share would expire in the past: give a later time.", ("expiresAt",)),
     ],
 )
-async def test_shares_that_cannot_be(terms: dict[str, Any], message: str, path: tuple[str | int, ...]) -> None:
+async def test_invalid_shares(terms: dict[str, Any], message: str, path: tuple[str | int, ...]) -> None:
     scene = await Scene().of("a", "b")
     operation = create_share(replace(TERMS, **terms))
     assert await refusal(scene, LOCAL, operation) == ("INVALID_VALUE", message, path)
@@ -397,13 +397,13 @@ async def test_shares_that_cannot_be(terms: dict[str, Any], message: str, path: 
         ({"redacted": frozenset(map(str, range(101)))}, "redacted keys", ("redacted",)),
     ],
 )
-async def test_shares_that_are_too_large(terms: dict[str, Any], what: str, path: tuple[str]) -> None:
+async def test_too_large_shares(terms: dict[str, Any], what: str, path: tuple[str]) -> None:
     scene = await Scene().of("a", "b")
     sentence = f"There are 101 {what}; the most is 100: send fewer."
     assert await refusal(scene, admin("a"), create_share(replace(TERMS, **terms))) == ("TOO_LARGE", sentence, path)
 
 
-async def test_a_share_is_revoked_by_its_owner_and_known_to_those_it_is_offered_to() -> None:
+async def test_only_its_owner_revokes_a_share_and_receivers_see_it() -> None:
     scene = await Scene().of("a", "b", "c")
     share = await scene.do(admin("a"), create_share(TERMS))
     owners = ("FORBIDDEN", "Only account a, which made this share, revokes it.", ())
@@ -429,7 +429,7 @@ async def test_a_share_is_revoked_by_its_owner_and_known_to_those_it_is_offered_
     )
 
 
-async def test_an_invitation_is_decided_by_those_who_may_share_there() -> None:
+async def test_deciding_an_invitation_needs_share_in_the_receiving_account() -> None:
     scene = await Scene().of("a", "b", "c")
     share = await scene.do(admin("a"), create_share(TERMS))
     id = f"{share.id}/b"
@@ -447,7 +447,7 @@ async def test_an_invitation_is_decided_by_those_who_may_share_there() -> None:
     assert await scene.do(admin("b"), accept_invitation(id)) == accepted
 
 
-async def test_a_single_principal_decides_what_is_for_it_alone() -> None:
+async def test_the_only_target_of_a_share_decides_its_invitation() -> None:
     scene = await Scene().of("a", "b")
     alone = await scene.do(admin("a"), create_share(replace(TERMS, targets=(ShareTarget("b", name="pat"),))))
     id = f"{alone.id}/b"
@@ -466,7 +466,7 @@ async def test_a_single_principal_decides_what_is_for_it_alone() -> None:
     assert (await refusal(scene, person("b"), reject_invitation(id)))[0] == "FORBIDDEN"
 
 
-async def test_what_was_rejected_stays_so_and_what_expired_is_over() -> None:
+async def test_rejection_and_expiry_are_final() -> None:
     scene = await Scene().of("a", "b")
     share = await scene.do(admin("a"), create_share(replace(TERMS, expires_at=NOON + HOUR)))
     other = await scene.do(admin("a"), create_share(replace(TERMS, expires_at=NOON + HOUR)))
@@ -484,7 +484,7 @@ async def test_what_was_rejected_stays_so_and_what_expired_is_over() -> None:
 
 
 @pytest.mark.parametrize("id", ["", "\ud800", "x" * 1_000_000, "\x00", f"{A}/b"])
-async def test_an_id_may_be_anything_and_the_log_bears_it(id: str) -> None:
+async def test_any_id_can_be_refused_and_logged(id: str) -> None:
     scene = await Scene().of("a")
     for operation in (
         revoke_key(id),

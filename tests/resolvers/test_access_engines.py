@@ -1,4 +1,4 @@
-"""One story of two accounts, through GraphQL, over every engine."""
+"""A scenario of two accounts, through GraphQL, on every engine."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lineage groups, their policies, and who may know of them."""
+"""Lineage groups, their policies, and the callers that may know of them."""
 
 from collections.abc import AsyncIterator
 from typing import Any

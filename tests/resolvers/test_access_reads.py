@@ -1,4 +1,4 @@
-"""What a caller is shown of what it may not read: nothing, or as much as its owner chose."""
+"""Hidden entities: absent, or as visible as their owner chose."""
 
 from base64 import urlsafe_b64decode
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Sharing with other accounts: the three forms of it, and what a share gives before and after each answer to it."""
+"""Shares with other accounts: three forms, and what they allow before and after an invitation is decided."""
 
 from collections.abc import AsyncIterator
 from typing import Any

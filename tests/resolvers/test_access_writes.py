@@ -1,4 +1,4 @@
-"""Who may write what: recording, associating and revising, each allowed and denied, and nothing half-written."""
+"""Permissions for recording, associating and revising; a denied batch writes nothing."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -88,9 +88,9 @@ async def test_a_hidden_end_is_told_of_as_an_absent_one(store: Store, side: str,
 
     hidden, absent = urn_of("b", "d"), "lineal:b:DATASET:nothing"
     told = await recorded(store, A, **ends(hidden))
-    untold = await recorded(store, A, **ends(absent))
+    errors_of_absent = await recorded(store, A, **ends(absent))
     names = (entity_id(hidden), entity_id(absent)) if by_id else (hidden, absent)
-    assert str(told).replace(*names) == str(untold)
+    assert str(told).replace(*names) == str(errors_of_absent)
     assert [each["code"] for each in told] == ["NOT_FOUND"]
 
 

@@ -1,4 +1,4 @@
-"""Random groups, policies and shares, and a principal of another account who asks under them."""
+"""Random groups, policies and shares, and a principal of another account that reads under them."""
 
 from hypothesis import strategies as st
 from making import EPOCH
@@ -73,9 +73,9 @@ def terms(draw: st.DrawFn, groups: list[str]) -> ShareTerms:
 async def administered(
     store: Store, draws: st.DataObject, entity_groups: dict[str, str], *, with_boundaries: bool = False
 ) -> None:
-    """Draw groups, their members and policies, and shares of a's with b. `entity_groups` tells the accounts of urns.
+    """Draw groups, their members and policies, and shares of a's with b. `entity_groups` maps URNs to accounts.
 
-    Without boundaries, all that is hidden is cut, and nothing told of it.
+    Without boundaries, hidden entities are cut, and answers do not state how many are withheld.
     """
     access_service = AccessService(store, lambda: EPOCH)
     for account in ("a", "b"):
@@ -105,7 +105,7 @@ async def administered(
 
 
 async def members_of(store: Store, urns: list[str]) -> tuple[Membership, ...]:
-    """Which groups that are no default ones those of some entities that stand are in."""
+    """Return the memberships of existing entities in groups other than default groups."""
     entity_groups = await store.entity_groups([entity_id(urn) for urn in urns])
     return tuple(
         Membership(group, entity_id(each.urn))

@@ -1,4 +1,4 @@
-"""A ledger in memory, and a scene of accounts, people and shares on it."""
+"""An access store in memory, and a scene of accounts, principals and shares on it."""
 
 from asyncio import sleep
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ READING = frozenset({Permission.READ, Permission.READ_PROPERTIES, Permission.TRA
 
 
 class MemoryAccessStore:
-    """What `auth.ledger.Ledger` says, kept in this process. `asked` counts the times it was asked what is new."""
+    """An `AccessStore` in memory. `reads` counts the calls of `access_since`."""
 
     def __init__(self) -> None:
         self.epoch = 0
@@ -35,10 +35,10 @@ class MemoryAccessStore:
         self.documents: dict[tuple[str, str], tuple[int, Document]] = {}
         self.members: set[Membership] = set()
         self.log: list[AuditEntry] = []
-        self.asked = 0
+        self.reads = 0
 
     async def access_since(self, epoch: int) -> AccessDelta:
-        self.asked += 1
+        self.reads += 1
         await sleep(0)
         changed = tuple(document for at, document in self.documents.values() if at > epoch)
         return AccessDelta(self.epoch, self.members_at, changed)
@@ -72,7 +72,7 @@ def admin(account: str) -> Principal:
 
 
 class Scene:
-    """Accounts on a ledger, at a time that moves only when told."""
+    """Accounts on an access store, with a clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = NOON
@@ -91,17 +91,17 @@ class Scene:
         return await self.access_service.authorizer(await self.access_service.newest(), who, self.now)
 
     async def entity_scope(self, who: Principal, account: str, *groups: str, kind: str = "DATASET") -> EntityScope:
-        """What someone sees of an entity of an account, which is in some more groups."""
+        """Return a principal's scope of an entity of an account, in its default group and further groups."""
         return (await self.authorizer(who)).scope.entity_scope(frozenset({default_group(account), *groups}), kind)
 
     async def policy(self, account: str, text: str, group: str | None = None) -> None:
-        """Sets a policy, of the account's default group unless told, as the account's administrator."""
+        """Set the policy of a group, the account's default group unless named, as the local administrator."""
         await self.do(LOCAL, set_policy(group or default_group(account), text))
 
     async def share(self, account: str, *targets: ShareTarget, accepted: bool = True, **terms: object) -> ResourceShare:
-        """Shares an account's default group, unless told, for reading; accepted by each receiving account."""
-        given = ShareTerms("a share", (default_group(account),), targets, READING)
-        share = await self.do(admin(account), create_share(replace(given, **terms)))  # type: ignore[arg-type]
+        """Share an account's default group for reading, unless `terms` differ; every receiving account accepts."""
+        reading = ShareTerms("a share", (default_group(account),), targets, READING)
+        share = await self.do(admin(account), create_share(replace(reading, **terms)))  # type: ignore[arg-type]
         for receiver in share.accounts if accepted else ():
             await self.do(admin(receiver), accept_invitation(f"{share.id}/{receiver}"))
         return share
