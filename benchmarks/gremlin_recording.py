@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from itertools import count
+from secrets import token_hex
 from statistics import median
 
 from gremlin_raw import Raw
@@ -23,7 +24,7 @@ ROUNDS = 5
 SECONDS = 3.0
 """How long clients record in a round."""
 CLIENTS = (16, 64)
-_names = count()
+_names = (f"{token_hex(4)}-{number}" for number in count())
 
 
 def _entity() -> NewEntity:

@@ -53,18 +53,27 @@ class AuditLog:
 
     async def write(self, stamp: int, progress: AccessProgress, entries: Sequence[AuditEntry]) -> AccessProgress:
         """Write the records of entries under an open stamp, and return the progress to commit. Raises Unavailable."""
-        if not entries:
+        records = await self.records(progress, entries)
+        if not records:
             return progress
-        records = chained(await self._newest(progress.audited), now(), entries)
         for some in in_chunks(records, _WRITTEN_AT_ONCE):
-            written = await self._server.ask(_writing(self._lease.fenced(stamp), some))
+            written = await self._server.ask(audit_steps(self._lease.fenced(stamp), some))
             if written != [len(some)]:
                 raise Unavailable(_NOT_TAKEN)
         if self._lease.has_late_writes and await self._read(records[0].sequence, records[-1].sequence) != records:
             # A late write of another process may have come in between.
             raise Unavailable(_NOT_TAKEN)
-        self._last = records[-1]
-        return replace(progress, audited=records[-1].sequence)
+        self.note_newest(records)
+        return progress_after(progress, records)
+
+    async def records(self, progress: AccessProgress, entries: Sequence[AuditEntry]) -> Sequence[AuditRecord]:
+        """The records of entries, chained to the newest record."""
+        return chained(await self._newest(progress.audited), now(), entries) if entries else []
+
+    def note_newest(self, records: Sequence[AuditRecord]) -> None:
+        """Remember the newest of the records that were written."""
+        if records:
+            self._last = records[-1]
 
     async def _newest(self, audited: int) -> AuditRecord | None:
         if audited == 0:
@@ -131,7 +140,12 @@ def _vertex(sequence: int) -> long:
     return vertex_of_note("audit", str(sequence))
 
 
-def _writing(start: GraphTraversal, records: Sequence[AuditRecord]) -> GraphTraversal:
+def progress_after(progress: AccessProgress, records: Sequence[AuditRecord]) -> AccessProgress:
+    """The progress of access when records are committed."""
+    return replace(progress, audited=records[-1].sequence) if records else progress
+
+
+def audit_steps(start: GraphTraversal, records: Sequence[AuditRecord]) -> GraphTraversal:
     """Write records, and return their number; run twice, it changes nothing."""
     rows = [
         {

@@ -17,6 +17,7 @@ from lineal.graphstore.gremlin import metric_series
 from lineal.graphstore.gremlin.aborted_batches import packed_plan
 from lineal.graphstore.gremlin.codec import packed_entity, packed_line, packed_revision
 from lineal.graphstore.gremlin.filter_steps import FOLDED
+from lineal.graphstore.gremlin.index_backlog import Unindexed
 from lineal.graphstore.gremlin.mixed_index import ENTITY, TOUCHED_AT, WORDS, terms_beside, tokens
 from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
 from lineal.graphstore.gremlin.upserts import Edge, Fields
@@ -43,10 +44,11 @@ class Parts(NamedTuple):
     edges: list[Edge]
     property_keys: PropertyKeyTimes
 
-    def shown_by(self, stamp: int) -> list[tuple[str, int, int]]:
-        """How many entities the index should show under the stamp, by the key that holds it."""
-        new = sum(each[T.label] == ENTITY for each in self.vertices)
-        return [("recorded_at", stamp, new), (TOUCHED_AT, stamp, len(self.widened))]
+    @property
+    def unindexed(self) -> Unindexed:
+        """The vertices that the mixed index is to show."""
+        created = tuple(each[T.id] for each in self.vertices if each[T.label] == ENTITY)
+        return Unindexed(created, tuple(each[T.id] for each in self.widened))
 
     @property
     def plan(self) -> str:

@@ -7,11 +7,11 @@ where that fails, nothing of it is visible.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from gremlin_python.process.graph_traversal import __
+from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
 
@@ -27,19 +27,29 @@ from lineal.graphstore.batches import Batch, Idempotency
 from lineal.graphstore.codes import SAME_AS
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.gremlin.aborted_batches import AbortedBatchCleanup
-from lineal.graphstore.gremlin.audit_log import AuditLog
+from lineal.graphstore.gremlin.audit_log import AuditLog, audit_steps, progress_after
 from lineal.graphstore.gremlin.batch_parts import Parts, ValidBatch, idempotency_note, idempotency_vertex, parts_of
 from lineal.graphstore.gremlin.client import GremlinClient, g
+from lineal.graphstore.gremlin.index_backlog import IndexBacklog
 from lineal.graphstore.gremlin.messages import ServerRefused
-from lineal.graphstore.gremlin.mixed_index import wait_until_shown
 from lineal.graphstore.gremlin.recorded_state import GroupState, RecordedState
 from lineal.graphstore.gremlin.snapshots import Snapshot
-from lineal.graphstore.gremlin.upserts import Edge, Fields, chunks_of, edge_steps, vertex_steps, widening_steps
+from lineal.graphstore.gremlin.upserts import (
+    Edge,
+    Fields,
+    chunks_of,
+    edge_steps,
+    group_steps,
+    vertex_steps,
+    widening_steps,
+)
 from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 MOST_PARTS: Final = 1000
 """A group holds no more parts of batches, unless its first batch alone does."""
+MOST_AT_ONCE: Final = 2000
+"""Of no more vertices and edges a group is written in one request, and in chunks of several otherwise."""
 _VERTICES_AT_ONCE: Final = 500
 _EDGES_AT_ONCE: Final = 500
 _VERTICES_IN_FLIGHT: Final = 2
@@ -79,6 +89,10 @@ class _Group:
     parts: Parts | None
 
     @property
+    def has_same_as(self) -> bool:
+        return any(key[1] == SAME_AS for each in self.batches for key in each.validation.associations)
+
+    @property
     def audit(self) -> list[AuditEntry]:
         return [entry for request, _ in self.outcomes for entry in request.audit]
 
@@ -91,6 +105,7 @@ class Recording:
         self._log = log
         self._cleanup = AbortedBatchCleanup(server, lease)
         lease.on_aborted = self._cleanup.start
+        self.backlog = IndexBacklog(server, lease)
         self._waiting: deque[_Request] = deque()
         self._leading = asyncio.Lock()
         self._property_keys: dict[tuple[str, int], int] = {}
@@ -113,6 +128,7 @@ class Recording:
     async def close(self) -> None:
         """Stop what is done in the background."""
         await self._cleanup.close()
+        await self.backlog.close()
 
     # -- groups --
 
@@ -168,15 +184,39 @@ class Recording:
                 self._refuse_unless(await self._server.ask(steps) == [len(group.notes)])
             await self._log.append_in(stamp, group.audit)
         else:
-            await self._lease.begin(stamp, group.parts.plan)
-            await self._write(stamp, group.parts)
-            await wait_until_shown(self._server, group.parts.shown_by(stamp))
-            access = await self._log.write(stamp, snapshot.access, group.audit)
-            keys = (key for each in group.batches for key in each.validation.associations)
-            await self._lease.commit(stamp, any(key[1] == SAME_AS for key in keys), access)
+            await self._commit(stamp, group, group.parts)
+            self.backlog.start()
             self._property_keys.update(group.parts.property_keys)
         for request, outcome in group.outcomes:
             request.outcome = outcome
+
+    async def _commit(self, stamp: int, group: _Group, parts: Parts) -> None:
+        """Write a group and make it visible: in one request where the engine can, and the group is not large."""
+        await self.backlog.make_room(sum(map(len, parts.unindexed)))
+        backlog = self.backlog.after(stamp, parts.unindexed)
+        whole = chunks_of([*parts.vertices, *parts.widened, *parts.edges], MOST_AT_ONCE)
+        if not self._lease.writes_at_once or len(whole) > 1 or len(group.audit) > MOST_AT_ONCE:
+            await self._lease.begin(stamp, parts.plan)
+        elif await self._commit_at_once(stamp, group, parts, backlog):
+            return
+        await self._write(stamp, parts)
+        access = await self._log.write(stamp, self._lease.snapshot.access, group.audit)
+        await self._lease.commit(stamp, group.has_same_as, access, backlog)
+
+    async def _commit_at_once(self, stamp: int, group: _Group, parts: Parts, backlog: str) -> bool:
+        """Write and commit in one request. False if not all could be written: the stamp is open then."""
+        access = self._lease.snapshot.access
+        records = await self._log.records(access, group.audit)
+
+        def write(steps: GraphTraversal) -> GraphTraversal:
+            steps = group_steps(steps, parts.vertices, parts.widened, _shapes(parts.edges))
+            return audit_steps(steps, records).is_(len(records)) if records else steps
+
+        access = progress_after(access, records)
+        if not await self._lease.commit_at_once(stamp, parts.plan, write, group.has_same_as, access, backlog):
+            return False
+        self._log.note_newest(records)
+        return True
 
     # -- validation --
 
@@ -259,10 +299,7 @@ class Recording:
 
         await _in_flight(_VERTICES_IN_FLIGHT, write_vertices, chunks_of(parts.vertices, _VERTICES_AT_ONCE))
         await _in_flight(_VERTICES_IN_FLIGHT, widen, chunks_of(parts.widened, _VERTICES_AT_ONCE))
-        shapes: defaultdict[tuple[Any, ...], list[Edge]] = defaultdict(list)
-        for edge in parts.edges:
-            shapes[tuple(edge)].append(edge)
-        chunked = [chunk for alike in shapes.values() for chunk in chunks_of(alike, _EDGES_AT_ONCE)]
+        chunked = [chunk for alike in _shapes(parts.edges) for chunk in chunks_of(alike, _EDGES_AT_ONCE)]
         await _in_flight(_EDGES_IN_FLIGHT, write_edges, chunked)
 
     async def _clear(self, vertices: list[Fields]) -> None:
@@ -272,6 +309,14 @@ class Recording:
     def _refuse_unless(self, is_written: bool) -> None:
         if not is_written:
             raise Unavailable("the graph did not take all of the batch: nothing was written; send it again")
+
+
+def _shapes(edges: Iterable[Edge]) -> list[list[Edge]]:
+    """Edges by the names of their properties."""
+    shapes: defaultdict[tuple[str, ...], list[Edge]] = defaultdict(list)
+    for edge in edges:
+        shapes[tuple(edge)].append(edge)
+    return list(shapes.values())
 
 
 def _repeated(request: _Request, answers: dict[int, tuple[str, Outcome]]) -> Outcome | None:

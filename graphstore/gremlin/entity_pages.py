@@ -15,7 +15,7 @@ from lineal.graphstore.filters import entity_matcher
 from lineal.graphstore.full_text import is_found, words_of
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.filter_steps import of_kinds
-from lineal.graphstore.gremlin.index_plan import Ways, start, start_by_term, ways_of
+from lineal.graphstore.gremlin.index_plan import Ways, named_in_index, start, start_by_term, ways_of
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import never
 from lineal.graphstore.gremlin.vertex_ids import GROUP, key_of_urn, number_of_group, number_of_id, vertex_of
@@ -48,7 +48,7 @@ def find_pages(reader: Reader, questions: Sequence[Find]) -> list[EntityPage]:
     names = {name for each in named if each is not None for name in each.names}
     starts = [reader.visibility.entities(g.V([vertex_of(number) for number in numbers]))] if numbers else []
     if names:
-        starts.append(reader.visibility.entities(g.V().has("name", P.within(sorted(names))).has_label("entity")))
+        starts.append(reader.visibility.entities(named_in_index(names, reader.visibility.unindexed)))
     candidates = [reader.records.steps(each.limit(MOST_NAMED + 1)) for each in starts]
     searches = [
         [] if each is not None else _search(reader, question) for each, question in zip(named, asked, strict=True)
@@ -139,7 +139,10 @@ def entities_in_view(reader: Reader, codes: Collection[int] | None) -> GraphTrav
 
 def candidates_in_view(reader: Reader, ways: Ways | None, codes: Collection[int] | None) -> GraphTraversal:
     """The readable entities of the view, of kinds by their codes, that may match in one of some ways; None: in any."""
-    vertices = None if ways is None else start(ways) if reader.client.has_mixed_index else start_by_term(ways)
+    if ways is not None and reader.client.has_mixed_index:
+        vertices: GraphTraversal | None = start(ways, reader.visibility.unindexed)
+    else:
+        vertices = None if ways is None else start_by_term(ways)
     if vertices is None:
         return entities_in_view(reader, codes)
     found = reader.visibility.entities(vertices)

@@ -8,7 +8,7 @@ Values and words that revisions have changed stand in the index beside what chan
 moment; what a scope hides does too, and is found out afterwards.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,13 +74,25 @@ def narrowed(parts: Iterable[Ways | None], groups: Sequence[int] | None) -> Ways
     return _all([*parts, None if groups is None else _among(GROUP, [long(group) for group in groups])])
 
 
-def start(ways: Ways) -> GraphTraversal:
-    """The vertices that the mixed index names, each once. What stood in it for a vertex that is gone is left out."""
+def start(ways: Ways, unindexed: Sequence[long]) -> GraphTraversal:
+    """The vertices that the mixed index names, and those that it may not show yet, each once.
+
+    What stood in it for a vertex that is gone is left out.
+    """
     # Not `has`, which JanusGraph would take into its query of the index, which knows nothing of records.
     stands = __.values("record").is_(P.neq(""))
-    if len(ways) == 1:
+    if len(ways) == 1 and not unindexed:
         return _in_index(g.V(), ways[0]).where(stands)
-    return g.inject(0).union(*(_in_index(__.V(), way) for way in ways)).dedup().where(stands)
+    starts = [_in_index(__.V(), way) for way in ways] + ([__.V(list(unindexed))] if unindexed else [])
+    return g.inject(0).union(*starts).dedup().where(stands)
+
+
+def named_in_index(names: Collection[str], unindexed: Sequence[long]) -> GraphTraversal:
+    """The entities of some names, that the index names or may not show yet, each once."""
+    named = P.within(sorted(names))
+    if not unindexed:
+        return indexed(g.V()).has("name", named)
+    return g.inject(0).union(indexed(__.V()).has("name", named), __.V(list(unindexed)).has("name", named)).dedup()
 
 
 def start_by_term(ways: Ways) -> GraphTraversal | None:

@@ -10,6 +10,8 @@ transaction of JanusGraph's own session is the compare-and-set. The open stamp i
 traversals read it; one that JanusGraph executes at the very moment of a takeover may still write.
 """
 
+import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -31,6 +33,10 @@ _STATE_AND_RENEWALS: Final = 2
 EMPTIED: Final = "the graph has been emptied or replaced: start the server anew to set it up again"
 
 
+Write = Callable[[GraphTraversal], GraphTraversal]
+"""Adds the steps that write a batch to a traversal, which then has no results unless all of it was written."""
+
+
 class LeaseRegister(Protocol):
     """The state of the lease, the renewals of its holder, the requests of waiters. All methods raise Unavailable."""
 
@@ -45,6 +51,14 @@ class LeaseRegister(Protocol):
 
     async def replace(self, old: LeaseState, new: LeaseState, plan: str = "") -> bool:
         """Replace the state if it is still the old one, and note the plan of the batch that becomes open."""
+
+    async def write_at_once(
+        self, old: LeaseState, opened: LeaseState, plan: str, write: Write, closed: LeaseState
+    ) -> LeaseState:
+        """Open a stamp, write its batch and close the stamp, all in one request; return the state afterwards.
+
+        Only for a register without late writes. If part of the batch could not be written, its stamp stays open.
+        """
 
     async def renew(self, state: LeaseState, renewals: int) -> bool:
         """Show that the holder lives, unless the state has been replaced."""
@@ -89,11 +103,15 @@ class GraphRegister:
 
     async def replace(self, old: LeaseState, new: LeaseState, plan: str = "") -> bool:
         """Replace the state if it is still the old one, and note the plan of the batch that becomes open."""
-        steps = g.V(LEASE).has("kept_at", long(old.version)).property("kept_at", long(new.version))
-        steps = steps.property("recorded_at", long(new.open)).property("state", new.packed())
-        if new.open:
-            steps = steps.V(HOLDER).property("value", f"{new.open} {plan}")
+        steps = _replacing(old, new, plan)
         return await self._server.ask(steps.count()) == [1] or await self.read() == new
+
+    async def write_at_once(
+        self, old: LeaseState, opened: LeaseState, plan: str, write: Write, closed: LeaseState
+    ) -> LeaseState:
+        """Open a stamp, write its batch and close the stamp in one traversal; return the state afterwards."""
+        steps = await asyncio.to_thread(lambda: _put(write(_replacing(old, opened, plan)).V(LEASE), closed).count())
+        return closed if await self._server.ask(steps) == [1] else await self.read()
 
     async def renew(self, state: LeaseState, renewals: int) -> bool:
         """Show that the holder lives, unless the state has been replaced."""
@@ -135,3 +153,14 @@ class GraphRegister:
     async def _number(self, vertex: long) -> int:
         found = await self._server.ask(g.V(vertex).values("kept_at"))
         return int(found[0]) if found else 0
+
+
+def _replacing(old: LeaseState, new: LeaseState, plan: str) -> GraphTraversal:
+    """Replace the old state, and note the plan of the batch that becomes open."""
+    steps = _put(g.V(LEASE).has("kept_at", long(old.version)), new)
+    return steps.V(HOLDER).property("value", f"{new.open} {plan}") if new.open else steps
+
+
+def _put(vertex: GraphTraversal, state: LeaseState) -> GraphTraversal:
+    steps = vertex.property("kept_at", long(state.version)).property("recorded_at", long(state.open))
+    return steps.property("state", state.packed())

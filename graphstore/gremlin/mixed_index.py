@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal
-from gremlin_python.process.traversal import Merge, T
+from gremlin_python.process.traversal import Cardinality, Merge, T
 from gremlin_python.statics import long
 
 from lineal.graphstore import index_terms
@@ -20,7 +20,7 @@ from lineal.graphstore.codes import KINDS
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.full_text import LONGEST_WORD, words_recorded
 from lineal.graphstore.gremlin.client import GremlinClient, g
-from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
+from lineal.graphstore.gremlin.vertex_ids import GROUP, vertex_of_note
 
 ENTITY: Final = "entity"
 """The label of the vertices that the index holds."""
@@ -35,6 +35,18 @@ _LONGEST_TOKEN: Final = 200
 """Analyzers part longer ones."""
 _KIND, _MARK = "K:", "I:"
 _MARK_VERTEX: Final = vertex_of_note("index")
+
+INDEXED: Final = {
+    **dict.fromkeys(
+        (
+            "urn", "name", "version", "type", "account", "urn_folded", "name_folded", "version_folded",
+            "recorded_at", "occurred_at",
+        ),
+        Cardinality.single,
+    ),
+    **dict.fromkeys((index_terms.TERM, WORDS, GROUP), Cardinality.set_),
+}  # fmt: skip
+"""The properties in the index, but TOUCHED_AT, as `schema.groovy` lists them."""
 
 NOT_SHOWN: Final = (
     "the graph's index did not take all that was written, so nothing of it counts: see the graph server's log for why, "

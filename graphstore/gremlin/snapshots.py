@@ -36,6 +36,8 @@ class Snapshot:
     aborted: tuple[int, ...] = ()
     has_same_as: bool = False
     access: AccessProgress = AccessProgress()
+    unindexed: str = ""
+    """The entities that the mixed index may not show yet (see `index_backlog`)."""
 
     def shows(self, stamp: int) -> bool:
         """Whether records with the stamp are visible."""
@@ -79,8 +81,8 @@ class LeaseState:
     @classmethod
     def unpacked(cls, text: str) -> "LeaseState":
         """The state of a text that `packed` returned."""
-        version, holder, process, open_stamp, (watermark, aborted, has_same_as, access) = orjson.loads(text)
-        snapshot = Snapshot(watermark, tuple(aborted), has_same_as, AccessProgress(*access))
+        version, holder, process, open_stamp, (watermark, aborted, has_same_as, access, unindexed) = orjson.loads(text)
+        snapshot = Snapshot(watermark, tuple(aborted), has_same_as, AccessProgress(*access), unindexed)
         return cls(version, holder, process, open_stamp, snapshot)
 
 

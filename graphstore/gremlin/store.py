@@ -111,6 +111,7 @@ class GremlinStore(WalkingStore[Reader]):
         self._refuse_if_closed()
         await self._look_at_graph()
         await self._lease.refresh()
+        self._recording.backlog.start_if_left()
         return self._lease.snapshot.watermark
 
     async def newest(self) -> Newest:

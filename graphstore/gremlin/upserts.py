@@ -1,12 +1,14 @@
 """The traversals that write vertices and edges, some hundred in one request."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Cardinality, Merge, T
+from gremlin_python.statics import long
 
 from lineal.graphstore import index_terms
-from lineal.graphstore.gremlin.mixed_index import TOUCHED_AT, WORDS
+from lineal.graphstore.gremlin.mixed_index import INDEXED, TOUCHED_AT, WORDS
 
 _MOST_CHUNK_BYTES: Final = 4 * 1024 * 1024
 
@@ -64,6 +66,30 @@ def _with_added(merged: GraphTraversal) -> GraphTraversal:
         value = __.select("row").select(name).unfold().as_("value")
         merged = merged.side_effect(value.select("vertex").property(Cardinality.set_, name, __.select("value")))
     return merged
+
+
+def group_steps(
+    start: GraphTraversal, vertices: list[Fields], widened: list[Fields], edges: Iterable[list[Edge]]
+) -> GraphTraversal:
+    """Write all of a group, edges by the names of their properties; without a result unless all was written."""
+    steps = start
+    if vertices:
+        steps = vertex_steps(steps, vertices).is_(len(vertices))
+    if widened:
+        steps = widening_steps(steps, widened).is_(len(widened))
+    for alike in edges:
+        steps = edge_steps(steps, alike).is_(len(alike))
+    return steps
+
+
+def reindexing_steps(start: GraphTraversal, vertices: list[long], stamp: long) -> GraphTraversal:
+    """Write all indexed properties of vertices again, which writes them to the mixed index again, and count them."""
+    steps = start.V(vertices).as_("vertex")
+    for name, cardinality in INDEXED.items():
+        # JanusGraph does not index a value that stands already. All are read before the first is dropped.
+        values = __.properties(name).as_("old").value().as_("value").barrier().side_effect(__.select("old").drop())
+        steps = steps.side_effect(values.select("vertex").property(cardinality, name, __.select("value")))
+    return steps.property(TOUCHED_AT, stamp).count()
 
 
 def edge_steps(start: GraphTraversal, chunk: list[Edge]) -> GraphTraversal:

@@ -14,6 +14,7 @@ from gremlin_python.statics import long
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges, Leg
 from lineal.graphstore.gremlin.filter_steps import Condition, condition
+from lineal.graphstore.gremlin.index_backlog import unindexed_vertices
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.vertex_ids import vertex_of, vertex_of_key
@@ -35,6 +36,8 @@ class Visibility:
         self.meets_hidden = self.scope_steps.meets_hidden
         self.has_same_as = snapshot.has_same_as
         self.is_settled = view.as_of.recorded_at <= snapshot.watermark
+        self.unindexed = unindexed_vertices(snapshot.unindexed)
+        """The entities that the mixed index may not show yet: searches look through them too."""
         self._until = min(view.as_of.recorded_at, snapshot.watermark)
         self._aborted = [stamp for stamp in snapshot.aborted if stamp <= self._until]
 

@@ -25,7 +25,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal
 
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
-from lineal.graphstore.gremlin.lease_register import LeaseRegister
+from lineal.graphstore.gremlin.lease_register import LeaseRegister, Write
 from lineal.graphstore.gremlin.process_identity import has_ended, this_process
 from lineal.graphstore.gremlin.snapshots import AccessProgress, LeaseState, Snapshot
 
@@ -110,6 +110,11 @@ class WriterLease:
         """Whether a record of an aborted batch may appear after its batch was aborted."""
         return self._register.has_late_writes and bool(self.snapshot.aborted)
 
+    @property
+    def writes_at_once(self) -> bool:
+        """Whether a batch can be written and committed in one request: it is one transaction, or fenced throughout."""
+        return not self._register.has_late_writes
+
     async def refresh(self) -> LeaseState:
         """Read the state; the snapshot is at least as new afterwards. Raises Unavailable if the graph was emptied."""
         state = await self._register.read()
@@ -147,11 +152,14 @@ class WriterLease:
 
     async def begin(self, stamp: int, plan: str = "") -> None:
         """Open a stamp, and note where its batch is about to write. Raises Unavailable, with nothing written."""
-        if len(self.snapshot.aborted) > MOST_ABORTED:
-            raise Unavailable(_TOO_MANY_ABORTED)
+        self._refuse_if_too_many_aborted()
         async with self._changing:
             held = self._own()
             await self._change(held, held.next(open=stamp), plan)
+
+    def _refuse_if_too_many_aborted(self) -> None:
+        if len(self.snapshot.aborted) > MOST_ABORTED:
+            raise Unavailable(_TOO_MANY_ABORTED)
 
     def fenced(self, stamp: int) -> GraphTraversal:
         """The start of every traversal that writes under a stamp: it has no results unless the stamp is open.
@@ -161,22 +169,75 @@ class WriterLease:
         self._own(stamp)
         return self._register.fenced(stamp)
 
-    async def commit(self, stamp: int, has_same_as: bool, access: AccessProgress) -> None:
-        """Make the batch of a stamp visible, and with it the progress of access.
+    async def commit(self, stamp: int, has_same_as: bool, access: AccessProgress, unindexed: str = "") -> None:
+        """Make the batch of a stamp visible, and with it the progress of access and what the index may not show.
 
         Raises Fenced or Unavailable if the batch is surely not visible, OutcomeUnknown if that cannot be learned.
         """
         async with self._changing:
             dropped = set(self._forgotten)
-            aborted = tuple(each for each in self.snapshot.aborted if each not in dropped)
-            snapshot = Snapshot(stamp, aborted, self.snapshot.has_same_as or has_same_as, access)
-            await self._close(stamp, snapshot, _OUTCOME_UNKNOWN)
+            await self._close(stamp, self._after(stamp, has_same_as, access, unindexed), _OUTCOME_UNKNOWN)
             self._forgotten -= dropped  # and not what was cleaned up meanwhile
+
+    def _after(self, stamp: int, has_same_as: bool, access: AccessProgress, unindexed: str) -> Snapshot:
+        """The snapshot in which the batch of a stamp becomes visible."""
+        aborted = tuple(each for each in self.snapshot.aborted if each not in self._forgotten)
+        return Snapshot(stamp, aborted, self.snapshot.has_same_as or has_same_as, access, unindexed)
+
+    async def commit_at_once(
+        self, stamp: int, plan: str, write: Write, has_same_as: bool, access: AccessProgress, unindexed: str
+    ) -> bool:
+        """Open the stamp, write its batch and commit it, all in one request. Raises as `commit`.
+
+        False if not all of the batch could be written: its stamp is open then. Only if `writes_at_once`.
+        """
+        self._refuse_if_too_many_aborted()
+        async with self._changing:
+            dropped = set(self._forgotten)
+            old = self._own()
+            opened = old.next(open=stamp)
+            closed = opened.next(open=0, snapshot=self._after(stamp, has_same_as, access, unindexed))
+            sent, self._held = _clock(), None
+            try:
+                state = await self._register.write_at_once(old, opened, plan, write, closed)
+            except Unavailable as error:
+                if not await self._is_settled(old, opened, closed, error):
+                    raise
+                state = closed
+            if state not in (opened, closed):
+                raise Fenced(_FENCED)
+            self._learn(state)
+            self._held, self._renewed_at = state, sent
+            if state == closed:
+                self._forgotten -= dropped
+            return state == closed
+
+    async def _is_settled(self, old: LeaseState, opened: LeaseState, closed: LeaseState, error: Unavailable) -> bool:
+        """Whether a batch was written and committed whose answer is missing. If it was not, it never will be.
+
+        Raises OutcomeUnknown if that cannot be learned.
+        """
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                while (state := await self.refresh()) in (old, opened):
+                    with suppress(Fenced):
+                        await self._replace(state, state.released())
+        except (Unavailable, TimeoutError):
+            raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
+        if state not in (closed, old.released(), opened.released()):
+            raise OutcomeUnknown(f"{_OUTCOME_UNKNOWN} ({error})") from error
+        return state == closed
 
     async def commit_access(self, stamp: int, access: AccessProgress) -> None:
         """Make the records of access visible that were written under a stamp without a batch. Raises as `commit`."""
         async with self._changing:
             await self._close(stamp, replace(self.snapshot, access=access), _CHANGE_UNKNOWN)
+
+    async def set_unindexed(self, unindexed: str) -> None:
+        """Replace what the snapshot says of the index, and close the stamp if one is open. Raises Fenced."""
+        async with self._changing:
+            held = self._own()
+            await self._change(held, held.next(open=0, snapshot=replace(self.snapshot, unindexed=unindexed)))
 
     def forget(self, stamp: int) -> None:
         """Leave an aborted batch out of the next commit: it has no records any more, and gets no more."""

@@ -205,7 +205,7 @@ async def test_a_group_that_fails_fails_for_all(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(store._lease, "commit", failing)
+        patched.setattr(store._lease, "commit_at_once", failing)
         answers = await together(store, *(store.record(Batch((entity(name),)), by="me") for name in "ab"))
     assert answers == [error, error]
     assert groups == [2]

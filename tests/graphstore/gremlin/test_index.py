@@ -1,9 +1,13 @@
-"""What goes through the mixed index does, by JanusGraph's own account; and nothing counts before the index shows it."""
+"""What goes through the mixed index does, by JanusGraph's own account; what it does not show yet is found beside it."""
 
-from collections.abc import Iterator
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from re import DOTALL, findall
 from typing import Any
+from unittest import mock
 
 import pytest
 from engines import Engine, emptied
@@ -15,7 +19,7 @@ from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
-from lineal.graphstore.gremlin import mixed_index
+from lineal.graphstore.gremlin import entity_pages, index_backlog, mixed_index
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.kinds import EntityKind, PropertyType
 from lineal.graphstore.opening import open_store
@@ -172,26 +176,150 @@ def _index(server: GremlinClient, does: str) -> Any:
     return server.script(f"g.getGraph().getBackend().@indexes['search'].{does}; true")
 
 
-async def test_a_batch_that_the_index_does_not_show_never_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixed_index, "SHOWN_SECONDS", 0.3)
-    server: GremlinClient = store._server  # type: ignore[attr-defined]
-    before = (await now(store)).as_of
+async def lose(server: GremlinClient) -> None:
+    """Lose all that is written to the index from now on."""
     await _index(server, "@writers.values().each { it.close() }")
-    for batch in (Batch((entity("lost"),)), Batch(revisions=(NewRevision(urn("name-1"), tags=("lost",)),))):
-        with pytest.raises(Unavailable, match="did not take all that was written"):
-            await store.record(batch, by="me")
-    await _index(server, "@writers.clear()")
-    assert (await now(store)).as_of == before
-    (page,) = await store.find([Find(await now(store), EntityFilter(tag=("lost",)))])
-    assert page.total == 0
-    await store.record(Batch((entity("lost"),)), by="me")
-    (page,) = await store.find([Find(await now(store), EntityFilter(name=StringFilter(starts_with="lost")))])
-    assert [each.name for each in page.items] == ["lost"]
-    # What was lost stands in the graph already when it is sent again, and not in the index.
-    await store.record(Batch(revisions=(NewRevision(urn("name-1"), tags=("lost",)),)), by="me")
-    for question in (Find(await now(store), EntityFilter(tag=("lost",))), Find(await now(store), search="los 1")):
-        (page,) = await store.find([question])
-        assert [each.name for each in page.items] == ["name-1"]
+
+
+async def keep(server: GremlinClient) -> None:
+    """Keep what is written to the index again."""
+    await _index(server, "@writers.values().removeIf { !it.isOpen() }")
+
+
+async def found(store: Store, question: Find) -> list[str]:
+    (page,) = await store.find([replace(question, view=await now(store))])
+    return sorted(each.name for each in page.items)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the index does not show is written to it again soon."""
+    monkeypatch.setattr(index_backlog, "SHOWN_SECONDS", 0.5)
+    monkeypatch.setattr(index_backlog, "_COUNT_SECONDS", 0.02)
+    monkeypatch.setattr(index_backlog, "_IDLE_SECONDS", 0.1)
+
+
+async def worked_off(store: Store) -> None:
+    """Wait until the snapshot says that the index shows everything."""
+    lease = store._lease  # type: ignore[attr-defined]
+    async with asyncio.timeout(30):
+        while (await lease.refresh()).snapshot.unindexed:
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def lagging(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    """A store on an index that loses all that is written, and on which nothing works that off."""
+    await worked_off(store)
+    monkeypatch.setattr(index_backlog.IndexBacklog, "start", lambda _: None)
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
+    await lose(server)
+    yield store
+    await keep(server)
+
+
+async def test_what_the_index_lost_is_found_by_every_process(lagging: Store, janusgraph: Engine) -> None:
+    """Entities and what revisions say of them, by every filter that goes through the index, and by words."""
+    name, value = "name-3", "after"
+    await lagging.record(
+        Batch(
+            (entity("lost", description="lost words", tags=("gone",), properties=properties(k=-77777, text="Lost")),),
+            (),
+            (NewRevision(urn(name), tags=("gone",), properties=properties(new=value), description="lost again"),),
+        ),
+        by="somebody",
+    )
+    view = await now(lagging)
+    async with await open_store(janusgraph.url) as other:
+        for store in (lagging, other):
+            for question, names in (
+                (Find(view, EntityFilter(tag=("gone",))), ["lost", name]),
+                (Find(view, EntityFilter(name=StringFilter(eq="lost"))), ["lost"]),
+                (Find(view, EntityFilter(name=StringFilter(starts_with="los"))), ["lost"]),
+                (Find(view, EntityFilter(recorded_by=StringFilter(eq="somebody"))), ["lost"]),
+                (Find(view, EntityFilter(property=(among("k", (Operand(PropertyType.INTEGER, -77777),)),))), ["lost"]),
+                (Find(view, EntityFilter(property=(PropertyFilter("new", exists=True),))), [name]),
+                (Find(view, search="lost"), ["lost", name]),
+                (Find(view, search="words"), ["lost"]),
+                (Find(view, EntityFilter(tag=("gone",)), order=Ordering(EntityOrderField.NAME)), ["lost", name]),
+                (Find(view, EntityFilter(tag=("gone",)), within=default_group("a")), ["lost", name]),
+            ):
+                assert await found(store, question) == names, question
+
+
+async def test_searches_on_an_index_that_lags_are_those_on_one_that_does_not(lagging: Store) -> None:
+    """The same filters, with and without the index."""
+    rng = random.Random(11)
+    for number in range(12):
+        names = [f"drawn-{number}-{part}" for part in range(3)]
+        batch = tuple(
+            entity(name, tags=tuple(rng.sample("tuvw", 2)), properties=properties(k=rng.randrange(50)))
+            for name in names
+        )
+        revised = NewRevision(urn(f"name-{rng.randrange(50)}"), tags=tuple(rng.sample("tuvw", 2)))
+        await lagging.record(Batch(batch, (), (revised,)), by="me")
+    view = await now(lagging)
+    questions = [Find(view, each, first=1000) for each in FILTERS.values()]
+    questions += [Find(view, EntityFilter(tag=(tag,)), first=1000) for tag in "tuvw"]
+    questions += [Find(view, search=word, first=1000) for word in ("lake", "drawn", "word", "name 1")]
+    lagged = await lagging.find(questions)
+    with mock.patch.object(entity_pages, "ways_of", return_value=None):
+        looked_through = await lagging.find(questions)
+    for question, one, other in zip(questions, lagged, looked_through, strict=True):
+        assert [each.urn for each in one.items] == [each.urn for each in other.items], question
+        assert one.total == other.total
+
+
+async def test_what_the_index_lost_is_written_to_it_again(
+    store: Store, janusgraph: Engine, patience: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
+    await lose(server)
+    await store.record(Batch((entity("lost", tags=("gone",), description="words"),)), by="me")
+    await store.record(Batch(revisions=(NewRevision(urn("name-1"), tags=("gone",)),)), by="me")
+    await asyncio.sleep(0.7)
+    await keep(server)
+    await worked_off(store)
+    where = EntityFilter(tag=("gone",))
+    assert await found(store, Find(await now(store), where)) == ["lost", "name-1"]
+    assert await found(store, Find(await now(store), search="words")) == ["lost"]
+    assert await found(store, Find(await now(store), EntityFilter(name=StringFilter(eq="lost")))) == ["lost"]
+    told = await queries(store, Find(await now(store), where), monkeypatch)
+    assert indexes(told) == {"asked"}
+
+
+async def test_the_backlog_of_a_process_that_ended_is_worked_off(
+    lagging: Store, janusgraph: Engine, patience: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: GremlinClient = lagging._server  # type: ignore[attr-defined]
+    await lagging.record(Batch((entity("lost", tags=("gone",)),)), by="me")
+    await keep(server)
+    monkeypatch.undo()
+    monkeypatch.setattr(index_backlog, "SHOWN_SECONDS", 0.1)
+    async with await open_store(janusgraph.url) as other:
+        await asyncio.sleep(0.3)
+        await worked_off_by(other)
+        assert await found(other, Find(await now(other), EntityFilter(tag=("gone",)))) == ["lost"]
+
+
+async def worked_off_by(store: Store) -> None:
+    """Wait for it in a process that only reads."""
+    async with asyncio.timeout(30):
+        while await store.watermark() and store._lease.snapshot.unindexed:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.02)
+
+
+async def test_an_index_that_stays_behind_lets_nothing_more_be_written(
+    lagging: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_backlog, "MOST_UNINDEXED", 4)
+    monkeypatch.setattr(index_backlog, "SHOWN_SECONDS", 0.3)
+    await lagging.record(Batch(tuple(entity(f"lost{number}") for number in range(3))), by="me")
+    before = (await now(lagging)).as_of
+    with pytest.raises(Unavailable, match="index does not show what was written before"):
+        await lagging.record(Batch((entity("c"), entity("d"))), by="me")
+    assert (await now(lagging)).as_of == before
+    await lagging.record(Batch((entity("e"),)), by="me")
 
 
 async def test_members_that_the_index_does_not_show_are_placed_again(
@@ -200,10 +328,10 @@ async def test_members_that_the_index_does_not_show_are_placed_again(
     monkeypatch.setattr(mixed_index, "SHOWN_SECONDS", 0.3)
     server: GremlinClient = store._server  # type: ignore[attr-defined]
     change = AccessChange((Document("group", "new", "x"),), (Membership("new", id_of("name-3")),), (), ())
-    await _index(server, "@writers.values().each { it.close() }")
+    await lose(server)
     with pytest.raises(OutcomeUnknown):
         await store.change_access(change, epoch=(await store.newest()).epoch)
-    await _index(server, "@writers.clear()")
+    await keep(server)
     with pytest.raises(EpochConflict):
         await store.change_access(change, epoch=(await store.newest()).epoch)
     (page,) = await store.find([Find(await now(store), within="new")])
