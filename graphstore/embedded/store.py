@@ -16,15 +16,15 @@ from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.memory.scope_table import ScopeTables
 from lineal.graphstore.embedded.sql import access_tables, metric_series
-from lineal.graphstore.embedded.sql.connections import Connection
+from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.database import Database
 from lineal.graphstore.embedded.sql.entity_pages import find_pages
 from lineal.graphstore.embedded.sql.export import PARTS, chunk_after
 from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.embedded.sql.property_keys import property_keys
 from lineal.graphstore.embedded.sql.reader import Reader
-from lineal.graphstore.embedded.sql.record_reader import newest
 from lineal.graphstore.embedded.sql.transactions import Writer
+from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.embedded.workers import Workers
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
@@ -56,8 +56,8 @@ class EmbeddedStore(WalkingStore[Reader]):
         self._small_reads = Workers("lineal-read", SMALL_READERS)
         self._control_reads = Workers("lineal-control", 1)
         self._writer = Writer(database)
-        self._present = AdjacencyCache(self._memory_source)
-        self._lenses = ScopeTables()
+        self._adjacency = AdjacencyCache(self._memory_source)
+        self._scope_tables = ScopeTables()
         self._closed = False
 
     async def record(
@@ -171,7 +171,7 @@ class EmbeddedStore(WalkingStore[Reader]):
         return await self._in_snapshot(self._large_reads, lambda connection: work(partial(self._reader, connection)))
 
     def _reader(self, connection: Connection, view: View) -> Reader:
-        return Reader(connection, view, self._present, self._lenses.of(view.scope, MemorySource(connection)))
+        return Reader(connection, view, self._adjacency, self._scope_tables.of(view.scope, MemorySource(connection)))
 
     @contextmanager
     def _memory_source(self) -> Iterator[MemorySource]:

@@ -10,9 +10,11 @@ from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey, ObservationKey
 from lineal.graphstore.content_codec import packed, packed_properties, packed_source
 from lineal.graphstore.embedded.sql import metric_series
+from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.index_writer import index_entities, index_revisions
-from lineal.graphstore.embedded.sql.record_reader import RowReader, carried, newest
+from lineal.graphstore.embedded.sql.record_reader import RowReader, carried
 from lineal.graphstore.embedded.sql.revised_fields import fold_revisions
+from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity
 from lineal.graphstore.records import AsOf, View
@@ -21,7 +23,7 @@ from lineal.graphstore.records import AsOf, View
 class _Standing:
     """`batch_validation.RecordedState` by SQL."""
 
-    def __init__(self, connection: apsw.Connection, at: int) -> None:
+    def __init__(self, connection: Connection, at: int) -> None:
         self._connection = connection
         self._rows = RowReader(connection, View(EVERYTHING, AsOf(at)))
         top: int = connection.execute("SELECT ifnull(max(key), 0) FROM entity").get
@@ -72,7 +74,7 @@ class _Standing:
 class Recording:
     """One batch on its way in. Raises BatchRefused if anything is wrong with it; the caller rolls back."""
 
-    def __init__(self, connection: apsw.Connection, batch: Batch, urns: list[str], by: str) -> None:
+    def __init__(self, connection: Connection, batch: Batch, urns: list[str], by: str) -> None:
         self.connection, self.by = connection, by
         self.at = max(now(), newest(connection) + 1)
         self.judging = BatchValidation(_Standing(connection, self.at), batch, urns, self.at)

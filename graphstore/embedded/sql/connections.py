@@ -1,13 +1,12 @@
 """Opening SQLite so that what it acknowledges is there after a power loss, and refusing what could not keep that."""
 
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
 import apsw
 
-from lineal.graphstore import deadlines
+from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.index_writer import Indexed, index_everything
 from lineal.graphstore.embedded.sql.migrations import APPLICATION_ID, MIGRATIONS, UNFOLDED, UNINDEXED
 from lineal.graphstore.embedded.sql.revised_fields import fold_everything
@@ -18,45 +17,8 @@ OLDEST_SQLITE: Final = (3, 51, 3)
 BUSY_MILLISECONDS: Final = 20_000
 FULL: Final = 2
 NORMAL: Final = 1
-STEPS_BETWEEN_CHECKS: Final = 20_000
-"""The steps of a statement, some milliseconds, after which it checks its deadline."""
 CHECKPOINT_PAGES: Final = 10_000
 """So many pages of 4 KiB wait in the log before they go into the database, most of them once instead of many times."""
-
-
-class Connection(apsw.Connection):
-    """A connection that stops at the current deadline, and whose statements may call two functions of entity keys.
-
-    `sees(key)`: whether the entity is readable; `matches(key)`: whether it is one of the matches. Both are set before
-    the statement runs.
-    """
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        # Called on the thread that runs the statement, whose deadline is the current one.
-        self.set_progress_handler(lambda: deadlines.current().is_over, STEPS_BETWEEN_CHECKS)
-        self.sees: Callable[[Any], int] = lambda key: 0
-        self.matches: Callable[[Any], int] = lambda key: 0
-        self.create_scalar_function("sees", lambda *keys: self.sees(keys[0]), 1)
-        self.create_scalar_function("matches", lambda *keys: self.matches(keys[0]), 1)
-
-    def execute(
-        self,
-        statements: str,
-        bindings: Any = None,
-        *,
-        can_cache: bool = True,
-        prepare_flags: int = 0,
-        explain: int = -1,
-    ) -> apsw.Cursor:
-        """Run statements. Raises LimitExceeded if the current deadline is over; apsw's own errors."""
-        deadlines.check()
-        return super().execute(statements, bindings, can_cache=can_cache, prepare_flags=prepare_flags, explain=explain)
-
-    def roll_back(self) -> None:
-        """End the transaction, if there is one, whatever the current deadline."""
-        if self.in_transaction:
-            super().execute("ROLLBACK")
 
 
 def connect(path: str) -> Connection:

@@ -7,7 +7,8 @@ from typing import Final
 
 import apsw
 
-from lineal.graphstore.embedded.sql.connections import Connection, connect, migrate, sqlite_path
+from lineal.graphstore.embedded.sql.connection import Connection
+from lineal.graphstore.embedded.sql.connections import connect, migrate, sqlite_path
 from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS, read_failures
 from lineal.graphstore.embedded.sql.index_writer import Indexed
 from lineal.graphstore.errors import StoreUnusable, Unavailable

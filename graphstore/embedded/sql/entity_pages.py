@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
-import apsw
 import numpy as np
 
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK
 from lineal.graphstore.content_codec import unpacked_property
 from lineal.graphstore.embedded.memory.key_arrays import NO_KEYS, Keys, among, is_one_of
-from lineal.graphstore.embedded.sql.connections import Connection
+from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.filter_sql import EVERY_ROW, REVISED, Condition, all_of, entity_condition
 from lineal.graphstore.embedded.sql.index_plan import plans_of, undecided
 from lineal.graphstore.embedded.sql.key_sets import (
@@ -40,8 +39,6 @@ from lineal.graphstore.records import Entity
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.reach_pages import kinds
 
-MOST_NAMED = 50
-"""Up to so many accounts are named in a statement."""
 _VERIFIED_AT_ONCE = 1000
 MOST_PROBED: Final = 3000
 """To find the shortest scan, each is counted up to so many keys."""
@@ -75,9 +72,9 @@ class _Search:
         self.plans = plans_of(where, question.search)
         self.scan = _shortest(reader, [scan for plan in self.plans for scan in plan.scans])
         self.key_set = undecided(self.plans, self.scan)
-        self.in_view = Condition(reader.on_time("e"))
+        self.in_view = Condition(reader.visibility.at_moment("e"))
         if question.within is not None:
-            self.in_view = Condition(f"{self.in_view.sql} AND {within_group(reader)}", (question.within,))
+            self.in_view = Condition(f"{self.in_view.sql} AND {IN_GROUP}", (question.within,))
         self.after = _position(reader, question)
 
     def page(self) -> EntityPage:
@@ -109,7 +106,7 @@ class _Search:
         """The page where no scan finds candidates, by a condition on the rows of all entities."""
         ignores_revisions = self._ignores_revisions()
         counter, matches = (Counter[int](), list[Entity]()) if ignores_revisions else self._verified(self._revised())
-        decided = all_of((condition, self.in_view, Condition(seen(self.reader))))
+        decided = all_of((condition, self.in_view, Condition(self.reader.visibility.entity_is_readable())))
         if not ignores_revisions:
             decided = all_of((decided, Condition(f"NOT {REVISED}")))
         counter.update(dict(self._rows("e.kind, count(*)", decided, "GROUP BY e.kind")))
@@ -120,12 +117,9 @@ class _Search:
 
     def _hidden_properties_matter(self) -> bool:
         """Whether the scope may hide a property that the filter, the search or the order depends on."""
-        scope_table = self.reader.scope_table
         by_property = self.question.order.field is EntityOrderField.PROPERTY
-        return (
-            scope_table is not None
-            and scope_table.redacts
-            and (by_property or any(plan.asks_properties for plan in self.plans))
+        return self.reader.visibility.hides_properties and (
+            by_property or any(plan.asks_properties for plan in self.plans)
         )
 
     def _ignores_revisions(self) -> bool:
@@ -142,8 +136,7 @@ class _Search:
 
     def _shown(self, keys: Keys) -> Keys:
         """The keys that the view and the scope show, among some keys."""
-        scope_table = self.reader.scope_table
-        return self.key_sets.where(keys if scope_table is None else scope_table.readable(keys), self.in_view)
+        return self.key_sets.where(self.reader.visibility.readable(keys), self.in_view)
 
     def _doubtful(self, key_set: KeySet, keys: Keys) -> Keys:
         """The keys over which only the records decide."""
@@ -236,7 +229,9 @@ def _position(reader: Reader, question: Find) -> SortPosition | None:
         return None
     if question.order.field is EntityOrderField.URN:
         return (0, after.urn), after.urn
-    keys = reader.keys(f"SELECT e.key FROM entity e WHERE e.urn = ? AND {reader.on_time('e')}", (after.urn,))
+    keys = reader.keys(
+        f"SELECT e.key FROM entity e WHERE e.urn = ? AND {reader.visibility.at_moment('e')}", (after.urn,)
+    )
     entities = reader.entities(keys)
     return sort_position(entities[keys[0]], question.order) if keys else (None, after.urn)
 
@@ -285,24 +280,10 @@ def _beyond(order: Ordering, after: SortPosition | None) -> Condition:
     )
 
 
-def seen(reader: Reader) -> str:
-    """The condition that the scope lets `entity e` be read: `true` where it lets every entity be."""
-    scope_table = reader.scope_table
-    if scope_table is None:
-        return "true"
-    assert isinstance(reader.connection, Connection)
-    reader.connection.sees = scope_table.sees
-    accounts = scope_table.accounts
-    if len(accounts) > MOST_NAMED or 2 * len(accounts) > len(scope_table.places.homes):
-        return "sees(e.key)"
-    # Where few accounts are readable, the index finds their entities, and the others are not read.
-    among = ", ".join(apsw.format_sql_value(account) for account in sorted(accounts))
-    return f"(e.account IN ({among}) AND sees(e.key))"
-
-
 _COMPARTMENT = "ifnull((SELECT p.compartment FROM placement p WHERE p.entity = e.key), 0)"
 
 
-def within_group(reader: Reader) -> str:
-    """The condition that `entity e` is in the group whose id is the parameter."""
-    return f"EXISTS (SELECT 1 FROM compartment c, json_each(c.groups) g WHERE c.id = {_COMPARTMENT} AND g.value = ?)"
+IN_GROUP: Final = (
+    f"EXISTS (SELECT 1 FROM compartment c, json_each(c.groups) g WHERE c.id = {_COMPARTMENT} AND g.value = ?)"
+)
+"""The condition that `entity e` is in the group whose id is the parameter."""

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.embedded.sql.entity_pages import seen
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity, as_new_revision
@@ -25,8 +24,7 @@ def chunk_after(reader: Reader, part: Callable[[Reader, list[int]], Parts], urn:
     if reader.sees_nothing:
         return [], None
     keys = reader.keys(
-        f"SELECT e.key FROM entity e WHERE e.urn > ? AND {reader.on_time('e')} AND {seen(reader)} "
-        "ORDER BY e.urn LIMIT ?",
+        f"SELECT e.key FROM entity e WHERE e.urn > ? AND {reader.visibility.entity_shows()} ORDER BY e.urn LIMIT ?",
         (urn, _AT_ONCE),
     )
     last = reader.urns(keys[-1:])[keys[-1]] if len(keys) == _AT_ONCE else None

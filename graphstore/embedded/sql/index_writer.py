@@ -11,12 +11,12 @@ characters in a row of the folded urn, name, version, source uri, recorder and t
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-import apsw
-
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore import index_terms
 from lineal.graphstore.batches import NewEntity, NewRevision
-from lineal.graphstore.embedded.sql.record_reader import RowReader, newest
+from lineal.graphstore.embedded.sql.connection import Connection
+from lineal.graphstore.embedded.sql.record_reader import RowReader
+from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.full_text import LONGEST_WORD, words_recorded
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.recorded_state import as_new_entity, as_new_revision
@@ -52,7 +52,7 @@ def _parts_document(texts: Iterable[str | None], properties: Iterable[Property])
     return "\n".join([text.casefold() for text in (*texts, *values) if text is not None])
 
 
-def _index(connection: apsw.Connection, documents: Iterable[tuple[int, str, str]]) -> None:
+def _index(connection: Connection, documents: Iterable[tuple[int, str, str]]) -> None:
     """Keep documents of terms and of parts, by number."""
     # All of one index after all of the other: so its pages stay at hand.
     parts = []
@@ -62,7 +62,7 @@ def _index(connection: apsw.Connection, documents: Iterable[tuple[int, str, str]
     connection.executemany("INSERT INTO part (rowid, texts) VALUES (?, ?)", parts)
 
 
-def index_entities(connection: apsw.Connection, entities: Iterable[tuple[int, str, NewEntity, str]]) -> None:
+def index_entities(connection: Connection, entities: Iterable[tuple[int, str, NewEntity, str]]) -> None:
     """Index entities, by key, with their urns and recorders."""
     _index(
         connection,
@@ -77,7 +77,7 @@ def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
     return _parts_document((urn, *apart, uri, by), entity.properties)
 
 
-def index_revisions(connection: apsw.Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
+def index_revisions(connection: Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
     """Index what revisions set, by the keys of their entities."""
     for key, revision in revisions:
         if document := revision_document(revision):
@@ -86,7 +86,7 @@ def index_revisions(connection: apsw.Connection, revisions: Iterable[tuple[int, 
             _index(connection, [(number, document, _parts_document((), revision.properties))])
 
 
-def index_everything(connection: apsw.Connection, indexed: Indexed | None = None) -> None:
+def index_everything(connection: Connection, indexed: Indexed | None = None) -> None:
     """Index what a database holds that was written before there was an index; tells `indexed` of every thousand."""
     done, total = 0, connection.execute("SELECT count(*) FROM entity").get
     told = indexed or (lambda done, total: None)

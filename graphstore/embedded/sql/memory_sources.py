@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
-import apsw
 import numpy as np
 import orjson
 
 from lineal.graphstore.codes import KIND_BITS
 from lineal.graphstore.embedded.memory.group_membership import Membership
 from lineal.graphstore.embedded.memory.key_arrays import Keys
-from lineal.graphstore.embedded.sql.record_reader import newest
+from lineal.graphstore.embedded.sql.connection import Connection
+from lineal.graphstore.embedded.sql.visibility import newest
 
 _BATCHES_AT_ONCE: Final = 50
 
@@ -23,7 +23,7 @@ class MemorySource:
     SQLite lets other threads run meanwhile.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def watermark(self) -> int:

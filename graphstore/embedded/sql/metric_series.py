@@ -7,7 +7,6 @@ import apsw
 
 from lineal.graphstore.batches import NewObservation
 from lineal.graphstore.codes import ObservationKey
-from lineal.graphstore.embedded.sql.entity_pages import seen
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.embedded.sql.record_reader import carried
 from lineal.graphstore.queries import BucketsOf, MetricsOf, ObservationPosition, SeriesOf
@@ -94,12 +93,12 @@ def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Met
 def _told(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[float, float, float, int]]:
     """Of series that have any observations in the view: the last value, the least, the greatest, how many."""
     last = (
-        f"SELECT l.value FROM observation l WHERE l.series = f.value AND {reader.on_time('l')} "
+        f"SELECT l.value FROM observation l WHERE l.series = f.value AND {reader.visibility.at_moment('l')} "
         "ORDER BY l.step DESC, l.occurred_at DESC LIMIT 1"
     )
     rows = reader.connection.execute(
         f"SELECT f.value, ({last}), min(o.value), max(o.value), count(*) FROM carray(?) f "
-        f"CROSS JOIN observation o ON o.series = f.value WHERE {reader.on_time('o')} GROUP BY f.value",
+        f"CROSS JOIN observation o ON o.series = f.value WHERE {reader.visibility.at_moment('o')} GROUP BY f.value",
         (carried(numbers),),
     )
     return {number: told for number, *told in rows}
@@ -145,12 +144,12 @@ def _numbers(reader: Reader, questions: Sequence[SeriesOf | BucketsOf]) -> list[
 
 
 def _is_hidden(reader: Reader, key: int, metric: str) -> bool:
-    return reader.scope_table is not None and reader.scope_table.entity_scope(key).hides(METRICS + metric)
+    return reader.visibility.hides(key, METRICS + metric)
 
 
 def _count(reader: Reader, number: int) -> int:
     count: int = reader.connection.execute(
-        f"SELECT count(*) FROM observation o WHERE o.series = ? AND {reader.on_time('o')}", (number,)
+        f"SELECT count(*) FROM observation o WHERE o.series = ? AND {reader.visibility.at_moment('o')}", (number,)
     ).get
     return count
 
@@ -162,7 +161,8 @@ def _points(reader: Reader, number: int, after: ObservationPosition | None, most
     rows = reader.connection.execute(
         "SELECT o.step, o.occurred_at, o.value, o.recorded_at, b.recorded_by "
         "FROM observation o CROSS JOIN batch b ON b.recorded_at = o.recorded_at "
-        f"WHERE o.series = ? AND {beyond} AND {reader.on_time('o')} ORDER BY o.step, o.occurred_at LIMIT ?",
+        f"WHERE o.series = ? AND {beyond} AND {reader.visibility.at_moment('o')} "
+        "ORDER BY o.step, o.occurred_at LIMIT ?",
         (number, *given, most),
     )
     return map(Point._make, rows)
@@ -190,7 +190,7 @@ def observations_after(reader: Reader, place: Place) -> tuple[list[NewObservatio
         return [], None
     series: list[tuple[int, int, str, str]] = reader.connection.execute(
         "SELECT s.id, e.key, e.urn, s.metric FROM entity e CROSS JOIN series s ON s.entity = e.key "
-        f"WHERE e.urn >= ?1 AND (e.urn > ?1 OR s.metric >= ?2) AND {reader.on_time('e')} AND {seen(reader)} "
+        f"WHERE e.urn >= ?1 AND (e.urn > ?1 OR s.metric >= ?2) AND {reader.visibility.entity_shows()} "
         "ORDER BY e.urn, s.metric LIMIT ?3",
         (place.urn, place.metric, _SERIES_AT_ONCE),
     ).fetchall()  # type: ignore[assignment]

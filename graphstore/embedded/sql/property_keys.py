@@ -18,28 +18,27 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
     of_kind = "true" if question.kind is None else f"p.kind = {KIND_CODES[question.kind]}"
     rows = reader.connection.execute(
         f"SELECT DISTINCT p.key FROM property_key p WHERE p.key >= ? AND substr(p.key, 1, ?) = ? AND {of_kind} "
-        f"AND {reader.on_time('p')} ORDER BY p.key",
+        f"AND {reader.visibility.at_moment('p')} ORDER BY p.key",
         (start, len(start), start),
     )
     keys = (key for (key,) in rows)
-    if reader.scope_table is not None:
+    if reader.visibility.is_scoped:
         keys = (key for key in keys if _is_borne(reader, question, key))
     return list(islice(keys, question.first))
 
 
 def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
     """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
-    assert reader.scope_table is not None
     key_sets = KeySetReader(reader.connection)
     kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
-    on_time = Condition(reader.on_time("e"))
+    at_moment = Condition(reader.visibility.at_moment("e"))
     scan = scan_of_key(key)
     for chunk in key_sets.chunks(scan.sql, scan.parameters):
-        bearers = reader.scope_table.readable(chunk)
+        bearers = reader.visibility.readable(chunk)
         if kind is not None:
             bearers = key_sets.within(bearers, kind)
-        for bearer in key_sets.where(bearers, on_time).tolist():
-            if not reader.scope_table.entity_scope(bearer).hides(key) and key in _keys_ever(reader, bearer):
+        for bearer in key_sets.where(bearers, at_moment).tolist():
+            if not reader.visibility.hides(bearer, key) and key in _keys_ever(reader, bearer):
                 return True
     return False
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from itertools import chain
 
-import apsw
 import numpy as np
 
 from lineal.graphstore.codes import KIND_MASK, SAME_AS, TYPES, AssociationKey
@@ -13,6 +12,7 @@ from lineal.graphstore.embedded.memory.adjacency import Adjacency
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.memory.key_arrays import Keys, keys_of
 from lineal.graphstore.embedded.memory.scope_table import ScopeTable
+from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.filter_sql import Condition, association_condition, entity_condition
 from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.embedded.sql.record_reader import RowReader, carried
@@ -33,15 +33,16 @@ class Reader(NoPrefetch, RowReader):
     """Reads a view by SQL: one statement a level and direction, or none where an adjacency is in memory."""
 
     def __init__(
-        self, connection: apsw.Connection, view: View, present: AdjacencyCache, scope_table: ScopeTable | None
+        self, connection: Connection, view: View, adjacency_cache: AdjacencyCache, scope_table: ScopeTable | None
     ) -> None:
         super().__init__(connection, view, scope_table)
-        self._present = present
+        self._adjacency_cache = adjacency_cache
 
     @cached_property
     def _adjacency(self) -> Adjacency | None:
-        # That of the newest batch the transaction sees: it serves where the view is of that too.
-        return self._present.at(MemorySource(self.connection)) if self.covers_all and self.is_settled else None
+        # The adjacency in memory is of the newest batch in the snapshot, so it serves only views of that moment.
+        is_newest = self.visibility.covers_all and self.is_settled
+        return self._adjacency_cache.at(MemorySource(self.connection)) if is_newest else None
 
     # -- which of them match --
 
@@ -78,18 +79,16 @@ class Reader(NoPrefetch, RowReader):
     def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
         check()  # A level in memory runs no statement that would.
         frontiers = self._frontiers(crossings, frontier, distance)
-        scope_table = self.scope_table
+        visibility = self.visibility
         if crossings.asks_only_types and self._adjacency is not None:
-            if scope_table is None:
-                return self._adjacency.far_keys(frontiers, crossings.types)
-            return self._adjacency.far_keys(frontiers, crossings.types, scope_table.readable)
-        if scope_table is None or distance is not None:
+            return self._adjacency.far_keys(frontiers, crossings.types, visibility.readable)
+        if not visibility.is_scoped or distance is not None:
             return self._far_readable(crossings, frontiers)
         # Of an association beside a hidden end a filter sees no more than its type.
-        hidden = {way: scope_table.not_readable(keys) for way, keys in frontiers.items()}
+        hidden = {way: visibility.not_readable(keys) for way, keys in frontiers.items()}
         beside = association_condition(_of_types(crossings.beside_hidden))
-        found = set(scope_table.readable(keys_of(self._far(hidden, beside))).tolist())
-        plain = {way: scope_table.readable(keys) for way, keys in frontiers.items()}
+        found = visibility.readable_set(self._far(hidden, beside))
+        plain = {way: visibility.readable(keys) for way, keys in frontiers.items()}
         return found | self._far_readable(crossings, plain)
 
     def _far_readable(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> set[int]:
@@ -97,7 +96,7 @@ class Reader(NoPrefetch, RowReader):
         condition = association_condition(crossings.via)
         if condition.exact:
             found = self._far(frontiers, condition)
-            return found if self.scope_table is None else set(self.scope_table.readable(keys_of(found)).tolist())
+            return self.visibility.readable_set(found)
         return {
             -far if key[1] == SAME_AS else far
             for way, near in frontiers.items()
@@ -106,21 +105,22 @@ class Reader(NoPrefetch, RowReader):
 
     def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
         types = crossings.beside_hidden
-        if self.scope_table is None or not types:
+        visibility = self.visibility
+        if not visibility.is_scoped or not types:
             return Hidden(set(), set(), set())
-        scope_table = self.scope_table
         frontiers = self._frontiers(crossings, frontier, distance)
         if self._adjacency is not None:
-            found = self._adjacency.far_keys(frontiers, types, scope_table.not_readable)
+            found = self._adjacency.far_keys(frontiers, types, visibility.not_readable)
         else:
             found = self._far(frontiers, association_condition(_of_types(types)))
-        return scope_table.hidden(keys_of(found))
+        return visibility.hidden(found)
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
-        return self.scope_table is not None and all(self.scope_table.entity_scope(key).tells_withheld for key in keys)
+        visibility = self.visibility
+        return visibility.is_scoped and all(visibility.entity_scope(key).tells_withheld for key in keys)
 
     def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
-        return self.scope_table is None or self.scope_table.limit(key, direction) > distance
+        return self.visibility.crosses(key, direction, distance)
 
     def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Crossed]:
         if not self.meets_hidden:
@@ -139,9 +139,9 @@ class Reader(NoPrefetch, RowReader):
         """Of a frontier what may be crossed, for each way, in order."""
         keys = keys_of(frontier)
         keys.sort()
-        if self.scope_table is None:
+        if not self.visibility.is_scoped:
             return dict.fromkeys(crossings.ways, keys)
-        return {way: self.scope_table.crossable(keys, way, distance) for way in crossings.ways}
+        return {way: self.visibility.crossable(keys, way, distance) for way in crossings.ways}
 
     def _far(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> set[int]:
         rows = (
@@ -164,8 +164,8 @@ class Reader(NoPrefetch, RowReader):
         """Crossings between readable entities."""
         condition = association_condition(crossings.via)
         rows = self._rows(frontiers, condition)
-        if self.scope_table is not None:
-            readable = set(self.scope_table.readable(keys_of({far for _, far, _ in rows})).tolist())
+        if self.visibility.is_scoped:
+            readable = self.visibility.readable_set({far for _, far, _ in rows})
             rows = [row for row in rows if row[1] in readable]
         if not condition.exact and crossings.via is not None:
             is_match = association_matcher(crossings.via)
@@ -175,17 +175,17 @@ class Reader(NoPrefetch, RowReader):
 
     def _barely_crossed(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossed]:
         """Crossings beside a masked entity: all associations of a type between the same two are one."""
-        scope_table = self.scope_table
+        visibility = self.visibility
         types = crossings.beside_hidden
-        if scope_table is None or not types:
+        if not visibility.is_scoped or not types:
             return []
         condition = association_condition(_of_types(types))
         own = keys_of(self._own_keys([key for key in frontier if is_masked(key)]).values())
         near_plain = self._rows(dict.fromkeys(crossings.ways, plain), condition)
         near_masked = self._rows(dict.fromkeys(crossings.ways, own), condition)
-        far = keys_of({far for _, far, _ in (*near_plain, *near_masked)})
-        hidden = scope_table.hidden(far).masked
-        shown = {key: key for key in scope_table.readable(far).tolist()} | {key: masked(key) for key in hidden}
+        far = {far for _, far, _ in (*near_plain, *near_masked)}
+        hidden = visibility.hidden(far).masked
+        shown = {key: key for key in visibility.readable_set(far)} | {key: masked(key) for key in hidden}
         found: dict[Crossed, None] = {}
         for rows, name in ((near_plain, _itself), (near_masked, masked)):
             for near, other, (source, type, _, _) in rows:
@@ -223,7 +223,7 @@ class Reader(NoPrefetch, RowReader):
         signed = f"CASE a.type WHEN {SAME_AS} THEN -a.{far} ELSE a.{far} END"
         return (
             f"SELECT {columns.replace('far', signed)} FROM carray(?) f CROSS JOIN association a ON a.{near} = f.value "
-            f"WHERE {condition} AND {self.exists('a', far)}"
+            f"WHERE {condition} AND {self.visibility.association_exists('a', far)}"
         )
 
 

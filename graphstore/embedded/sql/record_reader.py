@@ -1,9 +1,4 @@
-"""One read: a transaction, the moment it is of, and records made from rows.
-
-A `RowReader` lives for one call on a worker thread. What it reads stays as it is for ever only where the view's moment
-`is_settled`: no later batch can be of it. Where the view's watermark covers everything the transaction sees and
-no `occurred_at` is asked, nothing can be later than the view, and the conditions on time are left out of every query.
-"""
+"""Reads the records of one view from the rows of one snapshot."""
 
 from array import array
 from collections import defaultdict
@@ -20,8 +15,9 @@ from lineal.graphstore.content_codec import (
     unpacked_source,
     unpacked_words,
 )
-from lineal.graphstore.embedded.memory.key_arrays import keys_of
 from lineal.graphstore.embedded.memory.scope_table import ScopeTable
+from lineal.graphstore.embedded.sql.connection import Connection
+from lineal.graphstore.embedded.sql.visibility import Visibility
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.records import Association, Entity, Restricted, Revision, View
 from lineal.graphstore.redacting import bare_association, redacted_association, redacted_entity, redacted_revisions
@@ -41,37 +37,12 @@ def carried(keys: Iterable[int]) -> object:
 class RowReader:
     """Reads of one view inside one transaction of one connection."""
 
-    def __init__(self, connection: apsw.Connection, view: View, scope_table: ScopeTable | None = None) -> None:
-        """`scope_table` shows what the view's scope does; None only where that is everything."""
-        assert scope_table is not None or view.scope.everything, "what is read without a lens is read under no scope"
-        self.connection = connection
-        self.view = view
-        self.scope_table = scope_table
-        self.sees_nothing = scope_table is not None and not view.scope.rules
-        self.meets_hidden = view.scope.meets_hidden
-        as_of = view.as_of
-        latest = newest(connection)
-        self.covers_all = as_of.occurred_at is None and as_of.recorded_at >= latest
-        self.is_settled = as_of.recorded_at <= latest
-
-    def on_time(self, alias: str) -> str:
-        """The condition that a row is of the view's moment: `true` where every row is."""
-        if self.covers_all:
-            return "true"
-        as_of = self.view.as_of
-        condition = f"{alias}.recorded_at <= {as_of.recorded_at:d}"
-        return condition + ("" if as_of.occurred_at is None else f" AND {alias}.occurred_at <= {as_of.occurred_at:d}")
-
-    def exists(self, alias: str, end: str) -> str:
-        """The condition that an association exists, given that the end it is not crossed to does.
-
-        Recorded times need no look at the ends: an association is never recorded before them.
-        """
-        condition = self.on_time(alias)
-        if self.view.as_of.occurred_at is not None:
-            other = f"SELECT 1 FROM entity o WHERE o.key = {alias}.{end} AND {self.on_time('o')}"
-            condition += f" AND EXISTS ({other})"
-        return condition
+    def __init__(self, connection: Connection, view: View, scope_table: ScopeTable | None = None) -> None:
+        self.connection, self.view = connection, view
+        self.visibility = visibility = Visibility(connection, view, scope_table)
+        self.sees_nothing = visibility.shows_nothing
+        self.meets_hidden = visibility.meets_hidden
+        self.is_settled = visibility.is_settled
 
     def keys(self, statement: str, parameters: tuple[object, ...] = ()) -> list[int]:
         """The keys that a statement selects as its first column, in its order."""
@@ -86,13 +57,14 @@ class RowReader:
         if not sound:
             return {}
         rows = self.connection.execute(
-            f"SELECT e.id, e.key FROM carray(?) f CROSS JOIN entity e ON e.id = f.value WHERE {self.on_time('e')}",
+            "SELECT e.id, e.key FROM carray(?) f CROSS JOIN entity e ON e.id = f.value "
+            f"WHERE {self.visibility.at_moment('e')}",
             (apsw.carray(sound),),
         )
         keys: dict[str, int] = dict(rows)
-        if self.scope_table is None:
+        if not self.visibility.is_scoped:
             return keys
-        readable = set(self.scope_table.readable(keys_of(keys.values())).tolist())
+        readable = self.visibility.readable_set(keys.values())
         return {id: key for id, key in keys.items() if key in readable}
 
     def urns(self, keys: Collection[int]) -> dict[int, str]:
@@ -176,41 +148,41 @@ class RowReader:
             )
         if not as_recorded:
             self._fold(found)
-        if self.scope_table is None:
+        if not self.visibility.is_scoped:
             return found
-        return {key: redacted_entity(entity, self.scope_table.entity_scope(key)) for key, entity in found.items()}
+        return {key: redacted_entity(entity, self.visibility.entity_scope(key)) for key, entity in found.items()}
 
     def _fold(self, entities: dict[int, Entity]) -> None:
         """Fold revisions into entities: what the last write made of them, or, of an earlier moment, one by one."""
-        as_of, earlier = self.view.as_of, []
+        earlier = []
         rows = self.connection.execute(
             "SELECT r.entity, r.fields, r.recorded_at, r.occurred_at FROM carray(?) f CROSS JOIN revised_fields r "
             "ON r.entity = f.value",
             (carried(entities),),
         )
         for key, fields, recorded_at, occurred_at in rows:
-            if recorded_at <= as_of.recorded_at and (as_of.occurred_at is None or occurred_at <= as_of.occurred_at):
+            if self.visibility.is_at_moment(recorded_at, occurred_at):
                 entities[key] = unpacked_fields(fields).applied_to(entities[key])
             else:
                 earlier.append(key)
-        for key, revisions in (self._revisions(earlier, self.on_time("r")) if earlier else {}).items():
+        for key, revisions in (self._revisions(earlier, self.visibility.at_moment("r")) if earlier else {}).items():
             entities[key] = folded(entities[key], revisions)
 
     def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
         """The revisions, in no promised order, of those keys that have any in the view; or only those of one time."""
-        scope_table = self.scope_table
-        entity_scopes = {} if scope_table is None else {key: scope_table.entity_scope(key) for key in keys}
+        visibility = self.visibility
+        entity_scopes = {key: visibility.entity_scope(key) for key in keys} if visibility.is_scoped else {}
         redacted = {key for key, entity_scope in entity_scopes.items() if entity_scope.is_redacted}
-        found = self._revisions([key for key in keys if key not in redacted], self.on_time("r"), occurred_at)
+        found = self._revisions(
+            [key for key in keys if key not in redacted], self.visibility.at_moment("r"), occurred_at
+        )
         if redacted:
             # The revisions of other moments count in the sequence numbers of these.
-            as_of = self.view.as_of
             for key, revisions in self._revisions(redacted, "true").items():
                 shown = [
                     revision
                     for revision in redacted_revisions(revisions, entity_scopes[key])
-                    if revision.recorded_at <= as_of.recorded_at
-                    and (as_of.occurred_at is None or revision.occurred_at <= as_of.occurred_at)
+                    if visibility.is_at_moment(revision.recorded_at, revision.occurred_at)
                     and occurred_at in (None, revision.occurred_at)
                 ]
                 if shown:
@@ -220,7 +192,7 @@ class RowReader:
     def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
         """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""
         source = "json_each(?) f CROSS JOIN revision r ON r.entity = f.value->>0 AND r.sequence = f.value->>1"
-        found = self._revision_rows(source, packed(list(numbers)), self.on_time("r"))
+        found = self._revision_rows(source, packed(list(numbers)), self.visibility.at_moment("r"))
         return {(key, each.sequence): each for key, revisions in found.items() for each in revisions}
 
     def revisions_of_times(self, times: Mapping[int, Collection[int]]) -> dict[int, list[Revision]]:
@@ -230,7 +202,7 @@ class RowReader:
             "ON r.entity = f.value->>0 AND r.occurred_at = f.value->>1"
         )
         pairs = [(key, occurred_at) for key, some in times.items() for occurred_at in some]
-        return self._revision_rows(source, packed(pairs), self.on_time("r"))
+        return self._revision_rows(source, packed(pairs), self.visibility.at_moment("r"))
 
     def _revisions(
         self, keys: Collection[int], condition: str, occurred_at: int | None = None
@@ -317,9 +289,9 @@ class RowReader:
                 digest.hex(),
                 self.view,
             )
-            if self.scope_table is not None:
+            if self.visibility.is_scoped:
                 association = redacted_association(
-                    association, *map(self.scope_table.entity_scope, (source, destination))
+                    association, *map(self.visibility.entity_scope, (source, destination))
                 )
             found[source, code, destination, word] = association
         return found
@@ -337,9 +309,3 @@ class RowReader:
         known = {key: (id, urn) for key, id, urn in rows}
         told = {end: (*known[own.get(end, end)], end in own) for end in ends}
         return {key: bare_association(told[key[0]], told[key[2]], TYPES[key[1]], self.view) for key in keys}
-
-
-def newest(connection: apsw.Connection) -> int:
-    """The `recorded_at` of the newest batch; 0 where there is none."""
-    moment: int = connection.execute("SELECT ifnull(max(recorded_at), 0) FROM batch").get
-    return moment

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-import apsw
-
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import NewRevision
 from lineal.graphstore.content_codec import packed_fields, unpacked_fields
-from lineal.graphstore.embedded.sql.record_reader import RowReader, newest
+from lineal.graphstore.embedded.sql.connection import Connection
+from lineal.graphstore.embedded.sql.record_reader import RowReader
+from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.records import AsOf, Revision, View
 from lineal.graphstore.revisions import FoldOrder, RevisedFields
 
@@ -22,7 +22,7 @@ _Change: TypeAlias = tuple[FoldOrder, NewRevision | Revision]
 
 
 def fold_revisions(
-    connection: apsw.Connection, revisions: Iterable[tuple[int, int, NewRevision | Revision]], recorded_at: int
+    connection: Connection, revisions: Iterable[tuple[int, int, NewRevision | Revision]], recorded_at: int
 ) -> None:
     """Fold revisions, by entity key and sequence, into the rows of their entities."""
     by_entity: defaultdict[int, list[_Change]] = defaultdict(list)
@@ -40,7 +40,7 @@ def fold_revisions(
         )
 
 
-def fold_everything(connection: apsw.Connection) -> None:
+def fold_everything(connection: Connection) -> None:
     """Fold the revisions of every entity of a database in which none is folded."""
     reader = RowReader(connection, View(EVERYTHING, AsOf(newest(connection))))
     statement = "SELECT DISTINCT entity FROM revision WHERE entity > ? ORDER BY entity LIMIT ?"

@@ -14,7 +14,8 @@ from lineal.graphstore.batch_validation import IDEMPOTENCY_MISMATCH, KEPT_MICROS
 from lineal.graphstore.batches import Batch, Idempotency
 from lineal.graphstore.embedded.sql import access_tables
 from lineal.graphstore.embedded.sql.batch_writer import Recording
-from lineal.graphstore.embedded.sql.connections import FULL, NORMAL, Connection, set_synchronous
+from lineal.graphstore.embedded.sql.connection import Connection
+from lineal.graphstore.embedded.sql.connections import FULL, NORMAL, set_synchronous
 from lineal.graphstore.embedded.sql.database import Database
 from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS
 from lineal.graphstore.embedded.sql.migrations import MIGRATIONS
