@@ -1,4 +1,4 @@
-"""What a request carries through its resolvers: who asks, of which store, as of when, and its loaders."""
+"""The context of a request: its caller, store, time and loaders."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -46,12 +46,12 @@ Changed = TypeVar("Changed")
 
 
 MOST_MISSED: Final = 1000
-"""How many ids that were not to be seen one request notes, to be looked into after it is answered."""
+"""How many unseen ids of one request are noted for the audit of denied reads."""
 
 
 @dataclass
 class Context:
-    """One request: who asks, what that may do as of `newest`, and of which store.
+    """One request: its store, the caller's authorizer as of `newest`, and the loaders.
 
     `cursor_key` signs cursors; `limits` bound each traversal; `request_id` goes into the audit log.
     """
@@ -67,9 +67,9 @@ class Context:
     is_large: bool = False
     """Whether the input of the request is so large that processing it takes many milliseconds."""
     known: dict[tuple[View, str], Entity] = field(default_factory=dict)
-    """Entities loaded before anyone asked for them, by view and id."""
+    """Entities loaded ahead of the fields that read them, by view and id."""
     not_seen: dict[str, None] = field(default_factory=dict)
-    """Ids that were asked for by name and were not to be seen: absent, or denied."""
+    """Ids that the request asked for and did not see: absent or denied."""
     observations_asked: int = 0
     """How many observations, and buckets of them, the request asked for so far."""
 
@@ -86,7 +86,7 @@ class Context:
         request_id: str = "",
         is_large: bool = False,
     ) -> "Context":
-        """The context of a request by a principal, under the access of the newest moment, which is read unless given.
+        """Return the context of a principal's request at the store's newest state, read here unless passed.
 
         Raises Unavailable.
         """
@@ -103,7 +103,7 @@ class Context:
 
     @property
     def principal(self) -> Principal:
-        """Who asks."""
+        """The caller."""
         return self.authorizer.principal
 
     def holds(self, permission: Permission) -> bool:
@@ -117,51 +117,51 @@ class Context:
         return self.authorizer.decide_on_group(permission, group).is_allowed
 
     def view(self, given: Any = None) -> View:
-        """The view of a root field's reads: what the caller may see of everything recorded up to now.
+        """Return the view of a root field: what the caller may see of everything recorded so far.
 
-        Or up to the times of an `asOf` that the field was given.
+        An `asOf` argument limits it to records up to its times.
         """
         checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
         newest = self.newest.recorded_at
         return as_of(View(self.authorizer.scope, AsOf(newest)), given, newest)
 
     def nested(self, view: View, given: Any = None) -> View:
-        """The view of a record, for what is read of it: under the caller's scope, like all that it was given.
+        """Return the view for reads below a record: the record's own view, which has the caller's scope.
 
-        Or, of that, what an `asOf` given again asks for.
+        An `asOf` argument of the nested field limits it further.
         """
         if view.scope is not self.authorizer.scope and view.scope != self.authorizer.scope:
             raise NeverChecked("a record was read under a scope that is not the caller's")
         checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
-        # What this request itself recorded is later than the newest batch it began with.
+        # Records of this request itself are newer than the state at its start.
         return as_of(view, given, max(self.newest.recorded_at, view.as_of.recorded_at))
 
     async def change(self, permission: Permission, operation: Operation[Changed]) -> Changed:
-        """Change access, by an operation that asks for a permission; what follows in this request is under the new one.
+        """Apply an operation that checks a permission. The rest of the request runs under the changed access.
 
-        Raises auth's Refused, and what `AccessStore.change_access` raises but EpochConflict.
+        Raises Refused, and the errors of `AccessStore.change_access` except EpochConflict.
         """
         checked(permission)
-        done = await self.access_service.change(self.principal, operation, self.request_id)
+        result = await self.access_service.change(self.principal, operation, self.request_id)
         self.snapshot = await self.access_service.at(self.snapshot.epoch)
         self.authorizer = await self.access_service.authorizer(self.snapshot, self.principal, microseconds())
         self.__dict__.pop("loaders", None)
-        return done
+        return result
 
     def cursors(self, field: str, view: View, *arguments: object) -> Cursors:
-        """The cursors of a field's question, put by the caller."""
+        """Return the cursors of a field's query by the caller."""
         return self._cursors(field, view.as_of, (requested_recorded_at(view), *arguments))
 
     def list_cursors(self, field: str, *arguments: object) -> Cursors:
-        """The cursors of a field's question about access, which is always today's."""
+        """Return the cursors of a field's query about access, which always reads the current state."""
         return self._cursors(field, AsOf(self.newest.recorded_at), arguments)
 
     def _cursors(self, field: str, as_of: AsOf, arguments: tuple[object, ...]) -> Cursors:
-        asker = (self.principal.account, self.principal.name)
-        return cursors(self.cursor_key, asker, field, as_of, *arguments)
+        caller = (self.principal.account, self.principal.name)
+        return cursors(self.cursor_key, caller, field, as_of, *arguments)
 
     def missed(self, ids: Iterable[str]) -> None:
-        """Note ids asked for by name that were not to be seen; which were denied is found out after the answer."""
+        """Note ids that the request did not see. The audit finds the denied ones after the answer is sent."""
         if not self.authorizer.scope.everything:
             for id in ids:
                 if len(self.not_seen) < MOST_MISSED:

@@ -7,7 +7,6 @@ Approving or rejecting a model version needs APPROVE on it, whichever mutation a
 an approval is never revised: the revised decision would appear to be that of the first recorder.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -60,8 +59,7 @@ class WriteAuthorization:
     ) -> "WriteAuthorization":
         """Authorize a batch. Raises BatchRefused if any part is denied, and logs the denied permissions."""
         authorization = cls(context, batch, urns, recorded)
-        # Off the event loop: a batch may name thousands of entities, and Cedar evaluates their groups' policies.
-        await asyncio.to_thread(authorization._decide)
+        await context.compute(authorization._decide)
         if authorization._problems:
             await context.store.audit(list(authorization._denied.values())[:MOST_AUDITED])
             raise BatchRefused(tuple(authorization._problems))

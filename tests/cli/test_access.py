@@ -123,7 +123,7 @@ def test_commands_ask_a_server_as_someone(store: str, tmp_path: Path, monkeypatc
     with serving(store, tmp_path, token=key) as server:
         ingest = ("ingest", str(file), "--url", server.url)
         asking = ("descendants", "lineal:acme:DATASET:d", "--url", server.url)
-        missing = "lineal: the server must know who asks: put a token or an API key into LINEAL_TOKEN\n"
+        missing = "lineal: the server needs to know the caller: put a token or an API key into LINEAL_TOKEN\n"
         for words in (ingest, asking):
             assert run(*words).output == missing
         monkeypatch.setenv("LINEAL_TOKEN", "lnl_wrong")

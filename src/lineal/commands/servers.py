@@ -20,11 +20,11 @@ def server_client(url: str | None) -> httpx.AsyncClient:
 
 
 def check_admitted(answer: httpx.Response) -> None:
-    """Raise StoreError, which says what to do, where the server does not know who asks."""
+    """Raise StoreError, with a remedy, if the server does not authenticate the caller."""
     if answer.status_code == 401:
         has_token = TOKEN_VARIABLE in os.environ
         raise StoreError(
             f"the server does not accept what {TOKEN_VARIABLE} holds: get a new token or API key"
             if has_token
-            else f"the server must know who asks: put a token or an API key into {TOKEN_VARIABLE}"
+            else f"the server needs to know the caller: put a token or an API key into {TOKEN_VARIABLE}"
         )
