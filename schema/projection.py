@@ -6,8 +6,10 @@ function of one item. On anything else, and on any error, the reference executor
 are always its own.
 """
 
-from collections.abc import Callable, ValuesView
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, ValuesView
 from operator import attrgetter
+from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
 
 from graphql import (
@@ -28,6 +30,10 @@ from strawberry.types.field import StrawberryField
 Complete: TypeAlias = Callable[[Any], Any]
 Pure: TypeAlias = Callable[[Any, Any, dict[str, Any]], Any]
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
+
+
+STEP_SECONDS = 0.005
+"""How long a list may hold the event loop, if its single items do not take longer."""
 
 
 class NotPlain(Exception):
@@ -61,12 +67,31 @@ class ProjectingExecutor(Executor[Any]):
         if isinstance(result, list | tuple | ValuesView) and result and id(field_details_list) not in not_plain:
             try:
                 complete = self._completer(return_type.of_type, field_details_list)
-                return [complete(item) for item in result]
+                steps = _steps(complete, result)
+                completed = next(steps)
             except Exception:
-                # Whatever it is, the reference executor says it properly. The selection is kept with its id, which is
-                # thus not given to another one meanwhile.
+                # The reference executor reports the error, whatever it is. The selection is kept with its id, so that
+                # no other selection gets the id.
                 not_plain[id(field_details_list)] = field_details_list
+            else:
+                if completed is not None:
+                    return completed
+                arguments = return_type, field_details_list, info, path, result, position_context
+                return self._in_steps(steps, *arguments)
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    async def _in_steps(self, steps: Iterator[list[Any] | None], *arguments: Any) -> Any:
+        """The completed list, as `complete_list_value`; other requests are answered between the steps."""
+        try:
+            completed = None
+            while completed is None:
+                await asyncio.sleep(0)
+                completed = next(steps)
+            return completed
+        except Exception:
+            self.__dict__["_not_plain"][id(arguments[1])] = arguments[1]
+        again = super().complete_list_value(*arguments)
+        return await again if self.is_awaitable(again) else again
 
     def _completer(self, type: Any, details: Any) -> Complete:
         if is_non_null_type(type):
@@ -142,6 +167,28 @@ class ProjectingExecutor(Executor[Any]):
         arguments = self._arguments(definition, first)
         context = self.context_value
         return lambda record: project(record, context, arguments)
+
+
+def _steps(complete: Complete, items: Iterable[Any]) -> Iterator[list[Any] | None]:
+    """Complete items; give None whenever a step is over while an event loop runs, and at the end the whole list."""
+    completed: list[Any] = []
+    until = perf_counter() + STEP_SECONDS
+    for item in items:
+        if perf_counter() > until:
+            if _is_loop_running():
+                yield None
+            until = perf_counter() + STEP_SECONDS
+        completed.append(complete(item))
+    yield completed
+
+
+def _is_loop_running() -> bool:
+    """Whether this thread runs an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _leaf(type: Any) -> Complete:

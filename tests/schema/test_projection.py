@@ -24,7 +24,7 @@ from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevis
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
-from lineal.schema import schema
+from lineal.schema import projection, schema
 from lineal.schema.projection import ProjectingExecutor
 
 GRAPH = schema._schema
@@ -74,7 +74,9 @@ class Documents:
 
 
 @pytest.mark.slow
-async def test_random_documents() -> None:
+@pytest.mark.parametrize("seconds", [projection.STEP_SECONDS, -1], ids=["at once", "in steps"])
+async def test_random_documents(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "STEP_SECONDS", seconds)
     store = await filled()
 
     async def answer(text: str, executor: Any) -> Any:
@@ -87,6 +89,17 @@ async def test_random_documents() -> None:
         text = Documents(seed).document()
         assert await answer(text, ProjectingExecutor) == await answer(text, Executor), text
     await store.close()
+
+
+async def test_other_tasks_run_between_the_steps_of_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "STEP_SECONDS", -1)
+    steps = list(projection._steps(str, range(3)))
+    assert steps == [None, None, None, ["0", "1", "2"]]
+
+
+def test_without_an_event_loop_a_list_has_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "STEP_SECONDS", -1)
+    assert list(projection._steps(str, range(3))) == [["0", "1", "2"]]
 
 
 def test_wrappers_are_understood() -> None:
