@@ -4,8 +4,9 @@ A request sets its deadline once: `with deadline(seconds):`. An engine runs ever
 which it cancels when the caller stops waiting, and long work calls `check()` between its steps.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from math import inf
 from time import monotonic
@@ -22,12 +23,18 @@ class Deadline:
     Cancelling a deadline cancels those inside it. Safe to cancel from another thread.
     """
 
-    __slots__ = ("_outer", "at", "cancelled")
+    __slots__ = ("_outer", "_stops", "at", "cancelled")
 
     def __init__(self, at: float = inf, outer: "Deadline | None" = None) -> None:
         self.at: float = at if outer is None else min(at, outer.at)
         self.cancelled = False
         self._outer = outer
+        self._stops: set[Callable[[], object]] = set()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the work may still take; None where it is not limited."""
+        return None if self.at == inf else max(0.0, self.at - monotonic())
 
     @property
     def is_over(self) -> bool:
@@ -35,8 +42,23 @@ class Deadline:
         return self.cancelled or monotonic() >= self.at or (self._outer is not None and self._outer.is_over)
 
     def cancel(self) -> None:
-        """Stop the work at its next check: its caller no longer waits."""
+        """Stop the work at its next check, or where it waits: its caller no longer waits."""
         self.cancelled = True
+        for stop in list(self._stops):
+            stop()
+
+    @contextmanager
+    def stopping(self, stop: Callable[[], object]) -> Iterator[None]:
+        """Call `stop`, maybe more than once, if the work is cancelled in the block or was before it."""
+        outer = nullcontext() if self._outer is None else self._outer.stopping(stop)
+        self._stops.add(stop)
+        try:
+            if self.cancelled:  # after `add`, so that a `cancel` meanwhile is not missed
+                stop()
+            with outer:
+                yield
+        finally:
+            self._stops.discard(stop)
 
     def check(self) -> None:
         """Raise LimitExceeded if the work must stop."""
@@ -73,3 +95,15 @@ def within(limit: Deadline) -> Iterator[Deadline]:
         yield limit
     finally:
         _current.reset(token)
+
+
+@asynccontextmanager
+async def limited() -> AsyncIterator[None]:
+    """Run an asynchronous block no longer than the current deadline. Raises LimitExceeded where it takes longer."""
+    try:
+        async with asyncio.timeout(current().seconds_left) as scope:
+            yield
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        raise LimitExceeded(PAST_DEADLINE) from error

@@ -25,13 +25,13 @@ from lineal.graphstore.embedded.sql.property_keys import property_keys
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.embedded.sql.transactions import Writer
 from lineal.graphstore.embedded.sql.visibility import newest
-from lineal.graphstore.embedded.workers import Workers
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
 from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
+from lineal.graphstore.workers import Workers
 from lineal.threads import off_loop_if
 
 Result = TypeVar("Result")

@@ -4,12 +4,14 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from functools import partial
 from typing import Any, Final
 
 from gremlin_python.process.anonymous_traversal import traversal
 from gremlin_python.process.graph_traversal import GraphTraversal, GraphTraversalSource
 
+from lineal.graphstore.deadlines import current
 from lineal.graphstore.gremlin.messages import ServerRefused, bytecode_message, results, script_message
 from lineal.graphstore.gremlin.transport import Transport
 
@@ -61,10 +63,22 @@ class GremlinClient:
         raise AssertionError("the last try returns or raises")
 
     def wait(self, *steps: GraphTraversal) -> list[list[Any]]:
-        """What several traversals give, asked at once. For worker threads."""
+        """The answers to several traversals, sent at once. For worker threads.
+
+        Raises LimitExceeded at the thread's current deadline, and at once where that is cancelled.
+        """
         if not steps:
             return []
-        return list(map(results, asyncio.run_coroutine_threadsafe(self._all(steps), self._loop).result()))
+        limit = current()
+        limit.check()
+        answers = asyncio.run_coroutine_threadsafe(self._all(steps), self._loop)
+        try:
+            with limit.stopping(answers.cancel):
+                return list(map(results, answers.result(limit.seconds_left)))
+        except (TimeoutError, CancelledError):
+            answers.cancel()
+            limit.check()
+            raise
 
     async def _all(self, steps: Sequence[GraphTraversal]) -> list[list[bytes]]:
         if len(steps) == 1:

@@ -3,8 +3,7 @@
 import asyncio
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Self, TypeVar
@@ -16,6 +15,7 @@ from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, Audi
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
+from lineal.graphstore.deadlines import Deadline, limited, within
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 from lineal.graphstore.gremlin import metric_series
 from lineal.graphstore.gremlin.access_graph import Access
@@ -40,23 +40,29 @@ from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 from lineal.graphstore.walking.walk_cache import WalkCache
+from lineal.graphstore.workers import Workers
 
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
 READERS: Final = 16
+LARGE_READERS: Final = 8
 READY_SECONDS: Final = 5.0
 _EXPORTED_AT_ONCE: Final = 500
 
 
 class GremlinStore(WalkingStore[Reader]):
-    """Lineage in a graph server. Every verb runs on a worker thread, which waits for the event loop's connections."""
+    """Lineage in a graph server.
+
+    A verb that reads a view runs on a worker thread, which hops to the event loop once for every journey to the server.
+    """
 
     def __init__(self, server: GremlinClient, graph: str, register: LeaseRegister) -> None:
         super().__init__()
         self._server = server
-        self._readers = ThreadPoolExecutor(READERS, "lineal-read")
+        self._small_reads = Workers("lineal-read", READERS)
+        self._large_reads = Workers("lineal-large-read", LARGE_READERS)
         self._writes: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._renewing = asyncio.Lock()
@@ -109,8 +115,9 @@ class GremlinStore(WalkingStore[Reader]):
 
     async def watermark(self) -> int:
         self._refuse_if_closed()
-        await self._look_at_graph()
-        await self._lease.refresh()
+        async with limited():
+            await self._look_at_graph()
+            await self._lease.refresh()
         self._recording.backlog.start_if_left()
         return self._lease.snapshot.watermark
 
@@ -119,7 +126,7 @@ class GremlinStore(WalkingStore[Reader]):
         return Newest(recorded_at, self._lease.snapshot.access.epoch)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
-        return await self._each(questions, find_pages)
+        return await self._each(questions, find_pages, large=True)
 
     async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
         return await self._each(questions, metric_series.metrics_of)
@@ -128,25 +135,25 @@ class GremlinStore(WalkingStore[Reader]):
         return await self._each(questions, metric_series.series_pages)
 
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
-        return await self._each(questions, metric_series.buckets_of)
+        return await self._each(questions, metric_series.buckets_of, large=True)
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return await self._read_view(question.view, lambda reader: property_keys(reader, question))
+        return await self._read_view(question.view, lambda reader: property_keys(reader, question), large=True)
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
         recorded_at = min(view.as_of.recorded_at, await self.watermark())
         view = replace(view, as_of=replace(view.as_of, recorded_at=recorded_at))
-        keys = await self._read_view(view, all_keys)
+        keys = await self._read_view(view, all_keys, large=True)
+        chunks = [keys[start : start + _EXPORTED_AT_ONCE] for start in range(0, len(keys), _EXPORTED_AT_ONCE)]
         for part in PARTS:
-            for start in range(0, len(keys), _EXPORTED_AT_ONCE):
-                some = keys[start : start + _EXPORTED_AT_ONCE]
-                for each in await self._read_view(view, lambda reader, part=part, some=some: part(reader, some)):  # type: ignore[misc]
+            for chunk in chunks:
+                for each in await self._read_view(view, partial(part, keys=chunk), large=True):
                     yield each
-        for start in range(0, len(keys), _EXPORTED_AT_ONCE):
-            some = keys[start : start + _EXPORTED_AT_ONCE]
-            for portion in await self._read_view(view, partial(metric_series.portions, keys=some)):
-                for observation in await self._read_view(view, partial(metric_series.observations_of, portion=portion)):
+        for chunk in chunks:
+            for portion in await self._read_view(view, partial(metric_series.portions, keys=chunk), large=True):
+                read = partial(metric_series.observations_of, portion=portion)
+                for observation in await self._read_view(view, read, large=True):
                     yield observation
 
     async def access_since(self, epoch: int) -> AccessDelta:
@@ -210,30 +217,40 @@ class GremlinStore(WalkingStore[Reader]):
         await self._recording.close()
         await self._lease.close()
         await self._server.transport.close()
-        await asyncio.to_thread(self._readers.shutdown)
+        for workers in (self._small_reads, self._large_reads):
+            await asyncio.to_thread(workers.shutdown)
 
     async def _told(self, telling: Coroutine[Any, Any, Result]) -> Result:
         """What a read tells that goes without a scope."""
         if self._closed:
             telling.close()
         self._refuse_if_closed()
-        answer = await telling
-        await self._look_at_graph()
+        async with limited():
+            answer = await telling
+            await self._look_at_graph()
         return answer
 
-    async def _read(self, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
+    async def _prepare(self, views: Collection[View]) -> None:
         self._refuse_if_closed()
+        latest = max((view.as_of.recorded_at for view in views if not scope_steps(view.scope).sees_nothing), default=0)
+        if latest > self._lease.snapshot.watermark:
+            async with limited():
+                await self._lease.refresh()
 
+    async def _read(self, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
+        return await self._run(self._small_reads, work)
+
+    async def _read_large(self, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
+        return await self._run(self._large_reads, work)
+
+    async def _run(self, workers: Workers, work: Callable[[Callable[[View], Reader]], Result]) -> Result:
         def reader_of(view: View) -> Reader:
-            snapshot = self._lease.snapshot
-            if view.as_of.recorded_at > snapshot.watermark and not scope_steps(view.scope).sees_nothing:
-                asyncio.run_coroutine_threadsafe(self._lease.refresh(), loop).result()
-                snapshot = self._lease.snapshot
-            return Reader(self._server, view, snapshot, self._urns)
+            return Reader(self._server, view, self._lease.snapshot, self._urns)
 
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._readers, work, reader_of)
-        await self._look_at_graph()
+        self._refuse_if_closed()
+        answer = await workers.run(lambda: work(reader_of))
+        async with limited():
+            await self._look_at_graph()
         return answer
 
     async def _look_at_graph(self) -> None:
@@ -266,8 +283,9 @@ class GremlinStore(WalkingStore[Reader]):
                 self._begin(graph, register)
 
     async def _whole(self, writing: Coroutine[Any, Any, Result]) -> Result:
-        """Let a write run to its end, whatever becomes of the one who asked for it."""
-        task = asyncio.create_task(writing)
+        """Run a write to its end, though its caller stop waiting or its caller's deadline pass."""
+        with within(Deadline()):
+            task = asyncio.create_task(writing)
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(task)

@@ -1,7 +1,7 @@
 """The read verbs that are the same on every engine, built on its `Reader`."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Generic, TypeAlias, TypeVar
 
@@ -42,6 +42,9 @@ class WalkingStore(Store, Generic[R]):
     @abstractmethod
     async def _read(self, work: Callable[[Callable[[View], R]], Result]) -> Result:
         """Run work on a worker thread, within one read; its argument makes the reader of a view."""
+
+    async def _prepare(self, views: Collection[View]) -> None:
+        """Do what reading views needs done on the event loop."""
 
     async def _read_large(self, work: Callable[[Callable[[View], R]], Result]) -> Result:
         """Do work that may take long, in which case small reads should not wait behind it."""
@@ -123,12 +126,14 @@ class WalkingStore(Store, Generic[R]):
 
         if not questions:
             return []
+        await self._prepare({_view(question) for question in questions})
         return await (self._read_large(read) if large else self._read(read))
 
     async def _read_view(self, view: View, read: Callable[[R], Result], *, large: bool = False) -> Result:
         def work(reader_of: Callable[[View], R]) -> Result:
             return read(reader_of(view))
 
+        await self._prepare([view])
         return await (self._read_large(work) if large else self._read(work))
 
 

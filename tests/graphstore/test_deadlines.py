@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from lineal.graphstore.deadlines import Deadline, check, current, deadline, within
+from lineal.graphstore.deadlines import Deadline, check, current, deadline, limited, within
 from lineal.graphstore.errors import LimitExceeded
 
 
@@ -42,3 +42,31 @@ async def test_a_task_keeps_the_deadline_it_began_under() -> None:
     with deadline(1000) as limit:
         task = asyncio.create_task(seen())
     assert await task is limit
+
+
+async def test_an_asynchronous_block_stops_at_the_deadline() -> None:
+    async with limited():
+        await asyncio.sleep(0)
+    with deadline(0), pytest.raises(LimitExceeded, match="ask for less at once"):
+        async with limited():
+            await asyncio.Event().wait()
+    with deadline(1000), pytest.raises(TimeoutError):
+        async with limited():
+            raise TimeoutError
+
+
+def test_what_waits_is_stopped_with_its_work() -> None:
+    stopped: list[str] = []
+    limit = Deadline()
+    with limit.stopping(lambda: stopped.append("waiting")):
+        assert stopped == []
+        limit.cancel()
+    assert stopped == ["waiting"]
+    limit.cancel()
+    assert stopped == ["waiting"], "what has ended is left alone"
+    with limit.stopping(lambda: stopped.append("late")):
+        assert stopped == ["waiting", "late"]
+    outer = Deadline()
+    with Deadline(outer=outer).stopping(lambda: stopped.append("inside")):
+        outer.cancel()
+    assert stopped[2:] == ["inside"]

@@ -4,7 +4,9 @@ A journey is what is asked at once and waited for together; the one read of the 
 watermark, is not among them.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
+from unittest.mock import Mock
 
 import pytest
 from asking import data
@@ -17,7 +19,7 @@ from lineal.graphstore.batches import Batch, NewObservation, NewRevision
 from lineal.graphstore.gremlin import metric_series, prefetcher
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.opening import open_store
-from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
+from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, SeriesOf
 from lineal.graphstore.records import AsOf, View
 
 ROOT = 'entity(urn: "lineal:a:DATASET:root")'
@@ -91,6 +93,23 @@ async def test_a_multi_hop_field_with_paths(
     query = f"{{ {ROOT} {{ descendants(first: 1000 {depth} {filters}) {{ totalCount countsByKind {{ kind }} edges {{ "
     query += "distance cursor node { urn properties { key } } path { type role properties { key } } } } } }"
     assert await journeys_of(graph_server, query, 6, journeys) <= 1 + 3
+
+
+async def test_threads_hop_to_the_event_loop_for_journeys_alone(
+    graph_server: Engine, journeys: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the view is later than the newest batch that the store knows of."""
+    await emptied(graph_server.url)
+    async with await open_store(graph_server.url) as store:
+        await store.record(graph("a>b"), by="me")
+        journeys.clear()
+        hop = Mock(side_effect=asyncio.run_coroutine_threadsafe)
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", hop)
+        view = View(EVERYTHING, AsOf(2**62))
+        assert None not in await store.entities(view, [id_of("a"), id_of("b")])
+        (page,) = await store.find([Find(view)])
+        assert page.total == 2
+        assert hop.call_count == len(journeys) == 2
 
 
 async def test_associations_versions_and_history_of_many(graph_server: Engine, journeys: list[int]) -> None:
