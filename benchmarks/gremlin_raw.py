@@ -74,6 +74,12 @@ class Raw:
         given = self._g.inject([{"on": {T.id: row[T.id]}, "all": row} for row in rows]).unfold()
         return int(given.merge_v(__.select("on")).option(Merge.on_create, __.select("all")).count().next())
 
+    def merge_indexed(self, row: Row) -> int:
+        """Merge one vertex that Lineal's mixed index holds, by its URN and name alone."""
+        vertex = {T.id: _vertex(row["urn"]), T.label: "entity", "urn": row["urn"], "name": row["name"]}
+        merged = self._g.merge_v({T.id: vertex[T.id]}).option(Merge.on_create, vertex)
+        return int(merged.count().next())
+
     def _merge_edges(self, rows: Sequence[Row]) -> int:
         ends = (Direction.OUT, Direction.IN, T.label)
         given = self._g.inject([{"on": {end: row[end] for end in ends}, "all": row} for row in rows]).unfold()

@@ -54,12 +54,12 @@ async def _rate(stores: Sequence[Store], clients: int) -> float:
     return recorded / (time.perf_counter() - began)
 
 
-def _raw_rate(raw: Raw) -> float:
+def _raw_rate(merge: Callable[[dict[str, object]], object]) -> float:
     """Vertices a second that the raw driver merges, each in a request of its own."""
     ends = time.perf_counter() + SECONDS
     began, merged = time.perf_counter(), 0
     while time.perf_counter() < ends:
-        raw.load([_row(_entity())], [], 1)
+        merge(_row(_entity()))
         merged += 1
     return merged / (time.perf_counter() - began)
 
@@ -69,7 +69,8 @@ async def _measured(url: str, raw: Raw) -> dict[str, list[float]]:
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(await open_store(url)) for _ in range(2)]
         sides: dict[str, Callable[[], Awaitable[float]]] = {
-            "raw": lambda: asyncio.to_thread(_raw_rate, raw),
+            "raw": lambda: asyncio.to_thread(_raw_rate, lambda row: raw.load([row], [], 1)),
+            "raw indexed": lambda: asyncio.to_thread(_raw_rate, raw.merge_indexed),
             "1": lambda: _rate(stores[:1], 1),
             **{str(clients): (lambda clients=clients: _rate(stores[:1], clients)) for clients in CLIENTS},  # type: ignore[misc]
             "two": lambda: _rate(stores, CLIENTS[0]),
@@ -92,6 +93,7 @@ def rows(url: str, raw: Raw) -> Iterator[str]:
         return f"| {what} | {spread[one]} | {spread[other]} | {middle[one] / middle[other]:.2f} |"
 
     yield row("one entity by one client; `mergeV` by the driver", "1", "raw")
+    yield row("the same; `mergeV` of a vertex in the mixed index", "1", "raw indexed")
     for clients in CLIENTS:
         yield row(f"{clients} clients, one entity a batch; one client", str(clients), "1")
     yield row(f"{CLIENTS[0]} clients over two Lineal servers; over one", "two", str(CLIENTS[0]))
