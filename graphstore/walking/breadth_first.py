@@ -8,10 +8,15 @@ walk, so a read that fails leaves the walk as it was.
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from sys import getsizeof
+from typing import Any, Final
 
+from lineal.graphstore.bounded_cache import INT_BYTES
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, Reader, masked
+
+_ARRAY_BYTES: Final = getsizeof(array("q"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,14 @@ class DirectedWalk:
     def finished(self) -> bool:
         """Whether every level that has a distance is walked."""
         return not self.frontier or (self.depth is not None and len(self.levels) > self.depth)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes this holds; the sets of visible keys share their integers with `distance`."""
+        hidden = (self.hidden_frontier, self.withheld)
+        containers = (self.distance, self.stopped, self.frontier, *hidden)
+        integers = len(self.distance) + sum(map(len, hidden))
+        return sum(map(getsizeof, containers)) + INT_BYTES * integers + _levels_weight(self.levels, len(self.distance))
 
     def next_step(self, reader: Reader) -> Step:
         """The next level; the walk does not change until `append`."""
@@ -125,6 +138,12 @@ class HiddenReach:
         self.frontier: set[int] = set(walk.hidden_frontier)
         self.reached: set[int] = set()
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes this holds beside the walk."""
+        sets = (self.reached, self.hidden, self.frontier)
+        return sum(getsizeof(each) + INT_BYTES * len(each) for each in sets)
+
     def next_hop(self, reader: Reader) -> Hop:
         """The next hop; nothing changes until `append`."""
         walk = self.walk
@@ -173,6 +192,14 @@ class WalkUnion:
         return self.beyond_at is not None or not any(walk.hidden_frontier and walk.depth is None for walk in self.walks)
 
     @property
+    def weight(self) -> int:
+        """About how many bytes this holds; a single walk shares its levels."""
+        beyond = len(self.levels[-1]) if self.beyond_at is not None else 0
+        own = _levels_weight(self.levels, len(self._reached) + beyond)
+        reaches = sum(reach.weight for reach in self._hidden_reaches)
+        return own + getsizeof(self._reached) + reaches + sum(walk.weight for walk in self.walks)
+
+    @property
     def withheld(self) -> set[int]:
         """The hidden entities met that are not shown."""
         return set().union(*(walk.withheld for walk in self.walks))
@@ -217,3 +244,7 @@ class WalkUnion:
             self.beyond_at = len(self.levels)
             self.levels.append(array("q", reached - self._reached))
             self._hidden_reaches = []
+
+
+def _levels_weight(levels: list[Any], reached: int) -> int:
+    return getsizeof(levels) + _ARRAY_BYTES * len(levels) + 8 * reached

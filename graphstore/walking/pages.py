@@ -42,17 +42,14 @@ def _either_way(direction: LineageDirection) -> LineageDirection:
 
 def among_pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
     """The page of the associations among what each walk traversed, up to its question's `up_to`."""
-    traversed = [
-        set() if question.up_to in state.associations else _traversed(reader, state, question)
-        for state, question in asked
-    ]
-    crossings = [Crossings(LineageDirection.DESCENDANTS, question.walk.via) for _, question in asked]
+    missing = [(state, question) for state, question in asked if state.associations(question.up_to) is None]
+    crossings = [Crossings(LineageDirection.DESCENDANTS, question.walk.via) for _, question in missing]
+    traversed = [_traversed(reader, state, question) for state, question in missing]
     reader.prefetch_crossings(zip(crossings, traversed, strict=True))
-    for (state, question), crossing, keys in zip(asked, crossings, traversed, strict=True):
-        if question.up_to not in state.associations:
-            among = {association for _, far, association in reader.crossed(crossing, keys) if far in keys}
-            state.associations[question.up_to] = in_order(reader, among)
-    return _association_pages(reader, [(state.associations[q.up_to], q.first, q.after) for state, q in asked])
+    for (state, question), crossing, keys in zip(missing, crossings, traversed, strict=True):
+        among = {association for _, far, association in reader.crossed(crossing, keys) if far in keys}
+        state.keep_associations(question.up_to, in_order(reader, among))
+    return _association_pages(reader, [(state.associations(q.up_to) or [], q.first, q.after) for state, q in asked])
 
 
 def _traversed(reader: Reader, state: WalkState, question: ReachAssociations) -> set[int]:

@@ -4,10 +4,12 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from sys import getsizeof
 from threading import Lock
 from time import monotonic
 from typing import Final, Protocol
 
+from lineal.graphstore.bounded_cache import INT_BYTES
 from lineal.graphstore.codes import KIND_MASK, AssociationKey
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import Combine, IncompleteReason, LineageDirection
@@ -29,6 +31,8 @@ class Levels(Protocol):
     def beyond_at(self) -> int | None: ...
     @property
     def withheld(self) -> set[int]: ...
+    @property
+    def weight(self) -> int: ...
     def advance(self, reader: Reader) -> None: ...
 
 
@@ -59,7 +63,8 @@ class CombinedWalk:
             least = min(distance[key] for distance in distances)
             (beyond if least == UNMEASURED else levels[least]).append(key)
         self.beyond_at = last if beyond else None
-        self.levels: Sequence[Collection[int]] = [*levels, beyond] if beyond else levels
+        self.levels: Sequence[array[int]] = [*levels, beyond] if beyond else levels
+        self.weight = sum(map(getsizeof, self.levels)) + sum(union.weight for union in unions)
 
     def advance(self, reader: Reader) -> None:
         raise AssertionError("a combined walk is finished when it is created")
@@ -95,9 +100,13 @@ class Cutoff:
     reason: IncompleteReason | None
 
 
-_REACHED_BYTES: Final = 120
-_NAMED_BYTES: Final = 200
-"""The bytes of a key with its distance, and of a key with its urn: measured on walks of 100,000."""
+_STATE_BYTES: Final = 10_000
+"""The bytes of the walk itself, with its starts and filters, and of what is not counted elsewhere."""
+_ENTRY_BYTES: Final = 300
+_URN_BYTES: Final = 56 + INT_BYTES
+"""The bytes of a (urn, key), beside those of the urn."""
+_ASSOCIATION_BYTES: Final = 72 + 2 * INT_BYTES + 16
+"""The bytes of an association's key, and of a role in some of them."""
 
 
 class WalkState:
@@ -123,7 +132,8 @@ class WalkState:
         self._ordered: dict[tuple[EntityFilter | None, int], list[tuple[str, int]]] = {}
         self._matched: dict[tuple[EntityFilter | None, int], Collection[int]] = {}
         self._counts: dict[tuple[EntityFilter | None, int], Counter[int]] = {}
-        self.associations: dict[ReachPosition | None, list[AssociationKey]] = {}
+        self._associations: dict[ReachPosition | None, list[AssociationKey]] = {}
+        self._computed_bytes = 0
 
     def _union(self, starts: list[int]) -> WalkUnion:
         walk = self.walk
@@ -136,10 +146,7 @@ class WalkState:
     @property
     def weight(self) -> int:
         """About how many bytes this holds."""
-        reached = sum(map(len, self.source.levels))
-        named = sum(map(len, self._ordered.values()))
-        named += sum(map(len, self.associations.values()))
-        return 10_000 + _REACHED_BYTES * reached + _NAMED_BYTES * named
+        return _STATE_BYTES + self._computed_bytes + self.source.weight
 
     def position(self, level: int, urn: str) -> ReachPosition:
         """The position of an entity at a level."""
@@ -158,7 +165,9 @@ class WalkState:
         ordered = self._ordered.get((where, level))
         if ordered is None:
             urns = reader.urns(self.matched(reader, where, level))
-            ordered = self._ordered[where, level] = sorted((urn, key) for key, urn in urns.items())
+            ordered = sorted((urn, key) for key, urn in urns.items())
+            self._count(ordered, _URN_BYTES * len(ordered) + sum(getsizeof(urn) for urn, _ in ordered))
+            self._ordered[where, level] = ordered
         return ordered
 
     def unmatched(self, where: EntityFilter | None, last: int) -> list[int]:
@@ -172,7 +181,9 @@ class WalkState:
             return self.source.levels[level]
         matched = self._matched.get((where, level))
         if matched is None:
-            matched = self._matched[where, level] = reader.matching(self.source.levels[level], where)
+            matched = reader.matching(self.source.levels[level], where)
+            self._count(matched, INT_BYTES * len(matched))
+            self._matched[where, level] = matched
         return matched
 
     def walk_on(self, reader: Reader, after: ReachPosition | None, limits: Limits) -> Cutoff:
@@ -207,6 +218,19 @@ class WalkState:
             return Counter(key & KIND_MASK for urn, key in self.ordered(reader, where, level) if urn <= until)
         counts = self._counts.get((where, level))
         if counts is None:
-            keys = self.matched(reader, where, level)
-            counts = self._counts[where, level] = Counter([key & KIND_MASK for key in keys])
+            counts = Counter([key & KIND_MASK for key in self.matched(reader, where, level)])
+            self._count(counts, 0)
+            self._counts[where, level] = counts
         return counts
+
+    def associations(self, up_to: ReachPosition | None) -> list[AssociationKey] | None:
+        """The associations among what is traversed up to a position, in their order, if they were kept."""
+        return self._associations.get(up_to)
+
+    def keep_associations(self, up_to: ReachPosition | None, associations: list[AssociationKey]) -> None:
+        """Keep the associations among what is traversed up to a position."""
+        self._count(associations, _ASSOCIATION_BYTES * len(associations))
+        self._associations[up_to] = associations
+
+    def _count(self, container: object, contents: int) -> None:
+        self._computed_bytes += _ENTRY_BYTES + getsizeof(container) + contents

@@ -4,7 +4,7 @@
 at once.
 """
 
-from collections import OrderedDict
+from sys import getsizeof
 from threading import Lock
 from typing import Final
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineal.auth.scopes import UNLIMITED, Boundary, EntityScope, Scope
+from lineal.graphstore.bounded_cache import BoundedCache
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS, RESTRICTED
 from lineal.graphstore.embedded.memory.group_membership import GroupMembership, MembershipSource
 from lineal.graphstore.embedded.memory.key_arrays import Keys, ascending
@@ -20,7 +21,8 @@ from lineal.graphstore.walking.reader_protocol import Hidden
 
 _READABLE: Final = 3
 _STATES: Final = {Boundary.CUT: 0, Boundary.BRIDGE: 1, Boundary.MASK: 2}
-_KEPT: Final = 64
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""About how much all scope tables hold together; one over 10,000 accounts holds 10 MB."""
 _KINDS: Final = 1 << KIND_BITS
 
 
@@ -42,6 +44,12 @@ class ScopeTable:
             group for group, rule in scope.rules.items() if any(grant.kinds is not None for grant in rule.grants)
         }
         self._lock = Lock()
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes this holds."""
+        limits = sum(limit.nbytes for limit in self._limits.values())
+        return 1_000 + len(self.table) + self._states.nbytes + limits + getsizeof(self.accounts)
 
     def follow(self) -> None:
         """Know the sets that the places know."""
@@ -131,25 +139,22 @@ class ScopeTable:
 
 
 class ScopeTables:
-    """The lenses of the scopes used lately."""
+    """The tables of the scopes used last, over one state of group membership."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._places = GroupMembership()
-        self._kept: OrderedDict[Scope, ScopeTable] = OrderedDict()
-        self._lock = Lock()
+        self._tables: BoundedCache[Scope, ScopeTable] = BoundedCache(most_bytes, lambda table: table.weight)
 
     def of(self, scope: Scope, source: MembershipSource) -> ScopeTable | None:
         """The table of a scope, up to date with a snapshot; None for a scope of everything."""
         if scope.everything:
             return None
         self._places.follow(source)
-        with self._lock:
-            scope_table = self._kept.pop(scope, None) or ScopeTable(scope, self._places)
-            self._kept[scope] = scope_table
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        scope_table.follow()
-        return scope_table
+        table = self._tables.get(scope) or ScopeTable(scope, self._places)
+        table.follow()
+        # Weighed anew: it may have grown by the sets of groups that it has just followed.
+        self._tables.put(scope, table)
+        return table
 
 
 _UP, _DOWN = LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS

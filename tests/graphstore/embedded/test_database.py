@@ -348,7 +348,7 @@ async def test_walks_ask_the_database_while_the_associations_held_are_far_behind
 async def test_the_newest_walk_is_kept_however_large_and_older_ones_go(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_walks", WalkCache(most=1))
+    monkeypatch.setattr(store, "_walks", WalkCache(1))
     walked: list[WalkUnion] = []
     advance = WalkUnion.advance
 

@@ -23,6 +23,7 @@ from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Reach, Walk
 from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.walking.walk_cache import WalkCache
 
 DEADLINE = 3.0
 TOLD_WITHIN = 6.0
@@ -38,7 +39,7 @@ async def reached(store: GremlinStore) -> int:
     view = await now(store)
     (page,) = await store.reach([Reach(Walk(view, (id_of("a"),), LineageDirection.DESCENDANTS))])
     assert page is not None
-    store._walks._kept.clear()
+    store._walks = WalkCache()
     return page.total
 
 
@@ -233,7 +234,7 @@ async def test_emptied(graph_server: Engine, proxy: Proxy, store: GremlinStore) 
         assert [each["log_level"] for each in logs] == ["warning", "warning"]
         await store.ready()
         assert await store.watermark() == await other.watermark() == 0
-        assert not store._walks._kept
+        assert not len(store._walks)
         await store.record(graph("a>b"), by="me")
         assert await reached(store) == await reached(other) == 1
     await other.close()

@@ -1,0 +1,151 @@
+"""Caches are bounded by bytes, and hold about what they count."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from making import Both, Connected, Down, association, entity, id_of
+
+from lineal.auth.permissions import Permission
+from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group
+from lineal.graphstore.batches import Batch, NewEntity
+from lineal.graphstore.bounded_cache import BoundedCache
+from lineal.graphstore.embedded.memory.scope_table import ScopeTables
+from lineal.graphstore.embedded.store import EmbeddedStore
+from lineal.graphstore.kinds import Combine, EntityKind
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.queries import EntityFilter, Reach, ReachAssociations, StringFilter, Walk
+from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.walking.walk_cache import WalkCache
+
+MB = 1024 * 1024
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    cache: BoundedCache[str, bytes] = BoundedCache(10, len)
+    for key in "ab":
+        cache.put(key, b"1234")
+    assert cache.get("a") == b"1234"
+    cache.put("c", b"1234")
+    assert [cache.get(key) for key in "abc"] == [b"1234", None, b"1234"]
+    assert (len(cache), cache.bytes) == (2, 8)
+
+
+def test_a_value_that_grew_is_weighed_anew() -> None:
+    cache: BoundedCache[str, bytearray] = BoundedCache(10, len)
+    grown, other = bytearray(b"123"), bytearray(b"12345")
+    cache.put("grown", grown)
+    cache.put("other", other)
+    grown += b"123"
+    cache.put("grown", grown)
+    assert (cache.get("other"), cache.get("grown"), cache.bytes) == (None, grown, 6)
+
+
+def test_the_newest_stays_however_large() -> None:
+    cache: BoundedCache[str, bytes] = BoundedCache(10, len)
+    cache.put("small", b"1")
+    cache.put("large", bytes(100))
+    assert (cache.get("small"), cache.get("large"), cache.bytes) == (None, bytes(100), 10)
+    cache.put("small", b"1")
+    assert (cache.get("large"), cache.bytes) == (None, 1)
+
+
+def test_only_the_value_itself_is_dropped() -> None:
+    cache: BoundedCache[str, list[int]] = BoundedCache(10, len)
+    old, new = [1], [1]
+    cache.put("a", new)
+    cache.drop("a", old)
+    assert cache.get("a") is new
+    cache.drop("a", new)
+    cache.drop("a", new)
+    assert cache.get("a") is None
+
+
+@contextmanager
+def measured() -> Iterator[Callable[[], int]]:
+    """Gives what is held in the end that was not held in the beginning."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        begin = tracemalloc.get_traced_memory()[0]
+
+        def held() -> int:
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0] - begin
+
+        yield held
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture
+async def hub() -> EmbeddedStore:
+    """A hub that 4,000 entities lead to and 4,000 come from."""
+    store = await open_store("memory:")
+    assert isinstance(store, EmbeddedStore)
+    names = [f"{number:04}" for number in range(8000)]
+    for begin in range(0, 8000, 1000):
+        some = names[begin : begin + 1000]
+        edges = [association("hub", name) if begin < 4000 else association(name, "hub") for name in some]
+        await store.record(Batch((entity("hub"), *map(entity, some)), tuple(edges)), by="me")
+    return store
+
+
+PREFIXED = EntityFilter(name=StringFilter(starts_with="0"))
+QUESTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"direction": Both}, {}),
+    ({"direction": Connected}, {"where": PREFIXED}),
+    ({"direction": Both, "depth": 1, "stop_at": PREFIXED}, {}),
+    ({"direction": Down, "combine": Combine.INTERSECTION, "starts": ("hub", "5000", "6000")}, {}),
+    ({"direction": Down, "excluding": (id_of("0001"),)}, {"with_paths": True}),
+]
+
+
+@pytest.mark.parametrize("among", [False, True])
+@pytest.mark.parametrize("number", range(len(QUESTIONS)))
+async def test_the_walk_cache_holds_about_what_it_counts(hub: EmbeddedStore, number: int, among: bool) -> None:
+    asked, page = QUESTIONS[number]
+    asked = {"starts": ("hub",), **asked}
+    starts = tuple(map(id_of, asked.pop("starts")))
+    async with hub:
+        at = AsOf(await hub.watermark())
+        warm = Walk(View(EVERYTHING, at), (id_of("0002"),), Both)
+        await hub.reach([Reach(warm)])
+        with measured() as held:
+            hub._walks = WalkCache(4 * MB)
+            counts = []
+            for occurred_at in range(2**40 * 10**4, 2**40 * 10**4 + 12):
+                view = View(EVERYTHING, AsOf(at.recorded_at, occurred_at))
+                walk = Walk(view, starts, **asked)
+                await hub.reach([Reach(walk, **page)])
+                if among:
+                    await hub.reach_associations([ReachAssociations(walk)])
+                counts.append(len(hub._walks))
+            counted = hub._walks.bytes
+            assert counts[-1] == counts[-2] < 12, counts
+            assert counted <= 4 * MB
+            assert counted / 2 < held() < counted * 2
+
+
+async def test_scope_tables_hold_about_what_they_count() -> None:
+    store = await open_store("memory:")
+    assert isinstance(store, EmbeddedStore)
+    async with store:
+        accounts = [f"account{number}" for number in range(500)]
+        parts = tuple(NewEntity(account, EntityKind.MODEL, "m") for account in accounts)
+        await store.record(Batch(parts), by="me")
+        tables = store._scope_tables = ScopeTables(4 * MB)
+        rules = [GroupRule(default_group(account), (Grant(frozenset({Permission.READ})),)) for account in accounts]
+        await store.entities(View(Scope.of(rules[:1]), AsOf(await store.watermark())), ["none"])
+        before = tables._tables.bytes
+        with measured() as held:
+            for number in range(30):
+                view = View(Scope.of(rules[: number + 2]), AsOf(await store.watermark()))
+                await store.entities(view, ["none"])
+            counted = tables._tables.bytes - before
+            assert 2 * MB < counted <= 4 * MB
+            assert len(tables._tables) < 30
+            assert counted / 2 < held() < counted * 2
