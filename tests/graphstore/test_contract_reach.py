@@ -365,3 +365,50 @@ async def test_what_is_withheld_is_told_of_whole_walks_alone(store: Store) -> No
         assert page.withheld == withheld
         assert (IncompleteReason.POLICY in page.reasons) == (withheld is not None)
     assert (await reach(store, "a", view=view, depth=1)).withheld == 1
+
+
+async def test_a_same_as_into_a_start_is_no_return(store: Store) -> None:
+    """Not even where the start is reached round a cycle at that distance: the path leads round the cycle."""
+    await store.record(graph("s>p>s", "s>b", "b=s"), by="me")
+    page = await reach(store, "s", with_paths=True)
+    assert distances(page) == {"b": 1, "p": 1, "s": 2}
+    assert hops(next(item.path for item in page.items if item.entity.name == "s")) == ["s>p", "p>s"]
+    await store.record(graph("t>u", "u=t"), by="me")
+    assert distances(await reach(store, "t")) == {"u": 1}
+
+
+@pytest.mark.parametrize("boundary", [Boundary.BRIDGE, Boundary.MASK])
+async def test_stop_at_holds_beyond_hidden_entities(store: Store, boundary: Boundary) -> None:
+    await store.record(graph("a>h>x>y", "h>i>z", "a>b"), by="me")
+    joins = tuple(Membership("secret", id_of(name)) for name in "hi")
+    await store.change_access(AccessChange(joins=joins), epoch=(await store.newest()).epoch)
+    allowed = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    hidden = GroupRule("secret", forbidden=frozenset({Permission.READ}), boundary=boundary)
+    scope = Scope.of([GroupRule(default_group("a"), (allowed,)), hidden], b"key")
+    view = View(scope, AsOf(await store.watermark()))
+
+    async def names(stop_at: EntityFilter | None) -> set[str]:
+        page = await reach(store, "a", view=view, stop_at=stop_at)
+        return {item.entity.name for item in page.items} - {"restricted", "b"}
+
+    assert await names(None) == {"x", "y", "z"}
+    assert await names(named("x")) == {"x", "z"}
+    assert await names(EntityFilter(kind=(EntityKind.RESTRICTED,))) == (
+        set() if boundary is Boundary.MASK else {"x", "y", "z"}
+    )
+
+
+async def test_stop_at_what_is_restricted_holds_beyond_hidden_entities(store: Store) -> None:
+    await store.record(graph("a>h>m>x", "a>m"), by="me")
+    await store.record(graph("b>h"), by="me")
+    joins = (Membership("bridged", id_of("h")), Membership("masked", id_of("m")))
+    await store.change_access(AccessChange(joins=joins), epoch=(await store.newest()).epoch)
+    allowed = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    unread = frozenset({Permission.READ})
+    bridged = GroupRule("bridged", forbidden=unread, boundary=Boundary.BRIDGE)
+    masked = GroupRule("masked", forbidden=unread, boundary=Boundary.MASK)
+    scope = Scope.of([GroupRule(default_group("a"), (allowed,)), bridged, masked], b"key")
+    view = View(scope, AsOf(await store.watermark()))
+    for stop_at, names in ((None, ["restricted", "x"]), (EntityFilter(kind=(EntityKind.RESTRICTED,)), ["restricted"])):
+        page = await reach(store, "b", view=view, stop_at=stop_at)
+        assert sorted(item.entity.name for item in page.items) == names

@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from time import time_ns
 from typing import Any
 
 import pytest
 from making import DAY, EPOCH, Down, association, entity, graph, id_of, now, properties, urn
 
 from lineal.auth.scopes import EVERYTHING, Scope
+from lineal.graphstore import batch_validation
 from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.errors import BatchRefused, ProblemCode
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
@@ -397,3 +399,26 @@ async def test_secrets_are_made_once(store: Store) -> None:
     assert (len(one), await store.secret("cursors")) == (32, one)
     assert await store.secret("other") != one
     await store.ready()
+
+
+async def test_a_clock_that_goes_back_moves_no_batch_into_the_past(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await store.record(graph("a"), by="me")
+    view = await now(store)
+    monkeypatch.setattr(batch_validation, "time_ns", lambda: time_ns() - 60 * 10**9)
+    second = await store.record(graph("b"), by="me")
+    assert first.recorded_at is not None
+    assert second.recorded_at is not None
+    assert second.recorded_at > first.recorded_at
+    assert await store.watermark() == second.recorded_at
+    assert await store.entities(view, [id_of("a"), id_of("b")]) == [await read(store, "a"), None]
+
+
+async def test_a_revision_of_another_rank_is_another(store: Store) -> None:
+    await store.record(graph("x"), by="me")
+    revisions = [NewRevision(urn("x"), tags=("t",), occurred_at=EPOCH, rank=rank) for rank in (0, 1, 1, 0)]
+    recorded = [await store.record(Batch(revisions=(revision,)), by="me") for revision in revisions]
+    assert [each.revisions_are_new for each in recorded] == [(True,), (True,), (False,), (False,)]
+    together = await store.record(Batch(revisions=(replace(revisions[0], rank=2), revisions[1])), by="me")
+    assert together.revisions_are_new == (True, False)

@@ -182,3 +182,27 @@ async def test_a_failure_at_any_read_changes_no_answer(
                     break
             assert answers == right[: len(answers)], at
             assert failure.reads >= at
+
+
+@pytest.mark.parametrize("error", ERRORS)
+async def test_a_state_in_which_a_call_failed_is_never_used_again(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    store, view = await opened(None)
+    async with store:
+        question = Reach(Walk(view, (id_of("a"),), Down), first=1)
+        (page,) = await store.reach([question])
+        cache = store._walks = StaleCache()
+        await store.reach([question])
+        state = cache.get(question.walk)
+        assert state is not None
+        assert page is not None
+        with monkeypatch.context() as patched:
+            patched.setattr(WalkState, "ordered", lambda *_: (_ for _ in ()).throw(error("here")))
+            with pytest.raises(error):
+                await store.reach([replace(question, after=page.end)])
+        assert state.failed
+        assert cache.get(question.walk) is None
+        cache.stale = state
+        assert await store.reach([question]) == [page]
+        assert cache.get(question.walk) not in (None, state)
