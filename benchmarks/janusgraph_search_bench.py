@@ -89,7 +89,7 @@ async def _measure(url: str, count: int, looked_in: int) -> None:
                 by_index.append(took)
                 if number >= looked_in:
                     continue
-                with patch.object(entity_pages, "ways_of", lambda question, groups: None):
+                with patch.object(entity_pages, "alternatives_of", lambda question, groups: None):
                     took, other = await _timed(store, question)
                 looked.append(took)
                 assert (page.total, [each.urn for each in page.items]) == (

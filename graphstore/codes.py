@@ -4,10 +4,10 @@ An entity's key is an integer of at most 63 bits, whose lowest `KIND_BITS` are t
 filtered and counted on the keys themselves. What the upper bits are is the engine's affair.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
-from lineal.graphstore.kinds import LINEAGE_TYPE, AssociationType, EntityKind
-from lineal.graphstore.queries import EntityFilter
+from lineal.graphstore.kinds import AssociationType, EntityKind
 
 # Codes are in databases: only ever append.
 KIND_CODES: Final = {
@@ -39,16 +39,6 @@ ObservationKey = tuple[int, str, int, int]
 """Entity key, metric, step, `occurred_at`."""
 
 
-def kind_codes(where: EntityFilter) -> frozenset[int] | None:
-    """The codes of the kinds that match, where the filter asks for nothing but kinds; None where it asks for more.
-
-    An empty filter asks for nothing, and gives None too.
-    """
-    if where != EntityFilter(where.kind, where.lineage_type) or where == EntityFilter():
-        return None
-    return frozenset(
-        code
-        for code, kind in KINDS.items()
-        if (where.kind is None or kind in where.kind)
-        and (where.lineage_type is None or LINEAGE_TYPE[kind] in where.lineage_type)
-    )
+def kind_codes(kinds: Iterable[EntityKind]) -> frozenset[int]:
+    """The codes of some kinds; RESTRICTED, which no entity is recorded with, has none."""
+    return frozenset(KIND_CODES[kind] for kind in kinds if kind in KIND_CODES)

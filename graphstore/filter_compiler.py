@@ -16,13 +16,12 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from lineal.graphstore.codes import KIND_CODES
+from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.filter_expressions import (
     ALWAYS,
     NEVER,
     NUMBER,
     OPERATORS,
-    And,
     AssociationField,
     Atom,
     EntityField,
@@ -32,6 +31,7 @@ from lineal.graphstore.filter_expressions import (
     Range,
     Value,
     conjunction,
+    conjuncts,
     disjunction,
     negation,
     translated,
@@ -85,7 +85,7 @@ class CompiledEntityFilter:
 def compiled_entity_filter(where: EntityFilter) -> CompiledEntityFilter:
     """A filter on entities, compiled."""
     expression = _entity_expression(where)
-    parts = expression.parts if isinstance(expression, And) else (expression,)
+    parts = conjuncts(expression)
     kinds = [part.operand for part in parts if isinstance(part, Atom) and part.field is EntityField.KIND]
     rest = [part for part in parts if not isinstance(part, Atom) or part.field is not EntityField.KIND]
     return CompiledEntityFilter(
@@ -109,11 +109,6 @@ def compiled_association_filter(where: AssociationFilter) -> Expression:
     if where.not_ is not None:
         parts.append(negation(compiled_association_filter(where.not_)))
     return conjunction(parts)
-
-
-def kind_codes(kinds: Iterable[EntityKind]) -> frozenset[int]:
-    """The codes of some kinds; RESTRICTED, which no entity is recorded with, has none."""
-    return frozenset(KIND_CODES[kind] for kind in kinds if kind in KIND_CODES)
 
 
 def _names_only_kinds(where: EntityFilter) -> bool:

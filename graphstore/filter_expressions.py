@@ -164,6 +164,11 @@ def conjunction(parts: Iterable[Expression]) -> Expression:
     return flat[0] if len(flat) == 1 else And(tuple(flat))
 
 
+def conjuncts(expression: Expression) -> tuple[Expression, ...]:
+    """The parts that all hold where an expression holds."""
+    return expression.parts if isinstance(expression, And) else (expression,)
+
+
 def disjunction(parts: Iterable[Expression]) -> Expression:
     """The expression that holds where at least one part holds."""
     flat: list[Expression] = []

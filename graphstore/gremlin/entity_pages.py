@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -10,12 +10,20 @@ from gremlin_python.process.traversal import Order, P
 from gremlin_python.statics import long
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
-from lineal.graphstore.codes import KIND_CODES, kind_codes
+from lineal.graphstore.codes import KIND_CODES
+from lineal.graphstore.filter_compiler import compiled_entity_filter
+from lineal.graphstore.filter_expressions import Atom, EntityField, Operator, conjuncts
 from lineal.graphstore.filters import entity_matcher
 from lineal.graphstore.full_text import is_found, words_of
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.filter_steps import of_kinds
-from lineal.graphstore.gremlin.index_plan import Ways, named_in_index, start, start_by_term, ways_of
+from lineal.graphstore.gremlin.index_plan import (
+    Alternatives,
+    alternatives_of,
+    named_in_index,
+    start,
+    start_by_term,
+)
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import never
 from lineal.graphstore.gremlin.vertex_ids import GROUP, key_of_urn, number_of_group, number_of_id, vertex_of
@@ -119,15 +127,14 @@ class _Named:
 
 
 def _named(where: EntityFilter) -> _Named | None:
-    """What a filter names, if it names anything; nothing else can match it."""
-    for asked in (where.urn, where.name):
-        if asked is None or asked.ignore_case or (asked.eq is None and asked.in_ is None):
-            continue
-        texts = (asked.eq,) if asked.eq is not None else asked.in_ or ()
-        if asked is where.name:
-            return _Named(names=texts)
-        numbers = [number_of_id(entity_id(text)) for text in texts]
-        return _Named(tuple(number for number in numbers if number is not None))
+    """The entities that a filter names, of which no other can match; None where it names none."""
+    for part in conjuncts(compiled_entity_filter(where).rest):
+        match part:
+            case Atom(EntityField.URN, Operator.IN, urns, folded=False):
+                numbers = (number_of_id(entity_id(urn)) for urn in urns)
+                return _Named(tuple(number for number in numbers if number is not None))
+            case Atom(EntityField.NAME, Operator.IN, names, folded=False):
+                return _Named(names=tuple(names))
     return None
 
 
@@ -137,12 +144,15 @@ def entities_in_view(reader: Reader, codes: Collection[int] | None) -> GraphTrav
     return reader.visibility.entities(g.V().has("kind", P.within(given)))
 
 
-def candidates_in_view(reader: Reader, ways: Ways | None, codes: Collection[int] | None) -> GraphTraversal:
-    """The readable entities of the view, of kinds by their codes, that may match in one of some ways; None: in any."""
-    if ways is not None and reader.client.has_mixed_index:
-        vertices: GraphTraversal | None = start(ways, reader.visibility.unindexed)
-    else:
-        vertices = None if ways is None else start_by_term(ways)
+def candidates_in_view(
+    reader: Reader, alternatives: Alternatives | None, codes: Collection[int] | None
+) -> GraphTraversal:
+    """The readable entities of the view, of kinds by their codes, that the index finds; without alternatives, all."""
+    vertices: GraphTraversal | None = None
+    if alternatives is not None and reader.client.has_mixed_index:
+        vertices = start(alternatives, reader.visibility.unindexed)
+    elif alternatives is not None:
+        vertices = start_by_term(alternatives)
     if vertices is None:
         return entities_in_view(reader, codes)
     found = reader.visibility.entities(vertices)
@@ -156,25 +166,22 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
     search is beyond the engine, all records that may match.
     """
     question = asked.question
-    where = question.where
-    codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-    if codes == frozenset():
+    where = compiled_entity_filter(question.where)
+    alternatives = alternatives_of(question, reader.visibility.scope_steps.readable_in)
+    if where.codes == frozenset() or alternatives == ():
         return []
-    ways = ways_of(question, reader.visibility.scope_steps.readable_in)
-    if ways == ():
-        return []
-    told = reader.visibility.filter_condition(replace(where, kind=None, lineage_type=None))
-    exact, may = told.exact, told.may
-    if not told.is_settled:
+    condition = reader.visibility.filter_condition(where.rest)
+    exact, may = condition.exact, condition.may
+    if not condition.is_settled:
         exact = __.has_not("widened") if exact is None else __.has_not("widened").where(exact)
         is_widened = __.where(__.values("widened").is_(1))  # not `has`, which JanusGraph would ask of the index in vain
         may = is_widened if may is None else is_widened.where(may)
 
-    def matches(condition: GraphTraversal | None) -> GraphTraversal:
-        vertices = candidates_in_view(reader, ways, codes)
+    def matches(steps: GraphTraversal | None) -> GraphTraversal:
+        vertices = candidates_in_view(reader, alternatives, where.codes)
         if question.within is not None:
             vertices = vertices.where(__.values(GROUP).is_(number_of_group(question.within)))
-        return vertices if condition is None else vertices.where(condition)
+        return vertices if steps is None else vertices.where(steps)
 
     if asked.is_ordered_there:
         ordered = _beyond(matches(exact), asked)
@@ -182,7 +189,7 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
         steps = [matches(exact).group_count().by("kind"), reader.records.steps(ordered.limit(question.first + 1))]
     else:
         steps = [reader.records.steps(matches(exact))]
-    if not told.is_settled:
+    if not condition.is_settled:
         steps.append(reader.records.steps(matches(may)))
     return steps
 

@@ -1,8 +1,8 @@
-"""Filters on entities as steps that the engine takes itself.
+"""Translates filters on entities to steps that the engine runs itself.
 
-What no revision changes stands in properties of the vertex. Status, tags and properties stand as terms (see `terms`):
-exactly, but for a vertex that is `widened`. Such a one holds the terms of its revisions too, whatever became of them,
-or a text too long for a term; of it a condition tells only that it may match, and its record has to be looked at.
+Fields that revisions cannot change are properties of the vertex. Status, tags and properties are terms (see
+`index_terms`), which decide unless the vertex is `widened`: a widened vertex also holds the terms of its revisions,
+or a text that is too long for a term. For a widened vertex the terms only exclude; its record decides.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,23 +15,33 @@ from gremlin_python.statics import long
 
 from lineal.graphstore import index_terms
 from lineal.graphstore.codes import kind_codes
+from lineal.graphstore.filter_expressions import (
+    ENTITY_OPERATORS,
+    Atom,
+    EntityField,
+    Expression,
+    Operator,
+    Range,
+    Row,
+    Table,
+    checked,
+    translated,
+)
 from lineal.graphstore.gremlin.scope_steps import never
-from lineal.graphstore.kinds import NUMBERS, PropertyType
-from lineal.graphstore.queries import EntityFilter, Operand, PropertyFilter, StringFilter, TimeFilter
-from lineal.graphstore.values import parse_timestamp
+from lineal.graphstore.kinds import PropertyType
 
 FOLDED: Final = "_folded"
-"""Ends the names of the properties that hold texts in full case folding, where that differs from the text."""
+"""Ends the name of a vertex property that holds a text case-folded, where that differs from the text."""
 _LAST: Final = "\x7f"
-"""After every character of a term."""
+"""Sorts after every character of a term."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What must hold for a match, by what tells; None for what always does.
+    """A filter as steps; None for steps that every vertex passes.
 
-    `exact` decides over a vertex that is not widened, `may` over one that is: if it does not hold, there is no match.
-    `is_settled`: the two are one, and decide over every vertex.
+    `exact` decides over a vertex that is not widened. A widened vertex that does not pass `may` does not match; of
+    one that does, the record decides. `is_settled`: both are the same steps, and decide over every vertex.
     """
 
     exact: GraphTraversal | None = None
@@ -42,98 +52,68 @@ class Condition:
 _ALWAYS: Final = Condition()
 
 Showing = Callable[[str], GraphTraversal | None]
-"""Whether a property key shows at a vertex; None where it does at all of them."""
+"""From a property key to the steps that a vertex passes where the scope shows the key; None where all vertices do."""
 
 
-def _everywhere(key: str) -> None:
-    """A key shows at all vertices, as under a scope of everything."""
+def _shows_everything(key: str) -> None:
+    """The steps under a scope that hides no property."""
+
+
+def condition(where: Expression, showing: Showing = _shows_everything) -> Condition:
+    """A filter as steps; a property that the scope hides is absent."""
+
+    def of_atom(atom: Atom) -> Condition:
+        steps = STEP_TABLE[atom.field][atom.operator](atom)
+        if atom.field is not EntityField.PROPERTY or (shown := showing(atom.key)) is None:
+            return steps
+        return _all_of([_settled(shown), steps])
+
+    return translated(where, of_atom, _all_of, _any_of, _negated)
+
+
+def of_kinds(codes: Iterable[int]) -> GraphTraversal:
+    """The steps that a vertex passes if it is of one of some kinds, by the codes of the kinds."""
+    return _holds("kind", P.within(sorted(codes)))
 
 
 def _settled(steps: GraphTraversal) -> Condition:
     return Condition(steps, steps)
 
 
-def _both(conditions: Iterable[Condition]) -> Condition:
-    parts = [each for each in conditions if each != _ALWAYS]
+def _unsettled(steps: GraphTraversal) -> Condition:
+    return Condition(steps, steps, is_settled=False)
+
+
+def _all_of(conditions: Iterable[Condition]) -> Condition:
+    parts = [part for part in conditions if part != _ALWAYS]
     if len(parts) == 1:
         return parts[0]
-    exact = [each.exact for each in parts if each.exact is not None]
-    may = [each.may for each in parts if each.may is not None]
+    exact = [part.exact for part in parts if part.exact is not None]
+    may = [part.may for part in parts if part.may is not None]
     return Condition(
         __.and_(*exact) if exact else None,
         __.and_(*may) if may else None,
-        all(each.is_settled for each in parts),
+        all(part.is_settled for part in parts),
     )
 
 
-def _any(conditions: list[Condition]) -> Condition:
+def _any_of(conditions: list[Condition]) -> Condition:
     if not conditions:
         return _settled(never())
-    exact, may = ([getattr(each, name) for each in conditions] for name in ("exact", "may"))
+    exact, may = [part.exact for part in conditions], [part.may for part in conditions]
     return Condition(
         None if None in exact else __.or_(*exact),
         None if None in may else __.or_(*may),
-        all(each.is_settled for each in conditions),
+        all(part.is_settled for part in conditions),
     )
 
 
-def _not(condition: Condition) -> Condition:
-    exact = never() if condition.exact is None else __.not_(condition.exact)
-    return _settled(exact) if condition.is_settled else Condition(exact, None, is_settled=False)
+def _negated(part: Condition) -> Condition:
+    exact = never() if part.exact is None else __.not_(part.exact)
+    return _settled(exact) if part.is_settled else Condition(exact, None, is_settled=False)
 
 
-def condition(where: EntityFilter, showing: Showing = _everywhere) -> Condition:
-    """A filter as a condition; a property key that does not show behaves as absent."""
-    return _both(_parts(where, showing))
-
-
-def _parts(where: EntityFilter, showing: Showing) -> Iterable[Condition]:
-    if where.kind is not None or where.lineage_type is not None:
-        codes = kind_codes(EntityFilter(where.kind, where.lineage_type))
-        yield _settled(of_kinds(codes or ()))
-    for name in ("type", "account"):
-        words = getattr(where, name)
-        if words is not None:
-            yield _settled(__.has(name, P.within(list(words))))
-    for name in ("urn", "name", "version", "source_uri", "recorded_by"):
-        yield from _text(name, getattr(where, name))
-    yield from _time("occurred_at", where.occurred_at)
-    yield from _time("recorded_at", where.recorded_at)
-    if where.status is not None:
-        yield _of_terms([index_terms.of_status(status) for status in where.status])
-    if where.tag is not None:
-        yield _of_terms([index_terms.of_tag(tag) for tag in where.tag])
-    for asked in where.property or ():
-        yield from _property(asked, showing(asked.key))
-    for each in where.and_ or ():
-        yield condition(each, showing)
-    if where.or_ is not None:
-        yield _any([condition(each, showing) for each in where.or_])
-    if where.not_ is not None:
-        yield _not(condition(where.not_, showing))
-
-
-# -- what no revision changes --
-
-
-def of_kinds(codes: Iterable[int]) -> GraphTraversal:
-    """Whether a vertex is of some kind, by the codes of these."""
-    return _holds("kind", P.within(sorted(codes)))
-
-
-def _text(name: str, where: StringFilter | None) -> Iterable[Condition]:
-    if where is None:
-        return
-    if where.exists is not None:
-        yield _settled(__.has(name) if where.exists else __.has_not(name))
-    if not where.ignore_case:
-        for test in _tests(where):
-            yield _settled(_holds(name, test))
-        return
-    folded = name + FOLDED
-    for test in _tests(folded_filter(where)):
-        alike = __.and_(__.has_not(folded), _holds(name, test))
-        yield _settled(__.or_(_holds(folded, test), alike))
+# -- rows of properties of the vertex --
 
 
 def _holds(name: str, test: P) -> GraphTraversal:
@@ -141,133 +121,125 @@ def _holds(name: str, test: P) -> GraphTraversal:
     return __.values(name).is_(test)
 
 
-def folded_filter(where: StringFilter) -> StringFilter:
-    """A filter whose texts are folded."""
-
-    def fold(text: str | None) -> str | None:
-        return None if text is None else text.casefold()
-
-    among = None if where.in_ is None else tuple(text.casefold() for text in where.in_)
-    return StringFilter(fold(where.eq), fold(where.ne), among, fold(where.contains), fold(where.starts_with))
+def _words(name: str) -> Row[Condition]:
+    """A property that holds one word."""
+    return {Operator.IN: lambda atom: _settled(__.has(name, P.within(sorted(atom.operand))))}
 
 
-def _tests(where: StringFilter) -> Iterable[Any]:
-    if where.eq is not None:
-        yield P.eq(where.eq)
-    if where.ne is not None:
-        yield P.neq(where.ne)
-    if where.in_ is not None:
-        yield P.within(list(where.in_))
-    if where.contains is not None:
-        yield TextP.containing(where.contains)
-    if where.starts_with is not None:
-        yield TextP.starting_with(where.starts_with)
+def _text(name: str) -> Row[Condition]:
+    """A property that holds a text; its case-folded form is a property of its own, only where it differs."""
+    folded = name + FOLDED
+
+    def row(test: Callable[[Any], P]) -> Callable[[Atom], Condition]:
+        def of(atom: Atom) -> Condition:
+            holds = _holds(name, test(atom.operand))
+            if not atom.folded:
+                return _settled(holds)
+            unchanged = __.and_(__.has_not(folded), holds)
+            return _settled(__.or_(_holds(folded, test(atom.operand)), unchanged))
+
+        return of
+
+    return {
+        Operator.IN: row(lambda texts: P.eq(*texts) if len(texts) == 1 else P.within(sorted(texts))),
+        Operator.STARTS_WITH: row(TextP.starting_with),
+        Operator.CONTAINS: row(TextP.containing),
+        Operator.EXISTS: lambda atom: _settled(__.has(name)),
+    }
 
 
-def _time(name: str, where: TimeFilter | None) -> Iterable[Condition]:
-    if where is None:
-        return
-    for compare, bound in ((P.gt, where.gt), (P.gte, where.gte), (P.lt, where.lt), (P.lte, where.lte)):
-        if bound is not None:
-            yield _settled(__.has(name, compare(long(bound))))
+def _time(name: str) -> Row[Condition]:
+    """A property that holds a time."""
+
+    def within(atom: Atom) -> Condition:
+        times = atom.operand
+        low = (P.gte if times.includes_low else P.gt, times.low)
+        high = (P.lte if times.includes_high else P.lt, times.high)
+        return _all_of(_settled(__.has(name, test(long(time)))) for test, time in (low, high) if time is not None)
+
+    return {Operator.RANGE: within}
 
 
-# -- what stands as terms --
-
-
-def _of_terms(among: list[str]) -> Condition:
-    if not among:
-        return _settled(never())
-    steps = _term(P.within(among))
-    return Condition(steps, steps, is_settled=False)
+# -- rows of terms --
 
 
 def _term(test: P) -> GraphTraversal:
     return __.values(index_terms.TERM).is_(test)
 
 
-def _between(least: str, beyond: str) -> P:
-    return P.gte(least).and_(P.lt(beyond))
+def _among_terms(terms: Iterable[str]) -> Condition:
+    return _unsettled(_term(P.within(sorted(terms))))
 
 
-def _property(where: PropertyFilter, shown: GraphTraversal | None) -> Iterable[Condition]:
-    shows = _ALWAYS if shown is None else _settled(shown)
-    begin = index_terms.of_key(where.key)
-    steps = _term(_between(begin, begin + _LAST))
-    stands = _both([shows, Condition(steps, steps, is_settled=False)])
-    if where.exists is not None:
-        yield stands if where.exists else _not(stands)
-    if where.ne is not None:
-        yield _both([stands, _not(_of_terms(equal_terms(where.key, where.ne)))])
-    for asked in _comparisons(where):
-        yield _both([shows, asked])
+def _property_starting(atom: Atom) -> Condition:
+    begin = index_terms.of_type(atom.key, PropertyType.STRING)
+    return _of_texts(atom.key, [_term(TextP.starting_with(begin + index_terms.text_of(atom.operand)))])
 
 
-def _comparisons(where: PropertyFilter) -> Iterable[Condition]:
-    """What is asked of a value, but that it is another."""
-    if where.eq is not None:
-        yield _of_terms(equal_terms(where.key, where.eq))
-    for operand, sign in ((where.gt, ">"), (where.gte, ">="), (where.lt, "<"), (where.lte, "<=")):
-        if operand is not None:
-            yield _ordered(where.key, operand, sign)
-    if where.in_ is not None:
-        yield _of_terms([term for operand in where.in_ for term in equal_terms(where.key, operand)])
-    text = index_terms.of_type(where.key, PropertyType.STRING)
-    if where.contains is not None:
-        part = index_terms.text_of(where.contains)
-        steps = _term(TextP.starting_with(text).and_(TextP.containing(part)))
-        yield _on_texts(where.key, [steps])
-    if where.starts_with is not None:
-        yield _on_texts(where.key, [_term(TextP.starting_with(text + index_terms.text_of(where.starts_with)))])
+def _property_containing(atom: Atom) -> Condition:
+    begin, part = index_terms.of_type(atom.key, PropertyType.STRING), index_terms.text_of(atom.operand)
+    return _of_texts(atom.key, [_term(TextP.starting_with(begin).and_(TextP.containing(part)))])
 
 
-def _on_texts(key: str, ways: list[GraphTraversal]) -> Condition:
-    """A condition on the order or the parts of a text, in one of some ways; if it is cut, only its record tells."""
-    may = __.or_(*ways, _term(P.eq(index_terms.of_key(key) + index_terms.CUT)))
-    return Condition(ways[0] if len(ways) == 1 else __.or_(*ways), may, is_settled=False)
+def _property_within(atom: Atom) -> Condition:
+    ways = [_term(_between(index_terms.of_type(atom.key, type), values)) for type, values in atom.operand]
+    if PropertyType.STRING in dict(atom.operand):
+        return _of_texts(atom.key, ways)
+    return _unsettled(_any_steps(ways))
 
 
-def moment_of_operand(operand: Operand) -> int | None:
-    """The time that an operand's text is; None where it is none."""
-    try:
-        return parse_timestamp(str(operand.value))
-    except ValueError:
-        return None
+def _property_exists(atom: Atom) -> Condition:
+    return _unsettled(_term(_between(index_terms.of_key(atom.key), Range())))
 
 
-def equal_terms(key: str, operand: Operand) -> list[str]:
-    """The terms that are equal to an operand: a text may be a time as well."""
-    equal = [index_terms.of_value(key, operand.type, operand.value)]
-    if operand.type is PropertyType.STRING and (moment := moment_of_operand(operand)) is not None:
-        equal.append(index_terms.of_value(key, PropertyType.TIMESTAMP, moment))
-    return equal if operand.type is not PropertyType.TIMESTAMP else []
+def _of_texts(key: str, ways: list[GraphTraversal]) -> Condition:
+    """The condition that one of some ways holds, which compare the order or the parts of a text.
+
+    The vertex of a text that is cut is widened, and its record decides.
+    """
+    is_cut = _term(P.eq(index_terms.of_key(key) + index_terms.CUT))
+    return Condition(_any_steps(ways), __.or_(*ways, is_cut), is_settled=False)
 
 
-def _ordered(key: str, operand: Operand, sign: str) -> Condition:
-    if operand.type in NUMBERS:
-        assert not isinstance(operand.value, str)
-        steps = _term(_beside(index_terms.of_type(key, operand.type), index_terms.number_of(operand.value), sign))
-        return Condition(steps, steps, is_settled=False)
-    if operand.type is not PropertyType.STRING:
-        return _settled(never())
-    ways = [
-        _term(_beside(index_terms.of_type(key, PropertyType.STRING), index_terms.text_of(str(operand.value)), sign))
-    ]
-    if (moment := moment_of_operand(operand)) is not None:
-        ways.append(
-            _term(_beside(index_terms.of_type(key, PropertyType.TIMESTAMP), index_terms.number_of(moment), sign))
-        )
-    return _on_texts(key, ways)
+def _any_steps(ways: list[GraphTraversal]) -> GraphTraversal:
+    return ways[0] if len(ways) == 1 else __.or_(*ways)
 
 
-def _beside(begin: str, value: str, sign: str) -> P:
-    """On one side of a value, among the terms that begin alike."""
-    place = begin + value
-    match sign:
-        case ">":
-            return P.gt(place).and_(P.lt(begin + _LAST))
-        case ">=":
-            return _between(place, begin + _LAST)
-        case "<":
-            return _between(begin, place)
-    return P.gte(begin).and_(P.lte(place))
+def _between(begin: str, values: Range) -> P:
+    """The test that a term begins so, and that its value lies within a range."""
+    low = begin if values.low is None else begin + _place(values.low)
+    high = begin + (_LAST if values.high is None else _place(values.high))
+    above = P.gte if values.low is None or values.includes_low else P.gt
+    below = P.lte if values.includes_high else P.lt
+    return above(low).and_(below(high))
+
+
+def _place(value: str | int | float) -> str:
+    """A value as the text that its term holds."""
+    return index_terms.text_of(value) if isinstance(value, str) else index_terms.number_of(value)
+
+
+STEP_TABLE: Final[Table[Condition]] = checked(
+    {
+        EntityField.URN: _text("urn"),
+        EntityField.NAME: _text("name"),
+        EntityField.SOURCE_URI: _text("source_uri"),
+        EntityField.VERSION: _text("version"),
+        EntityField.PROPERTY: {
+            Operator.IN: lambda atom: _among_terms(index_terms.of_value(atom.key, *value) for value in atom.operand),
+            Operator.STARTS_WITH: _property_starting,
+            Operator.CONTAINS: _property_containing,
+            Operator.RANGE: _property_within,
+            Operator.EXISTS: _property_exists,
+        },
+        EntityField.TAG: {Operator.IN: lambda atom: _among_terms(map(index_terms.of_tag, atom.operand))},
+        EntityField.TYPE: _words("type"),
+        EntityField.STATUS: {Operator.IN: lambda atom: _among_terms(map(index_terms.of_status, atom.operand))},
+        EntityField.OCCURRED_AT: _time("occurred_at"),
+        EntityField.RECORDED_AT: _time("recorded_at"),
+        EntityField.RECORDED_BY: _text("recorded_by"),
+        EntityField.KIND: {Operator.IN: lambda atom: _settled(of_kinds(kind_codes(atom.operand)))},
+        EntityField.ACCOUNT: _words("account"),
+    },
+    ENTITY_OPERATORS,
+)

@@ -27,7 +27,7 @@ class MatchCache:
 
     def steps(self, vertices: GraphTraversal, where: EntityFilter) -> GraphTraversal:
         """Of vertices of the view those that match: their ids, or their records where only the record decides."""
-        condition = self._visibility.filter_condition(where)
+        condition = self._visibility.filter_condition(compiled_entity_filter(where).expression)
         if condition.is_settled:
             return (vertices if condition.exact is None else vertices.where(condition.exact)).id_()
         exact, may = __.has_not("widened"), __.has("widened")

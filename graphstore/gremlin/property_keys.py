@@ -14,7 +14,7 @@ from lineal.graphstore import index_terms
 from lineal.graphstore.codes import KIND_CODES
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.entity_pages import candidates_in_view
-from lineal.graphstore.gremlin.index_plan import bearing, narrowed
+from lineal.graphstore.gremlin.index_plan import having_key, narrowed
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import pattern
 from lineal.graphstore.queries import PropertyKeys
@@ -51,8 +51,8 @@ def _beginning(keys: Iterable[str], question: PropertyKeys) -> list[str]:
 
 def _bearers(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
     """The entities of the view that may have a key; None: any."""
-    ways = narrowed([] if key is None else [bearing(key)], reader.visibility.scope_steps.readable_in)
-    return candidates_in_view(reader, ways, None if question.kind is None else [KIND_CODES[question.kind]])
+    alternatives = narrowed([] if key is None else [having_key(key)], reader.visibility.scope_steps.readable_in)
+    return candidates_in_view(reader, alternatives, None if question.kind is None else [KIND_CODES[question.kind]])
 
 
 def _showing(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:

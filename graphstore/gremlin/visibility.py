@@ -11,6 +11,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import P
 from gremlin_python.statics import long
 
+from lineal.graphstore.filter_expressions import Expression
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges, Leg
 from lineal.graphstore.gremlin.filter_steps import Condition, condition
@@ -18,7 +19,6 @@ from lineal.graphstore.gremlin.index_backlog import unindexed_vertices
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.vertex_ids import vertex_of, vertex_of_key
-from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.records import Entity, View
 
 
@@ -86,7 +86,7 @@ class Visibility:
         """The vertices of keys that an answer for this view contained: nothing is left to be tested of them."""
         return source.V([vertex_of_key(key) for key in keys])
 
-    def filter_condition(self, where: EntityFilter) -> Condition:
+    def filter_condition(self, where: Expression) -> Condition:
         """A filter as a condition on readable entities; property keys that the scope hides behave as absent."""
         return condition(where, self.scope_steps.showing)
 

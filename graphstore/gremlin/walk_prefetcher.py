@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 
 from lineal.graphstore.codes import KIND_BITS, SAME_AS
+from lineal.graphstore.filter_compiler import compiled_entity_filter
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import Line
 from lineal.graphstore.gremlin.crossed_edges import DOWN, SAME_AS_LABEL, UP, CrossedEdges, Leg
@@ -183,7 +184,7 @@ class WalkPrefetcher:
         """What holds of a vertex only if the walk stops there; None where nothing is sure to."""
         if fetch.stop_at is None:
             return None
-        condition = self._visibility.filter_condition(fetch.stop_at)
+        condition = self._visibility.filter_condition(compiled_entity_filter(fetch.stop_at).expression)
         if condition.is_settled:
             return __.identity() if condition.exact is None else condition.exact
         return __.has_not("widened") if condition.exact is None else __.has_not("widened").where(condition.exact)

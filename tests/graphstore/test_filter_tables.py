@@ -20,12 +20,16 @@ from lineal.graphstore.filter_expressions import (
     Operators,
     checked,
 )
+from lineal.graphstore.gremlin import filter_steps
+from lineal.graphstore.gremlin import index_plan as gremlin_index_plan
 from lineal.graphstore.queries import AssociationFilter, EntityFilter, PropertyFilter, StringFilter, TimeFilter
 
 ENTITY_TABLES: dict[ModuleType, Any] = {
     filters: filters.ENTITY_TABLE,
     filter_sql: filter_sql.ENTITY_TABLE,
     sql_index_plan: sql_index_plan.PLAN_TABLE,
+    filter_steps: filter_steps.STEP_TABLE,
+    gremlin_index_plan: gremlin_index_plan.INDEX_TABLE,
 }
 ASSOCIATION_TABLES: dict[ModuleType, Any] = {
     filters: filters.ASSOCIATION_TABLE,

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from lineal.graphstore.codes import TYPE_CODES
+from lineal.graphstore.codes import TYPE_CODES, kind_codes
 from lineal.graphstore.content_codec import packed
-from lineal.graphstore.filter_compiler import compiled_association_filter, kind_codes
+from lineal.graphstore.filter_compiler import compiled_association_filter
 from lineal.graphstore.filter_expressions import (
     ASSOCIATION_OPERATORS,
     ENTITY_OPERATORS,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.graphstore import index_terms
+from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.embedded.sql.filter_sql import NO_ROW, atom_condition
 from lineal.graphstore.embedded.sql.index_writer import of_word
@@ -22,10 +23,8 @@ from lineal.graphstore.embedded.sql.key_sets import (
     OfKinds,
     Union,
 )
-from lineal.graphstore.filter_compiler import kind_codes
 from lineal.graphstore.filter_expressions import (
     ENTITY_OPERATORS,
-    And,
     Atom,
     EntityField,
     Expression,
@@ -34,6 +33,7 @@ from lineal.graphstore.filter_expressions import (
     Row,
     Table,
     checked,
+    conjuncts,
     translated,
 )
 from lineal.graphstore.full_text import LONGEST_WORD, words_of
@@ -71,9 +71,8 @@ _NOTHING: Final = Plan(NO_ROW, (IndexScan("SELECT 0 AS key WHERE false", ()),))
 
 def plans_of(where: Expression, search: str | None) -> list[Plan]:
     """A plan for each part of a filter and for each word of a search, all of which must hold."""
-    parts = where.parts if isinstance(where, And) else (where,)
-    words = () if search is None else tuple(dict.fromkeys(words_of(search)))
-    return [*(translated(part, _atom_plan, _all_of, _any_of, _negated) for part in parts), *map(_word_plan, words)]
+    parts = [translated(part, _atom_plan, _all_of, _any_of, _negated) for part in conjuncts(where)]
+    return parts + [_word_plan(word) for word in dict.fromkeys(words_of(search or ""))]
 
 
 def undecided(plans: Iterable[Plan], driver: IndexScan | None) -> KeySet | None:
