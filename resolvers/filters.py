@@ -1,8 +1,10 @@
-"""Filters as given in GraphQL, turned into the store's frozen ones."""
+"""Converts filters as sent in GraphQL to the frozen filters of the store."""
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
+from functools import partial
+from types import NoneType
+from typing import Any, Final, get_args, get_type_hints
 
 from strawberry import UNSET
 
@@ -20,90 +22,72 @@ from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, canonical_json,
 from lineal.resolvers.errors import BadInput
 
 MOST_CONDITIONS: Final = 100
-"""The most conditions one filter may have, those nested in it included."""
+"""The most conditions of one filter, nested ones included."""
 MOST_WORDS: Final = 1000
-"""The most values a list of one condition may have."""
+"""The most values in a list of one condition."""
+
+Converter = Callable[[str, Any], Any]
+"""From the name of an input field, for error texts, and its value, not None, to the value of the store's field."""
 
 
-def entity_filter(given: Any) -> EntityFilter | None:
+def entity_filter(sent: Any) -> EntityFilter | None:
     """An EntityFilter input, or None. Raises BadInput on a null operand, and LimitExceeded past the limits above."""
-    _refuse_too_much(given)
-    return _entity_filter(given)
+    _check_size(sent)
+    return None if sent is None else _entity_filter("", sent)
 
 
-def association_filter(given: Any) -> AssociationFilter | None:
+def association_filter(sent: Any) -> AssociationFilter | None:
     """An AssociationFilter input, or None. Raises as `entity_filter` does."""
-    _refuse_too_much(given)
-    return _association_filter(given)
+    _check_size(sent)
+    return None if sent is None else _association_filter("", sent)
 
 
-def _refuse_too_much(given: Any) -> None:
-    """Count what a filter asks, without recursion: it may nest deep."""
-    waiting, conditions = [given], 0
+def _check_size(sent: Any) -> None:
+    """Count the conditions of a filter without recursion, because filters may nest deep."""
+    waiting, conditions = [sent], 0
     while waiting:
-        each = waiting.pop()
-        if isinstance(each, list):
-            if len(each) > MOST_WORDS:
-                problem = f"a list in a filter holds {len(each)} values; the most is {MOST_WORDS}: ask in parts"
+        part = waiting.pop()
+        if isinstance(part, list):
+            if len(part) > MOST_WORDS:
+                problem = f"a list in a filter holds {len(part)} values; the most is {MOST_WORDS}: ask in parts"
                 raise LimitExceeded(problem)
-            waiting += each
-        elif each is not UNSET and hasattr(each, "__dict__") and not isinstance(each, Enum):
+            waiting += part
+        elif part is not UNSET and hasattr(part, "__dict__") and not isinstance(part, Enum):
             conditions += 1
-            waiting += vars(each).values()
+            waiting += vars(part).values()
         if conditions > MOST_CONDITIONS:
             raise LimitExceeded(f"a filter has more than {MOST_CONDITIONS} conditions: ask in parts")
 
 
-def _entity_filter(given: Any) -> EntityFilter | None:
-    if given is None:
-        return None
-    return EntityFilter(
-        kind=_words(given.kind, EntityKind),
-        lineage_type=_words(given.lineage_type, LineageType),
-        type=_words(given.type),
-        account=_words(given.account),
-        urn=string_filter("urn", given.urn),
-        name=string_filter("name", given.name),
-        version=string_filter("version", given.version),
-        source_uri=string_filter("sourceUri", given.source_uri),
-        status=_words(given.status, EntityStatus),
-        tag=_words(given.tag),
-        occurred_at=time_filter("occurredAt", given.occurred_at),
-        recorded_at=time_filter("recordedAt", given.recorded_at),
-        recorded_by=string_filter("recordedBy", given.recorded_by),
-        property=_properties(given.property),
-        and_=None if given.and_ is None else tuple(_nested(each) for each in given.and_),
-        or_=None if given.or_ is None else tuple(_nested(each) for each in given.or_),
-        not_=_entity_filter(given.not_),
-    )
+def _entity_filter(name: str, sent: Any) -> EntityFilter:
+    return EntityFilter(**_converted(sent, _ENTITY_FIELDS))
 
 
-def _association_filter(given: Any) -> AssociationFilter | None:
-    if given is None:
-        return None
-    return AssociationFilter(
-        type=_words(given.type, AssociationType),
-        role=string_filter("role", given.role),
-        occurred_at=time_filter("occurredAt", given.occurred_at),
-        recorded_at=time_filter("recordedAt", given.recorded_at),
-        property=_properties(given.property),
-        not_=_association_filter(given.not_),
-    )
+def _association_filter(name: str, sent: Any) -> AssociationFilter:
+    return AssociationFilter(**_converted(sent, _ASSOCIATION_FIELDS))
 
 
-def _nested(given: Any) -> EntityFilter:
-    nested = _entity_filter(given)
-    assert nested is not None
-    return nested
+def _converted(sent: Any, converters: dict[str, Converter]) -> dict[str, Any]:
+    values = {name: getattr(sent, name) for name in converters}
+    return {name: converters[name](_input_name(name), value) for name, value in values.items() if value is not None}
 
 
-def _words(given: list[str] | None, closed: Callable[[str], Any] = str) -> tuple[Any, ...] | None:
-    # Words of a closed set may arrive as plain text: filters are compared and hashed by what they hold.
-    return None if given is None else tuple(map(closed, given))
+def _input_name(name: str) -> str:
+    first, *words = name.rstrip("_").split("_")
+    return first + "".join(word.capitalize() for word in words)
 
 
-def _operators(where: str, given: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    operators = {name: getattr(given, name) for name in names if getattr(given, name) is not UNSET}
+def _each(convert: Converter, name: str, sent: list[Any]) -> tuple[Any, ...]:
+    return tuple(convert(name, value) for value in sent)
+
+
+def _word(words: Callable[[str], Any], name: str, sent: str) -> Any:
+    # Words of an enum may arrive as plain text, and filters are compared and hashed by what they hold.
+    return words(sent)
+
+
+def _operators(where: str, sent: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    operators = {name: getattr(sent, name) for name in names if getattr(sent, name) is not UNSET}
     for name, operand in operators.items():
         if operand is None:
             raise BadInput(
@@ -112,43 +96,39 @@ def _operators(where: str, given: Any, names: tuple[str, ...]) -> dict[str, Any]
     return operators
 
 
-def string_filter(where: str, given: Any) -> StringFilter | None:
+def string_filter(where: str, sent: Any) -> StringFilter | None:
     """A StringFilter input, or None. Raises BadInput on a null operand."""
-    if given is None:
+    if sent is None:
         return None
-    operators = _operators(where, given, ("eq", "ne", "in_", "contains", "starts_with", "exists"))
+    operators = _operators(where, sent, ("eq", "ne", "in_", "contains", "starts_with", "exists"))
     if "in_" in operators:
         operators["in_"] = tuple(operators["in_"])
-    return StringFilter(**operators, ignore_case=bool(given.ignore_case))
+    return StringFilter(**operators, ignore_case=bool(sent.ignore_case))
 
 
-def time_filter(where: str, given: Any) -> TimeFilter | None:
+def time_filter(where: str, sent: Any) -> TimeFilter | None:
     """A TimeFilter input, or None. Raises BadInput on a null operand."""
-    return None if given is None else TimeFilter(**_operators(where, given, ("gt", "gte", "lt", "lte")))
-
-
-def _properties(given: list[Any] | None) -> tuple[PropertyFilter, ...] | None:
-    return None if given is None else tuple(map(_property, given))
+    return None if sent is None else TimeFilter(**_operators(where, sent, ("gt", "gte", "lt", "lte")))
 
 
 _COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte")
 
 
-def _property(given: Any) -> PropertyFilter:
-    where = f"property {given.key[:64]!r}"
-    operators = _operators(where, given, (*_COMPARISONS, "in_", "contains", "starts_with", "exists"))
+def _property_filter(name: str, sent: Any) -> PropertyFilter:
+    where = f"property {sent.key[:64]!r}"
+    operators = _operators(where, sent, (*_COMPARISONS, "in_", "contains", "starts_with", "exists"))
     if not operators:
         raise BadInput(f"{where} asks nothing: give eq, ne, gt, gte, lt, lte, in, contains, startsWith or exists")
-    for name in _COMPARISONS:
-        if name in operators:
-            operators[name] = operand(where, operators[name])
+    for comparison in _COMPARISONS:
+        if comparison in operators:
+            operators[comparison] = operand(where, operators[comparison])
     if "in_" in operators:
         operators["in_"] = tuple(operand(where, value) for value in operators["in_"])
-    return PropertyFilter(given.key, **operators)
+    return PropertyFilter(sent.key, **operators)
 
 
 def operand(where: str, value: Json) -> Operand:
-    """A JSON value as an operand of its own type. Raises BadInput on null and on what no property can hold."""
+    """A JSON value as an operand of its own type. Raises BadInput on null and on values that no property can hold."""
     if problem := json_problem(value):
         raise BadInput(f"{where}: the value {problem}")
     match value:
@@ -163,3 +143,33 @@ def operand(where: str, value: Json) -> Operand:
         case list() | dict():
             return Operand(PropertyType.JSON, canonical_json(value))
     raise BadInput(f"{where}: null compares with nothing: leave it out, or ask exists: false")
+
+
+# -- which converter a field has --
+
+_CONVERTERS: Final[dict[Any, Converter]] = {
+    EntityFilter: _entity_filter,
+    AssociationFilter: _association_filter,
+    StringFilter: string_filter,
+    TimeFilter: time_filter,
+    tuple[EntityFilter, ...]: partial(_each, _entity_filter),
+    tuple[PropertyFilter, ...]: partial(_each, _property_filter),
+    **{
+        tuple[words, ...]: partial(_each, partial(_word, words))  # type: ignore[valid-type]
+        for words in (str, EntityKind, LineageType, EntityStatus, AssociationType)
+    },
+}
+"""By the type of the store's field."""
+
+
+def field_converters(filter_class: type) -> dict[str, Converter]:
+    """The converter of each field of a filter class. Raises KeyError for a field of a type without a converter."""
+    types = {
+        name: next(part for part in get_args(hint) if part is not NoneType)
+        for name, hint in get_type_hints(filter_class).items()
+    }
+    return {name: _CONVERTERS[type] for name, type in types.items()}
+
+
+_ENTITY_FIELDS: Final = field_converters(EntityFilter)
+_ASSOCIATION_FIELDS: Final = field_converters(AssociationFilter)
