@@ -1,15 +1,15 @@
-"""What a filter may ask of an entity, as terms: texts in one set-valued property, so that the engine itself can decide.
+"""Encodes what filters ask about as terms: texts in one set-valued property, which an index can look up.
 
-JanusGraph knows no property that the schema does not declare, and a lineage's properties are anybody's. A term says
-one thing about an entity: `S:` and a status, `G:` and a tag, or `P`, the property's key, `:`, the type of its value,
-and the value. The text of a value keeps the order of values under Java's comparison of strings, and a term holds
-letters, digits and `: ~` alone, so that any index takes it.
+An engine indexes only properties that its schema declares, and users choose their property keys freely. So a term
+states one fact about an entity: `S:` and a status; `G:` and a tag; or `P`, a property key, `:`, the type of the value
+and the value. Terms sort as their values do, also under Java's comparison of strings. They consist of letters, digits,
+`:` and `~`, which every index accepts.
 
-Of fields there are terms too, for the indexes that want them: a letter for the field, `:` and its text; and, where full
+Fields have terms as well, for the indexes that need them: a letter for the field, `:` and the text; and, where full
 case folding changes the text, the letter, `f:` and the folded text.
 
-Keys are UTF-8 in hexadecimal. The bytes of texts are two characters each, of which the first are g to v and the second
-0 to f: a part of a text begins nowhere but between two bytes, and never within a key.
+A key is UTF-8 in hexadecimal. A byte of a text is two characters, the first from g to v and the second from 0 to f, so
+that a search for a part of a text matches only between two bytes, and never within a key.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,15 +23,15 @@ from lineal.graphstore.kinds import EntityStatus, PropertyType
 from lineal.graphstore.values import Property, canonical_json
 
 MOST_BYTES: Final = 1024
-"""Of a longer text only the beginning is in its term, and a digest of the whole."""
+"""The term of a longer text holds its beginning and a digest of the whole."""
 TERM: Final = "term"
 """The property that holds the terms of an entity."""
 STATUS, TAG = "S:", "G:"
 FIELDS: Final = {"name": "n", "version": "v", "type": "y", "source_uri": "u", "recorded_by": "r"}
-"""The letters of the fields, by the names that filters give them."""
+"""The letter of each field, by its name in filters."""
 FOLDED: Final = "f"
 CUT: Final = "~"
-"""The type of the term which says that a property's text is cut."""
+"""In place of a type: the term that marks a property whose text is cut."""
 _FIRST: Final = bytes(b"ghijklmnopqrstuv"[byte >> 4] for byte in range(256))
 _SECOND: Final = bytes(b"0123456789abcdef"[byte & 15] for byte in range(256))
 _COMPLEMENT: Final = str.maketrans("0123456789abcdef", "fedcba9876543210")
@@ -47,7 +47,7 @@ _TYPES: Final = {
 
 
 def text_of(text: str) -> str:
-    """A text, whole, in the order of code points."""
+    """A whole text, so that texts sort by code point."""
     return _of_bytes(text.encode())
 
 
@@ -58,9 +58,9 @@ def _of_bytes(raw: bytes) -> str:
 
 
 def number_of(number: int | float) -> str:
-    """A number, in the order of numbers: an integer and a float that are equal are alike, and no digit is lost.
+    """A number as text, so that numbers sort by value; equal integers and floats have the same text, without rounding.
 
-    Sign, exponent and fraction, in hexadecimal; below zero all turned round, and ended by a letter after all digits.
+    Sign, exponent and fraction, in hexadecimal; for negative numbers complemented, with a letter after the digits.
     """
     if number == 0:
         return "5"
@@ -77,23 +77,23 @@ def number_of(number: int | float) -> str:
 
 @lru_cache(4096)
 def of_key(key: str) -> str:
-    """How the terms of a property begin."""
+    """The beginning of every term of a property."""
     return f"P{key.encode().hex().upper()}:"
 
 
 def key_of(term: str) -> str:
-    """The key of a property whose terms begin so, up to the colon."""
+    """The property key of a term, from the term's beginning up to the colon."""
     return bytes.fromhex(term[1:]).decode()
 
 
 @lru_cache(4096)
 def of_type(key: str, type: PropertyType) -> str:
-    """How the terms of a property begin where its value is of the type; integers and floats begin alike."""
+    """The beginning of the terms of a property's values of one type; integers and floats have the same."""
     return of_key(key) + _TYPES[type]
 
 
 def text_or_cut(text: str) -> str:
-    """A text in the order of code points; of one past MOST_BYTES the beginning, `~`, and a digest of the whole."""
+    """A text, so that texts sort by code point; past MOST_BYTES its beginning, `~` and a digest of the whole."""
     raw = text.encode()
     if len(raw) <= MOST_BYTES:
         return _of_bytes(raw)
@@ -101,7 +101,7 @@ def text_or_cut(text: str) -> str:
 
 
 def of_value(key: str, type: PropertyType, value: object) -> str:
-    """The term of a property; JSON as the value, or as its canonical text."""
+    """The term of a property's value; a JSON value as canonical text."""
     begin = of_type(key, type)
     if isinstance(value, str):
         return begin + text_or_cut(value)
@@ -137,9 +137,9 @@ def of_folded(field: str, text: str) -> str:
     return f"{FIELDS[field]}{FOLDED}:{text_or_cut(text)}"
 
 
-def of_fields(given: Mapping[str, str | None]) -> Iterator[str]:
-    """The terms of fields' texts."""
-    for field, text in given.items():
+def of_fields(texts: Mapping[str, str | None]) -> Iterator[str]:
+    """The terms of texts, by field."""
+    for field, text in texts.items():
         if text is not None:
             yield of_field(field, text)
             if (folded := text.casefold()) != text:
@@ -147,7 +147,7 @@ def of_fields(given: Mapping[str, str | None]) -> Iterator[str]:
 
 
 def of_part(part: NewEntity | NewRevision) -> set[str]:
-    """The terms of an entity as first recorded, or of what a revision sets."""
+    """The terms of an entity as first recorded, or of the fields that a revision sets."""
     terms = {of_tag(tag) for tag in part.tags or ()}
     if part.status is not None:
         terms.add(of_status(part.status))
@@ -160,5 +160,5 @@ def of_part(part: NewEntity | NewRevision) -> set[str]:
 
 
 def is_cut(terms: set[str]) -> bool:
-    """Whether a text is cut, so that its order and its parts cannot be told from the terms."""
+    """Whether a text is cut, so that terms decide neither its order nor what it contains."""
     return any(term.endswith(CUT) for term in terms)

@@ -1,11 +1,12 @@
-"""What is asked of a store: filters, pages and the queries themselves, as frozen, hashable data.
+"""Questions to a store: filters, pages and the queries themselves, as frozen, hashable data.
 
-A field left at None (or False) is not asked. Filters mean the same on every engine:
+A field that is None (or False) asks nothing. Filters mean the same on every engine (`filter_compiler` settles what
+follows, once for all engines):
 
-- All given fields must hold. An empty filter matches everything; an empty tuple given to a list field, `in_` or `or_`
+- All fields that ask something must hold. An empty filter matches everything; an empty list of words, `in_` or `or_`
   matches nothing; an empty `and_` or `property` matches everything. `tag` is any-of, `property` all-of.
-- A missing field or property satisfies only `exists=False`, and whatever a `not_` makes of the rest.
-- Values of different types are never equal and an ordering across types is false; integers and floats compare as
+- A missing field or property satisfies only `exists=False`, and a `not_` of any other condition.
+- Values of different types are never equal, and an ordering across types is false; integers and floats compare as
   numbers, exactly; strings by code point; booleans and JSON have no order; JSON is equal by canonical text.
 - Against a TIMESTAMP property, a STRING operand that is an RFC 3339 time is that time; any other is of another type.
 - `contains` and `starts_with` hold for strings only. `ignore_case` is Unicode full case folding of both sides, for
@@ -38,7 +39,7 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class StringFilter:
-    """A condition on a text field. Every operator given must hold."""
+    """A condition on a text field. Every operator that is set must hold."""
 
     eq: str | None = None
     ne: str | None = None
@@ -51,7 +52,7 @@ class StringFilter:
 
 @dataclass(frozen=True, slots=True)
 class TimeFilter:
-    """A condition on a time, in microseconds. Every bound given must hold."""
+    """A condition on a time, in microseconds. Every bound that is set must hold."""
 
     gt: int | None = None
     gte: int | None = None
@@ -61,7 +62,7 @@ class TimeFilter:
 
 @dataclass(frozen=True, slots=True)
 class PropertyFilter:
-    """A condition on the property of a key. Every operator given must hold; none given asks nothing."""
+    """A condition on the property of a key. Every operator that is set must hold; without one, all entities match."""
 
     key: str
     eq: Operand | None = None
@@ -112,7 +113,7 @@ class AssociationFilter:
 
 
 class EntityOrderField(StrEnum):
-    """What entities are ordered by: a field of them as read, or the property of a key."""
+    """The field that entities are ordered by, as read; PROPERTY for the property of a key."""
 
     URN = "URN"
     NAME = "NAME"
@@ -133,7 +134,7 @@ class Ordering:
     """An order of entities by a field as read; `property_key` where the field is PROPERTY.
 
     Texts by code point, times and numbers by value, kinds and statuses by their names; properties of several types:
-    booleans (false first), numbers, strings, timestamps, JSON by canonical text. `descending` turns all of that round.
+    booleans (false first), numbers, strings, timestamps, JSON by canonical text. `descending` reverses all of that.
     An entity without the field, or whose property is hidden, comes last either way; ties are by urn, ascending.
     """
 

@@ -1,34 +1,36 @@
-"""Regular expressions for the mixed index, in the syntax that Lucene and Elasticsearch share; each is of a whole text.
+"""Regular expressions for the mixed index, in the syntax that Lucene and Elasticsearch share; they match whole texts.
 
-Elasticsearch takes a thousand characters. So long operands are cut: what a pattern finds is all that is asked for, and
-maybe more.
+Elasticsearch takes a thousand characters, so long operands are cut: a pattern matches every wanted text, and maybe
+more.
 """
 
 from typing import Final
 
 ANYTHING: Final = ".*"
 _LONGEST_PART: Final = 32
-"""Of a part that repeats itself a longer one takes Lucene more steps than it allows."""
+"""A longer part that repeats itself would take Lucene more steps than it allows."""
 LONGEST_PLACE: Final = 24
-"""Of places in the order of values so many characters are looked at; a number's text is no longer."""
+"""Bounds are compared by so many characters; the text of a number has no more."""
 _FIRST, _LAST = "0", "~"
-"""The characters of the texts of values lie between these."""
+"""The first and the last character that the text of a value may hold."""
 
 
 def literal(text: str) -> str:
-    """A text that stands for itself."""
-    return "".join(each if each.isalnum() or not each.isascii() else "\\" + each for each in text)
+    """The pattern of one text."""
+    return "".join(
+        character if character.isalnum() or not character.isascii() else "\\" + character for character in text
+    )
 
 
 def holding(part: str) -> str:
-    """Texts that hold a part somewhere."""
+    """The pattern of the texts that contain a part."""
     return f"{ANYTHING}{literal(part[:_LONGEST_PART])}{ANYTHING}"
 
 
 def between(least: str, most: str) -> str | None:
-    """Texts of values from one on, to those that begin with another; None where there are none.
+    """The pattern of texts from `least` up to those that start with `most`; None where there are none.
 
-    "" as `least` or as `most` is no bound.
+    "" is no bound.
     """
     least, most = least[:LONGEST_PLACE], most[:LONGEST_PLACE]
     same = 0

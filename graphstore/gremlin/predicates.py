@@ -1,7 +1,7 @@
-"""What JanusGraph's mixed index can be asked of a text beyond equality, in a traversal.
+"""Text predicates of JanusGraph's mixed index: prefixes, regular expressions and words.
 
-TinkerPop has no word for it, so that it is sent as a type of JanusGraph's own. Of a property with many values the index
-asks whether one of them passes.
+TinkerPop has no such predicates: they are sent as a GraphBinary type of JanusGraph's own. A property with several
+values passes if one value does.
 """
 
 from dataclasses import dataclass
@@ -10,33 +10,33 @@ from typing import Any, Final
 from gremlin_python.structure.io.graphbinaryV1 import GraphBinaryWriter, StringIO, int32_pack
 
 _CUSTOM: Final = 0
-"""The type code, in GraphBinary, of what TinkerPop does not know."""
+"""GraphBinary's type code for types that TinkerPop does not define."""
 _TYPE, _TYPE_CODE = "janusgraph.P", 0x1002
 _NOT_NULL: Final = 0
 _LONGEST_START: Final = 240
-"""Lucene takes a thousand bytes, and no character has more than four."""
+"""Lucene takes a thousand bytes, and a character has at most four."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextTest:
-    """A predicate of JanusGraph's own, by its name there, and the text it compares with."""
+    """A predicate, by its name in JanusGraph, and the text it compares with."""
 
     name: str
     text: str
 
 
 def starts_with(text: str) -> TextTest:
-    """A text begins with another, of which a long one is cut: more may pass then."""
+    """The test that a text starts with another; a long one is cut, so that more texts may pass."""
     return TextTest("textPrefix", text[:_LONGEST_START])
 
 
 def is_like(pattern: str) -> TextTest:
-    """A whole text is one that a regular expression describes; in Lucene's syntax, see `patterns`."""
+    """The test that a whole text matches a regular expression, in Lucene's syntax (see `patterns`)."""
     return TextTest("textRegex", pattern)
 
 
 def has_word(start: str) -> TextTest:
-    """A text that is indexed by its words holds one that starts so."""
+    """The test that a text, indexed by words, has a word with a prefix."""
     return TextTest("textContainsPrefix", start)
 
 
@@ -55,5 +55,5 @@ class _TextTestIO:
 
 
 def writer() -> GraphBinaryWriter:
-    """What writes traversals that hold such tests."""
+    """A serializer of traversals that may contain a TextTest."""
     return GraphBinaryWriter({TextTest: _TextTestIO})
