@@ -263,7 +263,7 @@ async def test_searches_on_an_index_that_lags_are_those_on_one_that_does_not(lag
     questions += [Find(view, EntityFilter(tag=(tag,)), first=1000) for tag in "tuvw"]
     questions += [Find(view, search=word, first=1000) for word in ("lake", "drawn", "word", "name 1")]
     lagged = await lagging.find(questions)
-    with mock.patch.object(entity_pages, "ways_of", return_value=None):
+    with mock.patch.object(entity_pages, "alternatives_of", return_value=None):
         looked_through = await lagging.find(questions)
     for question, one, other in zip(questions, lagged, looked_through, strict=True):
         assert [each.urn for each in one.items] == [each.urn for each in other.items], question
