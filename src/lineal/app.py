@@ -1,4 +1,4 @@
-"""The server: routes, middleware, and the store's life around them."""
+"""The server: its routes and middleware, and the lifespan that opens and closes the store."""
 
 import asyncio
 import gc
@@ -52,15 +52,15 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _log_indexing(done: int, total: int) -> None:
-    """Say that a store is being indexed, which may take minutes, before and after."""
+    """Log when indexing of a store, which may take minutes, begins and ends."""
     if done in (0, total):
         log.info("store_indexed" if done else "store_indexing", entities=total)
 
 
 def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
-    """The ASGI application of some settings. It opens the store when it starts, then calls `ready`, and closes it last.
+    """The ASGI application for the settings. It opens the store on startup, then calls `ready`, and closes it last.
 
-    Raises ConfigError where the settings would let anyone in, and, when it starts, where they let nobody in.
+    Raises ConfigError if the settings would let anyone in and, on startup, if they would let nobody in.
     """
     refuse_openness(settings)
 
@@ -98,7 +98,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     middleware = [Middleware(Bookkeeping, metrics=metrics)]
     if settings.dev:
-        # A page elsewhere whose name is made to resolve to this machine must not reach an open server.
+        # DNS rebinding: a page of another host must not reach an open server under a name that resolves to this one.
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"], www_redirect=False))
     if origins:
         methods, headers = ["GET", "POST"], ["Content-Type", "Authorization", "X-Request-Id"]
@@ -125,7 +125,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
 
 
 def refuse_openness(settings: Settings) -> None:
-    """Raise ConfigError unless only this machine can reach a server that lets everyone in."""
+    """Raise ConfigError if a server that lets everyone in can be reached from another machine."""
     if settings.dev and settings.host not in LOOPBACK:
         raise ConfigError(
             f"--dev lets everyone in as administrator, so it listens on loopback only, not on {settings.host}: "

@@ -1,4 +1,4 @@
-"""Every setting, declared once: a flag of `lineal serve`, else a LINEAL_* variable, else a line of `lineal.toml`."""
+"""All settings. Each is a flag of `lineal serve`, else a LINEAL_* variable, else a line of `lineal.toml`."""
 
 import os
 import tomllib
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used; the message says which, where it came from, and what it takes."""
+    """A setting is invalid. The message names the setting, its source and the values it accepts."""
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -18,36 +18,46 @@ def _setting(default: Any, text: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a server runs."""
+    """The settings of a server."""
 
     store: str = _setting(
         "sqlite:///lineal.db",
         "Where lineage is kept: sqlite:///relative, sqlite:////absolute, memory: or gremlin://host:8182",
     )
-    store_user: str = _setting("", "The user to log in to a graph server as, if it asks.")
-    store_password: str = _setting("", "The password of that user.")
-    store_ca: str = _setting("", "A PEM file of the authorities to trust behind gremlins://; the system's by default.")
+    store_user: str = _setting("", "The user name for a graph server that requires a login.")
+    store_password: str = _setting("", "The password of `store_user`.")
+    store_ca: str = _setting(
+        "", "A PEM file of the certificate authorities to trust for gremlins://; the system's by default."
+    )
     host: str = _setting("127.0.0.1", "The address to listen on.")
     port: int = _setting(8000, "The port to listen on; 0 takes a free one.")
     dev: bool = _setting(False, "Everyone is the administrator `local`. Loopback only.")
-    api_keys: bool = _setting(True, "Whether the keys that `lineal key create` makes are taken.")
-    oidc_issuer: str = _setting("", "Who issues the tokens that are taken, as their `iss` says; none by default.")
-    oidc_audience: str = _setting("", "What the tokens' `aud` must name.")
-    oidc_jwks: str = _setting("", "The issuer's keys: an address or a file; by default where its discovery says.")
-    oidc_algorithms: str = _setting("RS256,ES256", "The algorithms tokens may be signed with, separated by commas.")
-    oidc_account_claim: str = _setting("account", "The claim, or the path to it, that names the caller's account.")
-    oidc_roles_claim: str = _setting("roles", "The claim, or the path to it, that lists the caller's roles.")
-    oidc_leeway_seconds: int = _setting(30, "How far the issuer's clock may be from this one; 300 at most.")
-    visit_limit: int = _setting(1_000_000, "How many entities one traversal may visit for one page.")
-    deadline_seconds: float = _setting(30.0, "How long one traversal may take for one page.")
-    request_seconds: float = _setting(60.0, "How long one request may take, if it only reads.")
-    max_values: int = _setting(100_000, "How many values the answer to one document may hold, by estimate.")
+    api_keys: bool = _setting(True, "Whether API keys of `lineal key create` are accepted.")
+    oidc_issuer: str = _setting("", "The issuer of accepted tokens, equal to their `iss`; none by default.")
+    oidc_audience: str = _setting("", "The audience that the `aud` of tokens must contain.")
+    oidc_jwks: str = _setting(
+        "", "The issuer's JWKS: an address or a file; by default the address in the issuer's discovery document."
+    )
+    oidc_algorithms: str = _setting("RS256,ES256", "The accepted signature algorithms, separated by commas.")
+    oidc_account_claim: str = _setting("account", "The claim, or the path to it, with the caller's account.")
+    oidc_roles_claim: str = _setting("roles", "The claim, or the path to it, with the list of the caller's roles.")
+    oidc_leeway_seconds: int = _setting(
+        30, "The largest difference accepted between the issuer's clock and the server's; 300 at most."
+    )
+    visit_limit: int = _setting(1_000_000, "The most entities one traversal may visit for one page.")
+    deadline_seconds: float = _setting(
+        30.0, "The longest time one traversal may take for one page, which is then incomplete."
+    )
+    request_seconds: float = _setting(
+        60.0, "The longest time a query, and any single read of the store, may take before it is refused."
+    )
+    max_values: int = _setting(100_000, "The most values the answer to one document may hold, by estimate.")
     max_body_bytes: int = _setting(16 * 1024 * 1024, "The largest request body.")
     requests_per_minute: int = _setting(
-        6000, "How many requests a principal may send a minute to one server process; 0 for any number."
+        6000, "The most requests a principal may send to one server process per minute; 0 for no limit."
     )
-    cors_origins: str = _setting("", "Origins whose pages may ask, separated by commas; none by default.")
-    shutdown_seconds: int = _setting(30, "How long requests under way may finish in when the server is told to stop.")
+    cors_origins: str = _setting("", "Origins whose pages may send requests, separated by commas; none by default.")
+    shutdown_seconds: int = _setting(30, "The time that requests in progress have to finish when the server stops.")
     log_level: str = _setting("info", "debug, info, warning or error.")
 
 
@@ -61,7 +71,7 @@ def load_settings(
 def named_store(
     store: str | None, environment: Mapping[str, str] = os.environ, config: Path | None = None
 ) -> Settings | None:
-    """The settings of a run on the store that a flag, the environment or a file names; None where none of them does.
+    """The settings with the store that a flag, the environment or a file names; None if none of them names one.
 
     Raises as `load_settings` does.
     """

@@ -1,4 +1,4 @@
-"""What the commands share: their options, how they run, and how they fail."""
+"""Options and error handling that commands share."""
 
 import asyncio
 import sys
@@ -17,14 +17,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Failure(click.ClickException):
-    """A sentence on standard error, and exit status 1."""
+    """Prints one sentence on standard error and exits with status 1."""
 
     def show(self, file: Any = None) -> None:
         click.echo(f"lineal: {self.message}", err=True)
 
 
 def plainly(command: F) -> F:
-    """Errors that users can cause come out as one sentence."""
+    """Wrap a command so that errors its user can cause print as one sentence."""
 
     @wraps(command)
     def run(*args: Any, **named: Any) -> Any:
@@ -37,7 +37,7 @@ def plainly(command: F) -> F:
 
 
 def run_to_end(work: Coroutine[Any, Any, int]) -> None:
-    """Run to its end, and leave with its exit status."""
+    """Run a coroutine and exit with the status it returns, unless that is 0."""
     status = asyncio.run(work)
     if status:
         sys.exit(status)
@@ -59,7 +59,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 
 def asking(command: F) -> F:
-    """A command that asks a server or a store; the one who is asked is its first argument."""
+    """Wrap a command on a server or a store; its first argument is the `Asker`."""
 
     @wraps(command)
     def run(url: str | None, store: str | None, config: Path | None, **named: Any) -> None:
@@ -77,7 +77,7 @@ def asking(command: F) -> F:
 
 
 def targeted(command: F) -> F:
-    """A command that takes a server or a store."""
+    """Add the options --url, --store and --config to a command."""
     url = click.option(
         "--url", metavar="SERVER", help="Ask this server.  [default: http://127.0.0.1:8000, where no store is named]"
     )
@@ -92,7 +92,7 @@ place_options = (
 
 
 def on_store(command: F) -> F:
-    """A command on a store, which the settings name; `settings` is its first argument."""
+    """Wrap a command on the store of the settings; its first argument is `settings`."""
 
     @wraps(command)
     def run(store: str | None, config: Path | None, **named: Any) -> None:
@@ -104,7 +104,7 @@ def on_store(command: F) -> F:
 
 
 def store_of(url: str | None, store: str | None, config: Path | None) -> Settings | None:
-    """The settings of the store to open; None where a server is to be asked."""
+    """The settings of the store to open; None to send requests to a server."""
     if url and store:
         raise click.UsageError("give --url or --store, not both: a store has one way in at a time")
     return None if url else named_store(store, config=config)
