@@ -45,7 +45,8 @@ _RENEWALS: Final = 5
 """Renewals within `LEASE_SECONDS`."""
 _IDLE_SECONDS: Final = 0.3
 """How long a process keeps the lease with nothing to write."""
-_IDLE_LOOK_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.05
+"""How often the holder looks whether another process waits."""
 _POLL_SECONDS: Final = 0.005
 _HAND_OVER_SECONDS: Final = 0.1
 """How long a process that released the lease lets others take it."""
@@ -94,6 +95,8 @@ class WriterLease:
         """Held while the register is written."""
         self._renewed_at = self._idle_since = self._held_since = self._asked_at = 0.0
         self._taken_at = self._renewals = 0
+        self._is_wanted = False
+        """Whether another process waits for the lease that this one holds."""
         self._seen: tuple[int, int] = (-1, 0)
         self._seen_at = 0.0
         self._keeper: asyncio.Task[None] | None = None
@@ -195,19 +198,24 @@ class WriterLease:
         async with self._changing:
             dropped = set(self._forgotten)
             old = self._own()
+            if old.open:  # a batch that failed
+                await self._change(old, old.next(open=0))
+                old = self._own()
             opened = old.next(open=stamp)
-            closed = opened.next(open=0, snapshot=self._after(stamp, has_same_as, access, unindexed))
-            sent, self._held = _clock(), None
+            closed = self._closed(opened, self._after(stamp, has_same_as, access, unindexed))
+            sent, state = _clock(), None
             try:
                 state = await self._register.write_at_once(old, opened, plan, write, closed)
             except Unavailable as error:
                 if not await self._is_settled(old, opened, closed, error):
                     raise
                 state = closed
+            finally:
+                self._held = state if state in (opened, closed) and state.holder else None
             if state not in (opened, closed):
                 raise Fenced(_FENCED)
             self._learn(state)
-            self._held, self._renewed_at = state, sent
+            self._renewed_at = sent
             if state == closed:
                 self._forgotten -= dropped
             return state == closed
@@ -246,10 +254,15 @@ class WriterLease:
     async def _close(self, stamp: int, snapshot: Snapshot, unknown: str) -> None:
         held = self._own(stamp)
         try:
-            await self._change(held, held.next(open=0, snapshot=snapshot))
+            await self._change(held, self._closed(held, snapshot))
         except Unavailable as error:
             if not await self._is_committed(held, unknown, error):
                 raise
+
+    def _closed(self, state: LeaseState, snapshot: Snapshot) -> LeaseState:
+        """The state after a commit, which releases the lease if another process waits for it."""
+        closed = state.next(open=0, snapshot=snapshot)
+        return replace(closed, holder=0, process="") if self._is_due() else closed
 
     async def _is_committed(self, held: LeaseState, unknown: str, error: Unavailable) -> bool:
         """Whether a commit took place whose answer is missing. If it did not, its batch is aborted, so it never will.
@@ -289,7 +302,7 @@ class WriterLease:
         except BaseException:
             self._held = None
             raise
-        self._held, self._renewed_at = new, sent
+        self._held, self._renewed_at = new if new.holder else None, sent
 
     async def _replace(self, old: LeaseState, new: LeaseState, plan: str = "") -> None:
         """Replace a state, and keep the plan of a batch that this aborts. Raises Fenced if it is not the newest."""
@@ -304,14 +317,11 @@ class WriterLease:
 
     async def acquire(self) -> None:
         """Acquire the lease, unless this process holds it and may go on."""
-        if self._held is not None and not self._is_late():
-            if _clock() - self._held_since < HOLD_SECONDS:
-                return
-            if not await self._others_wait():
-                self._held_since = _clock()
-                return
-            await self._hand_over()
+        if self._held is not None and not self._is_late() and not self._is_due():
+            return
         await self._stop_keeping()
+        if self._is_wanted:
+            await self._hand_over()
         try:
             while True:
                 if await self._is_taken():
@@ -342,7 +352,7 @@ class WriterLease:
             return False
         self._asked_at = 0.0
         self._idle_since = self._held_since = _clock()
-        self._taken_at = self._newest.version
+        self._taken_at, self._is_wanted = self._newest.version, False
         self._keeper = asyncio.create_task(self._keep())
         if self.snapshot.aborted:
             self.on_aborted()
@@ -364,13 +374,18 @@ class WriterLease:
         async with self._changing:
             if self._held is not None:
                 await self._change(self._held, self._held.released())
-                self._held = None
 
     async def _others_wait(self) -> bool:
-        return await self._register.waited_for() >= self._taken_at
+        self._is_wanted = await self._register.waited_for() >= self._taken_at
+        return self._is_wanted
+
+    def _is_due(self) -> bool:
+        """Whether this process should release the lease to another."""
+        return self._is_wanted and _clock() - self._held_since > HOLD_SECONDS
 
     async def _hand_over(self) -> None:
-        """Release the lease, and let a process that waits for it take it."""
+        """Release the lease, unless a commit has done so, and let a process that waits for it take it."""
+        self._is_wanted = False
         with suppress(Fenced):
             await self.release()
         released, began = self._newest.version, _clock()
@@ -380,18 +395,16 @@ class WriterLease:
                 break
 
     async def _keep(self) -> None:
-        """While the lease is held: renew it, and release it when it is not used."""
+        """While the lease is held: renew it, see whether another process waits, and release it when it is not used."""
         while self._held is not None:
-            await asyncio.sleep(_IDLE_LOOK_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
             with suppress(Unavailable):  # the next batch finds out whether the lease is lost
-                if not self._writing.locked() and await self._is_idle():
+                others_wait = await self._others_wait()
+                if not self._writing.locked() and (others_wait or _clock() - self._idle_since > _IDLE_SECONDS):
                     async with self._writing:
                         await self.release()
                 elif _clock() - self._renewed_at > LEASE_SECONDS / _RENEWALS:
                     await self.renew()
-
-    async def _is_idle(self) -> bool:
-        return _clock() - self._idle_since > _IDLE_SECONDS or await self._others_wait()
 
     async def _stop_keeping(self) -> None:
         if self._keeper is not None:

@@ -1,5 +1,6 @@
 """A group that is not large is written and committed in one request: how many there are, and what a failure leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -224,3 +225,41 @@ async def test_a_batch_that_is_large_is_written_in_steps(opened: Open, monkeypat
     await store.record(Batch((entity("e"),)), by="me")
     assert commits == 1
     assert await names_of(store, "abcde") == "abcde"
+
+
+async def test_a_batch_that_failed_stays_invisible_after_the_next_one(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one, in one request, is also the commit that names it as aborted."""
+    store = await opened()
+    await store.record(graph("a"), by="me")
+
+    async def fails(*_: Any) -> None:
+        raise Unavailable("the graph server is tired")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._lease, "commit", fails)
+        patched.setattr(writer_lease.WriterLease, "writes_at_once", False)
+        with pytest.raises(Unavailable, match="tired"):
+            await store.record(graph("b"), by="me")
+    await store.record(graph("c"), by="me")
+    assert len(store._lease.snapshot.aborted) == 1
+    assert await names_of(store, "abc") == "ac"
+
+
+async def test_a_slow_commit_leaves_the_lease_to_its_keeper(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It renews the lease afterwards, and releases it when there is nothing to write."""
+    store, other = await opened(), await opened()
+    write_at_once = store._lease._register.write_at_once
+
+    async def slow(*arguments: Any) -> Any:
+        await asyncio.sleep(4 * writer_lease._LOOK_SECONDS)
+        return await write_at_once(*arguments)
+
+    monkeypatch.setattr(store._lease._register, "write_at_once", slow)
+    await store.record(graph("a"), by="me")
+    keeper = store._lease._keeper
+    assert keeper is not None
+    assert not keeper.done()
+    await keeper
+    assert (await other._lease.refresh()).holder == 0
