@@ -167,7 +167,7 @@ class IndexBacklog:
             vertices = sorted(lost)
             for start in range(0, len(vertices), _RESTORED_AT_ONCE):
                 await self._server.ask(self._reindexing(stamp, vertices[start : start + _RESTORED_AT_ONCE]))
-            await self._lease.set_unindexed(packed_backlog({**kept, stamp: Unindexed((), tuple(vertices))}))
+            await self._lease.set_unindexed(packed_backlog({**kept, stamp: Unindexed((), tuple(vertices))}), stamp)
 
     def _reindexing(self, stamp: int, vertices: list[int]) -> GraphTraversal:
         return reindexing_steps(self._lease.fenced(stamp), [long(vertex) for vertex in vertices], long(stamp))

@@ -241,11 +241,15 @@ class WriterLease:
         async with self._changing:
             await self._close(stamp, replace(self.snapshot, access=access), _CHANGE_UNKNOWN)
 
-    async def set_unindexed(self, unindexed: str) -> None:
-        """Replace what the snapshot says of the index, and close the stamp if one is open. Raises Fenced."""
+    async def set_unindexed(self, unindexed: str, stamp: int = 0) -> None:
+        """Replace what the snapshot says of the index, and close the stamp, if one was opened for it. Raises Fenced.
+
+        A batch that failed and is still open is aborted.
+        """
         async with self._changing:
             held = self._own()
-            await self._change(held, held.next(open=0, snapshot=replace(self.snapshot, unindexed=unindexed)))
+            snapshot = self.snapshot if held.open == stamp else self.snapshot.without(held.open)
+            await self._change(held, held.next(open=0, snapshot=replace(snapshot, unindexed=unindexed)))
 
     def forget(self, stamp: int) -> None:
         """Leave an aborted batch out of the next commit: it has no records any more, and gets no more."""

@@ -227,10 +227,11 @@ async def test_a_batch_that_is_large_is_written_in_steps(opened: Open, monkeypat
     assert await names_of(store, "abcde") == "abcde"
 
 
+@pytest.mark.parametrize("backlog_is_next", [True, False])
 async def test_a_batch_that_failed_stays_invisible_after_the_next_one(
-    opened: Open, monkeypatch: pytest.MonkeyPatch
+    opened: Open, monkeypatch: pytest.MonkeyPatch, backlog_is_next: bool
 ) -> None:
-    """The next one, in one request, is also the commit that names it as aborted."""
+    """Whatever is written next names it as aborted: a batch in one request, or the backlog of the index."""
     store = await opened()
     await store.record(graph("a"), by="me")
 
@@ -242,6 +243,9 @@ async def test_a_batch_that_failed_stays_invisible_after_the_next_one(
         patched.setattr(writer_lease.WriterLease, "writes_at_once", False)
         with pytest.raises(Unavailable, match="tired"):
             await store.record(graph("b"), by="me")
+    if backlog_is_next:
+        async with store._lease.held():
+            await store._lease.set_unindexed("")
     await store.record(graph("c"), by="me")
     assert len(store._lease.snapshot.aborted) == 1
     assert await names_of(store, "abc") == "ac"
