@@ -45,8 +45,8 @@ LARGE_BATCH: Final = 20
 class EmbeddedStore(WalkingStore[Reader]):
     """SQLite in this process. One thread writes and a few read; a verb is one call on one of them.
 
-    Large reads, small reads and what readiness and access ask have threads of their own, so that none of these waits
-    behind a larger one.
+    Large reads, small reads, and the reads of readiness and access have threads of their own, so that a small one never
+    waits behind a large one.
     """
 
     def __init__(self, database: Database) -> None:
@@ -104,7 +104,7 @@ class EmbeddedStore(WalkingStore[Reader]):
         return await self._read_view(question.view, lambda reader: property_keys(reader, question), large=True)
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
-        # A moment later than the newest batch is not settled yet: the export is of the moment it begins.
+        # A later moment is not settled yet: later batches could still belong to it.
         recorded_at = min(view.as_of.recorded_at, await self.watermark())
         view = replace(view, as_of=replace(view.as_of, recorded_at=recorded_at))
         for part in PARTS:

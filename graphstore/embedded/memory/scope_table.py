@@ -1,4 +1,4 @@
-"""A scope as arrays: what its caller sees of an entity, by the number of the entity's set of groups and its kind.
+"""A scope as arrays: whether an entity is readable and crossable, by the number of its set of groups and its kind.
 
 `Scope.entity_scope` is computed once for each set of groups; a traversal only looks it up, for all keys of a frontier
 at once.
@@ -27,13 +27,13 @@ _KINDS: Final = 1 << KIND_BITS
 
 
 class ScopeTable:
-    """What a scope shows, of what `GroupMembership` knows."""
+    """A scope as tables over the sets of groups that `GroupMembership` holds."""
 
     def __init__(self, scope: Scope, places: GroupMembership) -> None:
         self.scope, self.places = scope, places
         self._known = 0
         self.table = b""
-        """For each set of groups and code of a kind, whether such entities are readable: a byte of 1, else of 0."""
+        """A byte for every set of groups and kind code: 1 if such entities are readable, else 0."""
         self.accounts: set[str] = set()
         """The accounts that have readable entities."""
         self.redacts = False
@@ -52,7 +52,7 @@ class ScopeTable:
         return 1_000 + len(self.table) + self._states.nbytes + limits + getsizeof(self.accounts)
 
     def follow(self) -> None:
-        """Know the sets that the places know."""
+        """Add the sets of groups that are new in the membership."""
         with self._lock:
             sets = self.places.sets[self._known :]
             if not sets:
@@ -60,7 +60,7 @@ class ScopeTable:
             states = np.zeros((len(sets), _KINDS), np.uint8)
             limits = {way: np.zeros((len(sets), _KINDS), np.int32) for way in _WAYS}
             for row, groups in enumerate(sets):
-                for kinds, entity_scope in self._sights(groups):
+                for kinds, entity_scope in self._entity_scopes(groups):
                     self.redacts |= entity_scope.is_readable and entity_scope.is_redacted
                     states[row, kinds] = _READABLE if entity_scope.is_readable else _STATES[entity_scope.boundary]
                     limits[_UP][row, kinds] = entity_scope.ascendants
@@ -74,7 +74,7 @@ class ScopeTable:
             self.accounts = {account for (account, _), number in homes.items() if number < len(shown) and shown[number]}
             self._known += len(sets)
 
-    def _sights(self, groups: frozenset[str]) -> list[tuple[slice | int, EntityScope]]:
+    def _entity_scopes(self, groups: frozenset[str]) -> list[tuple[slice | int, EntityScope]]:
         if self._by_kind.isdisjoint(groups):
             return [(slice(None), self.scope.entity_scope(groups, "")), (RESTRICTED, EntityScope())]
         of_kinds = [(code, self.scope.entity_scope(groups, kind)) for code, kind in KINDS.items() if code != RESTRICTED]
@@ -88,7 +88,7 @@ class ScopeTable:
         return self.table[place]
 
     def _at(self, keys: Keys) -> tuple[NDArray[np.int32], Keys]:
-        """Where in the tables the keys' entities are; to be worked out before the tables are looked at."""
+        """The indices of the keys in the tables. Computed before the tables are read, because it may extend them."""
         numbers = self.places.numbers[keys >> KIND_BITS]
         if len(numbers) and numbers.max() >= self._known:
             # Another read has just learnt that an entity is in a set of groups no entity was in before.
@@ -96,19 +96,19 @@ class ScopeTable:
         return numbers, keys & KIND_MASK
 
     def readable(self, keys: Keys) -> Keys:
-        """Those of the keys whose entities are readable; keys may be negative, and stay so."""
+        """The keys of readable entities; keys may be negative, and stay so."""
         at = self._at(np.abs(keys))
         found: Keys = keys[self._states[at] == _READABLE]
         return found
 
     def not_readable(self, keys: Keys) -> Keys:
-        """Those of the keys whose entities are not readable; keys may be negative, and stay so."""
+        """The keys of entities that are not readable; keys may be negative, and stay so."""
         at = self._at(np.abs(keys))
         found: Keys = keys[self._states[at] != _READABLE]
         return found
 
     def crossable(self, keys: Keys, way: LineageDirection, distance: int | None) -> Keys:
-        """Those of the keys that may be crossed at a distance; at none, also hidden entities that are not cut."""
+        """The keys that may be crossed at a distance; without one, also hidden entities that are not cut."""
         at = self._at(keys)
         if distance is not None:
             found: Keys = keys[self._limits[way][at] > distance]
@@ -119,12 +119,12 @@ class ScopeTable:
         return beyond
 
     def limit(self, key: int, way: LineageDirection) -> int:
-        """At less than which distance an entity may be crossed."""
+        """The distance below which an entity may be crossed."""
         at = self._at(np.array([key]))
         return int(self._limits[way][at][0])
 
     def hidden(self, keys: Keys) -> Hidden:
-        """Those of the keys whose entities are not readable."""
+        """The keys of entities that are not readable, by what a walk does with them."""
         keys = ascending(np.abs(keys))
         at = self._at(keys)
         states = self._states[at]
@@ -134,7 +134,7 @@ class ScopeTable:
         )
 
     def entity_scope(self, key: int) -> EntityScope:
-        """What is seen of an entity."""
+        """What the scope shows of an entity."""
         return self.scope.entity_scope(self.places.sets[self.places.numbers[key >> KIND_BITS]], KINDS[key & KIND_MASK])
 
 

@@ -1,6 +1,6 @@
-"""What is kept about access, in SQL: documents, which entities are in which groups, the audit log, the use of keys.
+"""The tables of access: documents, the groups of entities, the audit log, the use of keys.
 
-What writes does so inside a transaction that the caller begins and ends.
+Functions that write do so inside a transaction that the caller begins and ends.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -33,7 +33,7 @@ _RECORD: Final = (
     "sequence, at, accounts, principal, action, resource_kind, resource, is_allowed, policies, request_id, previous, "
     "digest"
 )
-# By time as by number: the index on times leads to each page.
+# Times order the log as sequence numbers do, and the index on times finds a page.
 _BEFORE: Final = "at < ifnull((SELECT b.at FROM audit b WHERE b.sequence >= ? ORDER BY b.sequence LIMIT 1), 1 << 62)"
 
 
@@ -99,7 +99,7 @@ def _place(connection: apsw.Connection, moving: Mapping[str, Move], epoch: int) 
 def _placements(
     connection: apsw.Connection, ids: Collection[str]
 ) -> list[tuple[str, int, str, str, int, frozenset[str]]]:
-    """Of the ids that stand: id, key, urn, account and code of the kind, and the groups besides the default one."""
+    """Id, key, urn, account, kind code and groups besides the default one, of the ids that are recorded."""
     sound = tuple({id for id in ids if id.isascii() and "\x00" not in id})
     if not sound:
         return []
@@ -112,12 +112,12 @@ def _placements(
 
 
 def entity_groups(connection: apsw.Connection, ids: Sequence[str]) -> list[EntityGroups | None]:
-    """Which groups each of some entities is in."""
-    found = {
+    """The groups of every entity; None for ids that are not recorded."""
+    groups_by_id = {
         id: EntityGroups(urn, KINDS[kind], account, groups | {default_group(account)})
         for id, _, urn, account, kind, groups in _placements(connection, ids)
     }
-    return [found.get(id) for id in ids]
+    return [groups_by_id.get(id) for id in ids]
 
 
 # -- the audit log --
@@ -191,14 +191,14 @@ def _record(row: tuple[Any, ...]) -> AuditRecord:
 
 
 def key_used(connection: apsw.Connection, id: str, at: int) -> None:
-    """Note when a key was last used."""
+    """Record the use of a key, unless a later one is recorded."""
     connection.execute(
         "INSERT INTO key_use VALUES (?, ?) ON CONFLICT DO UPDATE SET used_at = max(used_at, excluded.used_at)", (id, at)
     )
 
 
 def keys_used(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, int]:
-    """When each of some keys was last used."""
+    """The time of the last use of keys."""
     rows = connection.execute(
         "SELECT k.id, k.used_at FROM json_each(?) f CROSS JOIN key_use k ON k.id = f.value", (packed(list(ids)),)
     )

@@ -1,4 +1,4 @@
-"""One batch into the database, inside a transaction that the caller begins and ends."""
+"""Writes one batch, inside a transaction that the caller begins and ends."""
 
 from collections.abc import Collection, Mapping
 
@@ -20,7 +20,7 @@ from lineal.graphstore.recorded_state import as_new_association, as_new_entity
 from lineal.graphstore.records import AsOf, View
 
 
-class _Standing:
+class _RecordedState:
     """`batch_validation.RecordedState` by SQL."""
 
     def __init__(self, connection: Connection, at: int) -> None:
@@ -58,7 +58,7 @@ class _Standing:
         return {key: RecordedRevisions(*each, tuple(of_times.get(key, ()))) for key, each in last.items()}
 
     def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-        return metric_series.standing(self._connection, keys)
+        return metric_series.recorded_values(self._connection, keys)
 
     def entity(self, key: int) -> NewEntity:
         return as_new_entity(self._rows.entities([key], as_recorded=True)[key])
@@ -72,47 +72,47 @@ class _Standing:
 
 
 class Recording:
-    """One batch on its way in. Raises BatchRefused if anything is wrong with it; the caller rolls back."""
+    """The write of one batch. Raises BatchRefused if anything is wrong with it; the caller rolls back."""
 
     def __init__(self, connection: Connection, batch: Batch, urns: list[str], by: str) -> None:
         self.connection, self.by = connection, by
         self.at = max(now(), newest(connection) + 1)
-        self.judging = BatchValidation(_Standing(connection, self.at), batch, urns, self.at)
+        self.validation = BatchValidation(_RecordedState(connection, self.at), batch, urns, self.at)
 
     def run(self) -> Outcome:
-        """Write what is new; tells what was."""
-        self.judging.judge()
-        if self.judging.outcome.recorded_at is not None:
+        """Write the new parts, and return which ones were new."""
+        self.validation.judge()
+        if self.validation.outcome.recorded_at is not None:
             self.connection.execute("INSERT INTO batch VALUES (?, ?)", (self.at, self.by))
         self._insert_entities()
         self._insert_associations()
         self._insert_revisions()
-        metric_series.insert(self.connection, self.judging.observations, self.at)
+        metric_series.insert(self.connection, self.validation.observations, self.at)
         self._insert_property_keys()
-        return self.judging.outcome
+        return self.validation.outcome
 
     def _insert_entities(self) -> None:
-        new = self.judging.entities
+        new = self.validation.entities
         self.connection.executemany(
             "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
-                    key, each.id, each.urn, each.entity.account, key & KIND_MASK, each.entity.name,
-                    each.entity.version, each.entity.occurred_at, self.at, self.by, bytes.fromhex(each.digest),
+                    key, part.id, part.urn, part.entity.account, key & KIND_MASK, part.entity.name,
+                    part.entity.version, part.entity.occurred_at, self.at, self.by, bytes.fromhex(part.digest),
                 )
-                for key, each in new.items()
+                for key, part in new.items()
             ),
         )  # fmt: skip
-        contents = ((key, *_content(each.entity)) for key, each in new.items())
+        contents = ((key, *_content(part.entity)) for key, part in new.items())
         self.connection.executemany(
             "INSERT INTO entity_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (row for row in contents if any(part is not None for part in row[1:])),
+            (row for row in contents if any(column is not None for column in row[1:])),
         )
 
-        index_entities(self.connection, ((key, each.urn, each.entity, self.by) for key, each in new.items()))
+        index_entities(self.connection, ((key, part.urn, part.entity, self.by) for key, part in new.items()))
 
     def _insert_associations(self) -> None:
-        new = self.judging.associations
+        new = self.validation.associations
         ordered = sorted(new)
         self.connection.executemany(
             "INSERT INTO association VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -122,7 +122,7 @@ class Recording:
         self.connection.executemany("INSERT INTO association_content VALUES (?, ?, ?, ?, ?)", contents)
 
     def _insert_revisions(self) -> None:
-        for key, sequence, revision, kept in self.judging.revisions:
+        for key, sequence, revision, kept in self.validation.revisions:
             self.connection.execute(
                 "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (key, sequence, revision.occurred_at, revision.rank, self.at, self.by, bytes.fromhex(kept)),
@@ -141,16 +141,16 @@ class Recording:
                 ),
             )
 
-        index_revisions(self.connection, ((key, revision) for key, _, revision, _ in self.judging.revisions))
-        numbered = ((key, sequence, revision) for key, sequence, revision, _ in self.judging.revisions)
+        index_revisions(self.connection, ((key, revision) for key, _, revision, _ in self.validation.revisions))
+        numbered = ((key, sequence, revision) for key, sequence, revision, _ in self.validation.revisions)
         fold_revisions(self.connection, numbered, self.at)
 
     def _insert_property_keys(self) -> None:
-        # A key counts from the earliest of its times on: a row only where none says so already.
+        # A property key exists from its earliest time on: a row is needed only where no earlier one exists.
         self.connection.executemany(
             "INSERT OR IGNORE INTO property_key SELECT ?1, ?2, ?4, ?3 WHERE NOT EXISTS "
             "(SELECT 1 FROM property_key WHERE key = ?1 AND kind = ?2 AND occurred_at <= ?3)",
-            ((key, code, occurred_at, self.at) for key, code, occurred_at in sorted(self.judging.property_keys)),
+            ((key, code, occurred_at, self.at) for key, code, occurred_at in sorted(self.validation.property_keys)),
         )
 
 

@@ -1,4 +1,4 @@
-"""Opening SQLite so that what it acknowledges is there after a power loss, and refusing what could not keep that."""
+"""Opens SQLite so that an acknowledged commit survives a power loss, and refuses what cannot do so."""
 
 from pathlib import Path
 from time import monotonic, sleep
@@ -22,7 +22,7 @@ CHECKPOINT_PAGES: Final = 10_000
 
 
 def connect(path: str) -> Connection:
-    """One connection with the settings that durability rests on, each read back.
+    """A connection with the settings that durability depends on, read back after they are set.
 
     Raises StoreUnusable where SQLite is too old or the file is not a Lineal store of a version this code knows, and
     apsw's own errors where the file cannot be read.
@@ -65,10 +65,10 @@ def _write_ahead(connection: apsw.Connection, path: str) -> None:
 
 
 def set_synchronous(connection: apsw.Connection, level: int) -> None:
-    """Set how far a commit goes down before it counts, and read it back."""
+    """Set whether a commit waits for the disk, and read the setting back."""
     connection.pragma("synchronous", level)
-    if (found := connection.pragma("synchronous")) != level:
-        raise Unavailable(f"SQLite holds synchronous={found} where {level} was set: nothing can be acknowledged")
+    if (actual := connection.pragma("synchronous")) != level:
+        raise Unavailable(f"SQLite holds synchronous={actual} where {level} was set: nothing can be acknowledged")
 
 
 def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
@@ -95,7 +95,7 @@ def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
 def migrate(connection: Connection, indexed: Indexed | None = None) -> None:
     """Bring the database to the newest schema, each step in a transaction, however many servers start at once.
 
-    `indexed` is told how far it has come where it indexes what stands.
+    `indexed` receives the progress of a step that indexes what is recorded.
     """
     while True:
         connection.execute("BEGIN IMMEDIATE")

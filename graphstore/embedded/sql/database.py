@@ -1,4 +1,4 @@
-"""The connections to one SQLite file: lent out, taken back, and all closed and opened anew after a failure."""
+"""The connections to one SQLite file: a pool that is closed and opened anew after a failed write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +17,7 @@ IN_MEMORY: Final = ":memory:"
 
 
 class Database:
-    """One file, or one database in memory, which has a single connection that reads and writes take in turn."""
+    """One file, or one database in memory, whose single connection is lent to one caller at a time."""
 
     def __init__(self, path: str, indexed: Indexed | None = None) -> None:
         self.path = path if path == IN_MEMORY else sqlite_path(path)
@@ -93,7 +93,7 @@ class Database:
             self._idle.clear()
 
     def mend(self) -> None:
-        """After a failed write: close every connection, open anew, and see everything down to the database file.
+        """Recover from a failed write: close every connection, open one, and checkpoint the log into the database file.
 
         Raises Unavailable where that does not succeed; the next write tries again. A failed sync may have left pages
         that the kernel holds and the disk does not, and a repeated sync would not say so; a checkpoint writes the pages

@@ -1,6 +1,6 @@
 """Everything in a view, as first recorded, in chunks that memory can hold.
 
-What a view shows never changes, so each chunk is a read of its own: an export holds no transaction that writers, the
+A settled view never changes, so every chunk is a read of its own: an export holds no transaction that writers, the
 checkpoint or a shutdown would have to wait for.
 """
 

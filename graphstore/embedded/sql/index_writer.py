@@ -1,10 +1,11 @@
-"""The index: what filters and searches ask of entities, said by terms that FTS5 keeps in order; and parts of texts.
+"""Writes the index: the terms that filters and searches look entities up by, in order in FTS5, and parts of texts.
 
-A document is an entity as first recorded, under its key, or what one revision sets, under a negative number that
-`revised` maps to the entity. An entity is thus a candidate by whatever it ever had; which still holds is seen on its
-record. Beside the terms of `graphstore.terms` there are `w:` and a word of `graphstore.words`.
+A document is an entity as first recorded, under its key, or the fields that one revision sets, under a negative number
+that `revised` maps to the entity. An entity is thus a candidate by any value that it ever had; its record decides which
+values still hold. Besides the terms of `graphstore.index_terms` there are those of words: `w:` and a word of
+`graphstore.full_text`.
 
-FTS5 folds the letters of terms to lower case, which makes no two of them alike that were not. The parts are all three
+FTS5 folds the letters of terms to lower case, which makes no two distinct terms equal. The parts are all three
 characters in a row of the folded urn, name, version, source uri, recorder and text properties.
 """
 
@@ -25,7 +26,7 @@ from lineal.graphstore.values import Property
 
 _AT_ONCE: Final = 1000
 Indexed: TypeAlias = Callable[[int, int], None]
-"""Is told how many entities are indexed, at first none, and how many there are."""
+"""Receives the number of entities indexed so far, at first 0, and the number of all."""
 
 
 def of_word(word: str) -> str:
@@ -43,7 +44,7 @@ def entity_document(entity: NewEntity, by: str) -> str:
 
 
 def revision_document(revision: NewRevision) -> str:
-    """The terms of what a revision sets, as a text."""
+    """The terms of the fields that a revision sets, as a text."""
     return " ".join((*index_terms.of_part(revision), *map(of_word, words_recorded(revision))))
 
 
@@ -78,7 +79,7 @@ def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
 
 
 def index_revisions(connection: Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
-    """Index what revisions set, by the keys of their entities."""
+    """Index the fields that revisions set, by the keys of their entities."""
     for key, revision in revisions:
         if document := revision_document(revision):
             connection.execute("INSERT INTO revised (entity) VALUES (?)", (key,))
@@ -87,21 +88,22 @@ def index_revisions(connection: Connection, revisions: Iterable[tuple[int, NewRe
 
 
 def index_everything(connection: Connection, indexed: Indexed | None = None) -> None:
-    """Index what a database holds that was written before there was an index; tells `indexed` of every thousand."""
+    """Index all entities and revisions, and report to `indexed` after every thousand."""
     done, total = 0, connection.execute("SELECT count(*) FROM entity").get
-    told = indexed or (lambda done, total: None)
+    report = indexed or (lambda done, total: None)
     if total:
-        told(0, total)
+        report(0, total)
     rows = RowReader(connection, View(EVERYTHING, AsOf(newest(connection))))
     last = 0
     while keys := rows.keys("SELECT key FROM entity WHERE key > ? ORDER BY key LIMIT ?", (last, _AT_ONCE)):
         last = keys[-1]
         entities = rows.entities(keys, as_recorded=True)
-        standing = ((key, each.urn, as_new_entity(each), each.recorded_by) for key, each in entities.items())
-        index_entities(connection, standing)
+        parts = ((key, entity.urn, as_new_entity(entity), entity.recorded_by) for key, entity in entities.items())
+        index_entities(connection, parts)
         revisions = rows.revisions(keys)
         index_revisions(
-            connection, ((key, as_new_revision(each, "")) for key, some in revisions.items() for each in some)
+            connection,
+            ((key, as_new_revision(revision, "")) for key, of_entity in revisions.items() for revision in of_entity),
         )
         done += len(keys)
-        told(done, total)
+        report(done, total)

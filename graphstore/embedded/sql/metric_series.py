@@ -22,7 +22,7 @@ SeriesKey = tuple[int, str]
 """Entity key, metric."""
 
 
-# -- what stands, for the writer --
+# -- recorded values, for the writer --
 
 
 def numbers_of(connection: apsw.Connection, keys: Collection[int]) -> dict[SeriesKey, int]:
@@ -33,8 +33,8 @@ def numbers_of(connection: apsw.Connection, keys: Collection[int]) -> dict[Serie
     return {(key, metric): number for key, metric, number in rows}
 
 
-def standing(connection: apsw.Connection, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-    """The values of those observations that stand, and maybe of others of the same steps."""
+def recorded_values(connection: apsw.Connection, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
+    """The recorded values of observations, and maybe of others of the same steps."""
     numbers = numbers_of(connection, {key[0] for key in keys})
     wanted: dict[SeriesKey, tuple[set[int], list[int]]] = {}
     for key, metric, step, occurred_at in keys:
@@ -42,7 +42,7 @@ def standing(connection: apsw.Connection, keys: Collection[ObservationKey]) -> d
             steps, times = wanted.setdefault((key, metric), (set(), []))
             steps.add(step)
             times.append(occurred_at)
-    found = {}
+    values = {}
     for (key, metric), (steps, times) in wanted.items():
         # Where all observations of a series are of one step, their times tell them apart.
         rows = connection.execute(
@@ -50,8 +50,8 @@ def standing(connection: apsw.Connection, keys: Collection[ObservationKey]) -> d
             "ON o.series = ? AND o.step = f.value AND o.occurred_at BETWEEN ? AND ?",
             (carried(steps), numbers[key, metric], min(times), max(times)),
         )
-        found.update({(key, metric, step, at): value for step, at, value in rows})
-    return found
+        values.update({(key, metric, step, at): value for step, at, value in rows})
+    return values
 
 
 def insert(connection: apsw.Connection, new: dict[ObservationKey, float], at: int) -> None:
@@ -71,7 +71,7 @@ def insert(connection: apsw.Connection, new: dict[ObservationKey, float], at: in
 
 
 def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
-    """The metrics of each question's entity."""
+    """The metrics of the entity of every question."""
     keys = reader.keys_of({question.entity for question in questions})
     series: dict[int, list[tuple[str, int]]] = {}
     for (key, metric), number in sorted(numbers_of(reader.connection, keys.values()).items()):
@@ -81,17 +81,21 @@ def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Met
     for question in questions:
         names = None if question.names is None else set(question.names)
         of_entity = series.get(keys.get(question.entity, 0), [])
-        asked.append([each for each in of_entity if names is None or each[0] in names])
-    told = _told(reader, {number for each in asked for _, number in each})
+        asked.append([(metric, number) for metric, number in of_entity if names is None or metric in names])
+    summaries = _summaries(reader, {number for of_entity in asked for _, number in of_entity})
     view = reader.view
     return [
-        tuple(Metric(question.entity, metric, *told[number], view) for metric, number in each if number in told)
-        for question, each in zip(questions, asked, strict=True)
+        tuple(
+            Metric(question.entity, metric, *summaries[number], view)
+            for metric, number in of_entity
+            if number in summaries
+        )
+        for question, of_entity in zip(questions, asked, strict=True)
     ]
 
 
-def _told(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[float, float, float, int]]:
-    """Of series that have any observations in the view: the last value, the least, the greatest, how many."""
+def _summaries(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[float, float, float, int]]:
+    """The last, least and greatest value and the count of series that have observations in the view."""
     last = (
         f"SELECT l.value FROM observation l WHERE l.series = f.value AND {reader.visibility.at_moment('l')} "
         "ORDER BY l.step DESC, l.occurred_at DESC LIMIT 1"
@@ -101,11 +105,11 @@ def _told(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[float, fl
         f"CROSS JOIN observation o ON o.series = f.value WHERE {reader.visibility.at_moment('o')} GROUP BY f.value",
         (carried(numbers),),
     )
-    return {number: told for number, *told in rows}
+    return {number: summary for number, *summary in rows}
 
 
 def series_pages(reader: Reader, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
-    """The page that each question asks for."""
+    """The page for every question."""
     numbers = _numbers(reader, questions)
     pages = []
     for question, number in zip(questions, numbers, strict=True):
@@ -119,28 +123,28 @@ def series_pages(reader: Reader, questions: Sequence[SeriesOf]) -> list[SeriesPa
 
 
 def buckets_of(reader: Reader, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
-    """The buckets that each question asks for."""
-    found: list[tuple[Bucket, ...]] = []
+    """The buckets for every question."""
+    answers: list[tuple[Bucket, ...]] = []
     for question, number in zip(questions, _numbers(reader, questions), strict=True):
         series = Series(question.entity, question.metric, question.view)
         total = 0 if number is None else _count(reader, number)
         points = iter(()) if number is None else _points(reader, number, None, total)
-        found.append(series.buckets(points, total, question.most))
-    return found
+        answers.append(series.buckets(points, total, question.most))
+    return answers
 
 
 def _numbers(reader: Reader, questions: Sequence[SeriesOf | BucketsOf]) -> list[int | None]:
-    """The number of the series of each question; None where it does not show."""
+    """The number of the series of every question; None where the series is hidden or not recorded."""
     keys = reader.keys_of({question.entity for question in questions})
-    found: list[int | None] = []
+    numbers: list[int | None] = []
     for question in questions:
         key, metric = keys.get(question.entity), question.metric
         if key is None or text_problem(metric) or _is_hidden(reader, key, metric):
-            found.append(None)
+            numbers.append(None)
             continue
-        given = (key, metric)
-        found.append(reader.connection.execute("SELECT id FROM series WHERE entity = ? AND metric = ?", given).get)
-    return found
+        series = (key, metric)
+        numbers.append(reader.connection.execute("SELECT id FROM series WHERE entity = ? AND metric = ?", series).get)
+    return numbers
 
 
 def _is_hidden(reader: Reader, key: int, metric: str) -> bool:
@@ -157,13 +161,13 @@ def _count(reader: Reader, number: int) -> int:
 def _points(reader: Reader, number: int, after: ObservationPosition | None, most: int) -> Iterator[Point]:
     """The points of a series in the view, in order, after a position."""
     beyond = "true" if after is None else "(o.step, o.occurred_at) > (?, ?)"
-    given = () if after is None else (after.step, after.occurred_at)
+    bounds = () if after is None else (after.step, after.occurred_at)
     rows = reader.connection.execute(
         "SELECT o.step, o.occurred_at, o.value, o.recorded_at, b.recorded_by "
         "FROM observation o CROSS JOIN batch b ON b.recorded_at = o.recorded_at "
         f"WHERE o.series = ? AND {beyond} AND {reader.visibility.at_moment('o')} "
         "ORDER BY o.step, o.occurred_at LIMIT ?",
-        (number, *given, most),
+        (number, *bounds, most),
     )
     return map(Point._make, rows)
 
@@ -194,16 +198,16 @@ def observations_after(reader: Reader, place: Place) -> tuple[list[NewObservatio
         "ORDER BY e.urn, s.metric LIMIT ?3",
         (place.urn, place.metric, _SERIES_AT_ONCE),
     ).fetchall()  # type: ignore[assignment]
-    found: list[NewObservation] = []
+    observations: list[NewObservation] = []
     for number, key, urn, metric in series:
         if _is_hidden(reader, key, metric):
             continue
         after = ObservationPosition(*place[2:]) if (urn, metric) == place[:2] else None
-        points = _points(reader, number, after, _EXPORTED_AT_ONCE - len(found))
-        found += [NewObservation(urn, metric, each.value, each.step, each.occurred_at) for each in points]
-        if len(found) == _EXPORTED_AT_ONCE:
-            last = found[-1]
-            return found, Place(urn, metric, last.step, last.occurred_at or 0)
+        points = _points(reader, number, after, _EXPORTED_AT_ONCE - len(observations))
+        observations += [NewObservation(urn, metric, each.value, each.step, each.occurred_at) for each in points]
+        if len(observations) == _EXPORTED_AT_ONCE:
+            last = observations[-1]
+            return observations, Place(urn, metric, last.step, last.occurred_at or 0)
     if len(series) < _SERIES_AT_ONCE:
-        return found, None
-    return found, Place(series[-1][2], series[-1][3], INT64_MAX, INT64_MAX)
+        return observations, None
+    return observations, Place(series[-1][2], series[-1][3], INT64_MAX, INT64_MAX)

@@ -3,10 +3,11 @@
 An entity's `key` is its sequence number times 64 plus the code of its kind. `role` is '' where an association has none
 (an empty role is refused). Content stands apart from identity: a later eraser removes content and leaves identity,
 digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `indexing`) are derived from it.
-Observations are by their `series`, the metric of an entity; who recorded one is told by its batch.
+Observations are by their `series`, the metric of an entity; its batch names the recorder.
 
 An entity is in its account's default group, and in those of its placement's compartment: `groups` are the ids of these,
-sorted, as JSON. Most entities have no placement; one that left all its groups keeps one, in the compartment of none.
+sorted, as JSON. Most entities have no placement; one that left all its groups keeps a placement, in the compartment
+without groups.
 """
 
 from typing import Final
@@ -28,7 +29,7 @@ _RECORDED = (
 
 
 def _unchanging(*tables: str) -> str:
-    """Triggers that refuse every change of what is in some tables."""
+    """Triggers that refuse every update and deletion in some tables."""
     return "".join(
         f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, 'nothing recorded is ever changed'); END;\n"
@@ -228,6 +229,6 @@ CREATE TABLE revised_fields (
 MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """Each brings a database from the version of its index to the next; `user_version` counts them."""
 UNINDEXED: Final = 3
-"""The version after which terms are kept: what stood before is indexed by the step from it, once."""
+"""The version before the index: the step from it indexes everything recorded so far."""
 UNFOLDED: Final = 5
 """The version after which the fields that revisions set are kept folded: the step from it folds what is recorded."""

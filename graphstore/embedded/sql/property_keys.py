@@ -28,7 +28,7 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
 
 
 def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
-    """Whether a readable entity that does not hide the key was ever recorded or revised with it."""
+    """Whether a readable entity, whose scope does not hide the key, was ever recorded or revised with it."""
     key_sets = KeySetReader(reader.connection)
     kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
     at_moment = Condition(reader.visibility.at_moment("e"))
@@ -45,5 +45,6 @@ def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
 
 def _keys_ever(reader: Reader, bearer: int) -> set[str]:
     recorded = reader.entities([bearer], as_recorded=True)[bearer].properties
-    revised = [each for found in reader.revisions([bearer]).values() for each in found]
-    return {each.key for each in recorded} | {each.key for revision in revised for each in revision.properties}
+    revisions = [revision for of_entity in reader.revisions([bearer]).values() for revision in of_entity]
+    revised = [property for revision in revisions for property in revision.properties]
+    return {property.key for property in (*recorded, *revised)}

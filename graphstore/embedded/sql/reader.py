@@ -1,4 +1,4 @@
-"""One read for a walk: the rows of a view, and what crosses from key to key."""
+"""Reads a view for walks: its records, and the crossings from key to key."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
@@ -44,7 +44,7 @@ class Reader(NoPrefetch, RowReader):
         is_newest = self.visibility.covers_all and self.is_settled
         return self._adjacency_cache.at(MemorySource(self.connection)) if is_newest else None
 
-    # -- which of them match --
+    # -- matches --
 
     def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
         if where is None or where == EntityFilter() or not keys:
@@ -84,10 +84,10 @@ class Reader(NoPrefetch, RowReader):
             return self._adjacency.far_keys(frontiers, crossings.types, visibility.readable)
         if not visibility.is_scoped or distance is not None:
             return self._far_readable(crossings, frontiers)
-        # Of an association beside a hidden end a filter sees no more than its type.
+        # A filter sees only the type of an association that has a hidden end.
         hidden = {way: visibility.not_readable(keys) for way, keys in frontiers.items()}
-        beside = association_condition(_of_types(crossings.beside_hidden))
-        found = visibility.readable_set(self._far(hidden, beside))
+        bare = association_condition(_of_types(crossings.beside_hidden))
+        found = visibility.readable_set(self._far(hidden, bare))
         plain = {way: visibility.readable(keys) for way, keys in frontiers.items()}
         return found | self._far_readable(crossings, plain)
 
@@ -136,7 +136,7 @@ class Reader(NoPrefetch, RowReader):
     def _frontiers(
         self, crossings: Crossings, frontier: Collection[int], distance: int | None
     ) -> dict[LineageDirection, Keys]:
-        """Of a frontier what may be crossed, for each way, in order."""
+        """The keys of a frontier that may be crossed, in ascending order, by direction."""
         keys = keys_of(frontier)
         keys.sort()
         if not self.visibility.is_scoped:
@@ -174,7 +174,7 @@ class Reader(NoPrefetch, RowReader):
         return rows
 
     def _barely_crossed(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossed]:
-        """Crossings beside a masked entity: all associations of a type between the same two are one."""
+        """Crossings that have a masked end: all associations of one type between the same two ends count as one."""
         visibility = self.visibility
         types = crossings.beside_hidden
         if not visibility.is_scoped or not types:
@@ -199,11 +199,11 @@ class Reader(NoPrefetch, RowReader):
     def _statements(
         self, frontiers: Mapping[LineageDirection, Keys], condition: str, columns: str
     ) -> Iterable[tuple[str, Keys]]:
-        """One statement a way, and one more where a SAME_AS is crossed against its direction, each with its keys.
+        """One statement a direction, and one more where a SAME_AS is crossed against its direction, with their keys.
 
         Keys crossed to over a SAME_AS come out negative: `columns` may name `far`.
         """
-        # Where both ways are crossed from the same keys, each SAME_AS is crossed against its direction by the other.
+        # Where both directions start from the same keys, the other statement crosses a SAME_AS against its direction.
         lefts = list(frontiers.values())
         both = len(lefts) == 2 and (lefts[0] is lefts[1] or np.array_equal(lefts[0], lefts[1]))
         for way, keys in frontiers.items():

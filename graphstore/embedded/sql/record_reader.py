@@ -88,7 +88,7 @@ class RowReader:
         return dict(rows)
 
     def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
-        """What is shown of masked keys."""
+        """The restricted records of masked keys."""
         if not keys:
             return {}
         rows = self.connection.execute(
@@ -153,7 +153,7 @@ class RowReader:
         return {key: redacted_entity(entity, self.visibility.entity_scope(key)) for key, entity in found.items()}
 
     def _fold(self, entities: dict[int, Entity]) -> None:
-        """Fold revisions into entities: what the last write made of them, or, of an earlier moment, one by one."""
+        """Fold revisions into entities: the row that the last write folded, or, at an earlier moment, one by one."""
         earlier = []
         rows = self.connection.execute(
             "SELECT r.entity, r.fields, r.recorded_at, r.occurred_at FROM carray(?) f CROSS JOIN revised_fields r "
@@ -196,7 +196,7 @@ class RowReader:
         return {(key, each.sequence): each for key, revisions in found.items() for each in revisions}
 
     def revisions_of_times(self, times: Mapping[int, Collection[int]]) -> dict[int, list[Revision]]:
-        """The revisions of entity keys that occurred at one of the times of each."""
+        """The revisions of entity keys that occurred at one of the times listed for the key."""
         source = (
             "json_each(?) f CROSS JOIN revision r INDEXED BY revision_by_time "
             "ON r.entity = f.value->>0 AND r.occurred_at = f.value->>1"
@@ -297,7 +297,7 @@ class RowReader:
         return found
 
     def _bare(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
-        """What is shown of associations beside masked ends."""
+        """The records of associations that have a masked end: without role, properties and times."""
         if not keys:
             return {}
         ends = {end for key in keys for end in (key[0], key[2])}
@@ -307,5 +307,5 @@ class RowReader:
             (carried([own.get(end, end) for end in ends]),),
         )
         known = {key: (id, urn) for key, id, urn in rows}
-        told = {end: (*known[own.get(end, end)], end in own) for end in ends}
-        return {key: bare_association(told[key[0]], told[key[2]], TYPES[key[1]], self.view) for key in keys}
+        ends_shown = {end: (*known[own.get(end, end)], end in own) for end in ends}
+        return {key: bare_association(ends_shown[key[0]], ends_shown[key[2]], TYPES[key[1]], self.view) for key in keys}
