@@ -35,6 +35,8 @@ KINDS = [EntityKind.DATASET, EntityKind.TRAINING_JOB, EntityKind.MODEL, EntityKi
 NAMES = ["a", "b", "c", "d", "e", "f", "é%", "A", "ß", "SS", "'_", "\U0001f600", "\ue000"]
 WORDS = ["train", "Train", "test", "x_y", "ß"]
 KEYS = ["k", "lr", "metrics.auc"]
+FEW_TYPES = [AssociationType.SAME_AS, AssociationType.CONTRIBUTED_TO, AssociationType.PRODUCED]
+"""The types that most associations are of, so that some are alike but for their role or direction."""
 METRICS = ["loss", "auc", "é"]
 LONG = "ü" * 600
 """Longer than what an engine may keep in an index."""
@@ -77,20 +79,32 @@ entities = st.builds(
 )
 
 
+def urn_of(new: NewEntity) -> str:
+    return make_urn(new.account, new.kind, new.name, new.version)
+
+
 @st.composite
 def batches(draw: st.DrawFn) -> list[Batch]:
-    """A few batches that build on one another; conflicts may happen, and are part of it."""
+    """A few batches that build on one another; conflicts may happen, and are part of it.
+
+    Of at most six entities, so that associations are dense: most graphs have cycles, and several ways from end to end.
+    """
+    known = draw(st.lists(entities, min_size=3, max_size=6, unique_by=urn_of))
+    least = draw(st.sampled_from([0, 8, 14]))
     pool: list[str] = []
+    linked_before: dict[tuple[str, str, AssociationType, str | None], NewAssociation] = {}
     made = []
     for _ in range(draw(st.integers(1, 3))):
-        new = tuple(draw(st.lists(entities, min_size=1, max_size=6)))
-        pool += [make_urn(each.account, each.kind, each.name, each.version) for each in new]
+        new = draw(st.lists(st.sampled_from(known), min_size=1, max_size=6, unique_by=urn_of)) if pool else list(known)
+        if draw(st.integers(0, 9)) == 9:
+            new.append(draw(entities))
+        pool += map(urn_of, new)
         among = st.sampled_from(pool)
         linked = st.builds(
             NewAssociation,
             among,
             among,
-            st.sampled_from(list(AssociationType)),
+            st.sampled_from([*list(AssociationType), *3 * FEW_TYPES]),
             st.sampled_from([None, None, "train", "Train"]),
             property_lists,
             times,
@@ -107,7 +121,12 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             times,
             st.integers(0, 2),
         )
-        associations = tuple(draw(st.lists(linked, max_size=12))) if len(set(pool)) > 1 else ()
+        drawn = draw(st.lists(linked, min_size=least, max_size=20)) if len(set(pool)) > 1 else []
+        if draw(st.integers(0, 9)) < 9:
+            # Content that differs is a conflict, and a batch refused: few enough that most batches stand.
+            keys = [(each.source, each.destination, each.type, each.role) for each in drawn]
+            drawn = [linked_before.setdefault(key, each) for key, each in zip(keys, drawn, strict=True)]
+        associations = tuple(drawn)
         seen = st.builds(
             NewObservation,
             among,
@@ -117,11 +136,11 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             times,
         )
         # Two alike but for their values make a conflict, and a batch refused: few enough that most batches stand.
-        least = draw(st.sampled_from([0, 3, 6]))
+        fewest = draw(st.sampled_from([0, 3, 6]))
         observed = st.lists(
-            seen, min_size=least, max_size=12, unique_by=lambda each: (each.entity, each.metric, each.step)
+            seen, min_size=fewest, max_size=12, unique_by=lambda each: (each.entity, each.metric, each.step)
         )
-        made.append(Batch(new, associations, tuple(draw(st.lists(revised, max_size=3))), tuple(draw(observed))))
+        made.append(Batch(tuple(new), associations, tuple(draw(st.lists(revised, max_size=3))), tuple(draw(observed))))
     return made
 
 
