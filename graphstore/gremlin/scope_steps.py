@@ -1,8 +1,8 @@
-"""What a scope shows, as conditions on the vertices of entities, by the numbers of the groups these tell.
+"""A scope as conditions on the vertices of entities, by the numbers of the groups that a vertex holds.
 
-A condition is steps that the engine takes itself, at every hop, so that what a caller may not see is not fetched; None
-where it always holds, and then a traversal is as it is for a scope of everything. Where an entity's sight has to be
-known in detail its groups are fetched beside it.
+A condition is steps that the engine evaluates at every hop, so that what a caller may not see is not fetched. It is
+None where it always holds: a traversal is then the same as for a scope of everything. Where an entity scope has to be
+known in detail, the groups of the entity are fetched with it.
 """
 
 from collections import defaultdict
@@ -22,27 +22,27 @@ from lineal.graphstore.kinds import EntityKind, LineageDirection
 
 _WAYS: Final = (LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS)
 _NO_GROUP: Final = ""
-"""Stands for all groups that a scope says nothing of; no group has this id."""
+"""The id of every group without a rule in the scope; no group has it."""
 _KEPT: Final = 64
 MOST_NAMED: Final = 50
-"""So many groups or fewer are named to an index."""
+"""The most groups that a query of an index names."""
 
 
 def never() -> GraphTraversal:
-    """What holds of no vertex of an entity."""
+    """A condition that no entity passes."""
     return __.has_not("recorded_at")
 
 
 def in_groups(groups: Iterable[str]) -> GraphTraversal:
     """Whether a vertex is in any of some groups, however many."""
-    # Within a list of a thousand a server looks through them all, a hundred times as long as this takes.
+    # A server compares with every member of `within`: for a thousand groups, a hundred times as long as this takes.
     return __.values(GROUP).as_string().is_(TextP.regex(pattern(str(number_of_group(group)) for group in groups)))
 
 
 def pattern(words: Iterable[str]) -> str:
-    """A regular expression of some words, none of which holds anything but letters and digits, and of no other text.
+    """A regular expression that matches some words of letters and digits, and no other text.
 
-    What begins alike is written once, so that a text is told by its length however many words there are.
+    Common beginnings are written once, so that matching takes time by the length of a text, not by the number of words.
     """
     tree: dict[str, Any] = {}
     for word in words:
@@ -60,7 +60,7 @@ def pattern(words: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class _Allowance:
-    """In which groups something is allowed on entities of which kinds, None for every; and in which it is forbidden."""
+    """The groups in which a permission is allowed, with the kinds (None for all), and those that forbid it."""
 
     groups: dict[str, frozenset[str] | None]
     forbidden: frozenset[str]
@@ -69,7 +69,7 @@ class _Allowance:
     def of(
         cls, scope: Scope, permission: Permission, admits: Callable[[Grant], bool] = lambda grant: True
     ) -> "_Allowance":
-        """What those grants of a scope allow that are admitted."""
+        """The allowance of the grants of a scope that `admits` accepts."""
         forbidden = frozenset(rule.group for rule in scope.rules.values() if permission in rule.forbidden)
         groups: dict[str, frozenset[str] | None] = {}
         for rule in scope.rules.values():
@@ -80,7 +80,7 @@ class _Allowance:
         return cls(groups, forbidden)
 
     def covers(self, other: "_Allowance") -> bool:
-        """Whether it allows whatever another does, in each group by itself."""
+        """Whether it allows, group by group, all that another allows."""
 
         def holds(group: str, kinds: frozenset[str] | None) -> bool:
             mine = self.groups.get(group, frozenset())
@@ -89,14 +89,14 @@ class _Allowance:
         return self.forbidden <= other.forbidden and all(holds(*each) for each in other.groups.items())
 
     def allowed(self) -> GraphTraversal:
-        """Whether some group of a vertex allows it, whatever others forbid."""
+        """Whether some group of a vertex allows the permission, whatever other groups forbid."""
         alike: defaultdict[frozenset[str] | None, list[str]] = defaultdict(list)
         for group, kinds in self.groups.items():
             alike[kinds].append(group)
         return any_of([_of_kinds(kinds, in_groups(groups)) for kinds, groups in alike.items()])
 
     def steps(self) -> GraphTraversal:
-        """Whether it is allowed on a vertex."""
+        """Whether the permission is allowed on a vertex."""
         return _unless(self.forbidden, self.allowed())
 
 
@@ -124,10 +124,10 @@ def _unless(groups: Collection[str], condition: GraphTraversal) -> GraphTraversa
 
 
 class ScopeSteps:
-    """A scope behind Gremlin.
+    """One scope as steps.
 
-    `redacts`: of some readable entity a property key may be hidden. `limits`: some may not be crossed somewhere.
-    `needs_groups`: that it is readable is not all there is to know of an entity.
+    `redacts`: some readable entity may have a hidden property key. `limits`: some readable entity may not be crossed at
+    some distance or in some direction. `needs_groups`: readable entities differ in what the caller sees of them.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -236,5 +236,5 @@ def _of_depth(depth: int | None) -> Callable[[Grant], bool]:
 
 @lru_cache(_KEPT)
 def scope_steps(scope: Scope) -> ScopeSteps:
-    """A scope behind Gremlin; of scopes used lately it is kept."""
+    """The steps of a scope, cached for the scopes used last."""
     return ScopeSteps(scope)
