@@ -11,6 +11,8 @@ from strategies import association_filters, entities, entity_filters, property_l
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import NewEntity
+from lineal.graphstore.codes import KIND_CODES
+from lineal.graphstore.filter_compiler import compiled_entity_filter
 from lineal.graphstore.filters import (
     association_matcher,
     entity_matcher,
@@ -227,6 +229,7 @@ ONE = Operand(PropertyType.INTEGER, 1)
         (EntityFilter(name=StringFilter(starts_with="S", ignore_case=True)), False, True),
         (EntityFilter(name=StringFilter(ne="strasse", ignore_case=True)), True, False),
         (EntityFilter(name=StringFilter(eq="straße")), False, False),
+        (EntityFilter(name=StringFilter(eq="sTRaße", ignore_case=True)), False, True),
         (EntityFilter(occurred_at=TimeFilter(gt=EPOCH)), False, False),
         (EntityFilter(occurred_at=TimeFilter(gte=EPOCH, lte=EPOCH)), True, True),
         (EntityFilter(occurred_at=TimeFilter(lt=EPOCH)), False, False),
@@ -238,8 +241,23 @@ ONE = Operand(PropertyType.INTEGER, 1)
         (EntityFilter(not_=EntityFilter(property=(PropertyFilter("k", ne=ONE),))), True, True),
         (EntityFilter(or_=(EntityFilter(tag=("one",)), EntityFilter(account=("b",)))), False, True),
         (EntityFilter(and_=(EntityFilter(tag=("one",)), EntityFilter(account=("b",)))), False, False),
+        (EntityFilter(or_=(EntityFilter(tag=("one",), account=("b",)), EntityFilter(type=("u",)))), False, False),
     ],
 )
 def test_fields(where: EntityFilter, of_bare: bool, of_full: bool) -> None:
     assert (entity_matches(BARE, where), entity_matches(FULL, where)) == (of_bare, of_full)
     assert (entity_matcher(where)(BARE), entity_matcher(where)(FULL)) == (of_bare, of_full)
+
+
+def test_kinds_and_lineage_types_must_both_allow_a_kind() -> None:
+    where = EntityFilter(kind=(EntityKind.MODEL, EntityKind.ENDPOINT), lineage_type=(LineageType.ARTIFACT,))
+    compiled = compiled_entity_filter(where)
+    assert compiled.codes == frozenset({KIND_CODES[EntityKind.MODEL]})
+    assert compiled.asks_only_kinds
+
+
+def test_an_association_without_a_time_is_within_no_bounds() -> None:
+    bare = Association("", "", "", "", "", AssociationType.SAME_AS, None, (), None, None, "restricted", None, VIEW)
+    for where in (AssociationFilter(occurred_at=TimeFilter(lt=1)), AssociationFilter(recorded_at=TimeFilter(lte=0))):
+        assert not association_matcher(where)(bare)
+        assert not association_matches(bare, where)
