@@ -287,6 +287,8 @@ async def test_several_hosts(graph_url: str) -> None:
 async def test_a_process_that_died_while_it_wrote(graph_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others wait until its lease expires, and never see its records, even if they record the same."""
     monkeypatch.setattr("lineal.graphstore.gremlin.writer_lease.LEASE_SECONDS", 1.0)
+    # Step by step, so that it can die between two requests.
+    monkeypatch.setattr("lineal.graphstore.gremlin.writer_lease.WriterLease.writes_at_once", False)
     dead = await opened(graph_url)
 
     async def never(*_: object) -> None:
