@@ -1,7 +1,7 @@
 """Scopes behind Gremlin: applied where the engine reads, and at no more journeys than without them."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import methodcaller
@@ -189,15 +189,21 @@ async def test_every_verb_shows_nothing_of_what_does_not_show(
 EDGES = {"outE", "inE", "bothE", "out", "in", "both"}
 
 
-def _hops(instructions: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """The steps to vertices and edges, with the steps that follow before the next of these, at any depth."""
-    places = [at for at, (name, *_) in enumerate(instructions) if name in EDGES | {"V"}]
-    for at, end in pairwise([*places, len(instructions)]):
-        yield instructions[at][0], instructions[at:end]
-    for _, *arguments in instructions:
+def _hops(instructions: list[Any], following: Sequence[Any] = ()) -> Iterator[tuple[str, list[Any]]]:
+    """The steps to vertices and edges, with the steps that follow before the next of these, at any depth.
+
+    `following` are the steps that the results go on to.
+    """
+    whole = [*instructions, *following]
+    places = [at for at, (name, *_) in enumerate(whole) if name in EDGES | {"V"}]
+    for at, end in pairwise([*places, len(whole)]):
+        if at < len(instructions):
+            yield whole[at][0], whole[at:end]
+    for at, (name, *arguments) in enumerate(instructions):
         for each in arguments:
             if isinstance(each, Bytecode):
-                yield from _hops(each.step_instructions)
+                # What a union finds goes on to the steps after it; what a condition finds does not.
+                yield from _hops(each.step_instructions, whole[at + 1 :] if name == "union" else ())
 
 
 async def test_every_traversal_passes_through_visibility(watched: Watched) -> None:
