@@ -1,4 +1,4 @@
-"""Arguments that several fields take, described once."""
+"""GraphQL arguments that several fields share, with their descriptions."""
 
 from typing import Annotated
 

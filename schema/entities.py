@@ -20,7 +20,7 @@ from lineal.schema.connections import Connection, ListConnection
 from lineal.schema.inputs import AsOf, AssociationFilter, EntityFilter
 from lineal.schema.projection import pure
 from lineal.schema.scalars import JSON, DateTime
-from lineal.schema.selection import asked_of_paths
+from lineal.schema.selection import path_options
 
 if TYPE_CHECKING:
     from lineal.schema.associations import Association
@@ -270,7 +270,7 @@ async def _lineage(
         via=via,
         first=first,
         after=after,
-        **asked_of_paths(info),
+        **path_options(info),
     )
 
 

@@ -1,4 +1,4 @@
-"""How errors look from outside: a code a client can act on, and nothing a caller may not know."""
+"""Errors as clients see them: a code to act on, and no internal detail."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,15 +18,15 @@ INTERNAL = "INTERNAL"
 
 
 def refusal(message: str, code: str) -> dict[str, Any]:
-    """An error of the request as a whole."""
+    """An error of a whole request, with a message and a code."""
     return {"message": message, "extensions": {"code": code}}
 
 
 def presented(error: GraphQLError, incident: Callable[[BaseException], str]) -> dict[str, Any]:
-    """One error of an answer.
+    """An error of an execution, as an entry of `errors`.
 
-    What callers or the store cause is told with its code. Anything else is masked: `incident` logs it and gives an id,
-    which is all the caller learns.
+    An error that the caller or the store causes keeps its message and gets a code. Any other error is masked:
+    `incident` logs it and returns an id, and the client receives only that.
     """
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:

@@ -1,7 +1,7 @@
-"""What a document may ask for, judged in one pass over it, before validation and before anything is read.
+"""Size limits of GraphQL documents, checked in one pass before validation and before any read.
 
-The pass visits every selection once, each fragment once for each type it is spread on, and multiplies as it returns, so
-a document of doubled fragments costs no more to judge than it is long. Numbers saturate.
+The pass visits every selection once, and every fragment once per page size that it is spread in, and multiplies counts
+on the way back, so that the pass over fragments nested in fragments is not exponential. Counts saturate.
 """
 
 from collections import Counter
@@ -31,25 +31,27 @@ from graphql import (
     is_list_type,
 )
 
-MOST: Final = 10**12
-"""Where counts saturate."""
-PLAIN_LIST: Final = 10
-"""How long a list that is no page is taken to be."""
-INTROSPECTED_LIST: Final = 8
-"""How long a list of the schema's own description is taken to be."""
-WALK: Final = 500
-"""What a traversal costs that goes further than one association."""
-COMPARED: Final = frozenset({("Comparison", "entities"), ("ComparedParameter", "cells"), ("ComparedMetric", "cells")})
-"""Lists as long as the list of what is compared, which is the argument `of` around them."""
-MOST_COMPARED: Final = 100
-"""How long that list is taken to be where it is not known."""
-SHORT: Final = {("ParameterCell", "values"): 2, ("MetricCell", "metrics"): 2}
-"""How long lists are taken to be that seldom hold more than one."""
+MAX_COUNT: Final = 10**12
+"""The value at which counts saturate."""
+ASSUMED_LIST: Final = 10
+"""Assumed length of a list that is not a page."""
+ASSUMED_INTROSPECTED_LIST: Final = 8
+"""Assumed length of a list of the introspection schema."""
+TRAVERSAL_COST: Final = 500
+"""Cost, in values, of a traversal of more than one hop."""
+COMPARED_LISTS: Final = frozenset(
+    {("Comparison", "entities"), ("ComparedParameter", "cells"), ("ComparedMetric", "cells")}
+)
+"""Lists with one item per compared entity, whose ids are the argument `of` of the comparison around them."""
+ASSUMED_COMPARED: Final = 100
+"""Assumed number of compared entities if the argument is not known."""
+ASSUMED_SHORT_LISTS: Final = {("ParameterCell", "values"): 2, ("MetricCell", "metrics"): 2}
+"""Assumed lengths of lists that seldom have more than one item."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentLimits:
-    """The most a document may have of each."""
+    """Maximum counts of a document."""
 
     characters: int = 100_000
     tokens: int = 4000
@@ -66,7 +68,7 @@ class DocumentLimits:
 
 @dataclass(slots=True)
 class Size:
-    """What a selection set comes to: how deep, how many directives, and how many values an answer may hold."""
+    """Size of a selection set: its depth, its directives, and the values that its answer may hold."""
 
     depth: int = 0
     directives: int = 0
@@ -75,7 +77,7 @@ class Size:
 
 @dataclass(slots=True)
 class Cost:
-    """What a document comes to, as `extensions.cost` shows it; `problem` says what is too much."""
+    """Cost of a document, as `extensions.cost` shows it; `problem` is the limit that it exceeds, if any."""
 
     values: int = 0
     limit: int = 0
@@ -83,8 +85,8 @@ class Cost:
     problem: str | None = None
 
 
-class TooMuch(Exception):
-    """The document is past a limit; the message says which, and what to do."""
+class DocumentTooDeep(Exception):
+    """The document nests too deep; the message has the remedy."""
 
 
 @dataclass
@@ -93,8 +95,8 @@ class _Pass:
     fragments: dict[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
     limits: DocumentLimits
-    known: dict[tuple[str, int], Size] = field(default_factory=dict)
-    under_way: set[str] = field(default_factory=set)
+    sizes: dict[tuple[str, int], Size] = field(default_factory=dict)
+    open_fragments: set[str] = field(default_factory=set)
     aliases: int = 0
     spreads: int = 0
     names: Counter[str] = field(default_factory=Counter)
@@ -102,16 +104,16 @@ class _Pass:
     visited: int = 0
 
     def selections(self, node: SelectionSetNode | None, parent: Any, page: int, depth: int) -> Size:
-        """A selection set on a type; `page` is the size of the page it is of, where it is a connection's."""
+        """The size of a selection set on a type; `page` is the size of the connection's page that contains it."""
         if depth > self.limits.depth * 2:
-            raise TooMuch(_too_deep(self.limits))
+            raise DocumentTooDeep(_too_deep(self.limits))
         total = Size()
         for selection in node.selections if node else ():
             self.visited += 1
             size = self._selection(selection, parent, page, depth)
             total.depth = max(total.depth, size.depth)
-            total.directives = min(MOST, total.directives + size.directives + len(selection.directives or ()))
-            total.values = min(MOST, total.values + size.values)
+            total.directives = min(MAX_COUNT, total.directives + size.directives + len(selection.directives or ()))
+            total.values = min(MAX_COUNT, total.values + size.values)
         return total
 
     def _selection(self, node: Node, parent: Any, page: int, depth: int) -> Size:
@@ -129,29 +131,29 @@ class _Pass:
 
     def _fragment(self, name: str, page: int, depth: int) -> Size:
         definition = self.fragments.get(name)
-        if definition is None or name in self.under_way:
-            return Size()  # validation says what is wrong with it
-        if (name, page) not in self.known:
-            self.under_way.add(name)
+        if definition is None or name in self.open_fragments:
+            return Size()  # validation reports the error
+        if (name, page) not in self.sizes:
+            self.open_fragments.add(name)
             on = self.schema.get_type(definition.type_condition.name.value)
-            self.known[name, page] = self.selections(definition.selection_set, on, page, depth + 1)
-            self.under_way.discard(name)
-        return self.known[name, page]
+            self.sizes[name, page] = self.selections(definition.selection_set, on, page, depth + 1)
+            self.open_fragments.discard(name)
+        return self.sizes[name, page]
 
     def _field(self, node: FieldNode, parent: Any, page: int, depth: int) -> Size:
         if node.alias:
             self.aliases += 1
         name = node.name.value
         definition = self._definition(parent, name)
-        below = get_named_type(definition.type) if definition else None
-        inner = self.selections(node.selection_set, below, self._page(node, definition, page), depth + 1)
+        inner_type = get_named_type(definition.type) if definition else None
+        inner = self.selections(node.selection_set, inner_type, self._page(node, definition, page), depth + 1)
         names = self.names if node.selection_set else self.leaves
         names[node.alias.value if node.alias else name] += 1
         times = 1
-        if definition and is_composite_type(below) and is_list_type(get_nullable_type(definition.type)):
-            times = self._length(node, parent.name, definition, below, page)
-        walk = WALK if definition and self._walks(node, definition) else 0
-        return Size(inner.depth + 1, inner.directives, min(MOST, walk + times * (1 + inner.values)))
+        if definition and is_composite_type(inner_type) and is_list_type(get_nullable_type(definition.type)):
+            times = self._length(node, parent.name, definition, inner_type, page)
+        walk = TRAVERSAL_COST if definition and self._walks(node, definition) else 0
+        return Size(inner.depth + 1, inner.directives, min(MAX_COUNT, walk + times * (1 + inner.values)))
 
     def _definition(self, parent: Any, name: str) -> GraphQLField | None:
         if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
@@ -162,31 +164,31 @@ class _Pass:
         if definition is None:
             return page
         if "first" in definition.args:
-            return self._asked(node, definition, "first", 20)
-        return self._asked(node, definition, "of", MOST_COMPARED) if "of" in definition.args else page
+            return self._list_size(node, definition, "first", 20)
+        return self._list_size(node, definition, "of", ASSUMED_COMPARED) if "of" in definition.args else page
 
-    def _length(self, node: FieldNode, of: str, definition: GraphQLField, below: Any, page: int) -> int:
+    def _length(self, node: FieldNode, parent_name: str, definition: GraphQLField, inner_type: Any, page: int) -> int:
         name = node.name.value
-        if below.name.startswith("__"):
-            return INTROSPECTED_LIST
-        if (of, name) in COMPARED:
+        if inner_type.name.startswith("__"):
+            return ASSUMED_INTROSPECTED_LIST
+        if (parent_name, name) in COMPARED_LISTS:
             return page
-        if (of, name) in SHORT:
-            return SHORT[of, name]
+        if (parent_name, name) in ASSUMED_SHORT_LISTS:
+            return ASSUMED_SHORT_LISTS[parent_name, name]
         if "most" in definition.args:
-            return self._asked(node, definition, "most", PLAIN_LIST)
+            return self._list_size(node, definition, "most", ASSUMED_LIST)
         if "names" in definition.args:
-            return self._asked(node, definition, "names", PLAIN_LIST)
+            return self._list_size(node, definition, "names", ASSUMED_LIST)
         if name in ("nodes", "edges"):
             ids = self._argument(node, "ids")
             return len(ids) if isinstance(ids, list) else page
-        return PLAIN_LIST
+        return ASSUMED_LIST
 
-    def _asked(self, node: FieldNode, definition: GraphQLField, argument: str, otherwise: int) -> int:
-        """How much an argument asks for: its number, or how many its list names."""
-        given, default = self._argument(node, argument), definition.args[argument].default_value
-        sizes = [len(each) if isinstance(each, list) else each for each in (given, default, otherwise)]
-        return max(0, min(next(size for size in sizes if isinstance(size, int)), MOST))
+    def _list_size(self, node: FieldNode, definition: GraphQLField, argument: str, otherwise: int) -> int:
+        """The list length that an argument requests: its number, or the length of its list."""
+        argument_value, default = self._argument(node, argument), definition.args[argument].default_value
+        sizes = [len(size) if isinstance(size, list) else size for size in (argument_value, default, otherwise)]
+        return max(0, min(next(size for size in sizes if isinstance(size, int)), MAX_COUNT))
 
     def _walks(self, node: FieldNode, definition: GraphQLField) -> bool:
         return "depth" in definition.args and self._argument(node, "depth") != 1
@@ -211,21 +213,21 @@ def judge(
     variables: Mapping[str, Any],
     limits: DocumentLimits,
 ) -> Cost:
-    """What the operation comes to. Its `problem` is None where it may run."""
+    """The cost of the operation. Its `problem` is None if it may run."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     root = schema.get_root_type(operation.operation)
-    judged = _Pass(schema, fragments, variables, limits)
+    measured = _Pass(schema, fragments, variables, limits)
     cost = Cost(limit=limits.values)
     try:
-        size = judged.selections(operation.selection_set, root, 1, 0)
+        size = measured.selections(operation.selection_set, root, 1, 0)
         for name, definition in fragments.items():
-            # What this operation does not spread is validated all the same.
-            if (name, 1) not in judged.known:
+            # Validation also visits the fragments that this operation does not spread.
+            if (name, 1) not in measured.sizes:
                 on = schema.get_type(definition.type_condition.name.value)
-                judged.selections(definition.selection_set, on, 1, 0)
-        cost.values, cost.visited = size.values, judged.visited
-        cost.problem = _problem(judged, size, limits, len(document.definitions))
-    except (TooMuch, RecursionError):
+                measured.selections(definition.selection_set, on, 1, 0)
+        cost.values, cost.visited = size.values, measured.visited
+        cost.problem = _problem(measured, size, limits, len(document.definitions))
+    except (DocumentTooDeep, RecursionError):
         cost.problem = _too_deep(limits)
     return cost
 
@@ -234,49 +236,49 @@ def _too_deep(limits: DocumentLimits) -> str:
     return f"The document nests deeper than {limits.depth} fields: ask for the deeper part in a query of its own."
 
 
-def _problem(judged: _Pass, size: Size, limits: DocumentLimits, definitions: int) -> str | None:
+def _problem(measured: _Pass, size: Size, limits: DocumentLimits, definitions: int) -> str | None:
     if size.depth > limits.depth:
         return _too_deep(limits)
     counts = (
-        ("aliases", judged.aliases, limits.aliases),
+        ("aliases", measured.aliases, limits.aliases),
         ("directives", size.directives, limits.directives),
-        ("fragments", judged.spreads + definitions, limits.spreads),
-        ("fields of one name with selections of their own", max(judged.names.values(), default=0), limits.repeats),
-        ("fields of one name", max(judged.leaves.values(), default=0), limits.leaves),
+        ("fragments", measured.spreads + definitions, limits.spreads),
+        ("fields of one name with selections of their own", max(measured.names.values(), default=0), limits.repeats),
+        ("fields of one name", max(measured.leaves.values(), default=0), limits.leaves),
     )
-    for what, found, most in counts:
-        if found > most:
-            return f"The document has {_shown(found)} {what}; the most is {most}: split it into several queries."
+    for name, count, limit in counts:
+        if count > limit:
+            return f"The document has {_shown(count)} {name}; the most is {limit}: split it into several queries."
     if size.values > limits.values:
         return (
             f"The answer may hold {_shown(size.values)} values; the most is {limits.values}: ask for smaller pages "
             "with `first`, fewer fields, or fewer levels. A traversal further than `depth: 1` counts as "
-            f"{WALK} values, each time."
+            f"{TRAVERSAL_COST} values, each time."
         )
     return None
 
 
 def _shown(count: int) -> str:
-    return f"{count}" if count < MOST else f"{MOST} or more"
+    return f"{count}" if count < MAX_COUNT else f"{MAX_COUNT} or more"
 
 
 def variables_problem(variables: Mapping[str, Any], limits: DocumentLimits) -> str | None:
-    """What is too much in variables, judged without recursion: how many values, and how deep."""
+    """The limit on values or depth that the variables exceed, if any. Checked without recursion."""
     level: list[Any] = list(variables.values())
-    seen, depth = 0, 0
+    count, depth = 0, 0
     while level:
-        seen, depth = seen + len(level), depth + 1
+        count, depth = count + len(level), depth + 1
         if depth > limits.variable_depth:
             return f"A variable nests deeper than {limits.variable_depth}: flatten it."
-        following: list[Any] = []
+        next_level: list[Any] = []
         for value in level:
             if isinstance(value, dict):
-                following += value.values()
+                next_level += value.values()
             elif isinstance(value, list):
-                following += value
-        level = following
+                next_level += value
+        level = next_level
     return (
         None
-        if seen <= limits.variables
-        else (f"The variables hold {seen} values; the most is {limits.variables}: send several requests.")
+        if count <= limits.variables
+        else (f"The variables hold {count} values; the most is {limits.variables}: send several requests.")
     )

@@ -1,4 +1,4 @@
-"""The object type of every kind: those with fields of their own, and all others."""
+"""The GraphQL object type of every entity kind."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from lineal.schema.entities import Entity, of_kind, type_name
 from lineal.schema.models import Approval, Model, ModelGroup, ModelVersion
 from lineal.schema.trials import Experiment, Trial, TrialComponent
 
-_PARTICULAR: Final[dict[EntityKind, type[Any]]] = {
+_SPECIFIC: Final[dict[EntityKind, type[Any]]] = {
     EntityKind.APPROVAL: Approval,
     EntityKind.CODE: Code,
     EntityKind.DATASET: Dataset,
@@ -24,9 +24,9 @@ _PARTICULAR: Final[dict[EntityKind, type[Any]]] = {
 }
 
 
-def _plain(kind: EntityKind) -> type[Any]:
+def _common(kind: EntityKind) -> type[Any]:
     return of_kind(kind)(type(type_name(kind), (Entity,), {"__annotations__": {}, "__module__": __name__}))
 
 
-TYPES: Final = {kind: _PARTICULAR.get(kind) or _plain(kind) for kind in EntityKind}
-"""By kind."""
+TYPES: Final = {kind: _SPECIFIC.get(kind) or _common(kind) for kind in EntityKind}
+"""The object type by kind."""

@@ -1,9 +1,9 @@
-"""Lists of plain records, completed at once.
+"""Fast completion of lists of plain records.
 
-The reference executor makes a path, an info and a call for every field of every item. Where all that is selected below
-a list is plain (attributes of records, resolvers declared pure, introspection), the selection is compiled once into a
-function of one item. On anything else, and on any error, the reference executor does the list, so answers and errors
-are always its own.
+The reference executor creates a path, an info and a call for every field of every item. If every field selected below a
+list is plain (an attribute of a record, a resolver declared pure, introspection), this executor compiles the selection
+once into a function of one item. For other selections, and after any error, the reference executor completes the list,
+so answers and errors are always those of the reference executor.
 """
 
 import asyncio
@@ -33,25 +33,25 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 
 STEP_SECONDS = 0.005
-"""How long a list may hold the event loop, if its single items do not take longer."""
+"""Maximum time that a list blocks the event loop, unless a single item takes longer."""
 
 
 class NotPlain(Exception):
-    """What is asked is not plain after all: the reference executor must do it."""
+    """The selection or a value is not plain: the reference executor must complete the list."""
 
 
 def pure(project: Pure) -> Callable[[Resolver], Resolver]:
-    """Declare a resolver pure: it gives what `project(record, context, arguments)` gives, without waiting."""
+    """Declare a resolver pure: its result equals `project(record, context, arguments)`, which never awaits."""
 
-    def marked(resolver: Resolver) -> Resolver:
+    def declare(resolver: Resolver) -> Resolver:
         resolver.project = project  # type: ignore[attr-defined]
         return resolver
 
-    return marked
+    return declare
 
 
 class ProjectingExecutor(Executor[Any]):
-    """The reference executor, but for lists of plain records."""
+    """The reference executor with a fast path for lists of plain records."""
 
     def complete_list_value(
         self,
@@ -62,7 +62,7 @@ class ProjectingExecutor(Executor[Any]):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """Complete a list at once if it is plain, else as ever."""
+        """The completed list, on the fast path if the selection is plain."""
         not_plain: dict[int, Any] = self.__dict__.setdefault("_not_plain", {})
         if isinstance(result, list | tuple | ValuesView) and result and id(field_details_list) not in not_plain:
             try:
@@ -70,8 +70,8 @@ class ProjectingExecutor(Executor[Any]):
                 steps = _steps(complete, result)
                 completed = next(steps)
             except Exception:
-                # The reference executor reports the error, whatever it is. The selection is kept with its id, so that
-                # no other selection gets the id.
+                # The reference executor reports the error. The dictionary references the selection, so that no other
+                # selection can reuse its id.
                 not_plain[id(field_details_list)] = field_details_list
             else:
                 if completed is not None:
@@ -81,7 +81,7 @@ class ProjectingExecutor(Executor[Any]):
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
     async def _in_steps(self, steps: Iterator[list[Any] | None], *arguments: Any) -> Any:
-        """The completed list, as `complete_list_value`; other requests are answered between the steps."""
+        """The completed list of `complete_list_value`; the event loop serves other requests between the steps."""
         try:
             completed = None
             while completed is None:
@@ -116,15 +116,15 @@ class ProjectingExecutor(Executor[Any]):
         if is_object_type(type):
             return self._object(type, details)
         assert is_abstract_type(type)
-        made: dict[str, Complete] = {}
+        completers: dict[str, Complete] = {}
         no_info: Any = None
 
         def by_type(value: Any) -> Any:
             assert type.resolve_type is not None
             name: Any = type.resolve_type(value, no_info, type)
-            if name not in made:
-                made[name] = self._object(self.schema.get_type(name), details)
-            return made[name](value)
+            if name not in completers:
+                completers[name] = self._object(self.schema.get_type(name), details)
+            return completers[name](value)
 
         return by_type
 
@@ -147,7 +147,7 @@ class ProjectingExecutor(Executor[Any]):
     def _introspector(self, definition: GraphQLField, first: Any) -> Complete:
         resolve: Any = definition.resolve
         arguments = self._arguments(definition, first)
-        # Of the info they are given, these resolvers use the schema alone.
+        # These resolvers use only `schema` of their info, which the executor has, too.
         return lambda record: resolve(record, self, **arguments)
 
     def _arguments(self, definition: GraphQLField, first: Any) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class ProjectingExecutor(Executor[Any]):
 
 
 def _steps(complete: Complete, items: Iterable[Any]) -> Iterator[list[Any] | None]:
-    """Complete items; give None whenever a step is over while an event loop runs, and at the end the whole list."""
+    """Complete items; yield None after every step while an event loop runs, and finally the whole list."""
     completed: list[Any] = []
     until = perf_counter() + STEP_SECONDS
     for item in items:
@@ -183,7 +183,7 @@ def _steps(complete: Complete, items: Iterable[Any]) -> Iterator[list[Any] | Non
 
 
 def _is_loop_running() -> bool:
-    """Whether this thread runs an event loop."""
+    """Whether an event loop runs in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -16,7 +16,7 @@ from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, Node
 from lineal.schema.lineage import LineageConnection
 from lineal.schema.object_types import TYPES
-from lineal.schema.selection import asked_of_paths
+from lineal.schema.selection import path_options
 
 
 def _typed(kind: EntityKind, many: str) -> Any:
@@ -153,5 +153,5 @@ class Query(AccessQueries, ComparisonQueries):
             via=via,
             first=first,
             after=after,
-            **asked_of_paths(info),
+            **path_options(info),
         )  # type: ignore[return-value]

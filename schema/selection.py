@@ -1,4 +1,4 @@
-"""What a document selects below a field, so that a resolver can ask for it at once."""
+"""The fields that a document selects below a field, so that a resolver can read all of them in one call."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ from graphql import (
 from strawberry import Info
 
 
-def asked_of_paths(info: Info[Any, None]) -> dict[str, bool]:
-    """What a lineage resolver needs to know of the selection below it: whether paths are asked, and their ends."""
-    raw = info._raw_info  # noqa: SLF001 (Strawberry offers no look at directives)
+def path_options(info: Info[Any, None]) -> dict[str, bool]:
+    """The keyword arguments of a lineage resolver: whether the document selects paths, and the ends of their steps."""
+    raw = info._raw_info  # noqa: SLF001 (Strawberry does not expose directives)
     ends = any(selects(raw, "edges", "path", end) for end in ("source", "destination"))
     return {"with_paths": ends or selects(raw, "edges", "path"), "with_ends": ends}
 
 
 def selects(info: GraphQLResolveInfo[Any], *path: str) -> bool:
-    """Whether any field at the path below the current one is selected; @skip and @include are heeded."""
+    """Whether the document selects a field at the path below the current field, after @skip and @include."""
     return any(_below(info, node.selection_set, path) for node in info.field_nodes)
 
 

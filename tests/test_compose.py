@@ -10,7 +10,7 @@ import pytest
 import yaml
 from engines import GRAPH_SERVERS, Engine
 
-from lineal.app import refuse_openness
+from lineal.app import check_dev_host
 from lineal.config import load_settings
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.servers.templates import filled
@@ -47,7 +47,7 @@ def test_services_wait_until_those_they_need_are_well(compose: dict[str, Any]) -
 def test_lineal_starts_with_access_control_and_reaches_janusgraph(compose: dict[str, Any]) -> None:
     lineal = compose["services"]["lineal"]
     settings = load_settings({}, {**image_environment(), **lineal["environment"]})
-    refuse_openness(settings)
+    check_dev_host(settings)
     assert (settings.store, settings.host, settings.dev) == ("gremlin://janusgraph:8182", "0.0.0.0", False)
     assert lineal["ports"] == [f"127.0.0.1:{settings.port}:{settings.port}"]
     assert not {"command", "network_mode"} & lineal.keys()

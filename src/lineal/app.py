@@ -60,9 +60,10 @@ def _log_indexing(done: int, total: int) -> None:
 def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
     """The ASGI application for the settings. It opens the store on startup, then calls `ready`, and closes it last.
 
-    Raises ConfigError if the settings would let anyone in and, on startup, if they would let nobody in.
+    Raises ConfigError if `dev` is set on an address other machines can reach and, on startup, if no caller could
+    authenticate.
     """
-    refuse_openness(settings)
+    check_dev_host(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -96,7 +97,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     lag = LoopLag()
     metrics = Metrics(lag)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
-    middleware = [Middleware(Bookkeeping, metrics=metrics)]
+    middleware = [Middleware(RequestTelemetry, metrics=metrics)]
     if settings.dev:
         # DNS rebinding: a page of another host must not reach an open server under a name that resolves to this one.
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"], www_redirect=False))
@@ -111,7 +112,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         Route("/api/v1/lineage", openlineage, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
-        Route("/metrics", exposed),
+        Route("/metrics", metrics_text),
         Mount("/static/graphiql", StaticFiles(directory=STATIC_DIR)),
     ]
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
@@ -124,11 +125,11 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     return app
 
 
-def refuse_openness(settings: Settings) -> None:
-    """Raise ConfigError if a server that lets everyone in can be reached from another machine."""
+def check_dev_host(settings: Settings) -> None:
+    """Raise ConfigError if other machines could reach a server that authenticates nobody."""
     if settings.dev and settings.host not in LOOPBACK:
         raise ConfigError(
-            f"--dev lets everyone in as administrator, so it listens on loopback only, not on {settings.host}: "
+            f"--dev makes every caller an administrator, so it listens on loopback only, not on {settings.host}: "
             "use --host 127.0.0.1"
         )
 
@@ -139,12 +140,12 @@ async def schema_text(request: Request) -> Response:
 
 
 async def healthz(request: Request) -> Response:
-    """`/healthz`: the process answers."""
+    """`/healthz`: 200 while the process answers."""
     return JSONResponse({"status": "ok"})
 
 
 async def readyz(request: Request) -> Response:
-    """`/readyz`: the store answers a real query."""
+    """`/readyz`: 200 if the store answers a query, else 503 and the reason."""
     try:
         await request.app.state.store.ready()
     except Unavailable as error:
@@ -152,17 +153,17 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ready"})
 
 
-async def exposed(request: Request) -> Response:
-    """`/metrics`: for Prometheus, as a principal of an operator account; they tell of all accounts together."""
+async def metrics_text(request: Request) -> Response:
+    """`/metrics` for Prometheus. They cover all accounts, so the caller must belong to an operator account."""
     caller: Caller = request.state.caller
     if not caller.is_operator:
-        message = "Metrics tell of all accounts: ask with a key of an operator account."
+        message = "Metrics cover all accounts: use a key of an operator account."
         return JSONResponse({"problems": [message]}, 403)
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class Bookkeeping:
-    """A request id, security headers, a log line and metrics for every request."""
+class RequestTelemetry:
+    """Middleware that gives every request an id, security headers, a log line and metrics."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -171,12 +172,12 @@ class Bookkeeping:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        sane = 0 < len(given) <= 128 and given.isascii() and given.isprintable()
-        request_id = given if sane else secrets.token_hex(8)
-        began, status = perf_counter(), 500
+        received = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        is_usable = 0 < len(received) <= 128 and received.isascii() and received.isprintable()
+        request_id = received if is_usable else secrets.token_hex(8)
+        started, status = perf_counter(), 500
 
-        async def sending(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -192,9 +193,9 @@ class Bookkeeping:
         self._metrics.in_progress.inc()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, send_with_headers)
         finally:
-            seconds = perf_counter() - began
+            seconds = perf_counter() - started
             self._metrics.in_progress.dec()
             self._metrics.seconds.labels(_route(scope)).observe(seconds)
             log.info(
@@ -213,15 +214,15 @@ def _route(scope: Scope) -> str:
 
 
 def serve(settings: Settings) -> None:
-    """Listen and answer until told to stop; requests under way are finished, then the store is closed.
+    """Serve until SIGTERM or SIGINT, then finish open requests and close the store.
 
-    Raises ConfigError where the address cannot be had, StoreUnusable or Unavailable where the store cannot be opened.
+    Raises ConfigError if the address is not available, StoreUnusable or Unavailable if the store cannot be opened.
     """
     configure(settings.log_level)
-    refuse_openness(settings)
-    listening = _bound(settings)
+    check_dev_host(settings)
+    listener = _listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{listening.getsockname()[1]}"
+    address = f"http://{host}:{listener.getsockname()[1]}"
 
     def ready() -> None:
         print(f"Lineal is ready. GraphiQL: {address}/graphql", flush=True)  # noqa: T201 (the line a script waits for)
@@ -235,14 +236,14 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         lifespan="on",
     )
-    # What is loaded by now stays: the collector need not look at it again, nor so often at what is soon gone.
+    # Objects loaded by now live as long as the process, and most later ones die young: collect less often.
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
     server = uvicorn.Server(config)
-    # Why the store cannot be opened is one sentence; where in the code that was found, which uvicorn logs, is no help.
+    # The error is printed as one sentence; the traceback that uvicorn would log does not help the user.
     logging.getLogger("uvicorn.error").addFilter(lambda _: not hasattr(app.state, "refused"))
     try:
-        server.run(sockets=[listening])
+        server.run(sockets=[listener])
     except SystemExit:
         if hasattr(app.state, "refused"):
             raise app.state.refused from None
@@ -251,19 +252,19 @@ def serve(settings: Settings) -> None:
         sys.exit(1)
 
 
-def _bound(settings: Settings) -> socket.socket:
+def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # The protocol must be named: asyncio turns Nagle's delay off only on sockets that say they are TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is IPPROTO_TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.host, settings.port))
-        listening.listen(socket.SOMAXCONN)
+        listener.bind((settings.host, settings.port))
+        listener.listen(socket.SOMAXCONN)
     except OSError as error:
-        listening.close()
+        listener.close()
         raise ConfigError(
-            f"port {settings.port} of {settings.host} cannot be had ({error.strerror}): stop what uses it, or "
-            "give --port"
+            f"cannot listen on port {settings.port} of {settings.host} ({error.strerror}): stop the program "
+            "that uses it, or choose another port with --port"
         ) from error
-    listening.setblocking(False)
-    return listening
+    listener.setblocking(False)
+    return listener

@@ -1,4 +1,4 @@
-"""Structured logs on standard error: lines for people on a terminal, JSON elsewhere."""
+"""Structured logs on standard error: text on a terminal, JSON elsewhere."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ import structlog
 
 
 def configure(level: str) -> None:
-    """Send structlog, and the libraries' own logging, to standard error."""
+    """Configure structlog and the logging of libraries to write to standard error."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -15,7 +15,7 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if sys.stderr.isatty():
-        # Its usual tracebacks show local variables, and those of a request hold its token.
+        # The default tracebacks show local variables, and those of a request include its token.
         shared.append(structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback))
     else:
         shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -14,17 +14,17 @@ from lineal.threads import LARGE_BYTES
 
 
 async def openlineage(request: Request) -> Response:
-    """201 if the event is recorded, 200 if it was recorded before; else nothing is, and the answer has the problems."""
+    """Return 201 if the event is new, 200 if it was recorded before, else an error status with the problems."""
     state = request.app.state
     try:
         event, size = await json_body(request, state.settings.max_body_bytes)
         if isinstance(event, list):
-            raise BodyRefused(400, "Post one event a request; `lineal ingest` sends files of many.")
+            raise BodyRefused(400, "Post one event per request; use `lineal ingest` for files of many events.")
         context = await opened_context(request, size > LARGE_BYTES)
         principal, permit = context.principal, partial(authorize, context)
-        wanted = await context.compute(mapped_event, event, principal.account)
-        write = record_event(state.store, wanted, by=principal.shown, permit=permit)
-        done = await state.running_writes.run(write)
+        mapped = await context.compute(mapped_event, event, principal.account)
+        write = record_event(state.store, mapped, by=principal.shown, permit=permit)
+        result = await state.running_writes.run(write)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])
     except InvalidEvent as invalid:
@@ -33,7 +33,7 @@ async def openlineage(request: Request) -> Response:
         return _problems(403, [problem.message for problem in refused.problems])
     except (Unavailable, LimitExceeded) as error:
         return _problems(503, [str(error)])
-    return Response(status_code=200 if done.recorded_at is None else 201)
+    return Response(status_code=200 if result.recorded_at is None else 201)
 
 
 def _problems(status: int, problems: list[str]) -> Response:

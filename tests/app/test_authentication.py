@@ -263,7 +263,7 @@ def test_metrics_are_for_operators(guarded: Guarded) -> None:
     refused = client.get("/metrics", headers={"Authorization": f"Bearer {guarded.key}"})
     assert (refused.status_code, refused.json()) == (
         403,
-        {"problems": ["Metrics tell of all accounts: ask with a key of an operator account."]},
+        {"problems": ["Metrics cover all accounts: use a key of an operator account."]},
     )
 
 

@@ -179,7 +179,7 @@ def test_what_starts_wrongly_says_why(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert "stop what uses it, or give --port" in run(main, ["serve", "--dev", "--port", port]).output
+        assert "stop the program that uses it, or choose" in run(main, ["serve", "--dev", "--port", port]).output
 
 
 def test_mutations_under_way_are_finished_when_told_to_stop(tmp_path: Path) -> None:
