@@ -42,7 +42,9 @@ def test_a_key_is_shown_once_and_only_its_id_after_that(store: str, tmp_path: Pa
     made = run("key", "create", "acme", "ci", "--store", store, *words)
     text = made.stdout.strip()
     assert re.fullmatch(r"lnl_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", text)
-    assert made.stderr == "This key is acme/ci, until 2999-03-01T00:00:00Z. It is shown this once: keep it now.\n"
+    assert made.stderr == (
+        "This key authenticates acme/ci, until 2999-03-01T00:00:00Z. It is not shown again: store it now.\n"
+    )
     listed = run("key", "list", "--store", store).output
     id, principal, roles, limits, _, used, state = listed.rstrip("\n").split("\t")
     assert (id, principal, roles, limits, used) == (text[4:16], "acme/ci", "admin, reader", "READ", "")
@@ -123,11 +125,11 @@ def test_commands_ask_a_server_as_someone(store: str, tmp_path: Path, monkeypatc
     with serving(store, tmp_path, token=key) as server:
         ingest = ("ingest", str(file), "--url", server.url)
         asking = ("descendants", "lineal:acme:DATASET:d", "--url", server.url)
-        missing = "lineal: the server needs to know the caller: put a token or an API key into LINEAL_TOKEN\n"
+        missing = "lineal: the server requires authentication: put a token or an API key into LINEAL_TOKEN\n"
         for words in (ingest, asking):
             assert run(*words).output == missing
         monkeypatch.setenv("LINEAL_TOKEN", "lnl_wrong")
-        wrong = "lineal: the server does not accept what LINEAL_TOKEN holds: get a new token or API key\n"
+        wrong = "lineal: the server rejects the credential in LINEAL_TOKEN: get a new token or API key\n"
         for words in (ingest, asking):
             assert run(*words).output == wrong
         monkeypatch.setenv("LINEAL_TOKEN", key)
@@ -150,14 +152,12 @@ def test_the_audit_log_is_verified(store: str, tmp_path: Path) -> None:
     assert key
     verified = run("audit", "verify", "--store", store)
     assert (verified.exit_code, verified.stderr) == (0, "")
-    last = re.fullmatch(
-        r"3 records, each with the digest of the one before; the last has ([0-9a-f]{64})\n", verified.output
-    )
+    last = re.fullmatch(r"3 records verified; the digest of the last is ([0-9a-f]{64})\n", verified.output)
     assert last
     for change, problem in (
-        ("UPDATE audit SET principal = 'acme/eve' WHERE sequence = 2", "record 2 is not what its digest says"),
-        ("DELETE FROM audit WHERE sequence = 2", "record 3 does not follow what stands before it"),
-        ("DELETE FROM audit WHERE sequence = 1", "the log begins with record 2: what was before it is gone"),
+        ("UPDATE audit SET principal = 'acme/eve' WHERE sequence = 2", "record 2 does not match its digest"),
+        ("DELETE FROM audit WHERE sequence = 2", "record 3 does not follow the record before it"),
+        ("DELETE FROM audit WHERE sequence = 1", "the log begins with record 2: the records before it were deleted"),
     ):
         copy = tmp_path / "copy.db"
         copy.unlink(missing_ok=True)

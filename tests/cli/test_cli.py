@@ -97,7 +97,7 @@ def test_ask_as_it_was(tmp_path: Path, target: tuple[str, str]) -> None:
     assert answer["asOf"] == {"recordedAt": "9999-01-01T00:00:00.000000Z", "occurredAt": "2026-03-03T00:00:00.000000Z"}
     before = run("ascendants", urn, "--as-of", "2000-01-01", *target)
     assert before.exit_code == 1
-    assert f"{urn} is not there yet, recorded by 2000-01-01T00:00:00.000000Z: check the URN, or give" in before.output
+    assert f"{urn} does not exist as of then (recorded by 2000-01-01T00:00:00.000000Z): check the URN" in before.output
 
 
 @pytest.mark.parametrize("flag", ["--as-of", "--occurred-by"])
@@ -289,7 +289,7 @@ def test_settings_come_from_flags_then_environment_then_file(tmp_path: Path) -> 
 
 
 def test_doctor(tmp_path: Path, store: str) -> None:
-    assert "does not exist yet: `lineal serve` will make it" in run("doctor", "--store", store).output
+    assert "does not exist yet: `lineal serve` will create it" in run("doctor", "--store", store).output
     run("ingest", file_of(tmp_path, *LINES), "--store", store)
     well = run("doctor", "--store", store)
     assert "answers a query; it holds lineage" in well.output

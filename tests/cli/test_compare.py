@@ -165,7 +165,11 @@ def test_names_alike_are_told_apart_and_texts_cannot_steer(store: str, tmp_path:
             f"not recorded here, occurred by 2020-01-01T00:00:00.000000Z: {trial(1)}, {trial(2)}. Check the URNs",
             1,
         ),
-        ((trial(1), trial(2), "--metric", "no", "--goal", "min"), "nothing tells the metric no of any of them", 1),
+        (
+            (trial(1), trial(2), "--metric", "no", "--goal", "min"),
+            "none of these entities has the metric no; their metrics are: loss",
+            1,
+        ),
         (("--experiment", trial(1)), f"there is no experiment {trial(1)} here: check the URN", 1),
         (("--experiment", "no"), "there is no experiment no here: check the URN", 1),
         (("--experiment", "lineal:local:EXPERIMENT:lone"), "has 0 trials; 2 to 100 can be compared", 1),

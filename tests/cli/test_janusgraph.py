@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from lineal.cli import main
 from lineal.commands import janusgraph, jvm
-from lineal.commands.janusgraph import answers, place
-from lineal.commands.processes import runs
+from lineal.commands.janusgraph import answers, server_folder
+from lineal.commands.processes import is_running
 from lineal.graphstore.gremlin.servers.templates import filled
 
 SCHEMA = """
@@ -84,7 +84,7 @@ def test_data_outlive_a_stop_and_a_kill(folder: Path) -> None:
     assert started.returncode == 0, started.stderr
     assert started.stderr == ""
     assert started.stdout.startswith(f"JanusGraph answers at gremlin://127.0.0.1:{port} (process ")
-    found = place(folder).running()
+    found = server_folder(folder).running()
     assert found is not None
     assert found[1] == port
     shown = lineal("status", *where)
@@ -106,9 +106,9 @@ def test_data_outlive_a_stop_and_a_kill(folder: Path) -> None:
         "first"
     ]
     stopped = lineal("stop", *where)
-    assert stopped.stdout == f"stopped process {found[0]}; its data stay in {folder}/data\n"
+    assert stopped.stdout == f"stopped process {found[0]}; its data remains in {folder}/data\n"
     assert stopped.returncode == 0
-    assert not runs(found[0], place(folder).word)
+    assert not is_running(found[0], server_folder(folder).process_marker)
     assert not (folder / "janusgraph.pid").exists()
     assert lineal("status", *where).returncode == 1
 
@@ -118,7 +118,7 @@ def test_data_outlive_a_stop_and_a_kill(folder: Path) -> None:
     assert lineal("start", *where, "--port", str(port), "--heap", "512m").returncode == 0
     assert run_script(port, "g.V().values('name')") == ["first"]
     assert run_script(port, "g.addV('thing').property(id, 2L << 20).property('name', 'second').values('name')")
-    found = place(folder).running()
+    found = server_folder(folder).running()
     assert found is not None
     os.kill(found[0], signal.SIGKILL)
     assert lineal("status", *where).returncode == 1
@@ -156,7 +156,7 @@ def test_what_is_required_is_in_force_and_a_hung_server_is_told(folder: Path, mo
     """
     assert run_script(port, database) == ["SYNC,NO_SYNC,NONE READ_COMMITTED true DisableDefaultSchemaMaker"]
 
-    found = place(folder).running()
+    found = server_folder(folder).running()
     assert found is not None
     monkeypatch.setattr(janusgraph, "_PROBE_SECONDS", 0.5)
     os.kill(found[0], signal.SIGSTOP)
@@ -165,7 +165,7 @@ def test_what_is_required_is_in_force_and_a_hung_server_is_told(folder: Path, mo
     os.kill(found[0], signal.SIGCONT)
     assert hung.exit_code == refused.exit_code == 1
     again = f"`lineal janusgraph stop --data {folder}`"
-    assert hung.output.splitlines()[-1].startswith("it does not answer: if it was not started just now, " + again)
+    assert hung.output.splitlines()[-1].startswith("it does not answer: unless it was started just now, " + again)
     said = f"lineal: process {found[0]} runs JanusGraph in {folder} but does not answer: {again}, and start it again"
     assert refused.output.splitlines() == [said]
 
@@ -182,7 +182,7 @@ def test_a_database_that_cannot_be_opened(folder: Path) -> None:
     assert "com.sleepycat.je.log.ChecksumException: Invalid log entry type" in failed.stderr
     assert "\tat " not in failed.stderr
     assert "Traceback" not in failed.stderr
-    assert place(folder).running() is None
+    assert server_folder(folder).running() is None
     assert not (folder / "janusgraph.pid").exists()
 
 
@@ -213,7 +213,7 @@ def test_a_taken_port(folder: Path) -> None:
         port = other.getsockname()[1]
         refused = lineal("start", "--data", str(folder), "--port", str(port))
         assert refused.returncode == 1
-        said = f"lineal: port {port} is taken by another program: choose another one with --port\n"
+        said = f"lineal: another program uses port {port}: choose another port with --port\n"
         assert refused.stderr == said
     assert not (folder / "janusgraph.log").exists()
 
@@ -238,7 +238,8 @@ def test_a_process_id_that_another_process_has_got(folder: Path) -> None:
 
 def test_a_folder_is_the_same_however_it_is_named(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    assert place(tmp_path / "link" / "x" / ".." / "y").word == place(tmp_path / "y").word
+    linked, direct = server_folder(tmp_path / "link" / "x" / ".." / "y"), server_folder(tmp_path / "y")
+    assert linked.process_marker == direct.process_marker
 
 
 def test_an_open_port_is_no_answer() -> None:
@@ -254,14 +255,16 @@ def test_two_commands_at_once(folder: Path) -> None:
     with locked(folder / "lock"):
         refused = lineal("stop", "--data", str(folder))
     assert refused.returncode == 1
-    assert f"another command starts or stops JanusGraph in {folder}: wait until it has" in refused.stderr
+    assert (
+        f"another command is starting or stopping JanusGraph in {folder}: wait until it has finished" in refused.stderr
+    )
 
 
 def test_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jgo", None)
     done = CliRunner().invoke(main, ["janusgraph", "start", "--data", str(folder)])
     assert done.exit_code == 1
-    said = "lineal: jgo is missing, which starting JanusGraph needs: pip install 'lineal[janusgraph]'\n"
+    said = "lineal: the Python package jgo is missing: pip install 'lineal[janusgraph]'\n"
     assert done.output == said
     assert not folder.exists()
 
@@ -294,7 +297,7 @@ def test_a_damaged_library_is_fetched_again(tmp_path: Path) -> None:
         return path
 
     artifact = MagicMock(cached_path=path, resolve=fetch)
-    assert jvm._whole(artifact) == path
+    assert jvm._intact_library(artifact) == path
     assert ZipFile(path).namelist() == ["A.class"]
 
 
@@ -306,9 +309,9 @@ def test_a_repository_that_cannot_be_reached(folder: Path, tmp_path: Path, monke
     said = lineal("start", "--data", str(folder), "--port", str(free_port()))
     assert said.returncode == 1
     first, second = said.stderr.splitlines()
-    assert first == "fetching JanusGraph (75 MB), the first time only"
+    assert first == "downloading JanusGraph (75 MB), only once"
     assert second.startswith(
-        "lineal: JanusGraph's libraries cannot be fetched (no connection to 127.0.0.1:9): check the network and try"
+        "lineal: JanusGraph's libraries cannot be downloaded (no connection to 127.0.0.1:9): check the network and try"
     )
 
 

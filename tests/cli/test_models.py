@@ -136,7 +136,7 @@ def test_of_very_many_decisions_the_latest_are_shown(store: str, tmp_path: Path)
 
 
 def test_help_is_help() -> None:
-    assert "with the name or URN of one, its versions" in run("models", "--help").output
+    assert "Without a subcommand, lists the groups, or the versions" in run("models", "--help").output
 
 
 def test_groups_of_one_name_are_told_apart(store: str, tmp_path: Path) -> None:

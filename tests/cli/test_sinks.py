@@ -17,8 +17,8 @@ AWAY: list[dict[str, Any]] = [
     {"problems": ["no graph server can be reached"]},
 ]
 WHY = (
-    "the server cannot record now \\(no graph server can be reached\\): ingest the file again when it can; what is "
-    "recorded stays, and is not recorded twice"
+    "the server cannot record now \\(no graph server can be reached\\): ingest the file again later; recorded lines "
+    "are kept and not recorded twice"
 )
 
 

@@ -81,7 +81,7 @@ def test_a_server_that_is_named_is_asked_whatever_the_settings_say(file: str) ->
 def test_without_a_store_in_the_settings_a_server_is_asked(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(file).write_text("port = 9000\n")
     asked: list[str | None] = []
-    monkeypatch.setattr("lineal.commands.asking.server_client", asked.append)
+    monkeypatch.setattr("lineal.commands.graphql_client.server_client", asked.append)
     run("search", "m", "--config", file)
     assert asked == [None]
 
@@ -101,7 +101,7 @@ def test_a_terminal_shows_how_far_the_index_of_an_older_store_has_come(
     screen = StringIO()
     monkeypatch.setattr(opening, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=100))
     assert URN in run("search", "m", "--config", file).output
-    assert "indexing what an older Lineal recorded" in screen.getvalue()
+    assert "indexing records of an older Lineal" in screen.getvalue()
     assert "100%" in screen.getvalue()
     screen.truncate(0)
     assert URN in run("search", "m", "--config", file).output

@@ -12,7 +12,7 @@ from lineal.cli.comparing import compare
 from lineal.cli.janusgraph import janusgraph
 from lineal.cli.options import config_option, on_store, plainly, run_to_end, store_of, targeted
 from lineal.cli.questions import ascendants, descendants, models, search
-from lineal.commands.checkup import checkup
+from lineal.commands.checkup import run_checks
 from lineal.commands.exporting import export_store
 from lineal.commands.ingesting import ingest_files
 from lineal.config import Settings, load_settings
@@ -21,18 +21,18 @@ from lineal.config import Settings, load_settings
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lineal")
 def main() -> None:
-    """Lineal: the lineage of machine-learning models, recorded and asked."""
+    """Lineal: record and query the lineage of machine-learning models."""
 
 
 @main.command()
-@click.option("--store", metavar="URL", help="Where lineage is kept.  [default: sqlite:///lineal.db]")
-@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="The port to listen on; 0 takes a free one.  [default: 8000]")
-@click.option("--dev", is_flag=True, default=None, help="Everyone is the administrator `local`. Loopback only.")
+@click.option("--store", metavar="URL", help="URL of the store.  [default: sqlite:///lineal.db]")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 8000]")
+@click.option("--dev", is_flag=True, default=None, help="Every caller is the administrator `local`. Loopback only.")
 @config_option
 @plainly
 def serve(config: Path | None, **flags: Any) -> None:
-    """Answer GraphQL, and take OpenLineage events."""
+    """Serve GraphQL and accept OpenLineage events."""
     from lineal.app import serve as run
 
     run(load_settings(flags, config=config))
@@ -41,8 +41,14 @@ def serve(config: Path | None, **flags: Any) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @targeted
-@click.option("--account", help="The account of what names none.  [default: one's own; of a --store, local]")
-@click.option("--strict", is_flag=True, help="Send nothing if any line is bad; stop at the first conflict.")
+@click.option(
+    "--account", help="Account of records that name none.  [default: the caller's on a server, local in a store]"
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Check the files first and send nothing if a line is bad; stop at the first conflict.",
+)
 @plainly
 def ingest(
     files: tuple[str, ...],
@@ -52,7 +58,7 @@ def ingest(
     account: str | None,
     strict: bool,
 ) -> None:
-    """Record files of the native form or of OpenLineage events; `-` is standard input."""
+    """Record lineage from files. They are in the native form or of OpenLineage events; `-` reads standard input."""
     run_to_end(ingest_files(files, url, store_of(url, store, config), account, strict))
 
 
@@ -60,12 +66,12 @@ def ingest(
 @click.argument("file", default="-", metavar="[FILE]")
 @on_store
 def export(settings: Settings, file: str) -> Coroutine[Any, Any, int]:
-    """Write everything recorded, in the native form, to a file or standard output."""
+    """Export all records in the native form. FILE is standard output by default."""
     return export_store(settings, file)
 
 
 @main.command()
-@click.option("--permissions", is_flag=True, help="Print a table of the needed permissions instead.")
+@click.option("--permissions", is_flag=True, help="Print the permissions that each field and route requires instead.")
 def schema(permissions: bool) -> None:
     """Print the GraphQL schema."""
     from lineal.http_auth.permissions_table import permissions_table
@@ -75,11 +81,11 @@ def schema(permissions: bool) -> None:
 
 
 @main.command()
-@click.option("--store", metavar="URL", help="The store to look at.")
+@click.option("--store", metavar="URL", help="URL of the store to check.")
 @config_option
 def doctor(config: Path | None, store: str | None) -> None:
-    """Check the configuration and the store, and say what to do."""
-    run_to_end(checkup(config, store))
+    """Check the configuration and the store. Prints how to fix each problem."""
+    run_to_end(run_checks(config, store))
 
 
 for command in (ascendants, descendants, compare, models, search, account, key, audit, janusgraph):

@@ -1,4 +1,4 @@
-"""The commands on a JanusGraph of one's own."""
+"""The commands that run a local JanusGraph."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ from lineal.cli.options import plainly
 
 @click.group()
 def janusgraph() -> None:
-    """A JanusGraph of your own on this machine, which needs no Java, Maven or Docker."""
+    """Run a JanusGraph on this machine. It needs no Java, Maven or Docker."""
 
 
 data_option = click.option(
@@ -20,17 +20,17 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default="lineal-janusgraph",
     show_default=True,
-    help="The folder of its data, configuration and log.",
+    help="Folder of its data, configuration and log.",
 )
 
 
 @janusgraph.command("start")
 @data_option
-@click.option("--port", type=click.IntRange(1, 65535), default=8182, show_default=True, help="The port on loopback.")
-@click.option("--heap", default="1g", show_default=True, help="How much memory Java may take: 512m, 2g.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8182, show_default=True, help="Port on loopback.")
+@click.option("--heap", default="1g", show_default=True, help="Maximum heap of Java: 512m, 2g.")
 @plainly
 def janusgraph_start(folder: Path, port: int, heap: str) -> None:
-    """Start it, and return when it answers; the first time fetches it."""
+    """Start the server and wait until it answers. The first start downloads it."""
     from lineal.commands.janusgraph import start
 
     if not re.fullmatch(r"[1-9][0-9]*[kmgKMG]", heap):
@@ -42,7 +42,7 @@ def janusgraph_start(folder: Path, port: int, heap: str) -> None:
 @data_option
 @plainly
 def janusgraph_stop(folder: Path) -> None:
-    """Stop it; its data stay."""
+    """Stop the server and keep its data."""
     from lineal.commands.janusgraph import stop
 
     stop(folder)
@@ -52,7 +52,7 @@ def janusgraph_stop(folder: Path) -> None:
 @data_option
 @plainly
 def janusgraph_status(folder: Path) -> None:
-    """Say whether it runs and answers: exit status 0 if it does, else 1."""
+    """Show the status of the server. Exit status 0 if it answers, else 1."""
     from lineal.commands.janusgraph import status
 
     sys.exit(status(folder))

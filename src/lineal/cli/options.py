@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from lineal.commands.asking import Asker, asker
+from lineal.commands.graphql_client import GraphQLClient, open_client
 from lineal.config import ConfigError, Settings, load_settings, named_store
 from lineal.graphstore.errors import StoreError
 
@@ -44,31 +44,31 @@ def run_to_end(work: Coroutine[Any, Any, int]) -> None:
 
 
 config_option = click.option(
-    "--config", type=click.Path(path_type=Path), help="A TOML file of settings.", envvar="LINEAL_CONFIG"
+    "--config", type=click.Path(path_type=Path), help="TOML file of settings.", envvar="LINEAL_CONFIG"
 )
 as_of_option = click.option(
-    "--as-of", metavar="WHEN", help="As was known then: a date, its beginning in UTC, or an RFC 3339 time."
+    "--as-of", metavar="WHEN", help="State as recorded by then: a date (its beginning in UTC) or an RFC 3339 time."
 )
 occurred_by_option = click.option(
-    "--occurred-by", metavar="WHEN", help="Only what had happened by then, whenever it was recorded."
+    "--occurred-by", metavar="WHEN", help="Only what had occurred by then, whenever it was recorded."
 )
 
 
-first_option = click.option("--first", type=click.IntRange(1), help="Only so many.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object, instead of a table.")
+first_option = click.option("--first", type=click.IntRange(1), help="Maximum number of results.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 
 
-def asking(command: F) -> F:
-    """Wrap a command on a server or a store; its first argument is the `Asker`."""
+def with_client(command: F) -> F:
+    """Wrap a command on a server or a store; its first argument is the `GraphQLClient`."""
 
     @wraps(command)
     def run(url: str | None, store: str | None, config: Path | None, **named: Any) -> None:
         settings = store_of(url, store, config)
 
         async def work() -> int:
-            made: Asker
-            async with asker(url, settings) as made:
-                status: int = await command(made, **named)
+            client: GraphQLClient
+            async with open_client(url, settings) as client:
+                status: int = await command(client, **named)
                 return status
 
         run_to_end(work())
@@ -79,14 +79,16 @@ def asking(command: F) -> F:
 def targeted(command: F) -> F:
     """Add the options --url, --store and --config to a command."""
     url = click.option(
-        "--url", metavar="SERVER", help="Ask this server.  [default: http://127.0.0.1:8000, where no store is named]"
+        "--url",
+        metavar="SERVER",
+        help="Send requests to this server.  [default: http://127.0.0.1:8000, unless a store is set]",
     )
-    store = click.option("--store", metavar="URL", help="Open this store directly, without a server.")
+    store = click.option("--store", metavar="URL", help="Open this store without a server.")
     return url(store(config_option(command)))
 
 
 place_options = (
-    click.option("--store", metavar="URL", help="The store.  [default: sqlite:///lineal.db]"),
+    click.option("--store", metavar="URL", help="URL of the store.  [default: sqlite:///lineal.db]"),
     config_option,
 )
 
@@ -106,5 +108,5 @@ def on_store(command: F) -> F:
 def store_of(url: str | None, store: str | None, config: Path | None) -> Settings | None:
     """The settings of the store to open; None to send requests to a server."""
     if url and store:
-        raise click.UsageError("give --url or --store, not both: a store has one way in at a time")
+        raise click.UsageError("give --url or --store, not both")
     return None if url else named_store(store, config=config)

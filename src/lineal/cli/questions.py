@@ -1,61 +1,61 @@
-"""The commands that ask: of lineage, of models, and in search."""
+"""The commands `ascendants`, `descendants`, `search` and `models`."""
 
 from collections.abc import Coroutine
 from typing import Any
 
 import click
 
-from lineal.cli.options import as_of_option, asking, first_option, json_option, occurred_by_option
-from lineal.commands.asking import Asker
+from lineal.cli.options import as_of_option, first_option, json_option, occurred_by_option, with_client
+from lineal.commands.graphql_client import GraphQLClient
 from lineal.commands.lineage import show_lineage
 
 
 def _lineage(direction: str, text: str) -> click.Command:
     @click.command(direction, help=text)
     @click.argument("urn")
-    @click.option("--depth", type=click.IntRange(1), help="How many associations far; 1 is direct.")
-    @click.option("--kind", multiple=True, help="Only entities of this kind; may be given several times.")
-    @click.option("--via", multiple=True, help="Cross associations of this type only; may be given several times.")
+    @click.option("--depth", type=click.IntRange(1), help="Maximum number of hops; 1 is direct.")
+    @click.option("--kind", multiple=True, help="Return only entities of this kind; repeatable.")
+    @click.option("--via", multiple=True, help="Cross only associations of this type; repeatable.")
     @as_of_option
     @occurred_by_option
     @first_option
     @json_option
-    @asking
-    def ask(made: Asker, urn: str, **asked: Any) -> Coroutine[Any, Any, int]:
-        return show_lineage(made, urn, direction, **asked)
+    @with_client
+    def show(client: GraphQLClient, urn: str, **options: Any) -> Coroutine[Any, Any, int]:
+        return show_lineage(client, urn, direction, **options)
 
-    return ask
+    return show
 
 
-ascendants = _lineage("ascendants", "Everything that contributed to the entity of a URN.")
-descendants = _lineage("descendants", "Everything that the entity of a URN contributed to.")
+ascendants = _lineage("ascendants", "List every entity that contributed to an entity.")
+descendants = _lineage("descendants", "List every entity that an entity contributed to.")
 
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--kind", multiple=True, help="Only entities of this kind; may be given several times.")
-@click.option("--account", "accounts", multiple=True, help="Only of this account; may be given several times.")
-@click.option("--tag", "tags", multiple=True, help="Only with one of these tags; may be given several times.")
+@click.option("--kind", multiple=True, help="Return only entities of this kind; repeatable.")
+@click.option("--account", "accounts", multiple=True, help="Return only entities of this account; repeatable.")
+@click.option("--tag", "tags", multiple=True, help="Return only entities with this tag; repeatable: any of them.")
 @click.option(
     "--property",
     "properties",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Only with this property; may be given several times.",
+    help="Return only entities with this property; repeatable: all of them.",
 )
-@click.option("--order", metavar="FIELD", help="By name, occurred_at, property:KEY, ...; -FIELD turns it round.")
+@click.option("--order", metavar="FIELD", help="Sort by name, occurred_at, property:KEY, ...; -FIELD sorts descending.")
 @first_option
 @json_option
-@asking
-def search(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
-    """The entities that every word of TEXT finds; without it, all of them."""
-    from lineal.commands.searching import show_found
+@with_client
+def search(client: GraphQLClient, **options: Any) -> Coroutine[Any, Any, int]:
+    """Search entities. Lists those that match every word of TEXT, or all without TEXT."""
+    from lineal.commands.searching import show_search
 
-    return show_found(made, **asked)
+    return show_search(client, **options)
 
 
 class _Models(click.Group):
-    """A group whose name alone lists, and with a word that is none of its commands shows what that names."""
+    """A group that runs `list` without a subcommand, and `show` if the first word is not a subcommand."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
@@ -66,9 +66,9 @@ class _Models(click.Group):
 
 @click.group(cls=_Models)
 def models() -> None:
-    """Model groups, their numbered versions, and the decisions on these.
+    """Manage model groups and their versions.
 
-    Alone it lists the groups; with the name or URN of one, its versions.
+    Without a subcommand, lists the groups, or the versions of the group whose name or URN follows.
     """
 
 
@@ -76,12 +76,12 @@ def models() -> None:
 @as_of_option
 @occurred_by_option
 @json_option
-@asking
-def models_list(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
-    """List the model groups, each with its latest version and the latest that is approved."""
+@with_client
+def models_list(client: GraphQLClient, **options: Any) -> Coroutine[Any, Any, int]:
+    """List the model groups. Shows the latest version and the latest approved version of each."""
     from lineal.commands.models import show_groups
 
-    return show_groups(made, **asked)
+    return show_groups(client, **options)
 
 
 @models.command("show")
@@ -89,38 +89,38 @@ def models_list(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
 @as_of_option
 @occurred_by_option
 @json_option
-@asking
-def models_show(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
-    """List the versions of a GROUP, by its name or URN, and the decisions on each."""
+@with_client
+def models_show(client: GraphQLClient, **options: Any) -> Coroutine[Any, Any, int]:
+    """List the versions of a model group. GROUP is a name or URN."""
     from lineal.commands.models import show_group
 
-    return show_group(made, **asked)
+    return show_group(client, **options)
 
 
 @models.command("register")
 @click.argument("group")
 @click.argument("model", metavar="MODEL_URN")
-@click.option("--description", metavar="TEXT", help="What there is to say of the version.")
-@click.option("--tag", "tags", multiple=True, help="A word to mark it with; may be given several times.")
-@asking
-def models_register(made: Asker, **asked: Any) -> Coroutine[Any, Any, int]:
-    """Register a model in a GROUP, by its name or URN, under the next number."""
+@click.option("--description", metavar="TEXT", help="Description of the version.")
+@click.option("--tag", "tags", multiple=True, help="Tag of the version; repeatable.")
+@with_client
+def models_register(client: GraphQLClient, **options: Any) -> Coroutine[Any, Any, int]:
+    """Register a model as a version of a group. GROUP is a name or URN."""
     from lineal.commands.models import register
 
-    return register(made, **asked)
+    return register(client, **options)
 
 
 @models.command("review")
 @click.argument("version", metavar="VERSION_URN")
-@click.option("--approve", "decision", flag_value="APPROVED", help="It may be used.")
-@click.option("--reject", "decision", flag_value="REJECTED", help="It may not be used.")
-@click.option("--pend", "decision", flag_value="PENDING", help="It waits for a decision.")
-@click.option("--reason", metavar="TEXT", help="Why.")
-@asking
-def models_review(made: Asker, decision: str | None, **asked: Any) -> Coroutine[Any, Any, int]:
-    """Decide on a version."""
+@click.option("--approve", "decision", flag_value="APPROVED", help="Approve the version.")
+@click.option("--reject", "decision", flag_value="REJECTED", help="Reject the version.")
+@click.option("--pend", "decision", flag_value="PENDING", help="Mark the version as pending.")
+@click.option("--reason", metavar="TEXT", help="Reason for the decision.")
+@with_client
+def models_review(client: GraphQLClient, decision: str | None, **options: Any) -> Coroutine[Any, Any, int]:
+    """Record a decision on a version."""
     from lineal.commands.models import review
 
     if decision is None:
         raise click.UsageError("give one of --approve, --reject and --pend")
-    return review(made, decision=decision, **asked)
+    return review(client, decision=decision, **options)

@@ -1,1 +1,1 @@
-"""What the commands of `lineal` do."""
+"""The implementation of the `lineal` commands."""

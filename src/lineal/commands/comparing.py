@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import orjson
 
-from lineal.commands.asking import Asker, items_of, read_pages
+from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
 from lineal.commands.showing import (
     Row,
     is_terminal,
@@ -18,23 +18,23 @@ from lineal.commands.showing import (
     show_table,
     show_wide_table,
 )
-from lineal.commands.times import moment_asked, shown_moment
+from lineal.commands.times import as_of_argument, as_of_text
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import METRICS
 
-MOST: Final = 100
-"""The most entities of one comparison."""
+MAX_ENTITIES: Final = 100
+"""Maximum number of entities in one comparison."""
 _TRIALS: Final = """
 query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String) { entity(urn: $urn, asOf: $asOf) { ... on Experiment {
   page: trials(first: $first, after: $after) {
     totalCount pageInfo { hasNextPage endCursor } items: nodes { urn }
 } } } }"""
-_THERE: Final = """
+_RECORDED: Final = """
 query ($urns: [String!], $asOf: AsOf) {
   entities(where: {urn: {in: $urns}}, asOf: $asOf, first: 100) { nodes { urn } }
 }"""
-_QUESTION: Final = """
+_COMPARISON: Final = """
 query ($of: [ID!]!, $asOf: AsOf, $goal: MetricGoal!, $by: MetricValue!) {
   comparison(of: $of, asOf: $asOf) {
     entities { urn name version }
@@ -50,21 +50,21 @@ query ($of: [ID!]!, $asOf: AsOf, $goal: MetricGoal!, $by: MetricValue!) {
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """By which metric the compared are put in order: `goal` is `min` or `max`, `by` is `last`, `min` or `max`."""
+    """The metric to sort by: `goal` is `min` or `max`, `by` is `last`, `min` or `max`."""
 
     metric: str
     goal: str
     by: str
 
     def rank(self, metrics: Sequence[dict[str, Any]]) -> tuple[bool, float]:
-        """Where a cell comes: the better first, and last what has no value."""
+        """The sort key of a cell: better values first, and a cell without values last."""
         sign = 1 if self.goal == "min" else -1
-        values = [sign * each[self.by] for each in metrics]
+        values = [sign * metric[self.by] for metric in metrics]
         return (False, min(values)) if values else (True, 0.0)
 
 
 async def show_comparison(
-    made: Asker,
+    client: GraphQLClient,
     urns: tuple[str, ...],
     experiment: str | None,
     metric: str | None,
@@ -75,123 +75,132 @@ async def show_comparison(
     occurred_by: str | None,
     as_json: bool,
 ) -> int:
-    """Print entities side by side: what varies, and their metrics; the best first where a metric says which it is.
+    """Print entities with the parameters that vary and their metrics, sorted by `metric` if there is one.
 
-    Those of `urns`, or the trials of an experiment; as of the moment of `as_of` and `occurred_by`. Raises UsageError
-    for options that do not go together, StoreError for what is not there.
+    The entities are those of `urns`, or the trials of `experiment`, as of `as_of` and `occurred_by`. Raises UsageError
+    for options that exclude each other, StoreError for entities that are not recorded.
     """
     if bool(urns) == bool(experiment):
         raise click.UsageError("give the URNs of 2 to 100 entities, or an --experiment")
     if (metric is None) != (goal is None):
         raise click.UsageError("--metric and --goal go together: give both, or neither")
-    at = moment_asked(as_of, occurred_by)
-    named = list(dict.fromkeys(urns)) if experiment is None else await _trials(made, experiment, at)
-    if not 2 <= len(named) <= MOST:
-        raise click.UsageError(f"{len(named)} to compare: give the URNs of 2 to {MOST} entities")
+    at = as_of_argument(as_of, occurred_by)
+    compared = list(dict.fromkeys(urns)) if experiment is None else await _trials(client, experiment, at)
+    if not 2 <= len(compared) <= MAX_ENTITIES:
+        raise click.UsageError(f"{len(compared)} to compare: give the URNs of 2 to {MAX_ENTITIES} entities")
     best = None if metric is None or goal is None else Best(metric, goal, by)
-    found = await _compared(made, named, best, at)
+    comparison = await _compared(client, compared, best, at)
     if as_json:
-        show_json({**found, "asOf": at} if at else found)
+        show_json({**comparison, "asOf": at} if at else comparison)
         return 0
-    order = _order(found, best)
+    order = _order(comparison, best)
     if is_terminal():
-        _show(found, best, order, show_all)
+        _print_tables(comparison, best, order, show_all)
     else:
-        columns = [*_varying(found, best), *(_constant(found) if show_all else ())]
-        urns_of = [each["urn"] for each in found["entities"]]
+        columns = [*_varying(comparison, best), *(_constant(comparison) if show_all else ())]
+        urns_of = [entity["urn"] for entity in comparison["entities"]]
         show_lines([("urn", *(title for title, _ in columns)), *_rows(urns_of, order, columns)])
-    _say(found, at, show_all)
+    _print_summary(comparison, at, show_all)
     return 0
 
 
-def _show(found: dict[str, Any], best: Best | None, order: list[int], show_all: bool) -> None:
+def _print_tables(comparison: dict[str, Any], best: Best | None, order: list[int], show_all: bool) -> None:
     marked = [
-        f"* {label}" if each["urn"] == found["best"] else label
-        for label, each in zip(_labels(found["entities"]), found["entities"], strict=True)
+        f"* {label}" if entity["urn"] == comparison["best"] else label
+        for label, entity in zip(_labels(comparison["entities"]), comparison["entities"], strict=True)
     ]
-    columns = _varying(found, best)
+    columns = _varying(comparison, best)
     show_wide_table(("of", *(title for title, _ in columns)), _rows(marked, order, columns))
     if show_all:
-        show_table(("held constant", "value"), [(title, cell(order[0])) for title, cell in _constant(found)])
+        show_table(("held constant", "value"), [(title, cell(order[0])) for title, cell in _constant(comparison)])
 
 
-async def _trials(made: Asker, experiment: str, at: dict[str, str]) -> list[str]:
+async def _trials(client: GraphQLClient, experiment: str, at: dict[str, str]) -> list[str]:
     def page_of(data: dict[str, Any]) -> dict[str, Any]:
         if not data["entity"]:
-            when = f", {shown_moment(at)}" if at else ""
+            when = f", {as_of_text(at)}" if at else ""
             raise StoreError(f"there is no experiment {experiment} here{when}: check the URN")
         page: dict[str, Any] = data["entity"]["page"]
         return page
 
-    pages = await read_pages(made, _TRIALS, {"urn": experiment, "asOf": at or None}, page_of, MOST, MOST)
+    pages = await read_pages(
+        client, _TRIALS, {"urn": experiment, "asOf": at or None}, page_of, MAX_ENTITIES, MAX_ENTITIES
+    )
     total = pages[-1]["totalCount"]
-    if not 2 <= total <= MOST:
-        raise StoreError(f"{experiment} has {total} trials; 2 to {MOST} can be compared: give the URNs of some of them")
-    return [str(each["urn"]) for each in items_of(pages)]
+    if not 2 <= total <= MAX_ENTITIES:
+        raise StoreError(
+            f"{experiment} has {total} trials; 2 to {MAX_ENTITIES} can be compared: give the URNs of some of them"
+        )
+    return [str(trial["urn"]) for trial in items_of(pages)]
 
 
-async def _compared(made: Asker, urns: list[str], best: Best | None, at: dict[str, str]) -> dict[str, Any]:
-    asked = {
+async def _compared(client: GraphQLClient, urns: list[str], best: Best | None, at: dict[str, str]) -> dict[str, Any]:
+    variables = {
         "of": [entity_id(urn) for urn in urns],
         "asOf": at or None,
         "goal": "MINIMUM" if best is None or best.goal == "min" else "MAXIMUM",
         "by": "LAST" if best is None else best.by.upper(),
     }
-    found: dict[str, Any] | None = (await made.ask(_QUESTION, asked))["comparison"]
-    if found is None:
-        there = await made.ask(_THERE, {"urns": urns, "asOf": at or None})
-        absent = sorted(set(urns) - {each["urn"] for each in there["entities"]["nodes"]})
-        when = f", {shown_moment(at)}" if at else ""
-        raise StoreError(f"not recorded here{when}: {', '.join(absent)}. Check the URNs")
-    by_name = {each["name"]: each for each in found["metrics"]}
+    comparison: dict[str, Any] | None = (await client.execute(_COMPARISON, variables))["comparison"]
+    if comparison is None:
+        recorded = await client.execute(_RECORDED, {"urns": urns, "asOf": at or None})
+        missing = sorted(set(urns) - {entity["urn"] for entity in recorded["entities"]["nodes"]})
+        when = f", {as_of_text(at)}" if at else ""
+        raise StoreError(f"not recorded here{when}: {', '.join(missing)}. Check the URNs")
+    by_name = {metric["name"]: metric for metric in comparison["metrics"]}
     if best is not None and best.metric not in by_name:
-        told = plain(", ".join(by_name)) or "none"
-        raise StoreError(f"nothing tells the metric {best.metric} of any of them; metrics that are told: {told}")
-    winner = by_name[best.metric]["best"]["of"]["urn"] if best is not None else None
-    metrics = [{name: each[name] for name in ("name", "cells")} for each in found["metrics"]]
-    return {**found, "metrics": metrics, "best": winner}
+        names = plain(", ".join(by_name)) or "none"
+        raise StoreError(f"none of these entities has the metric {best.metric}; their metrics are: {names}")
+    best_urn = by_name[best.metric]["best"]["of"]["urn"] if best is not None else None
+    metrics = [{name: metric[name] for name in ("name", "cells")} for metric in comparison["metrics"]]
+    return {**comparison, "metrics": metrics, "best": best_urn}
 
 
-def _order(found: dict[str, Any], best: Best | None) -> list[int]:
-    """The places of the compared, the best first; without a metric as they were given."""
-    places = range(len(found["entities"]))
+def _order(comparison: dict[str, Any], best: Best | None) -> list[int]:
+    """The positions of the entities, best first; without a metric in the order of the arguments."""
+    positions = range(len(comparison["entities"]))
     if best is None:
-        return list(places)
-    (cells,) = [each["cells"] for each in found["metrics"] if each["name"] == best.metric]
-    return sorted(places, key=lambda place: (best.rank(cells[place]["metrics"]), found["entities"][place]["urn"]))
+        return list(positions)
+    (cells,) = [metric["cells"] for metric in comparison["metrics"] if metric["name"] == best.metric]
+    return sorted(
+        positions, key=lambda position: (best.rank(cells[position]["metrics"]), comparison["entities"][position]["urn"])
+    )
 
 
 Column = tuple[str, Callable[[int], str]]
-"""A title, and what stands in it of the compared of a place."""
+"""A title, and a function from the position of an entity to the text of its cell."""
 
 
-def _varying(found: dict[str, Any], best: Best | None) -> list[Column]:
-    """The metrics, that by which the compared are ordered first, and the parameters that vary."""
+def _varying(comparison: dict[str, Any], best: Best | None) -> list[Column]:
+    """The metrics, with the sort metric first, and then the parameters that vary."""
     by, first = ("last", None) if best is None else (best.by, best.metric)
-    which = "" if by == "last" else f" ({by})"
-    metrics = sorted(found["metrics"], key=lambda each: (each["name"] != first, each["name"]))
+    suffix = "" if by == "last" else f" ({by})"
+    metrics = sorted(comparison["metrics"], key=lambda metric: (metric["name"] != first, metric["name"]))
     return [
-        *((METRICS + each["name"] + which, _cell(each["cells"], "metrics", by)) for each in metrics),
-        *((each["key"], _cell(each["cells"], "values", "value")) for each in found["parameters"] if each["isVarying"]),
+        *((METRICS + metric["name"] + suffix, _cell(metric["cells"], "metrics", by)) for metric in metrics),
+        *(_parameter_column(parameter) for parameter in comparison["parameters"] if parameter["isVarying"]),
     ]
 
 
-def _constant(found: dict[str, Any]) -> list[Column]:
-    parameters = [each for each in found["parameters"] if not each["isVarying"]]
-    return [(each["key"], _cell(each["cells"], "values", "value")) for each in parameters]
+def _constant(comparison: dict[str, Any]) -> list[Column]:
+    return [_parameter_column(parameter) for parameter in comparison["parameters"] if not parameter["isVarying"]]
+
+
+def _parameter_column(parameter: dict[str, Any]) -> Column:
+    return parameter["key"], _cell(parameter["cells"], "values", "value")
 
 
 def _rows(names: list[str], order: list[int], columns: list[Column]) -> list[Row]:
-    return [(names[place], *(cell(place) for _, cell in columns)) for place in order]
+    return [(names[position], *(cell(position) for _, cell in columns)) for position in order]
 
 
 def _cell(cells: list[dict[str, Any]], part: str, value: str) -> Callable[[int], str]:
-    """What stands in the cell of a place: several values where parts tell differently."""
-    return lambda place: " | ".join(_text(each[value]) for each in cells[place][part])
+    """The text of the cell at a position: several values if parts of the entity record different ones."""
+    return lambda position: " | ".join(_text(entry[value]) for entry in cells[position][part])
 
 
 def _text(value: Any) -> str:
-    """A value as JSON; a text as it is, unless it would read as another value."""
+    """A value as JSON; a string without quotes, unless it would parse as JSON."""
     if not isinstance(value, str):
         return orjson.dumps(value).decode()
     try:
@@ -202,16 +211,16 @@ def _text(value: Any) -> str:
 
 
 def _labels(entities: list[dict[str, Any]]) -> list[str]:
-    """What each is called in a table: its name and version, or its URN where others are called so, too."""
-    names = [each["name"] + (f"@{each['version']}" if each["version"] else "") for each in entities]
+    """The labels of entities in a table: name and version, or the URN if these are ambiguous."""
+    names = [entity["name"] + (f"@{entity['version']}" if entity["version"] else "") for entity in entities]
     counts = Counter(names)
-    return [name if counts[name] == 1 else each["urn"] for name, each in zip(names, entities, strict=True)]
+    return [name if counts[name] == 1 else entity["urn"] for name, entity in zip(names, entities, strict=True)]
 
 
-def _say(found: dict[str, Any], at: dict[str, str], show_all: bool) -> None:
-    varying = sum(each["isVarying"] for each in found["parameters"])
-    constant = len(found["parameters"]) - varying
-    more = "" if show_all or not constant else ", which --all shows"
-    when = f", {shown_moment(at)}" if at else ""
-    said = f"{len(found['entities'])} compared; parameters that vary: {varying}, held constant: {constant}"
-    click.echo(said + more + when)
+def _print_summary(comparison: dict[str, Any], at: dict[str, str], show_all: bool) -> None:
+    varying = sum(parameter["isVarying"] for parameter in comparison["parameters"])
+    constant = len(comparison["parameters"]) - varying
+    hint = "" if show_all or not constant else ", which --all shows"
+    when = f", {as_of_text(at)}" if at else ""
+    summary = f"{len(comparison['entities'])} compared; parameters that vary: {varying}, held constant: {constant}"
+    click.echo(summary + hint + when)

@@ -1,4 +1,4 @@
-"""The demo's question, asked over HTTP: `python -m lineal.commands.demo SERVER`."""
+"""The query of the demo, sent over HTTP: `python -m lineal.commands.demo SERVER`."""
 
 import sys
 from typing import Any
@@ -21,16 +21,17 @@ _QUESTION = """query ($urn: String!) {
 
 
 def ask(url: str) -> None:
-    """Ask which endpoints a corrupt dataset reaches, and print the answer with one proof."""
+    """Query the endpoints that a corrupt dataset reached, and print them with the path to one of them."""
     answer = httpx.post(f"{url}/graphql", json={"query": _QUESTION, "variables": {"urn": DATASET}}, timeout=60).json()
-    found: dict[str, Any] = answer["data"]["entity"]["descendants"]
+    descendants: dict[str, Any] = answer["data"]["entity"]["descendants"]
     click.echo(f"\nThe dataset {DATASET} is corrupt: which endpoints must be rolled back?")
-    click.echo(f"{found['totalCount']} endpoints, of {found['completeness']['visited']} entities it contributed to:")
-    for edge in found["edges"][:5]:
+    total, visited = descendants["totalCount"], descendants["completeness"]["visited"]
+    click.echo(f"{total} endpoints, of {visited} entities it contributed to:")
+    for edge in descendants["edges"][:5]:
         click.echo(f"  {edge['node']['name']} of account {edge['node']['account']}, {edge['distance']} hops away")
-    if found["totalCount"] > 5:
-        click.echo(f"  ... and {found['totalCount'] - 5} more")
-    first = found["edges"][0]
+    if total > 5:
+        click.echo(f"  ... and {total - 5} more")
+    first = descendants["edges"][0]
     click.echo(f"The path that proves {first['node']['name']}:")
     click.echo(f"  {_shown(first['path'][0]['source']['urn'])}")
     for step in first["path"]:

@@ -17,7 +17,7 @@ from lineal.graphstore.urns import make_urn
 
 
 async def export_store(settings: Settings, file: str) -> int:
-    """Write a store's records to a file, or to standard output for `-`; the file is whole or is not there."""
+    """Write all records of a store to a file, which is replaced only once complete, or to standard output for `-`."""
     parts = 0
     target = Path(file)
     unfinished = target.with_name(target.name + ".part")
@@ -34,7 +34,7 @@ async def export_store(settings: Settings, file: str) -> int:
             lines.flush()
     if not to_stdout:
         unfinished.replace(target)
-    print(f"exported {parts} records", file=sys.stderr)  # noqa: T201 (this is the command's answer)
+    print(f"exported {parts} records", file=sys.stderr)  # noqa: T201 (the result of the command)
     return 0
 
 

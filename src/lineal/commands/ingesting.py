@@ -1,4 +1,4 @@
-"""`lineal ingest`: files into a store or a server, good lines kept, bad lines reported."""
+"""`lineal ingest`: record files in a store or through a server, and report bad lines."""
 
 import asyncio
 import gc
@@ -15,28 +15,28 @@ from rich.progress import Progress, TaskID
 
 from lineal.capture.files import Line, read_lines, size_of
 from lineal.capture.openlineage import InvalidEvent, mapped, validated
-from lineal.commands.asking import asker
+from lineal.commands.graphql_client import open_client
 from lineal.commands.opening import opened_store, progress_bars
 from lineal.commands.servers import server_client
-from lineal.commands.sinks import MOST_EMBEDDED, MOST_GREMLIN, Outcome, ServerSink, Sink, StoreSink
+from lineal.commands.sinks import MAX_PARTS_EMBEDDED, MAX_PARTS_GREMLIN, Outcome, ServerSink, Sink, StoreSink
 from lineal.config import Settings
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused
 
-SHOWN = 50
-"""How many bad lines are shown; all are counted."""
-_MADE_BEFORE_A_COLLECTION = 100_000
-"""Parts of lineage hold no cycles: Python's own 700 looks for these through a fifth of the time of an ingest."""
+MAX_REPORTED = 50
+"""Maximum number of bad lines to print; all are counted."""
+_COLLECTION_THRESHOLD = 100_000
+"""Records hold no reference cycles, and Python's default threshold of 700 spends a fifth of an ingest on the search."""
 
 
 class Stopped(Exception):
-    """A strict ingest met a line that is refused while sending."""
+    """A strict ingest stopped because a line was refused."""
 
 
 @dataclass
 class Totals:
-    """What an ingest has come to."""
+    """Counts of new, known and bad records, and the console for reports."""
 
     new: int = 0
     known: int = 0
@@ -44,29 +44,29 @@ class Totals:
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
 
     def report(self, name: str, number: int, problem: str) -> None:
-        """Say why a line is not recorded."""
+        """Count a bad line and print its problem."""
         self.bad += 1
-        if self.bad <= SHOWN:
+        if self.bad <= MAX_REPORTED:
             self.console.print(f"{name}:{number}: {problem}", markup=False)
-        elif self.bad == SHOWN + 1:
-            self.console.print(f"more than {SHOWN} bad lines: the rest is only counted", markup=False)
+        elif self.bad == MAX_REPORTED + 1:
+            self.console.print(f"more than {MAX_REPORTED} bad lines: the others are only counted", markup=False)
 
 
 async def ingest_files(
     files: tuple[str, ...], url: str | None, store: Settings | None, account: str | None, strict: bool
 ) -> int:
-    """Record files, in a store or else by a server; exit status 1 where any line was bad.
+    """Record files in `store`, or without one through the server at `url`; exit status 1 if any line was bad.
 
-    `account` None: that of who asks the server.
+    Without `account`, records that name none belong to the caller's account on a server, to `local` in a store.
     """
     totals = Totals()
     if account is None:
         account = "local" if store is not None else await _own_account(url)
-    if strict and not _all_good(files, account, totals):
+    if strict and not _are_valid(files, account, totals):
         click.echo(f"{totals.bad} bad lines, so nothing was sent", err=True)
         return 1
     async with _sink(url, store, account) as sink:
-        with _seldom_collected(), progress_bars(totals.console) as progress:
+        with _rare_collections(), progress_bars(totals.console) as progress:
             for name in files:
                 task = progress.add_task(Path(name).name, total=None if name == "-" else size_of(Path(name)))
                 try:
@@ -81,26 +81,28 @@ async def ingest_files(
 
 
 async def _own_account(url: str | None) -> str:
-    async with asker(url, None) as server:
-        return str((await server.ask("{ viewer { account } }", {}))["viewer"]["account"])
+    async with open_client(url, None) as server:
+        return str((await server.execute("{ viewer { account } }", {}))["viewer"]["account"])
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(_MADE_BEFORE_A_COLLECTION, *before[1:])
+def _rare_collections() -> Iterator[None]:
+    previous = gc.get_threshold()
+    gc.set_threshold(_COLLECTION_THRESHOLD, *previous[1:])
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*previous)
 
 
 @asynccontextmanager
 async def _sink(url: str | None, store: Settings | None, account: str) -> AsyncIterator[Sink]:
     if store is not None:
         async with opened_store(store) as opened:
-            most = MOST_GREMLIN if store.store.startswith(("gremlin://", "gremlins://")) else MOST_EMBEDDED
-            yield StoreSink(opened, account, most)
+            max_parts = (
+                MAX_PARTS_GREMLIN if store.store.startswith(("gremlin://", "gremlins://")) else MAX_PARTS_EMBEDDED
+            )
+            yield StoreSink(opened, account, max_parts)
     else:
         async with server_client(url) as client:
             yield ServerSink(client)
@@ -115,9 +117,9 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             yield stream
 
 
-def _all_good(files: tuple[str, ...], account: str, totals: Totals) -> bool:
+def _are_valid(files: tuple[str, ...], account: str, totals: Totals) -> bool:
     if "-" in files:
-        raise click.UsageError("--strict reads files twice, which standard input cannot be: give a file")
+        raise click.UsageError("--strict reads its input twice, which standard input does not allow: give a file")
     for name in files:
         with _opened(name) as stream:
             for line in read_lines(stream, account):
@@ -134,13 +136,13 @@ def _problem(line: Line, account: str) -> str | None:
             validated(line.event)
             mapped(line.event, account)
         elif line.part is not None:
-            checked_urns(_alone(line))
+            checked_urns(_batch_of(line))
     except (InvalidEvent, BatchRefused) as error:
         return str(error)
     return None
 
 
-def _alone(line: Line) -> Batch:
+def _batch_of(line: Line) -> Batch:
     match line.part:
         case NewEntity():
             return Batch(entities=(line.part,))
@@ -156,20 +158,20 @@ def _alone(line: Line) -> Batch:
 async def _ingest(
     name: str, account: str, sink: Sink, totals: Totals, progress: Progress, task: TaskID, strict: bool
 ) -> None:
-    waiting: list[Line] = []
-    # While one batch is being written the next one is read; never more than that, so memory is bounded.
+    pending: list[Line] = []
+    # Reading runs at most one batch ahead of writing, so memory is bounded.
     sending: asyncio.Task[None] | None = None
     with _opened(name) as stream:
         for line in read_lines(stream, account):
             if line.problem:
                 totals.report(name, line.number, line.problem)
             elif line.part is not None:
-                waiting.append(line)
-            if waiting and (line.event is not None or len(waiting) >= sink.most):
+                pending.append(line)
+            if pending and (line.event is not None or len(pending) >= sink.max_parts):
                 if sending is not None:
                     await sending
-                sending = asyncio.create_task(_send(name, waiting, sink, totals, strict))
-                waiting = []
+                sending = asyncio.create_task(_send(name, pending, sink, totals, strict))
+                pending = []
                 await asyncio.sleep(0)
                 progress.update(task, completed=line.end)
             if line.event is not None:
@@ -180,27 +182,27 @@ async def _ingest(
                 progress.update(task, completed=line.end)
         if sending is not None:
             await sending
-        if waiting:
-            await _send(name, waiting, sink, totals, strict)
-            progress.update(task, completed=waiting[-1].end)
+        if pending:
+            await _send(name, pending, sink, totals, strict)
+            progress.update(task, completed=pending[-1].end)
 
 
 async def _send(name: str, lines: list[Line], sink: Sink, totals: Totals, strict: bool) -> None:
-    """Send parts; those refused are reported, and the rest is sent again without them."""
+    """Send lines; report the refused ones, and send the others again without them."""
     while lines:
         outcome = await sink.parts([line.part for line in lines if line.part is not None])
         _count(name, lines, outcome, totals, strict)
         if not outcome.refused or outcome.new or outcome.known:
             return
-        lines = [line for place, line in enumerate(lines) if place not in outcome.refused]
+        lines = [line for position, line in enumerate(lines) if position not in outcome.refused]
 
 
 def _count(name: str, lines: list[Line], outcome: Outcome, totals: Totals, strict: bool) -> None:
     totals.new += outcome.new
     totals.known += outcome.known
-    for place, problem in sorted(outcome.refused.items()):
-        totals.report(name, lines[place].number, problem)
+    for position, problem in sorted(outcome.refused.items()):
+        totals.report(name, lines[position].number, problem)
     if strict and outcome.refused:
-        before = lines[0].number - 1
-        stand = f"lines 1 to {before} of {name} stand" if before else f"nothing of {name} stands"
-        raise Stopped(f"stopped at a refused line: {stand}, and nothing of what follows was sent")
+        previous = lines[0].number - 1
+        recorded = f"lines 1 to {previous} of {name} are recorded" if previous else f"nothing of {name} is recorded"
+        raise Stopped(f"stopped at a refused line: {recorded}, and no later line was sent")

@@ -1,4 +1,4 @@
-"""`lineal janusgraph`: a JanusGraph of one's own on this machine."""
+"""`lineal janusgraph`: a local JanusGraph server, one per data folder."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from lineal.commands import jvm
-from lineal.commands.processes import end, is_free, locked, runs
+from lineal.commands.processes import end, is_free, is_running, locked
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.servers.templates import filled
@@ -25,122 +25,122 @@ _PROBE_SECONDS = 10
 _SHOWN_LINES = 12
 _SHOWN_CHARACTERS = 300
 _STACK = ("\tat ", "\t... ")
-"""How lines begin that only say where in the server's code an error came up."""
+"""Prefixes of stack trace lines, which the excerpt of the log leaves out."""
 _LARGE_LOG = 10 * 1024**2
 _MAIN = "org.janusgraph.graphdb.server.JanusGraphServer"
 _FILES = ("janusgraph-server.yaml", "janusgraph-berkeleyje.properties", "init.groovy", "logback.xml")
 _PLAIN_PATH = re.compile(r"[\w/. +@=~-]+", re.ASCII)
 _FAILED = re.compile(r"was unable to start|could not be instantiated")
-"""A server that has failed may go on running, and even listen."""
+"""Log lines of a failed start: the process may keep running, and even listen, after one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The folder of one JanusGraph: its configuration, its data, its log, and who runs it."""
+class ServerFolder:
+    """The folder of one JanusGraph: its configuration, data, log and process id."""
 
     folder: Path
 
     @property
     def data(self) -> Path:
-        """Where the database and the index are."""
+        """The folder of the database and the index."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
-        """What the server has to say."""
+        """The log of the server."""
         return self.folder / "janusgraph.log"
 
     @property
     def pid_file(self) -> Path:
-        """The process and its port, while it runs."""
+        """The file with the process id and the port of a running server."""
         return self.folder / "janusgraph.pid"
 
     @property
-    def word(self) -> str:
-        """What tells its process from others."""
+    def process_marker(self) -> str:
+        """An argument that only the command line of this server contains."""
         return f"@{self.folder / 'java.options'}"
 
     def running(self) -> tuple[int, int] | None:
-        """The process and port of the server that runs here, if one does."""
+        """The process id and port of the running server; None if there is none."""
         try:
             pid, port = map(int, self.pid_file.read_text().split())
         except (OSError, ValueError):
             return None
-        return (pid, port) if runs(pid, self.word) else None
+        return (pid, port) if is_running(pid, self.process_marker) else None
 
 
-def place(folder: Path) -> Place:
-    """The place at a folder. Raises StoreUnusable for a path that the configuration could not hold."""
+def server_folder(folder: Path) -> ServerFolder:
+    """The server folder at a path. Raises StoreUnusable if the configuration cannot contain the path."""
     path = folder.resolve()
     if not _PLAIN_PATH.fullmatch(str(path)):
         raise StoreUnusable(
-            f"JanusGraph's configuration cannot hold the path {path}: name another folder with --data, of ASCII "
+            f"JanusGraph's configuration cannot contain the path {path}: name another folder with --data, of ASCII "
             "letters, digits, spaces and / . _ - + @ = ~"
         )
-    return Place(path)
+    return ServerFolder(path)
 
 
 def start(folder: Path, port: int, heap: str) -> None:
-    """Start JanusGraph and wait until it answers. Raises StoreUnusable or Unavailable, which say what to do."""
-    here = place(folder)
+    """Start JanusGraph and wait until it answers. Raises StoreUnusable or Unavailable, with a remedy."""
+    server = server_folder(folder)
     program = jvm.java()
-    here.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(here):
-        if found := here.running():
-            _say_running(here, *found)
+    server.folder.mkdir(parents=True, exist_ok=True)
+    with _exclusive(server):
+        if running := server.running():
+            _report_running(server, *running)
             return
         if not is_free(port):
-            raise StoreUnusable(f"port {port} is taken by another program: choose another one with --port")
-        _write_configuration(here, port)
-        command = jvm.command(here.folder, heap, _MAIN, str(here.folder / "janusgraph-server.yaml"))
-        process = _launch(here, command, program)
-        here.pid_file.write_text(f"{process.pid}\n{port}\n")
+            raise StoreUnusable(f"another program uses port {port}: choose another port with --port")
+        _write_configuration(server, port)
+        command = jvm.command(server.folder, heap, _MAIN, str(server.folder / "janusgraph-server.yaml"))
+        process = _launch(server, command, program)
+        server.pid_file.write_text(f"{process.pid}\n{port}\n")
         try:
-            _wait(here, process, port)
+            _wait(server, process, port)
         except BaseException:
-            end(process.pid, here.word)
+            end(process.pid, server.process_marker)
             process.wait()
-            here.pid_file.unlink()
+            server.pid_file.unlink()
             raise
-    click.echo(f"JanusGraph answers at {_address(port)} (process {process.pid}); its data are in {here.data}")
+    click.echo(f"JanusGraph answers at {_address(port)} (process {process.pid}); its data is in {server.data}")
 
 
 def stop(folder: Path) -> None:
-    """End the server of a folder and wait until it has ended."""
-    here = place(folder)
-    if not here.folder.is_dir():
-        click.echo(f"no JanusGraph runs in {here.folder}")
+    """Stop the server of a folder and wait until its process has ended."""
+    server = server_folder(folder)
+    if not server.folder.is_dir():
+        click.echo(f"no JanusGraph runs in {server.folder}")
         return
-    with _alone(here):
-        found = here.running()
-        if found:
-            end(found[0], here.word)
-        here.pid_file.unlink(missing_ok=True)
-    click.echo(f"stopped process {found[0]}; its data stay in {here.data}" if found else
-               f"no JanusGraph runs in {here.folder}")  # fmt: skip
+    with _exclusive(server):
+        running = server.running()
+        if running:
+            end(running[0], server.process_marker)
+        server.pid_file.unlink(missing_ok=True)
+    click.echo(f"stopped process {running[0]}; its data remains in {server.data}" if running else
+               f"no JanusGraph runs in {server.folder}")  # fmt: skip
 
 
 def status(folder: Path) -> int:
-    """Say what runs in a folder; exit status 0 if it answers."""
-    here = place(folder)
-    found = here.running()
-    if found is None:
-        click.echo(f"no JanusGraph runs in {here.folder}: start one with `lineal janusgraph start --data {folder}`")
+    """Print the status of the server in a folder; exit status 0 if it answers."""
+    server = server_folder(folder)
+    running = server.running()
+    if running is None:
+        click.echo(f"no JanusGraph runs in {server.folder}: start one with `lineal janusgraph start --data {folder}`")
         return 1
-    jvm.java()  # What asks it whether it answers may not be installed here: this says what to do.
-    pid, port = found
-    well = answers(port)
-    click.echo(f"process  {pid}\naddress  {_address(port)}\ndata     {here.data}\nlog      {here.log}")
-    if not well:
-        again = f"`lineal janusgraph stop --data {folder}` and start it again"
-        click.echo(f"it does not answer: if it was not started just now, {again}")
+    jvm.java()  # Raises, with a remedy, if the extra that the probe needs is not installed.
+    pid, port = running
+    is_answering = answers(port)
+    click.echo(f"process  {pid}\naddress  {_address(port)}\ndata     {server.data}\nlog      {server.log}")
+    if not is_answering:
+        remedy = f"`lineal janusgraph stop --data {folder}` and start it again"
+        click.echo(f"it does not answer: unless it was started just now, {remedy}")
         return 1
     click.echo("it answers")
     return 0
 
 
 def answers(port: int) -> bool:
-    """Whether a server on a port of loopback answers a query: an open port alone does not tell."""
+    """Whether a server on a port of loopback answers a query; an open port alone is not enough."""
     return asyncio.run(_answers(port))
 
 
@@ -155,48 +155,50 @@ async def _answers(port: int) -> bool:
 
 
 def _address(port: int) -> str:
-    """As `--store` takes it."""
+    """The value of `--store` for a port."""
     return f"gremlin://127.0.0.1:{port}"
 
 
 @contextmanager
-def _alone(here: Place) -> Iterator[None]:
+def _exclusive(server: ServerFolder) -> Iterator[None]:
     try:
-        with locked(here.folder / "lock", wait=False):
+        with locked(server.folder / "lock", wait=False):
             yield
     except BlockingIOError as error:
-        raise Unavailable(f"another command starts or stops JanusGraph in {here.folder}: wait until it has") from error
+        raise Unavailable(
+            f"another command is starting or stopping JanusGraph in {server.folder}: wait until it has finished"
+        ) from error
 
 
-def _say_running(here: Place, pid: int, port: int) -> None:
+def _report_running(server: ServerFolder, pid: int, port: int) -> None:
     if not answers(port):
-        again = f"`lineal janusgraph stop --data {here.folder}`, and start it again"
-        raise Unavailable(f"process {pid} runs JanusGraph in {here.folder} but does not answer: {again}")
-    click.echo(f"JanusGraph already runs at {_address(port)} (process {pid}); its data are in {here.data}")
+        remedy = f"`lineal janusgraph stop --data {server.folder}`, and start it again"
+        raise Unavailable(f"process {pid} runs JanusGraph in {server.folder} but does not answer: {remedy}")
+    click.echo(f"JanusGraph already runs at {_address(port)} (process {pid}); its data is in {server.data}")
 
 
-def _write_configuration(here: Place, port: int) -> None:
-    here.data.mkdir(exist_ok=True)
+def _write_configuration(server: ServerFolder, port: int) -> None:
+    server.data.mkdir(exist_ok=True)
     values = {
         "host": "127.0.0.1",
         "port": port,
         "evaluation_timeout": 0,
-        "folder": here.folder,
+        "folder": server.folder,
         "graph": "janusgraph-berkeleyje",
-        "data": here.data,
+        "data": server.data,
     }
     for name in _FILES:
-        (here.folder / name).write_text(filled(name, **values), encoding="utf-8")
+        (server.folder / name).write_text(filled(name, **values), encoding="utf-8")
 
 
-def _launch(here: Place, command: list[str], program: Path) -> "subprocess.Popen[bytes]":
-    if here.log.exists() and here.log.stat().st_size > _LARGE_LOG:
-        here.log.replace(here.log.with_suffix(".log.1"))
+def _launch(server: ServerFolder, command: list[str], program: Path) -> "subprocess.Popen[bytes]":
+    if server.log.exists() and server.log.stat().st_size > _LARGE_LOG:
+        server.log.replace(server.log.with_suffix(".log.1"))
     environment = {**os.environ, "JAVA_HOME": str(program.parent.parent)}
-    with here.log.open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 (made here, of checked parts, and without a shell)
+    with server.log.open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 (built from validated arguments, and run without a shell)
             command,
-            cwd=here.folder,
+            cwd=server.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -205,30 +207,30 @@ def _launch(here: Place, command: list[str], program: Path) -> "subprocess.Popen
         )
 
 
-def _wait(here: Place, process: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait(server: ServerFolder, process: "subprocess.Popen[bytes]", port: int) -> None:
     console = Console(stderr=True)
-    before = here.log.stat().st_size
+    offset = server.log.stat().st_size
     deadline = time.monotonic() + START_SECONDS
     with console.status("starting JanusGraph") if console.is_terminal else nullcontext():
         while not answers(port):
-            if process.poll() is not None or _FAILED.search(_said(here, before)):
-                # The causes are logged after the failure.
+            if process.poll() is not None or _FAILED.search(_log_after(server, offset)):
+                # The log shows the causes after the failure.
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(2)
-                raise _failure(here, before, "did not start")
+                raise _failure(server, offset, "did not start")
             if time.monotonic() > deadline:
-                raise _failure(here, before, f"does not answer after {START_SECONDS} seconds")
+                raise _failure(server, offset, f"does not answer after {START_SECONDS} seconds")
             time.sleep(0.3)
 
 
-def _said(here: Place, before: int) -> str:
-    """What the log holds after its first so many bytes."""
-    with here.log.open("rb") as log:
-        log.seek(before)
+def _log_after(server: ServerFolder, offset: int) -> str:
+    """The text of the log from an offset in bytes."""
+    with server.log.open("rb") as log:
+        log.seek(offset)
         return log.read().decode(errors="replace")
 
 
-def _failure(here: Place, before: int, what: str) -> Unavailable:
-    lines = [line for line in _said(here, before).splitlines() if not line.startswith(_STACK)]
+def _failure(server: ServerFolder, offset: int, problem: str) -> Unavailable:
+    lines = [line for line in _log_after(server, offset).splitlines() if not line.startswith(_STACK)]
     shown = "\n".join(line[:_SHOWN_CHARACTERS] for line in lines[-_SHOWN_LINES:])
-    return Unavailable(f"JanusGraph {what}. Its log, {here.log}, ends with:\n{shown or '(nothing)'}")
+    return Unavailable(f"JanusGraph {problem}. Its log, {server.log}, ends with:\n{shown or '(nothing)'}")

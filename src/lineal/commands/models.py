@@ -1,18 +1,18 @@
-"""`lineal models`: model groups, their versions, and the decisions on these."""
+"""`lineal models`: model groups, their versions, and the decisions on versions."""
 
 from operator import itemgetter
 from typing import Any, Final
 
 import click
 
-from lineal.commands.asking import Asker, items_of, read_pages
+from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
 from lineal.commands.showing import show_json, show_table
-from lineal.commands.times import moment_asked, shown_moment
+from lineal.commands.times import as_of_argument, as_of_text
 from lineal.graphstore.errors import StoreError
 
 _PAGE: Final = 50
 _MOST_DECISIONS: Final = 100
-"""How many decisions are shown of a version."""
+"""Maximum number of decisions to print for a version."""
 _GROUPS: Final = """
 query ($where: EntityFilter, $asOf: AsOf, $first: Int!, $after: String) {
   page: modelGroups(where: $where, asOf: $asOf, first: $first, after: $after) {
@@ -38,12 +38,12 @@ mutation ($input: ModelVersionReviewInput!) { modelVersionReview(input: $input) 
   approval { urn decision } userErrors { message } } }"""
 
 
-async def show_groups(made: Asker, as_of: str | None, occurred_by: str | None, as_json: bool) -> int:
-    """List the model groups: how many versions each has, the greatest number, and the latest that is approved.
+async def show_groups(client: GraphQLClient, as_of: str | None, occurred_by: str | None, as_json: bool) -> int:
+    """Print the model groups with their number of versions, latest version and latest approved version.
 
-    As of the moment of `--as-of` and `--occurred-by`. Raises UsageError where either is no time.
+    As of `as_of` and `occurred_by`. Raises UsageError if either is not a time.
     """
-    groups = await _read_groups(made, None, moment_asked(as_of, occurred_by))
+    groups = await _read_groups(client, None, as_of_argument(as_of, occurred_by))
     if as_json:
         show_json({"modelGroups": groups})
         return 0
@@ -60,32 +60,34 @@ async def show_groups(made: Asker, as_of: str | None, occurred_by: str | None, a
     return 0
 
 
-async def show_group(made: Asker, group: str, as_of: str | None, occurred_by: str | None, as_json: bool) -> int:
-    """List the versions of a group, the newest first, each with its decisions, the latest first; as `show_groups`."""
-    at = moment_asked(as_of, occurred_by)
-    urn = await _urn_of(made, group, at)
+async def show_group(
+    client: GraphQLClient, group: str, as_of: str | None, occurred_by: str | None, as_json: bool
+) -> int:
+    """Print the versions of a group, newest first, each with its decisions, latest first, as of `as_of`."""
+    at = as_of_argument(as_of, occurred_by)
+    urn = await _find_urn(client, group, at)
 
     def page_of(data: dict[str, Any]) -> dict[str, Any]:
         if not data["entity"]:
-            raise _absent(urn, at)
+            raise _missing_group(urn, at)
         page: dict[str, Any] = data["entity"]["page"]
         return page
 
-    asked = {"urn": urn, "asOf": at or None, "decisions": _MOST_DECISIONS}
-    versions = items_of(await read_pages(made, _VERSIONS, asked, page_of, _PAGE))
+    variables = {"urn": urn, "asOf": at or None, "decisions": _MOST_DECISIONS}
+    versions = items_of(await read_pages(client, _VERSIONS, variables, page_of, _PAGE))
     if as_json:
         shown = [{**version, "approvals": version["approvals"]["nodes"]} for version in versions]
         show_json({"urn": urn, "versions": shown})
         return 0
-    nothing: dict[str, Any] = dict.fromkeys(("decision", "by", "at", "reason"))
+    no_decision: dict[str, Any] = dict.fromkeys(("decision", "by", "at", "reason"))
     rows = (
         (
             version["urn"],
             (version["model"] or {}).get("urn", ""),
-            *(decided[name] or "" for name in ("decision", "by", "at", "reason")),
+            *(decision_row[name] or "" for name in ("decision", "by", "at", "reason")),
         )
         for version in versions
-        for decided in version["approvals"]["nodes"] or [nothing]
+        for decision_row in version["approvals"]["nodes"] or [no_decision]
     )
     show_table(("version", "model", "decision", "by", "at", "reason"), rows)
     for version in versions:
@@ -95,49 +97,51 @@ async def show_group(made: Asker, group: str, as_of: str | None, occurred_by: st
     return 0
 
 
-async def register(made: Asker, group: str, model: str, description: str | None, tags: tuple[str, ...]) -> int:
-    """Register the model of a URN in a group, by its name or URN; print the version's URN alone."""
-    named = {"urn": group} if group.startswith("lineal:") else {"name": group}
-    given = {"group": named, "model": {"urn": model}, "description": description, "tags": list(tags)}
-    done = await _changed(made, _REGISTER, "modelVersionRegister", given)
-    click.echo(_shown(done["modelVersion"]))
+async def register(
+    client: GraphQLClient, group: str, model: str, description: str | None, tags: tuple[str, ...]
+) -> int:
+    """Register a model in a group, which is a name or a URN, and print the URN of the version."""
+    reference = {"urn": group} if group.startswith("lineal:") else {"name": group}
+    input = {"group": reference, "model": {"urn": model}, "description": description, "tags": list(tags)}
+    payload = await _mutate(client, _REGISTER, "modelVersionRegister", input)
+    click.echo(_shown(payload["modelVersion"]))
     return 0
 
 
-async def review(made: Asker, version: str, decision: str, reason: str | None) -> int:
-    """Record a decision on the version of a URN; print the approval's URN alone."""
-    given = {"version": {"urn": version}, "decision": decision, "reason": reason}
-    done = await _changed(made, _REVIEW, "modelVersionReview", given)
-    click.echo(_shown(done["approval"]))
+async def review(client: GraphQLClient, version: str, decision: str, reason: str | None) -> int:
+    """Record a decision on a version, and print the URN of the approval."""
+    input = {"version": {"urn": version}, "decision": decision, "reason": reason}
+    payload = await _mutate(client, _REVIEW, "modelVersionReview", input)
+    click.echo(_shown(payload["approval"]))
     return 0
 
 
-async def _read_groups(made: Asker, where: dict[str, Any] | None, at: dict[str, str]) -> list[dict[str, Any]]:
-    return items_of(await read_pages(made, _GROUPS, {"where": where, "asOf": at or None}, itemgetter("page"), _PAGE))
+async def _read_groups(client: GraphQLClient, where: dict[str, Any] | None, at: dict[str, str]) -> list[dict[str, Any]]:
+    return items_of(await read_pages(client, _GROUPS, {"where": where, "asOf": at or None}, itemgetter("page"), _PAGE))
 
 
-async def _urn_of(made: Asker, group: str, at: dict[str, str]) -> str:
-    """The URN of a group, which is given by it or by its name in any account."""
+async def _find_urn(client: GraphQLClient, group: str, at: dict[str, str]) -> str:
+    """The URN of a group, which is a URN or a name in any account."""
     if group.startswith("lineal:"):
         return group
-    found = [str(each["urn"]) for each in await _read_groups(made, {"name": {"eq": group}}, at)]
-    if len(found) > 1:
-        raise StoreError(f"there are {len(found)} model groups of this name; give the URN of one: {', '.join(found)}")
-    if not found:
-        raise _absent(group, at)
-    return found[0]
+    urns = [str(match["urn"]) for match in await _read_groups(client, {"name": {"eq": group}}, at)]
+    if len(urns) > 1:
+        raise StoreError(f"there are {len(urns)} model groups of this name; give the URN of one: {', '.join(urns)}")
+    if not urns:
+        raise _missing_group(group, at)
+    return urns[0]
 
 
-def _absent(group: str, at: dict[str, str]) -> StoreError:
-    when = f", {shown_moment(at)}" if at else ""
+def _missing_group(group: str, at: dict[str, str]) -> StoreError:
+    when = f", {as_of_text(at)}" if at else ""
     return StoreError(f"there is no model group {group} here{when}: `lineal models` lists them")
 
 
-async def _changed(made: Asker, document: str, mutation: str, given: dict[str, Any]) -> dict[str, Any]:
-    done: dict[str, Any] = (await made.ask(document, {"input": given}))[mutation]
-    if done["userErrors"]:
-        raise StoreError(" ".join(error["message"] for error in done["userErrors"]))
-    return done
+async def _mutate(client: GraphQLClient, document: str, mutation: str, input: dict[str, Any]) -> dict[str, Any]:
+    payload: dict[str, Any] = (await client.execute(document, {"input": input}))[mutation]
+    if payload["userErrors"]:
+        raise StoreError(" ".join(error["message"] for error in payload["userErrors"]))
+    return payload
 
 
 def _shown(recorded: dict[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""Stores that commands open."""
+"""Opening the store of a command, with a progress bar while it is indexed."""
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -12,21 +12,21 @@ from lineal.stores import open_configured
 
 
 def progress_bars(console: Console) -> Progress:
-    """Bars on a terminal; elsewhere nothing."""
+    """Progress bars, shown on a terminal only."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store of some settings, open; where it is indexed first, a bar shows how far that has come."""
+    """Open the store of the settings; on a terminal, a bar shows the progress of indexing."""
     bars = progress_bars(Console(stderr=True))
     with ExitStack() as shown:
 
         def indexed(done: int, total: int) -> None:
             if not bars.task_ids:
                 shown.enter_context(bars)
-                bars.add_task("indexing what an older Lineal recorded")
+                bars.add_task("indexing records of an older Lineal")
             bars.update(bars.task_ids[0], completed=done, total=total)
 
         store = await open_configured(settings, indexed)

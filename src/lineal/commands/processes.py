@@ -1,4 +1,4 @@
-"""Processes that go on after the command that started them."""
+"""Background processes that outlive the command that started them."""
 
 import fcntl
 import os
@@ -15,29 +15,29 @@ from lineal.graphstore.errors import Unavailable
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Only one at a time in here, over all processes. Raises BlockingIOError where another is, unless it may wait."""
+    """Hold an exclusive lock on a file. Without `wait`, raises BlockingIOError if another process holds it."""
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on a port of loopback."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Whether a port of loopback is free to listen on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return False
     return True
 
 
-def runs(pid: int, word: str) -> bool:
-    """Whether a process lives that was started with a word in its command: ids are used again for other processes."""
-    return word in _words(pid)
+def is_running(pid: int, marker: str) -> bool:
+    """Whether the process runs and has the marker in its command line: other processes reuse process ids."""
+    return marker in _command_line(pid)
 
 
-def _words(pid: int) -> list[str]:
+def _command_line(pid: int) -> list[str]:
     if Path("/proc/self").exists():
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="surrogateescape").split("\0")
@@ -48,16 +48,16 @@ def _words(pid: int) -> list[str]:
     return shown.stdout.split()
 
 
-def end(pid: int, word: str, patience: float = 30) -> None:
-    """End a process, by force after so many seconds. Raises Unavailable where even that does not end it."""
-    for how, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10)):
-        if not runs(pid, word):
+def end(pid: int, marker: str, patience: float = 30) -> None:
+    """End a process, by SIGKILL after `patience` seconds. Raises Unavailable if it still runs."""
+    for signal_number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10)):
+        if not is_running(pid, marker):
             return
         with suppress(ProcessLookupError):
-            os.kill(pid, how)
+            os.kill(pid, signal_number)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not runs(pid, word):
+            if not is_running(pid, marker):
                 return
             time.sleep(0.1)
-    raise Unavailable(f"process {pid} does not end: end it yourself")
+    raise Unavailable(f"process {pid} did not end after SIGKILL: end it yourself")

@@ -6,12 +6,12 @@ from typing import Any, Final
 import click
 import orjson
 
-from lineal.commands.asking import Asker, items_of, read_pages
+from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
 from lineal.commands.showing import show_json, show_table
 from lineal.graphstore.queries import EntityOrderField
 
 PAGE: Final = 100
-_QUESTION: Final = """
+_SEARCH: Final = """
 query ($search: String, $where: EntityFilter, $orderBy: EntityOrder, $first: Int!, $after: String) {
   entities(search: $search, where: $where, orderBy: $orderBy, first: $first, after: $after) {
     totalCount
@@ -22,8 +22,8 @@ query ($search: String, $where: EntityFilter, $orderBy: EntityOrder, $first: Int
 _BY_PROPERTY: Final = "property:"
 
 
-async def show_found(
-    made: Asker,
+async def show_search(
+    client: GraphQLClient,
     text: str | None,
     kind: tuple[str, ...],
     accounts: tuple[str, ...],
@@ -33,16 +33,16 @@ async def show_found(
     first: int | None,
     as_json: bool,
 ) -> int:
-    """Print what is found, read to the last page. Raises UsageError where an option says nothing that can be asked."""
+    """Print all pages of a search. Raises UsageError for an option that is not valid."""
     lists: dict[str, list[Any]] = {
         "kind": [word.upper() for word in kind],
         "account": list(accounts),
         "tag": list(tags),
     }
-    lists["property"] = [_property(given) for given in properties]
+    lists["property"] = [_property(option) for option in properties]
     where = {name: values for name, values in lists.items() if values}
     variables = {"search": text, "where": where or None, "orderBy": None if order is None else _order(order)}
-    pages = await read_pages(made, _QUESTION, variables, itemgetter("entities"), PAGE, first)
+    pages = await read_pages(client, _SEARCH, variables, itemgetter("entities"), PAGE, first)
     nodes, total = items_of(pages), pages[-1]["totalCount"]
     if as_json:
         show_json({"entities": nodes, "totalCount": total})
@@ -54,10 +54,10 @@ async def show_found(
     return 0
 
 
-def _property(given: str) -> dict[str, Any]:
-    key, equals, text = given.partition("=")
+def _property(option: str) -> dict[str, Any]:
+    key, equals, text = option.partition("=")
     if not key or not equals:
-        raise click.UsageError(f"--property is {given!r}: write it as KEY=VALUE")
+        raise click.UsageError(f"--property is {option!r}: write it as KEY=VALUE")
     try:
         value = orjson.loads(text)
     except ValueError:
@@ -65,16 +65,16 @@ def _property(given: str) -> dict[str, Any]:
     return {"key": key, "eq": text if value is None else value}
 
 
-def _order(given: str) -> dict[str, Any]:
-    name = given.removeprefix("-")
-    direction = "DESCENDING" if name != given else "ASCENDING"
+def _order(option: str) -> dict[str, Any]:
+    name = option.removeprefix("-")
+    direction = "DESCENDING" if name != option else "ASCENDING"
     if name.startswith(_BY_PROPERTY):
         key = name.removeprefix(_BY_PROPERTY)
         return {"field": "PROPERTY", "propertyKey": key, "direction": direction}
     fields = [str(field) for field in EntityOrderField if field is not EntityOrderField.PROPERTY]
     field = name.upper().replace("-", "_")
     if field not in fields:
-        raise click.UsageError(f"--order is {given!r}: give {', '.join(fields).lower()}, or property:KEY")
+        raise click.UsageError(f"--order is {option!r}: give {', '.join(fields).lower()}, or property:KEY")
     return {"field": field, "direction": direction}
 
 

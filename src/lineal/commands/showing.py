@@ -1,4 +1,4 @@
-"""What commands print."""
+"""Tables, lines and JSON that commands print."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -11,14 +11,14 @@ from rich.table import Table
 
 Row = tuple[str, ...]
 RowReader = Iterable[Row]
-_WIDEST: Final = 40
-"""How wide a column of a wide table may be; longer texts go over several lines."""
+_MAX_WIDTH: Final = 40
+"""Maximum width of a column of a wide table; longer texts wrap."""
 _GAP: Final = 2
-"""How much lies between two columns."""
+"""Space between two columns."""
 
 
 def show_table(titles: tuple[str, ...], rows: RowReader, piped: RowReader | None = None) -> None:
-    """A table in a terminal; elsewhere tab-separated lines, of `piped` where that is given."""
+    """Print a table on a terminal, else tab-separated lines of `piped`, or of `rows` without it."""
     console = Console(highlight=False)
     if not console.is_terminal:
         show_lines(rows if piped is None else piped)
@@ -27,26 +27,26 @@ def show_table(titles: tuple[str, ...], rows: RowReader, piped: RowReader | None
 
 
 def show_wide_table(titles: Row, rows: Sequence[Row]) -> None:
-    """A table in a terminal, cut into several of as many columns as fit beside the first, which each begins with."""
+    """Print a table on a terminal, split to its width into several that each repeat the first column."""
     console = Console(highlight=False)
-    for columns in _fitting([titles, *rows], console.width):
-        _print(console, *_cut(columns, titles, rows))
+    for columns in _column_groups([titles, *rows], console.width):
+        _print(console, *_select_columns(columns, titles, rows))
 
 
 def is_terminal() -> bool:
-    """Whether it is people who read what is printed."""
+    """Whether standard output is a terminal."""
     return Console().is_terminal
 
 
 def show_lines(rows: RowReader) -> None:
-    """Tab-separated lines."""
+    """Print tab-separated lines."""
     for row in rows:
         click.echo("\t".join(map(plain, row)))
 
 
 def plain(text: str) -> str:
-    """A text on one line, which cannot steer a terminal: what is not printed is written as Python writes it."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    """A text on one line, with every unprintable character escaped, so that it cannot control a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _print(console: Console, titles: Row, rows: RowReader) -> None:
@@ -58,22 +58,22 @@ def _print(console: Console, titles: Row, rows: RowReader) -> None:
     console.print(table, markup=False)
 
 
-def _cut(columns: Sequence[int], titles: Row, rows: Sequence[Row]) -> tuple[Row, list[Row]]:
-    return tuple(titles[place] for place in columns), [tuple(row[place] for place in columns) for row in rows]
+def _select_columns(columns: Sequence[int], titles: Row, rows: Sequence[Row]) -> tuple[Row, list[Row]]:
+    return tuple(titles[index] for index in columns), [tuple(row[index] for index in columns) for row in rows]
 
 
-def _fitting(rows: Sequence[Row], width: int) -> Iterator[list[int]]:
-    widths = [min(_WIDEST, max(cell_len(plain(row[place])) for row in rows)) + _GAP for place in range(len(rows[0]))]
+def _column_groups(rows: Sequence[Row], width: int) -> Iterator[list[int]]:
+    widths = [min(_MAX_WIDTH, max(cell_len(plain(row[index])) for row in rows)) + _GAP for index in range(len(rows[0]))]
     columns, used = [0], widths[0]
-    for place in range(1, len(widths)):
-        if used + widths[place] > width and len(columns) > 1:
+    for index in range(1, len(widths)):
+        if used + widths[index] > width and len(columns) > 1:
             yield columns
             columns, used = [0], widths[0]
-        columns.append(place)
-        used += widths[place]
+        columns.append(index)
+        used += widths[index]
     yield columns
 
 
 def show_json(answer: Mapping[str, Any]) -> None:
-    """One JSON object, over several lines."""
+    """Print one indented JSON object."""
     click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())

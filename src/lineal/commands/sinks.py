@@ -1,4 +1,4 @@
-"""Where ingested lineage goes: a store opened here, or a server."""
+"""The destinations of an ingest: an open store, or a server."""
 
 import asyncio
 import uuid
@@ -18,15 +18,15 @@ from lineal.graphstore.store import Durability, Store
 from lineal.graphstore.values import Property, format_timestamp
 
 PRINCIPAL = "local"
-MOST_EMBEDDED = 20_000
-"""The larger a transaction, the fewer times the pages of indexes in random order are written."""
-MOST_GREMLIN = 2_000
-"""A graph server gets a batch in many requests anyway: a larger one took twice the time, and shows no progress."""
+MAX_PARTS_EMBEDDED = 20_000
+"""Larger transactions write the pages of randomly ordered indexes fewer times."""
+MAX_PARTS_GREMLIN = 2_000
+"""A graph server receives a batch in many requests anyway; larger batches took twice the time and show no progress."""
 
 
 @dataclass
 class Outcome:
-    """What became of some parts: counts, and the places (in what was sent) of those refused, with the reason."""
+    """The result of sending parts: counts, and the reason for every refused part by its position."""
 
     new: int = 0
     known: int = 0
@@ -34,49 +34,52 @@ class Outcome:
 
 
 class Sink(Protocol):
-    """Takes parts and events; `most` is how many parts at once."""
+    """Records parts and events; a call of `parts` may pass up to `max_parts`."""
 
-    most: int
+    max_parts: int
 
     async def parts(self, parts: Sequence[NewPart]) -> Outcome: ...
     async def event(self, event: dict[str, Any]) -> Outcome: ...
     async def finish(self) -> None: ...
 
 
-_KINDS = {
+_LISTS = {
     NewEntity: "entities",
     NewAssociation: "associations",
     NewRevision: "revisions",
     NewObservation: "observations",
 }
-"""What a batch, and the path of a problem with it, calls each kind of part."""
+"""The field of a batch, and of the paths of its problems, for each type of part."""
 
 
-def split(parts: Sequence[NewPart]) -> dict[str, list[int]]:
-    """The places of the parts of each kind, by what a batch calls them."""
-    places: dict[str, list[int]] = {name: [] for name in _KINDS.values()}
-    for place, part in enumerate(parts):
-        places[_KINDS[type(part)]].append(place)
-    return places
+def positions_by_list(parts: Sequence[NewPart]) -> dict[str, list[int]]:
+    """The positions of the parts of each type, by field of a batch."""
+    positions: dict[str, list[int]] = {name: [] for name in _LISTS.values()}
+    for position, part in enumerate(parts):
+        positions[_LISTS[type(part)]].append(position)
+    return positions
 
 
 class StoreSink:
-    """A store opened in this process."""
+    """Records in a store open in this process."""
 
-    def __init__(self, store: Store, account: str, most: int) -> None:
-        self._store, self._account, self.most = store, account, most
+    def __init__(self, store: Store, account: str, max_parts: int) -> None:
+        self._store, self._account, self.max_parts = store, account, max_parts
 
     async def parts(self, parts: Sequence[NewPart]) -> Outcome:
-        places = split(parts)
-        kinds: Any = {name: tuple(parts[place] for place in each) for name, each in places.items()}
+        positions = positions_by_list(parts)
+        kinds: Any = {name: tuple(parts[position] for position in listed) for name, listed in positions.items()}
         batch = Batch(**kinds)
         try:
             done = await self._store.record(batch, by=PRINCIPAL, durability=Durability.CRASH)
         except BatchRefused as refused:
             return Outcome(
-                refused={places[str(each.path[0])][int(each.path[1])]: each.message for each in refused.problems}
+                refused={
+                    positions[str(problem.path[0])][int(problem.path[1])]: problem.message
+                    for problem in refused.problems
+                }
             )
-        new = sum(map(sum, (getattr(done, f"{name}_are_new") for name in places)))
+        new = sum(map(sum, (getattr(done, f"{name}_are_new") for name in positions)))
         return Outcome(new, len(parts) - new)
 
     async def event(self, event: dict[str, Any]) -> Outcome:
@@ -98,72 +101,72 @@ _OBSERVE = """mutation ($input: ObservationsRecordInput!) { observationsRecord(i
   newCount userErrors { message path } } }"""
 _TRIES = 4
 _PAUSE_SECONDS = 0.5
-"""Before the second try; before each later one it is as much longer."""
+"""The pause before the first retry; each later pause is longer by as much."""
 
 
 class ServerSink:
-    """A server, over HTTP."""
+    """Records through a server, over HTTP."""
 
-    most = 1000
+    max_parts = 1000
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def parts(self, parts: Sequence[NewPart]) -> Outcome:
-        entities, associations, revisions, observations = split(parts).values()
+        entities, associations, revisions, observations = positions_by_list(parts).values()
         outcome = Outcome()
         if entities or associations:
             sent = {
-                "entities": [entity_input(parts[place]) for place in entities],
-                "associations": [association_input(parts[place]) for place in associations],
+                "entities": [entity_input(parts[position]) for position in entities],
+                "associations": [association_input(parts[position]) for position in associations],
             }
             done = (await self._mutate(_RECORD, sent))["lineageRecord"]
             by_name = {"entities": entities, "associations": associations}
             for error in done["userErrors"]:
-                # A problem of the batch as a whole lies at no part: the first one stands for it.
-                name, place = [*error["path"][1:], "entities", "0"][:2] if len(error["path"]) > 2 else ("entities", "0")
-                outcome.refused[(by_name[name] or associations)[int(place)]] = error["message"]
-            flags = [each["isNew"] for each in (*done["entities"], *done["associations"])]
+                # A problem of the whole batch has no position: report it at the first part.
+                name, index = [*error["path"][1:], "entities", "0"][:2] if len(error["path"]) > 2 else ("entities", "0")
+                outcome.refused[(by_name[name] or associations)[int(index)]] = error["message"]
+            flags = [record["isNew"] for record in (*done["entities"], *done["associations"])]
             outcome.new, outcome.known = sum(flags), len(flags) - sum(flags)
             if outcome.refused:
                 return outcome
-        for place in revisions:
-            revision = parts[place]
+        for position in revisions:
+            revision = parts[position]
             assert isinstance(revision, NewRevision)
             if revision.rank:
-                outcome.refused[place] = "rank is OpenLineage's own and cannot be sent to a server: use --store"
+                outcome.refused[position] = "rank is OpenLineage's own and cannot be sent to a server: use --store"
                 continue
             done = (await self._mutate(_REVISE, revision_input(revision)))["entityRevise"]
             if done["userErrors"]:
-                outcome.refused[place] = done["userErrors"][0]["message"]
+                outcome.refused[position] = done["userErrors"][0]["message"]
             else:
                 outcome.new, outcome.known = outcome.new + done["isNew"], outcome.known + (not done["isNew"])
         await self._observe(parts, observations, outcome)
         return outcome
 
-    async def _observe(self, parts: Sequence[NewPart], places: list[int], outcome: Outcome) -> None:
-        """Send observations, and again without those refused: what was recorded before them stands by now."""
-        while places:
+    async def _observe(self, parts: Sequence[NewPart], positions: list[int], outcome: Outcome) -> None:
+        """Send observations, and again without the refused ones, since the parts before them are recorded by now."""
+        while positions:
             series: dict[tuple[str, str], list[int]] = {}
-            for place in places:
-                observation = parts[place]
+            for position in positions:
+                observation = parts[position]
                 assert isinstance(observation, NewObservation)
-                series.setdefault((observation.entity, observation.metric), []).append(place)
-            sent = {"series": [series_input([parts[place] for place in each]) for each in series.values()]}
+                series.setdefault((observation.entity, observation.metric), []).append(position)
+            sent = {"series": [series_input([parts[position] for position in points]) for points in series.values()]}
             done = (await self._mutate(_OBSERVE, sent))["observationsRecord"]
             if not done["userErrors"]:
                 outcome.new += done["newCount"]
-                outcome.known += len(places) - done["newCount"]
+                outcome.known += len(positions) - done["newCount"]
                 return
             in_order = list(series.values())
             for error in done["userErrors"]:
-                # input, series, its place, and either observations and the place of one, or what is wrong with all.
+                # The path is input, series, its index, then either observations and an index, or a field of the series.
                 _, _, number, *inside = [*error["path"], "series", "0"][:5]
                 refused = in_order[int(number)]
                 if inside[:1] == ["observations"] and len(inside) > 1:
                     refused = [refused[int(inside[1])]]
                 outcome.refused |= dict.fromkeys(refused, error["message"])
-            places = [place for place in places if place not in outcome.refused]
+            positions = [position for position in positions if position not in outcome.refused]
 
     async def event(self, event: dict[str, Any]) -> Outcome:
         answer = await self._send("/api/v1/lineage", event)
@@ -172,14 +175,14 @@ class ServerSink:
         return Outcome(refused={0: " ".join(answer.json()["problems"])})
 
     async def finish(self) -> None:
-        """A server has acknowledged only what is down already."""
+        """Nothing to do: a server acknowledges only durable records."""
 
-    async def _mutate(self, document: str, given: dict[str, Any]) -> dict[str, Any]:
-        # The same key at every try: what an answer that never came had recorded is not recorded twice.
-        variables = {"input": {**given, "idempotencyKey": str(uuid.uuid4())}}
+    async def _mutate(self, document: str, input: dict[str, Any]) -> dict[str, Any]:
+        # All tries send one idempotency key, so a retry after a lost answer records nothing twice.
+        variables = {"input": {**input, "idempotencyKey": str(uuid.uuid4())}}
         answer = (await self._send("/graphql", {"query": document, "variables": variables})).json()
         if answer.get("errors"):
-            raise Unavailable(f"the server refused: {answer['errors'][0]['message']}")
+            raise Unavailable(f"the server refused the request: {answer['errors'][0]['message']}")
         data: dict[str, Any] = answer["data"]
         return data
 
@@ -193,30 +196,30 @@ class ServerSink:
                     return answer
                 if not left:
                     raise Unavailable(
-                        f"the server cannot record now ({_reason(answer)}): ingest the file again when it can; what is "
-                        "recorded stays, and is not recorded twice"
+                        f"the server cannot record now ({_reason(answer)}): ingest the file again later; recorded "
+                        "lines are kept and not recorded twice"
                     )
             except httpx.TransportError as error:
                 if not left or isinstance(error, httpx.ConnectError):
-                    raise no_server(self._client, error) from error
+                    raise server_unreachable(self._client, error) from error
             await asyncio.sleep(_PAUSE_SECONDS * (_TRIES - left))
         raise AssertionError("unreachable")
 
 
 def _reason(answer: httpx.Response) -> str:
-    """What an answer without data gives as its first error."""
+    """The first error of an answer without data, or else its status."""
     try:
-        told = orjson.loads(answer.content)
-        return str(told["problems"][0] if "problems" in told else told["errors"][0]["message"])
+        body = orjson.loads(answer.content)
+        return str(body["problems"][0] if "problems" in body else body["errors"][0]["message"])
     except (orjson.JSONDecodeError, LookupError, TypeError):
         return f"status {answer.status_code}"
 
 
-def no_server(client: httpx.AsyncClient, error: Exception) -> Unavailable:
-    """What to say where no server answers."""
+def server_unreachable(client: httpx.AsyncClient, error: Exception) -> Unavailable:
+    """The error for a server that does not answer."""
     return Unavailable(
         f"no server answers at {client.base_url} ({error or type(error).__name__}): start one with "
-        "`lineal serve --dev`, or name it with --url"
+        "`lineal serve --dev`, or name another with --url"
     )
 
 
@@ -258,12 +261,12 @@ def revision_input(revision: NewRevision) -> dict[str, Any]:
 
 def series_input(observations: Sequence[Any]) -> dict[str, Any]:
     """Observations of one metric of an entity as GraphQL's SeriesInput."""
-    given = [{"step": each.step, "value": each.value, "occurredAt": _when(each)} for each in observations]
-    return {"entity": {"urn": observations[0].entity}, "metric": observations[0].metric, "observations": given}
+    points = [{"step": point.step, "value": point.value, "occurredAt": _when(point)} for point in observations]
+    return {"entity": {"urn": observations[0].entity}, "metric": observations[0].metric, "observations": points}
 
 
 def _shared(part: Any) -> dict[str, Any]:
-    return {"properties": [_property_input(each) for each in part.properties], "occurredAt": _when(part)}
+    return {"properties": [_property_input(property) for property in part.properties], "occurredAt": _when(part)}
 
 
 def _when(part: Any) -> str | None:

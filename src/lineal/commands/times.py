@@ -1,4 +1,4 @@
-"""Times as people write them on the command line."""
+"""Times in the options of commands."""
 
 from datetime import date
 
@@ -7,8 +7,8 @@ import click
 from lineal.graphstore.values import format_timestamp, parse_timestamp
 
 
-def moment(option: str, text: str) -> int:
-    """The microseconds of a time, or of a date's beginning in UTC, given as an option. Raises UsageError."""
+def parse_time(option: str, text: str) -> int:
+    """The microseconds of an option that is a time, or a date (its beginning in UTC). Raises UsageError."""
     try:
         return parse_timestamp(f"{date.fromisoformat(text)}T00:00:00Z" if len(text) == 10 else text)
     except ValueError:
@@ -17,13 +17,13 @@ def moment(option: str, text: str) -> int:
         ) from None
 
 
-def moment_asked(as_of: str | None, occurred_by: str | None) -> dict[str, str]:
-    """What the flags say, as an `asOf`. Raises UsageError where either is no time."""
-    given = {"recordedAt": ("--as-of", as_of), "occurredAt": ("--occurred-by", occurred_by)}
-    return {name: format_timestamp(moment(flag, text)) for name, (flag, text) in given.items() if text is not None}
+def as_of_argument(as_of: str | None, occurred_by: str | None) -> dict[str, str]:
+    """The argument `asOf` for two options. Raises UsageError if either is not a time."""
+    times = {"recordedAt": ("--as-of", as_of), "occurredAt": ("--occurred-by", occurred_by)}
+    return {name: format_timestamp(parse_time(flag, text)) for name, (flag, text) in times.items() if text is not None}
 
 
-def shown_moment(at: dict[str, str]) -> str:
-    """An `asOf` in words."""
+def as_of_text(at: dict[str, str]) -> str:
+    """The text of an argument `asOf`, such as `recorded by TIME`."""
     words = {"recordedAt": "recorded", "occurredAt": "occurred"}
     return ", ".join(f"{words[name]} by {time}" for name, time in at.items())

@@ -1,4 +1,4 @@
-"""Who commands ask: a server, or a store opened here."""
+"""GraphQL clients of commands: over HTTP to a server, or in-process on an open store."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from lineal.auth.access_service import AccessService
 from lineal.auth.principals import LOCAL
 from lineal.commands.opening import opened_store
 from lineal.commands.servers import check_admitted, server_client
-from lineal.commands.sinks import no_server
+from lineal.commands.sinks import server_unreachable
 from lineal.config import Settings
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.queries import Limits
@@ -18,30 +18,30 @@ from lineal.resolvers.context import Context
 from lineal.schema import schema
 
 
-class Asker(Protocol):
-    """Puts a GraphQL question; gives its data, or raises StoreError."""
+class GraphQLClient(Protocol):
+    """Executes a GraphQL document and returns its data. Raises StoreError if there are errors."""
 
-    async def ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]: ...
+    async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]: ...
 
 
 class _Server:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+    async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         try:
             answer = await self._client.post("/graphql", json={"query": document, "variables": variables})
         except httpx.TransportError as error:
-            raise no_server(self._client, error) from error
+            raise server_unreachable(self._client, error) from error
         check_admitted(answer)
         return _data(answer.json())
 
 
-class _Opened:
+class _InProcess:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+    async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         result = await schema.execute(document, variables, context_value=self._context)
         return _data({"data": result.data, "errors": [error.formatted for error in result.errors or ()]})
 
@@ -54,35 +54,35 @@ def _data(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def asker(url: str | None, store: Settings | None) -> AsyncIterator[Asker]:
-    """Whom to ask: a store opened here, or else a server."""
+async def open_client(url: str | None, store: Settings | None) -> AsyncIterator[GraphQLClient]:
+    """A client of the opened store, or without a store of the server at `url`."""
     if store is None:
         async with server_client(url) as client:
             yield _Server(client)
         return
     async with opened_store(store) as opened:
         key, access_service = await opened.secret("cursors"), AccessService(opened)
-        yield _Opened(await Context.opened(opened, access_service, LOCAL, key, Limits()))
+        yield _InProcess(await Context.opened(opened, access_service, LOCAL, key, Limits()))
 
 
 async def read_pages(
-    made: Asker,
+    client: GraphQLClient,
     document: str,
     variables: dict[str, Any],
     page_of: Callable[[dict[str, Any]], dict[str, Any]],
     size: int,
     first: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The pages of a connection, to the last or until they have the first so many items; always at least one.
+    """All pages of a connection, or as many as hold `first` items; always at least one.
 
-    `page_of` takes the page out of the data. The document gives its `first` and `after` to the connection, and asks it
-    for `pageInfo { hasNextPage endCursor }` and, as `items`, for what it lists.
+    `page_of` extracts the page from the data. The document must pass its variables `first` and `after` to the
+    connection, and select `pageInfo { hasNextPage endCursor }` and, under the alias `items`, the nodes or edges.
     """
     pages: list[dict[str, Any]] = []
     count, after = 0, None
     while not pages or (after is not None and (first is None or count < first)):
-        asked = {"first": size if first is None else min(size, first - count), "after": after}
-        page = page_of(await made.ask(document, {**variables, **asked}))
+        page_arguments = {"first": size if first is None else min(size, first - count), "after": after}
+        page = page_of(await client.execute(document, {**variables, **page_arguments}))
         pages.append(page)
         count += len(page["items"])
         after = page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
@@ -90,5 +90,5 @@ async def read_pages(
 
 
 def items_of(pages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the pages list, in order."""
+    """The items of all pages, in order."""
     return [item for page in pages for item in page["items"]]
