@@ -8,12 +8,12 @@ from typing import Final, TypeAlias
 from cedarpy import AuthzResult, Entities, PolicySet, is_authorized_batch
 from orjson import JSONEncodeError
 
-from lineal.auth.bounded_cache import BoundedCache
 from lineal.auth.cedar import entities, uid
 from lineal.auth.decisions import Decision
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.auth.records import LineageGroup
+from lineal.bounded_cache import BoundedCache
 
 MAX_PARSED_BYTES: Final = 64 * 1024 * 1024
 """Largest estimated size of all cached parsed policies."""

@@ -1,7 +1,7 @@
 """What valid batches write into the graph: new vertices, additions to vertices that exist, and edges."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gremlin_python.process.traversal import T
@@ -56,12 +56,18 @@ class Parts(NamedTuple):
         return packed_plan([each[T.id] for each in self.vertices] + [each["source"][T.id] for each in self.edges])
 
 
-def parts_of(batches: Sequence[ValidBatch], notes: Iterable[Fields], known: PropertyKeyTimes, stamp: int) -> Parts:
-    """What batches write, with some notes; property keys that are known from as early on are left out."""
+def parts_of(
+    batches: Sequence[ValidBatch],
+    notes: Iterable[Fields],
+    recorded_from: Callable[[tuple[str, int]], int | None],
+    stamp: int,
+) -> Parts:
+    """What batches write, with some notes; property keys that are recorded from as early on are left out."""
     times: dict[tuple[str, int], int] = {}
     for each in batches:
         for name, code, occurred_at in each.validation.property_keys:
-            if occurred_at < min(times.get((name, code), occurred_at + 1), known.get((name, code), occurred_at + 1)):
+            earlier = times.get((name, code), recorded_from((name, code)))
+            if earlier is None or occurred_at < earlier:
                 times[name, code] = occurred_at
     vertices = [fields for each in batches for fields in _entities(each, stamp)]
     vertices += [_property_key(name, code, occurred_at, stamp) for (name, code), occurred_at in sorted(times.items())]

@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -16,6 +17,7 @@ from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
 
 from lineal.auth.access_store import AuditEntry
+from lineal.bounded_cache import BoundedCache
 from lineal.graphstore.batch_validation import (
     IDEMPOTENCY_MISMATCH,
     KEPT_MICROSECONDS,
@@ -50,6 +52,10 @@ MOST_PARTS: Final = 1000
 """A group holds no more parts of batches, unless its first batch alone does."""
 MOST_AT_ONCE: Final = 2000
 """Of no more vertices and edges a group is written in one request, and in chunks of several otherwise."""
+MOST_KEY_BYTES: Final = 16 * 1024 * 1024
+"""Greatest size of the property keys that a process remembers to have recorded."""
+_KEY_ENTRY_BYTES: Final = 400
+"""What an entry takes beside the text of its key."""
 _VERTICES_AT_ONCE: Final = 500
 _EDGES_AT_ONCE: Final = 500
 _VERTICES_IN_FLIGHT: Final = 2
@@ -108,8 +114,8 @@ class Recording:
         self.backlog = IndexBacklog(server, lease)
         self._waiting: deque[_Request] = deque()
         self._leading = asyncio.Lock()
-        self._property_keys: dict[tuple[str, int], int] = {}
-        """From when on each key of a kind is written down; by this process, so that some are written down twice."""
+        self._property_keys: BoundedCache[tuple[str, int], int] = BoundedCache(MOST_KEY_BYTES, _key_bytes)
+        """From when on a key of a kind is recorded. A key that the cache has forgotten is recorded once more."""
 
     async def run(
         self, batch: Batch, urns: list[str], by: str, idempotency: Idempotency | None, audit: Sequence[AuditEntry]
@@ -186,7 +192,8 @@ class Recording:
         else:
             await self._commit(stamp, group, group.parts)
             self.backlog.start()
-            self._property_keys.update(group.parts.property_keys)
+            for key, occurred_at in group.parts.property_keys.items():
+                self._property_keys.put(key, occurred_at)
         for request, outcome in group.outcomes:
             request.outcome = outcome
 
@@ -247,7 +254,7 @@ class Recording:
                 request.error = error
         at = stamp if batches else snapshot.watermark
         notes = [idempotency_note(request.by, key, outcome, at) for request, key, outcome in keyed]
-        parts = parts_of(batches, notes, self._property_keys, stamp) if batches else None
+        parts = parts_of(batches, notes, self._property_keys.get, stamp) if batches else None
         return _Group(outcomes, batches, notes, parts)
 
     def _load(
@@ -345,3 +352,7 @@ async def _in_flight(most: int, write: Callable[[list[Fields]], Awaitable[None]]
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+def _key_bytes(key: tuple[str, int], occurred_at: int) -> int:
+    return getsizeof(key[0]) + _KEY_ENTRY_BYTES

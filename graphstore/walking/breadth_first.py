@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sys import getsizeof
 from typing import Any, Final
 
-from lineal.graphstore.bounded_cache import INT_BYTES
+from lineal.bounded_cache import INT_BYTES
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, Reader, masked

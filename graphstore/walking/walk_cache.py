@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from lineal.graphstore.bounded_cache import BoundedCache
+from lineal.bounded_cache import BoundedCache
 from lineal.graphstore.queries import Walk
 from lineal.graphstore.walking.walk_state import WalkState
 
@@ -19,7 +19,7 @@ class WalkCache(BoundedCache[Walk, WalkState]):
     """The states of the walks used last. A walk carries its view; a walk of a settled view never goes stale."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        super().__init__(most_bytes, lambda state: state.weight)
+        super().__init__(most_bytes, lambda _, state: state.weight)
 
     @contextmanager
     def held(self, states: Collection[WalkState], *, keep: bool) -> Iterator[None]:

@@ -9,7 +9,7 @@ from threading import Lock
 from time import monotonic
 from typing import Final, Protocol
 
-from lineal.graphstore.bounded_cache import INT_BYTES
+from lineal.bounded_cache import INT_BYTES
 from lineal.graphstore.codes import KIND_MASK, AssociationKey
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import Combine, IncompleteReason, LineageDirection

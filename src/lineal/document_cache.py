@@ -15,7 +15,7 @@ from graphql import (
     validate,
 )
 
-from lineal.graphstore.bounded_cache import BoundedCache
+from lineal.bounded_cache import BoundedCache
 from lineal.schema.limits import DocumentLimits
 
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -58,7 +58,7 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, limits: DocumentLimits) -> None:
         self._schema, self._limits = schema, limits
-        self._cache: BoundedCache[str, Document] = BoundedCache(MOST_BYTES, lambda document: document.weight)
+        self._cache: BoundedCache[str, Document] = BoundedCache(MOST_BYTES, lambda _, document: document.weight)
 
     def read(self, text: str) -> Document:
         """The document of a text. Raises Unreadable, with `error` if the syntax is wrong."""

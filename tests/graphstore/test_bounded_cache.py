@@ -1,6 +1,7 @@
 """Caches are bounded by bytes, and hold about what they count."""
 
 import gc
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ from making import Both, Connected, Down, association, entity, id_of
 
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group
+from lineal.bounded_cache import BoundedCache
 from lineal.graphstore.batches import Batch, NewEntity
-from lineal.graphstore.bounded_cache import BoundedCache
 from lineal.graphstore.embedded.memory.scope_table import ScopeTables
 from lineal.graphstore.embedded.store import EmbeddedStore
 from lineal.graphstore.kinds import Combine, EntityKind
@@ -25,7 +26,7 @@ MB = 1024 * 1024
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    cache: BoundedCache[str, bytes] = BoundedCache(10, len)
+    cache: BoundedCache[str, bytes] = BoundedCache(10, lambda _, value: len(value))
     for key in "ab":
         cache.put(key, b"1234")
     assert cache.get("a") == b"1234"
@@ -35,7 +36,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_a_value_that_grew_is_weighed_anew() -> None:
-    cache: BoundedCache[str, bytearray] = BoundedCache(10, len)
+    cache: BoundedCache[str, bytearray] = BoundedCache(10, lambda _, value: len(value))
     grown, other = bytearray(b"123"), bytearray(b"12345")
     cache.put("grown", grown)
     cache.put("other", other)
@@ -45,7 +46,7 @@ def test_a_value_that_grew_is_weighed_anew() -> None:
 
 
 def test_the_newest_stays_however_large() -> None:
-    cache: BoundedCache[str, bytes] = BoundedCache(10, len)
+    cache: BoundedCache[str, bytes] = BoundedCache(10, lambda _, value: len(value))
     cache.put("small", b"1")
     cache.put("large", bytes(100))
     assert (cache.get("small"), cache.get("large"), cache.bytes) == (None, bytes(100), 10)
@@ -54,7 +55,7 @@ def test_the_newest_stays_however_large() -> None:
 
 
 def test_only_the_value_itself_is_dropped() -> None:
-    cache: BoundedCache[str, list[int]] = BoundedCache(10, len)
+    cache: BoundedCache[str, list[int]] = BoundedCache(10, lambda _, value: len(value))
     old, new = [1], [1]
     cache.put("a", new)
     cache.drop("a", old)
@@ -62,6 +63,22 @@ def test_only_the_value_itself_is_dropped() -> None:
     cache.drop("a", new)
     cache.drop("a", new)
     assert cache.get("a") is None
+
+
+def test_concurrent_writers_keep_the_count_of_bytes() -> None:
+    some: BoundedCache[str, str] = BoundedCache(1_000, lambda _, value: len(value))
+
+    def write(offset: int) -> None:
+        for number in range(2_000):
+            some.put(str((number + offset) % 97), "x" * (number % 50))
+            some.get(str(number % 13))
+
+    threads = [threading.Thread(target=write, args=(offset,)) for offset in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert some.bytes == sum(len(some.get(str(key)) or "") for key in range(97)) <= 1_000
 
 
 @contextmanager

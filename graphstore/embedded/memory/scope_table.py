@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineal.auth.scopes import UNLIMITED, Boundary, EntityScope, Scope
-from lineal.graphstore.bounded_cache import BoundedCache
+from lineal.bounded_cache import BoundedCache
 from lineal.graphstore.codes import KIND_BITS, KIND_MASK, KINDS, RESTRICTED
 from lineal.graphstore.embedded.memory.group_membership import GroupMembership, MembershipSource
 from lineal.graphstore.embedded.memory.key_arrays import Keys, ascending
@@ -143,7 +143,7 @@ class ScopeTables:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._places = GroupMembership()
-        self._tables: BoundedCache[Scope, ScopeTable] = BoundedCache(most_bytes, lambda table: table.weight)
+        self._tables: BoundedCache[Scope, ScopeTable] = BoundedCache(most_bytes, lambda _, table: table.weight)
 
     def of(self, scope: Scope, source: MembershipSource) -> ScopeTable | None:
         """The table of a scope, up to date with a snapshot; None for a scope of everything."""
