@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 _SLOW = ("slow", "browser", "faults")
 
 _SHARED = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
-# Shrinking takes minutes; `HYPOTHESIS_PROFILE=thorough` shrinks.
+# Shrinking takes minutes; `scripts/torture` shrinks.
 _QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 settings.register_profile("default", max_examples=150, phases=_QUICK, **_SHARED)  # type: ignore[arg-type]
 settings.register_profile("thorough", max_examples=2000, **_SHARED)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from as_inputs import as_order, inputs
 from asking import Asker, context_of
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
+from examples import ON_SERVERS, WITH_MANY_QUESTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from observed import COMPARISON, METRICS
@@ -32,8 +33,6 @@ from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
 
-ON_SERVERS = settings.default.max_examples // 10 if settings.default else 15
-"""A graph server takes longer over each example."""
 ENTITY = """__typename id urn kind lineageType account name version type description status tags
   source { uri type ids { type value } } properties { key type value } occurredAt recordedBy digest"""
 EDGE = "id type role occurredAt recordedBy digest properties { key value } source { urn } destination { urn }"
@@ -50,13 +49,14 @@ NESTED = f"""{ENTITY} {TYPED} {METRICS}
   ascendants(depth: 2) {{ totalCount nodes {{ urn descendants(first: 5) {{ totalCount nodes {{ urn }} }} }} }}"""
 
 
+@settings(max_examples=WITH_MANY_QUESTIONS)
 @given(batches(), st.data())
 async def test_answers_are_as_if_what_is_hidden_had_never_been(history: list[Batch], draws: st.DataObject) -> None:
     await compared(await open_store("memory:"), history, draws)
 
 
 @pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES])
-@settings(max_examples=ON_SERVERS * 4)
+@settings(max_examples=ON_SERVERS)
 @given(batches(), st.data())
 async def test_what_shows_in_the_fields_of_other_kinds(
     kinds: dict[str, str], history: list[Batch], draws: st.DataObject

@@ -16,6 +16,7 @@ from as_inputs import inputs
 from asking import Asker
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
+from examples import ON_SERVERS, WITH_MANY_QUESTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
@@ -33,8 +34,6 @@ from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import format_timestamp, parse_timestamp
 
-ON_SERVERS: Final = settings.default.max_examples // 10 if settings.default else 15
-"""A graph server takes longer over each example."""
 EVER: Final = (parse_timestamp("0001-01-01T00:00:00Z"), parse_timestamp("9999-12-31T23:59:59.999999Z"))
 
 
@@ -145,13 +144,14 @@ NOTHING = {
 }
 
 
+@settings(max_examples=WITH_MANY_QUESTIONS)
 @given(batches(), st.data())
 async def test_an_answer_as_of_a_moment_is_the_answer_given_then(history: list[Batch], draws: st.DataObject) -> None:
     await compared(await open_store("memory:"), history, draws)
 
 
 @pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES])
-@settings(max_examples=ON_SERVERS * 3)
+@settings(max_examples=ON_SERVERS)
 @given(batches(), st.data())
 async def test_what_shows_in_the_fields_of_other_kinds(
     kinds: dict[str, str], history: list[Batch], draws: st.DataObject
