@@ -163,7 +163,7 @@ def test_required_settings_are_there() -> None:
         "index.search.elasticsearch.bulk-refresh=true",
     } <= set(cql.splitlines())
     assert {
-        "storage.berkeleyje.isolation-level=READ_COMMITTED",
+        "storage.berkeleyje.isolation-level=REPEATABLE_READ",
         "storage.berkeleyje.ext.je.txn.durability=SYNC,NO_SYNC,NONE",
     } <= set(berkeley.splitlines())
 
