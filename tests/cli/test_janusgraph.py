@@ -154,7 +154,7 @@ def test_what_is_required_is_in_force_and_a_hung_server_is_told(folder: Path, mo
         [chosen.getDurability().toString(), all.getConfiguration().get(level), all.allowVertexIdSetting().toString(),
          all.getDefaultSchemaMaker().getClass().getSimpleName()].join(' ')
     """
-    assert run_script(port, database) == ["SYNC,NO_SYNC,NONE READ_COMMITTED true DisableDefaultSchemaMaker"]
+    assert run_script(port, database) == ["SYNC,NO_SYNC,NONE REPEATABLE_READ true DisableDefaultSchemaMaker"]
 
     found = server_folder(folder).running()
     assert found is not None
