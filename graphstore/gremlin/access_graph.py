@@ -22,7 +22,7 @@ from lineal.auth.scopes import default_group
 from lineal.graphstore.codes import KINDS
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
-from lineal.graphstore.gremlin.audit_log import AuditLog, entry_of, in_chunks
+from lineal.graphstore.gremlin.audit_log import AuditLog, entry_of, in_chunks, progress_after
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.mixed_index import TOUCHED_AT, wait_until_shown
 from lineal.graphstore.gremlin.vertex_ids import (
@@ -148,7 +148,9 @@ class Access:
         progress = replace(self._lease.snapshot.access, epoch=epoch)
         if change.joins or change.leaves:
             progress = replace(progress, members_at=epoch)
-        await self._lease.commit_access(stamp, await self._log.write(stamp, progress, change.audit))
+        records = await self._log.write(stamp, progress, change.audit)
+        await self._lease.commit_access(stamp, progress_after(progress, records))
+        self._log.note_newest(records)
         if epoch % SUMMARY_EVERY == 0:
             # If it fails, readers read the changes themselves.
             with suppress(Unavailable):

@@ -49,13 +49,19 @@ class AuditLog:
         """Append entries, under a stamp under which nothing else is written."""
         if entries:
             await self._lease.begin(stamp)
-            await self._lease.commit_access(stamp, await self.write(stamp, self._lease.snapshot.access, entries))
+            access = self._lease.snapshot.access
+            records = await self.write(stamp, access, entries)
+            await self._lease.commit_access(stamp, progress_after(access, records))
+            self.note_newest(records)
 
-    async def write(self, stamp: int, progress: AccessProgress, entries: Sequence[AuditEntry]) -> AccessProgress:
-        """Write the records of entries under an open stamp, and return the progress to commit. Raises Unavailable."""
+    async def write(self, stamp: int, progress: AccessProgress, entries: Sequence[AuditEntry]) -> Sequence[AuditRecord]:
+        """Write the records of entries under an open stamp, and return them. Raises Unavailable.
+
+        The caller commits `progress_after` them, and then notes them with `note_newest`.
+        """
         records = await self.records(progress, entries)
         if not records:
-            return progress
+            return records
         for some in in_chunks(records, _WRITTEN_AT_ONCE):
             written = await self._server.ask(audit_steps(self._lease.fenced(stamp), some))
             if written != [len(some)]:
@@ -63,15 +69,14 @@ class AuditLog:
         if self._lease.has_late_writes and await self._read(records[0].sequence, records[-1].sequence) != records:
             # A late write of another process may have come in between.
             raise Unavailable(_NOT_TAKEN)
-        self.note_newest(records)
-        return progress_after(progress, records)
+        return records
 
     async def records(self, progress: AccessProgress, entries: Sequence[AuditEntry]) -> Sequence[AuditRecord]:
         """The records of entries, chained to the newest record."""
         return chained(await self._newest(progress.audited), now(), entries) if entries else []
 
     def note_newest(self, records: Sequence[AuditRecord]) -> None:
-        """Remember the newest of the records that were written."""
+        """Remember the newest of the records that were committed: another process may reuse the number of others."""
         if records:
             self._last = records[-1]
 

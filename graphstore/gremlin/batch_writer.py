@@ -207,8 +207,10 @@ class Recording:
         elif await self._commit_at_once(stamp, group, parts, backlog):
             return
         await self._write(stamp, parts)
-        access = await self._log.write(stamp, self._lease.snapshot.access, group.audit)
-        await self._lease.commit(stamp, group.has_same_as, access, backlog)
+        access = self._lease.snapshot.access
+        records = await self._log.write(stamp, access, group.audit)
+        await self._lease.commit(stamp, group.has_same_as, progress_after(access, records), backlog)
+        self._log.note_newest(records)
 
     async def _commit_at_once(self, stamp: int, group: _Group, parts: Parts, backlog: str) -> bool:
         """Write and commit in one request. False if not all could be written: the stamp is open then."""

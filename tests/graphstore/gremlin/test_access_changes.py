@@ -249,3 +249,23 @@ def test_states_read_out_of_order() -> None:
         lease._learn(state)
         assert lease.snapshot == newest.snapshot
     assert LeaseState.unpacked(newest.packed()) == newest
+
+
+async def test_a_record_that_was_not_committed_is_not_chained_to(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process takes its number: the next record of this one follows that."""
+    one, other = await opened(), await opened()
+    await one.audit([ENTRY])
+
+    async def fails(*_: object) -> None:
+        raise Unavailable("the commit fails")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one._lease, "commit_access", fails)
+        with pytest.raises(Unavailable):
+            await one.audit([replace(ENTRY, resource="lost")])
+    await one._lease.release()
+    await other.audit([replace(ENTRY, resource="other")])
+    await one.audit([replace(ENTRY, resource="next")])
+    assert await is_chained(other)
