@@ -11,7 +11,7 @@ Settled here, once for all engines:
 - Lineage types are the kinds that belong to them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -150,15 +150,10 @@ def _words(field: Field, words: Iterable[Any]) -> Expression:
     return Atom(field, Operator.IN, operand) if operand else NEVER
 
 
-def _text(field: Field, where: StringFilter) -> Iterator[Expression]:
-    def fold(text: str) -> str:
-        return text.casefold() if where.ignore_case else text
-
-    def among(texts: Iterable[str]) -> Expression:
-        operand = frozenset(map(fold, texts))
-        return Atom(field, Operator.IN, operand, folded=where.ignore_case) if operand else NEVER
-
-    exists = Atom(field, Operator.EXISTS) if Operator.EXISTS in OPERATORS[field] else ALWAYS
+def _presence_and_equality(
+    where: StringFilter | PropertyFilter, exists: Expression, among: Callable[[Iterable[Any]], Expression]
+) -> Iterator[Expression]:
+    """What `exists`, `eq`, `in` and `ne` ask; `among` is the expression of being equal to one of some operands."""
     if where.exists is not None:
         yield exists if where.exists else negation(exists)
     if where.eq is not None:
@@ -168,6 +163,18 @@ def _text(field: Field, where: StringFilter) -> Iterator[Expression]:
     if where.ne is not None:
         yield exists
         yield negation(among([where.ne]))
+
+
+def _text(field: Field, where: StringFilter) -> Iterator[Expression]:
+    def fold(text: str) -> str:
+        return text.casefold() if where.ignore_case else text
+
+    def among(texts: Iterable[str]) -> Expression:
+        operand = frozenset(map(fold, texts))
+        return Atom(field, Operator.IN, operand, folded=where.ignore_case) if operand else NEVER
+
+    exists = Atom(field, Operator.EXISTS) if Operator.EXISTS in OPERATORS[field] else ALWAYS
+    yield from _presence_and_equality(where, exists, among)
     if where.contains is not None:
         yield Atom(field, Operator.CONTAINS, fold(where.contains), folded=where.ignore_case)
     if where.starts_with is not None:
@@ -200,15 +207,7 @@ def _property(field: Field, where: PropertyFilter) -> Iterator[Expression]:
         return Atom(field, Operator.IN, values, where.key) if values else NEVER
 
     exists = Atom(field, Operator.EXISTS, key=where.key)
-    if where.exists is not None:
-        yield exists if where.exists else negation(exists)
-    if where.eq is not None:
-        yield among([where.eq])
-    if where.in_ is not None:
-        yield among(where.in_)
-    if where.ne is not None:
-        yield exists
-        yield negation(among([where.ne]))
+    yield from _presence_and_equality(where, exists, among)
     bounds = (where.gt, where.gte, where.lt, where.lte)
     if any(bound is not None for bound in bounds):
         ranges = _property_ranges(bounds)
