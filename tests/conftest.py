@@ -17,9 +17,23 @@ settings.register_profile("thorough", max_examples=2000, **_SHARED)  # type: ign
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+_SERVER_FIXTURES = {"graph_server", *(name.replace("-", "_") for name in GRAPH_SERVERS)}
+
+
+# First of all hooks: `-m graph_server` selects by what is marked here.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes seconds runs after what does not."""
+    """Mark the tests that use a graph server, and run what takes seconds after what does not."""
+    for item in items:
+        if _uses_graph_server(item):
+            item.add_marker("graph_server")
     items.sort(key=lambda item: any(item.get_closest_marker(name) for name in _SLOW))
+
+
+def _uses_graph_server(item: pytest.Item) -> bool:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    engines = {value for value in parameters if isinstance(value, str)} & set(GRAPH_SERVERS)
+    return bool(engines or _SERVER_FIXTURES & set(getattr(item, "fixturenames", ())))
 
 
 def _started(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
