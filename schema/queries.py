@@ -1,6 +1,6 @@
 """The root query type."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -14,35 +14,15 @@ from lineal.schema.access_queries import AccessQueries
 from lineal.schema.comparisons import ComparisonQueries
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, Node
+from lineal.schema.kind_lists import KindLists
 from lineal.schema.lineage import LineageConnection
-from lineal.schema.object_types import TYPES
 from lineal.schema.selection import path_options
-
-
-def _typed(kind: EntityKind, many: str) -> Any:
-    async def found(
-        self: "Query",
-        info: Info,
-        where: arg.EntityWhere = None,
-        search: arg.Search = None,
-        order_by: arg.OrderBy = None,
-        as_of: arg.AsOf = None,
-        first: arg.First = 20,
-        after: arg.After = None,
-    ) -> Any:
-        return await resolve.entities(info.context, where, search, order_by, as_of, first, after, kind)
-
-    found.__annotations__["return"] = Connection[TYPES[kind]]  # type: ignore[valid-type]
-    return strawberry.field(
-        found, description=f"{many.capitalize()} that match `where` and `search`.", **access(Permission.READ)
-    )
-
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the entities, at most 100.")]
 
 
 @strawberry.type(description="Questions about lineage, search, models, access and the audit log.")
-class Query(AccessQueries, ComparisonQueries):
+class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, valid-type]
     @strawberry.field(
         description="Entity with an id; null where there is none that the caller may read.", **access(Permission.READ)
     )
@@ -82,14 +62,6 @@ class Query(AccessQueries, ComparisonQueries):
         after: arg.After = None,
     ) -> Connection[Entity]:
         return await resolve.entities(info.context, where, search, order_by, as_of, first, after)  # type: ignore[return-value]
-
-    models = _typed(EntityKind.MODEL, "models")
-    datasets = _typed(EntityKind.DATASET, "datasets")
-    trials = _typed(EntityKind.TRIAL, "trials")
-    images = _typed(EntityKind.IMAGE, "images")
-    endpoints = _typed(EntityKind.ENDPOINT, "endpoints")
-    experiments = _typed(EntityKind.EXPERIMENT, "experiments")
-    model_groups = _typed(EntityKind.MODEL_GROUP, "model groups")
 
     @strawberry.field(
         description="Property keys that start with a text, sorted by code point: suggestions while a user types.",

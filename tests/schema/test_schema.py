@@ -7,6 +7,7 @@ from typing import Any
 from asking import GRAPH, data
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 from making import DAY, EPOCH, properties
+from strawberry.utils.str_converters import to_camel_case
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewEntity, NewRevision
@@ -15,6 +16,8 @@ from lineal.graphstore.opening import open_store
 from lineal.graphstore.records import Source, SourceId
 from lineal.graphstore.urns import make_urn
 from lineal.schema import sdl
+from lineal.schema.entities import type_name
+from lineal.schema.kind_lists import LIST_NAMES
 
 
 def test_the_committed_schema_is_the_code_s() -> None:
@@ -170,3 +173,24 @@ async def test_absent_is_null() -> None:
         query = """{ node(id: "x") { id } nodes(ids: ["", "y"]) { id } entity(urn: "lineal:x") { id }
           lineage(from: ["x"], direction: DESCENDANTS) { totalCount } }"""
         assert await data(store, query) == {"node": None, "nodes": [None, None], "entity": None, "lineage": None}
+
+
+async def test_a_root_field_lists_the_entities_of_every_kind() -> None:
+    kinds = [kind for kind in EntityKind if kind is not EntityKind.RESTRICTED]
+    query = GRAPH.query_type
+    assert query is not None
+    lists = {
+        field: str(query.fields[field].type).removesuffix("Connection!")
+        for field in map(to_camel_case, LIST_NAMES.values())
+    }
+    assert lists["trialComponents"] == "TrialComponent"
+    assert (lists["libraries"], lists["parameters"], lists["codes"]) == ("Library", "Parameters", "Code")
+    async with await open_store("memory:") as store:
+        entities = tuple(NewEntity("acc", kind, name, occurred_at=EPOCH) for kind in kinds for name in ("a", "b"))
+        await store.record(Batch(entities), by="me")
+        asked = '(where: {name: {ne: "b"}}, first: 5) { totalCount nodes { __typename name } }'
+        found = await data(store, "{" + " ".join(name + asked for name in lists) + "}")
+    assert found == {
+        name: {"totalCount": 1, "nodes": [{"__typename": type, "name": "a"}]} for name, type in lists.items()
+    }
+    assert sorted(lists.values()) == sorted(type_name(kind) for kind in kinds)

@@ -1,0 +1,54 @@
+"""Root fields that list the entities of one kind, generated for every kind."""
+
+from typing import Any, Final
+
+import strawberry
+
+from lineal.auth.directive import access
+from lineal.auth.permissions import Permission
+from lineal.graphstore.kinds import EntityKind
+from lineal.resolvers import entities as resolve
+from lineal.schema import arguments as arg
+from lineal.schema.connections import Connection
+from lineal.schema.entities import Info
+from lineal.schema.object_types import TYPES
+
+
+def plural(kind: EntityKind) -> str:
+    """The plural of a kind in lower case, for example `trial components`."""
+    words = kind.lower().replace("_", " ")
+    if words.endswith("s"):
+        return words
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+
+
+LIST_NAMES: Final = {kind: plural(kind).replace(" ", "_") for kind in EntityKind if kind is not EntityKind.RESTRICTED}
+"""The Python name of the root field by kind; its GraphQL name is the same in camel case."""
+
+
+def _list_of(kind: EntityKind) -> Any:
+    async def page(
+        self: object,
+        info: Info,
+        where: arg.EntityWhere = None,
+        search: arg.Search = None,
+        order_by: arg.OrderBy = None,
+        as_of: arg.AsOf = None,
+        first: arg.First = 20,
+        after: arg.After = None,
+    ) -> Any:
+        return await resolve.entities(info.context, where, search, order_by, as_of, first, after, kind)
+
+    page.__annotations__["return"] = Connection[TYPES[kind]]  # type: ignore[valid-type]
+    return strawberry.field(
+        page,
+        description=f"Entities of the kind {kind} that match `where` and `search`, by URN unless `orderBy` is given.",
+        **access(Permission.READ),
+    )
+
+
+KindLists: Final = strawberry.type(
+    type("KindLists", (), {name: _list_of(kind) for kind, name in LIST_NAMES.items()}),
+    description="Lists of the entities of one kind.",
+)
+"""The root fields, as a base of the query type."""
