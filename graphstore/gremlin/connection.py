@@ -1,4 +1,4 @@
-"""One websocket to a graph server, and the requests that wait for their answers on it."""
+"""One websocket to a graph server, and the requests that wait for answers on it."""
 
 import asyncio
 import base64
@@ -14,16 +14,15 @@ from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.gremlin.messages import ServerRefused, head, login_message, refusal
 
 PING_SECONDS: Final = 1.5
-"""How long a server may be silent before it is asked for a sign of life."""
+"""After how many seconds of silence the server is pinged."""
 PONG_SECONDS: Final = 3.0
-"""How long it has to give one. It gives it while it works, and while a long answer is on its way; not when it is frozen
-or cut off."""
+"""How many seconds the server has for its pong. A busy server is in time, a frozen one is not."""
 
 _CLOSE_SECONDS: Final = 1.0
 _OK: Final = (200, 204)
 _MORE: Final = 206
 UNAUTHORIZED: Final = 401
-ASKS_WHO: Final = 407
+LOGIN_REQUIRED: Final = 407
 
 
 class NotSent(Exception):
@@ -31,7 +30,7 @@ class NotSent(Exception):
 
 
 class Socket(aiohttp.ClientWebSocketResponse):
-    """A websocket with a patience of its own: aiohttp's is half of `heartbeat`, less than Java's collector may take."""
+    """A websocket that waits PONG_SECONDS for a pong: aiohttp's half of `heartbeat` is too short for Java."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -39,23 +38,23 @@ class Socket(aiohttp.ClientWebSocketResponse):
 
 
 class Connection:
-    """A websocket of many requests at once, each of which is told its answer, or that there will be none.
+    """A websocket for many requests at once. Each request receives its answer, or an error when the connection ends.
 
-    `secret` is what the server is told when it asks who one is, "" where it is not to ask. `over` is called when the
-    connection has ended, with whether that was because the server gave no sign of life.
+    `secret` is the answer to a login request of the server, "" without a login. `over` is called when the connection
+    has ended, with whether the server had stopped answering pings.
     """
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse, secret: str, over: Callable[[bool], None]) -> None:
         self._websocket, self._secret, self._over = websocket, secret, over
         self._waiting: dict[uuid.UUID, tuple[list[bytes], asyncio.Future[list[bytes]]]] = {}
         self._socket = websocket.get_extra_info("socket")
-        self._has_told = False
+        self._is_login_sent = False
         self.is_open = True
-        """Whether new requests may be put on it."""
+        """Whether the connection takes new requests."""
         self._reader = asyncio.create_task(self._read())
 
     async def ask(self, id: uuid.UUID, message: bytes) -> list[bytes]:
-        """The frames of the answer. Raises NotSent, or Unavailable."""
+        """Return the frames of the answer. Raises NotSent, Unavailable or ServerRefused."""
         if not self.is_open:
             raise NotSent
         answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
@@ -64,22 +63,22 @@ class Connection:
             await self._websocket.send_bytes(message)
             return await answer
         except aiohttp.ClientConnectionResetError as error:
-            # What aiohttp raises where it finds the connection closing, and sends nothing.
+            # aiohttp found the connection closing, and sent nothing.
             self.retire()
             raise NotSent from error
         except (aiohttp.ClientError, OSError) as error:
             self.retire()
             if answer.done():
-                return answer.result()  # the reader knows better why
+                return answer.result()  # the reader knows the cause better
             raise Unavailable(f"the connection to the graph server broke ({error})") from error
         finally:
             del self._waiting[id]
             if answer.done() and not answer.cancelled():
-                answer.exception()  # else it is logged, where the sending failed first
+                answer.exception()  # marks it as retrieved, so that asyncio does not log it
             self._end_if_idle()
 
     def retire(self) -> None:
-        """Take no new requests, and end when those under way have ended."""
+        """Take no new requests, and close when the running ones have ended."""
         self.is_open = False
         self._end_if_idle()
 
@@ -88,7 +87,7 @@ class Connection:
             self._reader.cancel()
 
     async def close(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
         self.is_open = False
         self._reader.cancel()
         await asyncio.wait([self._reader])
@@ -101,7 +100,7 @@ class Connection:
             why = f"the connection to the graph server broke ({error!r})"
         except Unavailable as error:
             why = str(error)
-        except Exception as error:  # whatever a damaged frame makes its reader raise
+        except Exception as error:  # a damaged frame can make its reader raise anything
             why = f"the graph server sent what is no answer ({error!r})"
         finally:
             self.is_open = False
@@ -120,17 +119,17 @@ class Connection:
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await self._websocket.close()
         finally:
-            # With a peer that takes nothing more, the socket would stay, and whoever is sending would wait.
+            # If the server reads nothing more, the socket would stay open, and a running send would wait for ever.
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left of it."""
+        """Whether the connection has ended and its socket is closed."""
         return self._reader.done()
 
     async def _take_all(self) -> str:
-        """Take what the server sends until the connection ends; why it did."""
+        """Handle messages until the connection ends, and return the reason why it ended."""
         while True:
             message = await self._websocket.receive()
             match message.type:
@@ -148,13 +147,13 @@ class Connection:
     async def _take(self, frame: bytes) -> None:
         begins = head(frame)
         if begins.id is None:
-            # Whose request it could not read the server does not say, so that all have to be told.
+            # The server does not say which request it could not read, so all of them fail.
             raise refusal(frame)
         if begins.id not in self._waiting:
-            return  # an answer that nobody waits for any more
+            return  # the caller of this request has gone
         frames, answer = self._waiting[begins.id]
-        if begins.code == ASKS_WHO and self._secret and not self._has_told:
-            self._has_told = True
+        if begins.code == LOGIN_REQUIRED and self._secret and not self._is_login_sent:
+            self._is_login_sent = True
             await self._websocket.send_bytes(login_message(begins.id, self._secret))
         elif answer.done():
             pass
@@ -167,14 +166,14 @@ class Connection:
 
 
 def plain_secret(user: str, password: str) -> str:
-    """What a server is told that asks who one is, by SASL's PLAIN; "" where there is no user."""
+    """Return the login of a user by SASL's PLAIN mechanism, in base64; "" without a user."""
     return base64.b64encode(f"\0{user}\0{password}".encode()).decode() if user else ""
 
 
 def access_problem(error: ServerRefused, has_user: bool) -> str | None:
-    """What to do where a server refused because of who asked; None where it refused because of something else."""
-    if error.code == ASKS_WHO and not has_user:
+    """Return what to do if the server refused the login; None if it refused the request for another reason."""
+    if error.code == LOGIN_REQUIRED and not has_user:
         return "the graph server asks for a user: set store_user and store_password (LINEAL_STORE_USER, ..._PASSWORD)"
-    if error.code in (UNAUTHORIZED, ASKS_WHO):
+    if error.code in (UNAUTHORIZED, LOGIN_REQUIRED):
         return f"the graph server refused the login ({error.message[:200]}): check store_user and store_password"
     return None

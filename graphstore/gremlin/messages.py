@@ -1,4 +1,4 @@
-"""What is sent to a graph server, and what it answers: gremlinpython's messages, as bytes."""
+"""Requests to a graph server and its answers: gremlinpython's messages, as bytes."""
 
 import io
 import struct
@@ -16,12 +16,12 @@ from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.gremlin.predicates import writer
 
 _BATCH: Final = 256
-"""How many results the server puts into one frame."""
+"""Number of results in one frame of an answer."""
 _WITH_ID: Final = b"\x81\x00"
 _NULL_ID: Final = b"\x81\x01"
-"""How an answer begins, by the version of GraphBinary, with a request id and without."""
+"""First bytes of an answer in this version of GraphBinary, with a request id and without."""
 _HEADER: Final = struct.Struct(">2sQQi")
-"""Of an answer: its beginning, the request id, the status code."""
+"""Header of an answer: first bytes, request id, status code."""
 _CODE: Final = struct.Struct(">i")
 _PAST: Final = b"\0"
 
@@ -32,7 +32,7 @@ _reader = GraphBinaryReader()
 class ServerRefused(Unavailable):
     """The server answered a request with an error. Its transaction, if there was one, is rolled back.
 
-    `kinds` are the names of the exceptions on the server, the outermost first; none where it names none.
+    `kinds` are the class names of the exceptions on the server, the outermost first; empty if the server names none.
     """
 
     def __init__(self, code: int, message: str, kinds: Sequence[str] = ()) -> None:
@@ -42,26 +42,26 @@ class ServerRefused(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How a frame of an answer begins: of which request it is, None where the server could not tell, and its status."""
+    """The request id of an answer's frame, None if the server could not read the request, and its status code."""
 
     id: uuid.UUID | None
     code: int
 
 
 def bytecode_message(bytecode: Bytecode, source: str) -> tuple[uuid.UUID, bytes]:
-    """A traversal as a request: its id and its bytes."""
+    """Return the id and the bytes of a request that runs a traversal."""
     arguments = {"gremlin": bytecode, "aliases": {"g": source}, "batchSize": _BATCH}
     return _message(RequestMessage("traversal", "bytecode", arguments))
 
 
 def script_message(script: str, bindings: dict[str, Any], source: str) -> tuple[uuid.UUID, bytes]:
-    """A Groovy script as a request: its id and its bytes. For the schema alone."""
+    """Return the id and the bytes of a request that runs a Groovy script. Only the schema and the lease use scripts."""
     arguments = {"gremlin": script, "bindings": bindings, "language": "gremlin-groovy", "aliases": {"g": source}}
     return _message(RequestMessage("", "eval", arguments))
 
 
 def login_message(id: uuid.UUID, secret: str) -> bytes:
-    """The answer to a server that asks, for the request of an id, who one is."""
+    """Return the bytes of the login for the request with an id."""
     return bytes(_serializer.serialize_message(id, RequestMessage("traversal", "authentication", {"sasl": secret})))
 
 
@@ -71,7 +71,7 @@ def _message(request: RequestMessage) -> tuple[uuid.UUID, bytes]:
 
 
 def head(frame: bytes) -> Head:
-    """How a frame begins. Raises ValueError or struct.error where it is no frame of an answer."""
+    """Return the head of a frame. Raises ValueError or struct.error if the bytes are no frame of an answer."""
     if frame[:2] == _NULL_ID:
         return Head(None, _CODE.unpack_from(frame, 2)[0])
     begins, high, low, code = _HEADER.unpack_from(frame)
@@ -82,16 +82,16 @@ def head(frame: bytes) -> Head:
 
 
 def refusal(frame: bytes) -> ServerRefused:
-    """The error that a frame tells."""
+    """Return the error in a frame."""
     try:
         code, message, attributes, _ = _unpacked(frame)
-    except Exception as error:  # whatever a damaged frame makes the reader raise
+    except Exception as error:  # a damaged frame can make the reader raise anything
         return ServerRefused(head(frame).code, f"an error that cannot be read ({error!r})")
     return ServerRefused(code, str(message), [str(each) for each in attributes.get("exceptions") or ()])
 
 
 def results(frames: Sequence[bytes]) -> list[Any]:
-    """What the frames of an answer hold: of a traversal its results, each as often as it came."""
+    """Return the results in the frames of an answer, each as often as the traversal produced it."""
     found: list[Any] = []
     try:
         for frame in frames:
@@ -100,14 +100,14 @@ def results(frames: Sequence[bytes]) -> list[Any]:
                     found.extend([each.object] * each.bulk)
                 else:
                     found.append(each)
-    except Exception as error:  # whatever a damaged frame makes the reader raise
+    except Exception as error:  # a damaged frame can make the reader raise anything
         raise Unavailable(f"the graph server's answer cannot be read ({error!r})") from error
     return found
 
 
 def _unpacked(frame: bytes) -> tuple[int, Any, dict[Any, Any], Any]:
-    """Status code, message, attributes and data of a frame. Raises whatever it raises where they do not fill it."""
-    # The reader takes a text that ends early for a shorter one: with a byte too many it reads past the end instead.
+    """Return status code, message, attributes and data of a frame. Raises any exception if the frame is damaged."""
+    # The reader takes a truncated text for a shorter one: with one more byte it reads past the end, which fails below.
     buffer = io.BytesIO(frame + _PAST)
     buffer.read(1)
     _reader.to_object(buffer, DataType.uuid)

@@ -1,11 +1,10 @@
 """Requests to graph servers, over a few connections that many callers share.
 
-Requests are told apart by their ids, so an answer that comes late is dropped and never taken for another's. Every
-request has a deadline that covers connecting. A broken connection is replaced by the next request that needs one;
-nothing is sent twice.
+Each request has an id, so a late answer is dropped and never taken for the answer to another request. The deadline of a
+request includes connecting. The next request replaces a broken connection; no request is sent twice.
 
-Of several hosts one is used, until it fails: then all go to the next. The clocks of two JanusGraph servers differ, and
-on Cassandra the later of two writes of a property is the one with the later clock.
+Of several hosts all connections use one, until it fails: then all move to the next. The clocks of two JanusGraph
+servers differ, and on Cassandra the write with the later clock wins.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ from lineal.graphstore.gremlin.messages import ServerRefused, bytecode_message
 
 CONNECT_SECONDS: Final = 4.0
 WHILE_DOWN_SECONDS: Final = 0.5
-"""How long an attempt to connect to a server that was found not to answer is waited for, before who asks is told."""
+"""How long a request waits for a connection to a server that is known to be down, before it fails."""
 CONNECTIONS: Final = 4
 MOST_IN_FLIGHT: Final = 64
 MOST_FRAME_BYTES: Final = 256 * 1024 * 1024
@@ -38,12 +37,12 @@ _PORT: Final = 8182
 
 
 class AccessRefused(Unavailable):
-    """The server does not trust this process, or this process not the server: no trying again helps."""
+    """The server does not trust this process, or this process does not trust the server: a retry does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where graph servers are: `gremlin://host[:port][,host[:port]...][/source]`, or `gremlins://` for TLS."""
+    """Hosts of the graph servers: `gremlin://host[:port][,host[:port]...][/source]`, or `gremlins://` for TLS."""
 
     hosts: tuple[tuple[str, int], ...]
     source: str = "g"
@@ -51,11 +50,11 @@ class Address:
     user: str = ""
     password: str = field(default="", repr=False)
     ca: str = ""
-    """The file of the certificates to trust instead of the system's."""
+    """File of the certificates to trust instead of the system's."""
 
     @classmethod
     def parsed(cls, url: str, user: str = "", password: str = "", ca: str = "") -> "Address":
-        """The address a URL names. Raises StoreUnusable, which says what to give."""
+        """Return the address that a URL names. Raises StoreUnusable with an example of a valid URL."""
         parts = urlsplit(url)
         wrong = StoreUnusable(f"{url!r} names no graph server: give gremlin://host:8182, several as a:8182,b:8182")
         if parts.scheme not in ("gremlin", "gremlins") or parts.query or parts.fragment or "@" in parts.netloc:
@@ -75,7 +74,7 @@ class Address:
         return cls(tuple(hosts), unquote(parts.path.strip("/")) or "g", tls, user, password, ca)
 
     def trust(self) -> ssl.SSLContext | bool:
-        """What certificates are checked by, if any. Raises StoreUnusable."""
+        """Return the TLS context that checks the server's certificate, or True without TLS. Raises StoreUnusable."""
         if not self.tls:
             return True
         try:
@@ -90,12 +89,12 @@ class Address:
 
 
 class Transport:
-    """Connections to the servers of an address, opened as requests need them. Of one event loop."""
+    """Connections to the servers of an address, opened when a request needs one. Belongs to one event loop."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.connects = 0
-        """How many connections have been made: what lies behind a new one may be another server, or one begun anew."""
+        """Number of connections opened so far: a new connection may lead to another server, or to a restarted one."""
         self._trust = address.trust()
         self._secret = plain_secret(address.user, address.password)
         self._at = 0
@@ -108,7 +107,7 @@ class Transport:
         self._is_down = self._closed = False
 
     async def ask(self, id: uuid.UUID, message: bytes, seconds: float) -> list[bytes]:
-        """The frames of the answer. Raises Unavailable where there is none in time, ServerRefused for an error."""
+        """Return the frames of the answer. Raises Unavailable after `seconds`, ServerRefused for an error."""
         slot = next(self._turn) % CONNECTIONS
         connection: Connection | None = None
         try:
@@ -120,7 +119,7 @@ class Transport:
                             return await connection.ask(id, message)
         except TimeoutError as error:
             if connection is not None:
-                connection.retire()  # It may be that nothing comes through it any more.
+                connection.retire()  # The connection may be dead.
             raise Unavailable(f"the graph server at {self.address} did not answer in {seconds:g} seconds") from error
         except ServerRefused as error:
             raise self._access_refused(error) or error from None
@@ -144,7 +143,7 @@ class Transport:
         for other in self._slots:
             if other is not None and other.is_open:
                 return other
-        # While the server is down, who asks is told soon, and the attempt goes on for those who ask next.
+        # While the server is down, a request fails soon, and the attempt goes on for the requests after it.
         left = max(0, since + WHILE_DOWN_SECONDS - monotonic())
         await asyncio.wait([attempt], timeout=left if self._is_down else None)
         if not attempt.done():
@@ -186,7 +185,7 @@ class Transport:
                 if at == self._at:
                     self._slots[slot] = connection
                     return connection
-                connection.retire()  # The others have gone on to the next host meanwhile.
+                connection.retire()  # The other connections have moved to the next host meanwhile.
                 continue
             failures.append(f"{hosts[at][0]}:{hosts[at][1]}: {problem}")
             self._leave(at)
@@ -201,7 +200,7 @@ class Transport:
 
     async def _opened(self, at: int) -> Connection:
         if self._session is None:
-            # An address that a name no longer has is not kept, nor are connections waited for that are ending.
+            # No DNS cache: a host name may get a new address. No limit: a closing connection must not delay a new one.
             connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False)
             self._session = aiohttp.ClientSession(connector=connector, ws_response_class=Socket)
         host, port = self.address.hosts[at]
@@ -216,7 +215,7 @@ class Transport:
         self.connects += 1
         self._all = {each for each in self._all if not each.is_over} | {connection}
         if self._secret:
-            # Servers refuse what comes while the first request of a connection is still asked who it is of.
+            # Servers refuse further requests on a connection until the login of its first request is done.
             try:
                 await connection.ask(*bytecode_message(_NOTHING.bytecode, self.address.source))
             except ServerRefused as error:
@@ -234,7 +233,7 @@ class Transport:
             self._leave(at)
 
     def _leave(self, at: int) -> None:
-        """Go on to the next host, with all connections, if that of a number is still the one in use."""
+        """Move all connections to the next host, if host number `at` is still in use."""
         if at == self._at and len(self.address.hosts) > 1:
             self._at = (at + 1) % len(self.address.hosts)
             for connection in self._slots:
@@ -242,7 +241,7 @@ class Transport:
                     connection.retire()
 
     async def close(self) -> None:
-        """Break every connection."""
+        """Close every connection."""
         self._closed = True
         attempts = [attempt for attempt, _ in self._attempts.values()]
         for attempt in attempts:
