@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.values import format_timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,16 @@ class PastView(View):
 def requested_recorded_at(view: View) -> int | None:
     """The recorded time that the caller requested for a view; None for the present."""
     return view.requested if isinstance(view, PastView) else None
+
+
+def moment(view: View) -> str | None:
+    """The name of the `asOf` that a view was requested with; None for the present.
+
+    Views of the same two times have the same name, views of other times another. The watermark of a page is not in it.
+    """
+    requested = {"recorded": requested_recorded_at(view), "occurred": view.as_of.occurred_at}
+    names = [f"{which}:{format_timestamp(time)}" for which, time in requested.items() if time is not None]
+    return ",".join(names) or None
 
 
 def as_of(view: View, argument: Any, newest: int) -> View:

@@ -35,10 +35,10 @@ async def node(context: Context, id: str, as_of: Any = None) -> Entity | None:
     return found
 
 
-async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Entity | None]:
+async def nodes(context: Context, ids: Sequence[str], as_of: Any = None) -> Sequence[Entity | None]:
     """The entities of some ids, in their order."""
     checked_count("ids", ids)
-    view = context.view()
+    view = context.view(as_of)
     found: Sequence[Entity | None] = await context.loaders.entity.load_many([(view, id) for id in ids])
     context.missed([id for id, entity in zip(ids, found, strict=True) if entity is None])
     return found

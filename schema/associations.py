@@ -4,7 +4,7 @@ import strawberry
 
 from lineal.graphstore.kinds import AssociationType
 from lineal.resolvers import entities as resolve
-from lineal.schema.entities import Entity, Info, Property, PropertyKeysArgument, properties_of
+from lineal.schema.entities import Entity, Info, Property, PropertyKeysArgument, moment_of, properties_of
 from lineal.schema.projection import pure
 from lineal.schema.scalars import DateTime
 
@@ -30,6 +30,14 @@ class Association:
         description="SHA-256 of the canonical form of the association, 64 hexadecimal digits; null where a "
         "policy may hide property keys of either end."
     )
+
+    @strawberry.field(
+        description="Name of the `asOf` that the association is read at; null for now. Its ends are read at the same, "
+        "so `id` and `moment` together are the key of a client's cache, as of an entity."
+    )
+    @pure(moment_of)
+    def moment(self) -> str | None:
+        return moment_of(self, None, {})  # type: ignore[no-any-return]
 
     @strawberry.field(description="Properties, sorted by key.")
     @pure(properties_of)

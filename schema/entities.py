@@ -14,6 +14,7 @@ from lineal.resolvers import access_groups as resolve_groups
 from lineal.resolvers import entities as resolve
 from lineal.resolvers import lineage as resolve_lineage
 from lineal.resolvers import metrics as resolve_metrics
+from lineal.resolvers.as_of import moment as moment_name
 from lineal.resolvers.context import Context
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection, ListConnection
@@ -90,6 +91,11 @@ PropertyKeysArgument = Annotated[
 ]
 
 
+def moment_of(parent: Any, context: Any, arguments: dict[str, Any]) -> Any:
+    """The name of the `asOf` that a record is read at, or None."""
+    return moment_name(parent.view)
+
+
 @strawberry.interface(
     description="One immutable fact of existence: this dataset version, this training job, this endpoint. "
     "Its fields are those of the record with its revisions applied."
@@ -136,6 +142,15 @@ class Entity(Node):
         description="SHA-256 of the canonical form of the entity as first recorded, 64 hexadecimal digits; null "
         "where a policy may hide property keys of it."
     )
+
+    @strawberry.field(
+        description="Name of the `asOf` that the entity is read at; null for now. The same `asOf` always has the same "
+        "name, and another `asOf` another, so `id` and `moment` together are the key of a client's cache. Opaque: "
+        "compare it, do not parse it."
+    )
+    @pure(moment_of)
+    def moment(self) -> str | None:
+        return moment_of(self, None, {})  # type: ignore[no-any-return]
 
     @strawberry.field(description="Properties, sorted by key.")
     @pure(properties_of)

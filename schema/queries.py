@@ -27,17 +27,20 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
         description="Entity with an id; null where there is none that the caller may read.", **access(Permission.READ)
     )
     async def node(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the entity.")]
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Id of the entity.")],
+        as_of: arg.AsOf = None,
     ) -> Node | None:
-        return await resolve.node(info.context, id)  # type: ignore[return-value]
+        return await resolve.node(info.context, id, as_of)  # type: ignore[return-value]
 
     @strawberry.field(
         description="Entities with these ids, in the order of the ids; null for each that the caller may not "
         "read or that does not exist.",
         **access(Permission.READ),
     )
-    async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
-        return await resolve.nodes(info.context, ids)  # type: ignore[return-value]
+    async def nodes(self, info: Info, ids: Ids, as_of: arg.AsOf = None) -> list[Node | None]:
+        return await resolve.nodes(info.context, ids, as_of)  # type: ignore[return-value]
 
     @strawberry.field(
         description="Entity with a URN; null where there is none that the caller may read.", **access(Permission.READ)

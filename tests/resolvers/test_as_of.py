@@ -1,5 +1,6 @@
 """Going back in time through GraphQL: two times, at any depth, page by page, under the permissions of today."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
+from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import format_timestamp
 
 LATER = "9999-12-31T23:59:59.999999Z"
@@ -141,6 +143,71 @@ async def test_a_moment_governs_all_below_it_until_it_is_given_again() -> None:
     await store.close()
 
 
+EVERYWHERE = """id moment versions { nodes { id moment } }
+  history { nodes { supersededBy { id moment } } }
+  associations { nodes { id moment source { id moment } destination { id moment } } }
+  ascendants { nodes { id moment } edges { node { id moment } path { id moment source { id moment } } }
+    associations { nodes { id moment } } }"""
+
+
+def moments_in(shown: Any) -> set[Any]:
+    """The moments of every object of an answer that has an id."""
+    if isinstance(shown, list):
+        return {each for item in shown for each in moments_in(item)}
+    if not isinstance(shown, dict):
+        return set()
+    own = {shown["moment"]} if "id" in shown else set()
+    return own.union(*map(moments_in, shown.values()))
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///{}/store.db"])
+async def test_all_that_is_read_as_of_a_time_bears_its_moment(url: str, tmp_path: Path) -> None:
+    async with await open_store(url.format(tmp_path)) as store:
+        root = NewRevision(urn("root"), superseded_by=urn("model"), occurred_at=day(3))
+        await wrote(store, Batch(graph("root>model").entities))
+        learned = await wrote(store, Batch(associations=graph("root>model").associations, revisions=(root,)))
+        query = f"""query ($id: ID!, $ids: [ID!]!, $u: String!, $at: AsOf) {{
+          node(id: $id, asOf: $at) {{ ... on Entity {{ {EVERYWHERE} }} }}
+          nodes(ids: $ids, asOf: $at) {{ ... on Entity {{ {EVERYWHERE} }} }}
+          entity(urn: $u, asOf: $at) {{ {EVERYWHERE} }}
+          entities(asOf: $at) {{ nodes {{ {EVERYWHERE} }} edges {{ node {{ id moment }} }} }}
+          lineage(from: $ids, direction: BOTH, asOf: $at) {{ nodes {{ {EVERYWHERE} }} }} }}"""
+        ids = [entity_id(urn("model")), entity_id(urn("root"))]
+        asked = {"id": ids[0], "ids": ids, "u": urn("model")}
+        moments = [
+            None,
+            {"recordedAt": learned},
+            {"recordedAt": LATER},
+            {"recordedAt": "9999-01-01T00:00:00Z"},
+            {"occurredAt": LATER},
+            {"recordedAt": LATER, "occurredAt": LATER},
+        ]
+        names = []
+        for at in moments:
+            (name,) = moments_in(await data(store, query, asked | {"at": at}))
+            assert moments_in(await data(store, query, asked | {"at": at})) == {name}
+            names.append(name)
+        assert names[0] is None
+        assert len(set(names)) == len(moments)
+        at = {"recordedAt": "9999-12-31T23:59:59.999999+00:00"}
+        assert moments_in(await data(store, query, asked | {"at": at})) == {names[2]}, "the same time"
+        await wrote(store, graph("other>one"))
+        assert moments_in(await data(store, query, asked | {"at": moments[1]})) == {names[1]}
+        assert moments_in(await data(store, query, asked | {"at": {}})) == {None}
+
+
+async def test_an_id_is_read_as_of_a_time() -> None:
+    store, known, _, _ = await told()
+    query = """query ($id: ID!, $at: AsOf) { node(id: $id, asOf: $at) { ... on Entity { tags } }
+      nodes(ids: [$id, $id], asOf: $at) { ... on Entity { tags ascendants { totalCount } } } }"""
+    for at, tags, count in ((None, ["bad"], 2), ({"recordedAt": known}, [], 1)):
+        found = await data(store, query, {"id": entity_id(urn("model")), "at": at})
+        assert found == {"node": {"tags": tags}, "nodes": [{"tags": tags, "ascendants": {"totalCount": count}}] * 2}
+    absent = await data(store, query, {"id": entity_id(urn("model")), "at": {"recordedAt": BEFORE}})
+    assert absent == {"node": None, "nodes": [None, None]}
+    await store.close()
+
+
 async def test_of_the_two_times_that_not_given_again_stays() -> None:
     store, known, _, _ = await told()
     query = """query ($model: String!, $at: AsOf, $in: AsOf) { entity(urn: $model, asOf: $at) {
@@ -219,6 +286,8 @@ PAGED = {
     "datasets": "datasets(asOf: $at, first: 2, after: $after) { PAGE nodes { urn } }",
     "given": BELOW + ") { c: descendants(asOf: $at, first: 2, after: $after) { PAGE nodes { urn } } }",
     "around": BELOW + ", asOf: $at) { c: descendants(first: 2, after: $after) { PAGE nodes { urn } } }",
+    "node": f'node(id: "{entity_id(urn("root"))}", asOf: $at) {{ ... on Entity {{ c: '
+    "descendants(first: 2, after: $after) { PAGE nodes { urn } } } }",
     "associations": BELOW + ", asOf: $at) { c: associations(first: 2, after: $after) { PAGE nodes { id } } }",
     "among": BELOW
     + ") { c: descendants(asOf: $at) { c: associations(first: 2, after: $after) { PAGE nodes { id } } } }",
