@@ -3,27 +3,21 @@
 import asyncio
 
 from lineal.graphstore.embedded.sql.database import IN_MEMORY, Database
-from lineal.graphstore.embedded.sql.index_writer import Indexed
 from lineal.graphstore.embedded.store import EmbeddedStore
 from lineal.graphstore.errors import StoreUnusable
 from lineal.graphstore.store import Store
-
-__all__ = ["Indexed", "open_store"]
 
 _SQLITE = "sqlite:///"
 _GREMLIN = ("gremlin://", "gremlins://")
 
 
-async def open_store(
-    url: str, user: str = "", password: str = "", ca: str = "", *, indexed: Indexed | None = None
-) -> Store:
+async def open_store(url: str, user: str = "", password: str = "", ca: str = "") -> Store:
     """The store at a URL.
 
     `sqlite:///relative/path`, `sqlite:////absolute/path` or `memory:`; `gremlin://host[:port][,host[:port]...][/source]`
     or, with TLS, `gremlins://`. User and password are for a graph server that asks for them, `ca` is a file of the
-    certificates to trust behind TLS. Makes the database where there is none, and brings an older one to the newest
-    schema; where that means to index what stands, `indexed` is told how far it has come, on a thread of its own. Raises
-    StoreUnusable, which says what to do, or Unavailable.
+    certificates to trust behind TLS. Makes the tables where there are none. Raises StoreUnusable, which says what to
+    do, also for a store that another version of Lineal wrote, or Unavailable.
     """
     if url.startswith(_GREMLIN):
         # The driver takes half a second to import, which the embedded store need not wait for.
@@ -40,4 +34,4 @@ async def open_store(
             f"{url!r} names no store: give sqlite:///relative/path.db, sqlite:////absolute/path.db, memory: or "
             "gremlin://host:8182"
         )
-    return await asyncio.to_thread(lambda: EmbeddedStore(Database(path, indexed)))
+    return await asyncio.to_thread(lambda: EmbeddedStore(Database(path)))

@@ -1,4 +1,4 @@
-// Version 5 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
+// Version 6 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
 graph = g.getGraph()
 synchronized (graph) {
     graph.tx().rollback()

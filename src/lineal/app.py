@@ -51,12 +51,6 @@ log = structlog.get_logger()
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def _log_indexing(done: int, total: int) -> None:
-    """Log when indexing of a store, which may take minutes, begins and ends."""
-    if done in (0, total):
-        log.info("store_indexed" if done else "store_indexing", entities=total)
-
-
 def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
     """The ASGI application for the settings. It opens the store on startup, then calls `ready`, and closes it last.
 
@@ -68,7 +62,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
-            engine = await open_configured(settings, _log_indexing)
+            engine = await open_configured(settings)
         except StoreError as error:
             app.state.refused = error
             raise

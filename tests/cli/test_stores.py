@@ -1,22 +1,12 @@
-"""Which store a command opens, and what it shows while that takes long."""
+"""Which store a command opens."""
 
 import json
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from making import entity
-from old_stores import without_index
-from rich.console import Console
-from structlog.testing import capture_logs
 
-from lineal.app import create_app
 from lineal.cli import main
-from lineal.commands import opening
-from lineal.config import Settings
-from lineal.graphstore.batches import Batch
-from lineal.graphstore.opening import open_store
 
 URN = "lineal:local:MODEL:m"
 LINE = json.dumps({"entity": {"key": "m", "kind": "MODEL", "name": "m"}}) + "\n"
@@ -91,30 +81,3 @@ def test_a_file_that_cannot_be_used_is_said(file: str) -> None:
     for question in QUESTIONS:
         done = run(*question, "--config", file)
         assert (done.exit_code, done.output.split(";")[0]) == (1, f"lineal: {file} sets stroe")
-
-
-def test_a_terminal_shows_how_far_the_index_of_an_older_store_has_come(
-    file: str, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run("ingest", "-", "--config", file, stdin=LINE)
-    without_index(path)
-    screen = StringIO()
-    monkeypatch.setattr(opening, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=100))
-    assert URN in run("search", "m", "--config", file).output
-    assert "indexing records of an older Lineal" in screen.getvalue()
-    assert "100%" in screen.getvalue()
-    screen.truncate(0)
-    assert URN in run("search", "m", "--config", file).output
-    assert "indexing" not in screen.getvalue()
-
-
-async def test_a_server_logs_that_it_indexes_an_older_store(path: Path) -> None:
-    async with await open_store(f"sqlite:///{path}") as store:
-        await store.record(Batch((entity("m"),)), by="me")
-    without_index(path)
-    app = create_app(Settings(store=f"sqlite:///{path}", dev=True))
-    with capture_logs() as logs:
-        async with app.router.lifespan_context(app):
-            pass
-    told = [(each["event"], each["entities"]) for each in logs if each["event"].startswith("store_index")]
-    assert told == [("store_indexing", 1), ("store_indexed", 1)]

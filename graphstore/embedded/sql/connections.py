@@ -7,9 +7,7 @@ from typing import Any, Final
 import apsw
 
 from lineal.graphstore.embedded.sql.connection import Connection
-from lineal.graphstore.embedded.sql.index_writer import Indexed, index_everything
-from lineal.graphstore.embedded.sql.migrations import APPLICATION_ID, MIGRATIONS, UNFOLDED, UNINDEXED
-from lineal.graphstore.embedded.sql.revised_fields import fold_everything
+from lineal.graphstore.embedded.sql.schema_sql import APPLICATION_ID, SCHEMA, VERSION
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
 OLDEST_SQLITE: Final = (3, 51, 3)
@@ -24,7 +22,7 @@ CHECKPOINT_PAGES: Final = 10_000
 def connect(path: str) -> Connection:
     """A connection with the settings that durability depends on, read back after they are set.
 
-    Raises StoreUnusable where SQLite is too old or the file is not a Lineal store of a version this code knows, and
+    Raises StoreUnusable where SQLite is too old or the file is not a Lineal store of this version, and
     apsw's own errors where the file cannot be read.
     """
     version = tuple(map(int, apsw.sqlite_lib_version().split(".")))
@@ -85,36 +83,30 @@ def _refuse_foreign(connection: apsw.Connection, path: str) -> None:
         return
     if application != APPLICATION_ID:
         raise StoreUnusable(f"{path} is an SQLite database, but not a Lineal store: name another file with --store")
-    if version > len(MIGRATIONS):
+    if version > VERSION:
         raise StoreUnusable(
-            f"{path} was written by a newer Lineal (schema {version}; this one knows up to {len(MIGRATIONS)}): "
+            f"{path} was written by a newer Lineal (schema {version}; this one knows {VERSION}): "
             "upgrade Lineal, or open another store"
+        )
+    if version < VERSION:
+        raise StoreUnusable(
+            f"{path} was written by an older Lineal (schema {version}; this one knows {VERSION}): export it with that "
+            "Lineal (lineal export --store ... FILE), and ingest that file into a new store with this one"
         )
 
 
-def migrate(connection: Connection, indexed: Indexed | None = None) -> None:
-    """Bring the database to the newest schema, each step in a transaction, however many servers start at once.
-
-    `indexed` receives the progress of a step that indexes what is recorded.
-    """
-    while True:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            version = connection.pragma("user_version")
-            if version >= len(MIGRATIONS):
-                connection.execute("COMMIT")
-                return
-            connection.execute(MIGRATIONS[version])
-            if version == UNINDEXED:
-                index_everything(connection, indexed)
-            if version == UNFOLDED:
-                fold_everything(connection)
+def set_up(connection: Connection) -> None:
+    """Make the tables of an empty database, in one transaction, however many servers start at once."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.pragma("user_version") == 0:
+            connection.execute(SCHEMA)
             connection.pragma("application_id", APPLICATION_ID)
-            connection.pragma("user_version", version + 1)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.roll_back()
-            raise
+            connection.pragma("user_version", VERSION)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.roll_back()
+        raise
 
 
 def sqlite_path(path: str) -> str:

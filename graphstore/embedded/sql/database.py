@@ -8,9 +8,8 @@ from typing import Final
 import apsw
 
 from lineal.graphstore.embedded.sql.connection import Connection
-from lineal.graphstore.embedded.sql.connections import connect, migrate, sqlite_path
+from lineal.graphstore.embedded.sql.connections import connect, set_up, sqlite_path
 from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS, read_failures
-from lineal.graphstore.embedded.sql.index_writer import Indexed
 from lineal.graphstore.errors import StoreUnusable, Unavailable
 
 IN_MEMORY: Final = ":memory:"
@@ -19,7 +18,7 @@ IN_MEMORY: Final = ":memory:"
 class Database:
     """One file, or one database in memory, whose single connection is lent to one caller at a time."""
 
-    def __init__(self, path: str, indexed: Indexed | None = None) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path if path == IN_MEMORY else sqlite_path(path)
         self.in_memory = path == IN_MEMORY
         self._turn = RLock()
@@ -28,7 +27,7 @@ class Database:
         self._lent = 0
         try:
             first = connect(self.path)
-            migrate(first, indexed)
+            set_up(first)
         except (*DISK_FAILURES, *LOCKS) as error:
             raise StoreUnusable(
                 f"{path} cannot be opened as a store ({error}): check that the disk has room and that this user may "

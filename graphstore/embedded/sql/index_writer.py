@@ -9,24 +9,14 @@ FTS5 folds the letters of terms to lower case, which makes no two distinct terms
 characters in a row of the folded urn, name, version, source uri, recorder and text properties.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Iterable
 
-from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore import index_terms
 from lineal.graphstore.batches import NewEntity, NewRevision
 from lineal.graphstore.embedded.sql.connection import Connection
-from lineal.graphstore.embedded.sql.record_reader import RowReader
-from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.full_text import LONGEST_WORD, words_recorded
 from lineal.graphstore.kinds import PropertyType
-from lineal.graphstore.recorded_state import as_new_entity, as_new_revision
-from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.values import Property
-
-_AT_ONCE: Final = 1000
-Indexed: TypeAlias = Callable[[int, int], None]
-"""Receives the number of entities indexed so far, at first 0, and the number of all."""
 
 
 def of_word(word: str) -> str:
@@ -85,25 +75,3 @@ def index_revisions(connection: Connection, revisions: Iterable[tuple[int, NewRe
             connection.execute("INSERT INTO revised (entity) VALUES (?)", (key,))
             number = -connection.last_insert_rowid()
             _index(connection, [(number, document, _parts_document((), revision.properties))])
-
-
-def index_everything(connection: Connection, indexed: Indexed | None = None) -> None:
-    """Index all entities and revisions, and report to `indexed` after every thousand."""
-    done, total = 0, connection.execute("SELECT count(*) FROM entity").get
-    report = indexed or (lambda done, total: None)
-    if total:
-        report(0, total)
-    rows = RowReader(connection, View(EVERYTHING, AsOf(newest(connection))))
-    last = 0
-    while keys := rows.keys("SELECT key FROM entity WHERE key > ? ORDER BY key LIMIT ?", (last, _AT_ONCE)):
-        last = keys[-1]
-        entities = rows.entities(keys, as_recorded=True)
-        parts = ((key, entity.urn, as_new_entity(entity), entity.recorded_by) for key, entity in entities.items())
-        index_entities(connection, parts)
-        revisions = rows.revisions(keys)
-        index_revisions(
-            connection,
-            ((key, as_new_revision(revision, "")) for key, of_entity in revisions.items() for revision in of_entity),
-        )
-        done += len(keys)
-        report(done, total)

@@ -6,18 +6,14 @@ earlier moment folds the revisions themselves.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import NewRevision
 from lineal.graphstore.content_codec import packed_fields, unpacked_fields
 from lineal.graphstore.embedded.sql.connection import Connection
-from lineal.graphstore.embedded.sql.record_reader import RowReader
-from lineal.graphstore.embedded.sql.visibility import newest
-from lineal.graphstore.records import AsOf, Revision, View
+from lineal.graphstore.records import Revision
 from lineal.graphstore.revisions import FoldOrder, RevisedFields
 
-_AT_ONCE: Final = 1000
 _Change: TypeAlias = tuple[FoldOrder, NewRevision | Revision]
 
 
@@ -38,15 +34,3 @@ def fold_revisions(
             "INSERT OR REPLACE INTO revised_fields VALUES (?, ?, ?, ?)",
             (key, packed_fields(fields), recorded_at, newest),
         )
-
-
-def fold_everything(connection: Connection) -> None:
-    """Fold the revisions of every entity of a database in which none is folded."""
-    reader = RowReader(connection, View(EVERYTHING, AsOf(newest(connection))))
-    statement = "SELECT DISTINCT entity FROM revision WHERE entity > ? ORDER BY entity LIMIT ?"
-    last = 0
-    while keys := reader.keys(statement, (last, _AT_ONCE)):
-        last = keys[-1]
-        for key, revisions in reader.revisions(keys).items():
-            numbered = ((key, each.sequence, each) for each in revisions)
-            fold_revisions(connection, numbered, max(each.recorded_at for each in revisions))

@@ -18,7 +18,7 @@ from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.connections import FULL, NORMAL, set_synchronous
 from lineal.graphstore.embedded.sql.database import Database
 from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS
-from lineal.graphstore.embedded.sql.migrations import MIGRATIONS
+from lineal.graphstore.embedded.sql.schema_sql import VERSION
 from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Unavailable
 from lineal.graphstore.store import Durability
 
@@ -202,7 +202,7 @@ class Writer:
             if is_durable and not changes:
                 # A commit that changes nothing would sync nothing, and this one answers for those before it, by any
                 # process: what it found recorded may not be down yet.
-                connection.pragma("user_version", len(MIGRATIONS))
+                connection.pragma("user_version", VERSION)
         except BaseException:
             connection.roll_back()
             raise

@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 import click
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from lineal.capture.files import Line, read_lines, size_of
 from lineal.capture.openlineage import InvalidEvent, mapped, validated
 from lineal.commands.graphql_client import open_client
-from lineal.commands.opening import opened_store, progress_bars
+from lineal.commands.opening import opened_store
 from lineal.commands.servers import server_client
 from lineal.commands.sinks import MAX_PARTS_EMBEDDED, MAX_PARTS_GREMLIN, Outcome, ServerSink, Sink, StoreSink
 from lineal.config import Settings
@@ -52,6 +52,12 @@ class Totals:
             self.console.print(f"more than {MAX_REPORTED} bad lines: the others are only counted", markup=False)
 
 
+def _progress_bars(console: Console) -> Progress:
+    """Progress bars, shown on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
 async def ingest_files(
     files: tuple[str, ...], url: str | None, store: Settings | None, account: str | None, strict: bool
 ) -> int:
@@ -66,7 +72,7 @@ async def ingest_files(
         click.echo(f"{totals.bad} bad lines, so nothing was sent", err=True)
         return 1
     async with _sink(url, store, account) as sink:
-        with _rare_collections(), progress_bars(totals.console) as progress:
+        with _rare_collections(), _progress_bars(totals.console) as progress:
             for name in files:
                 task = progress.add_task(Path(name).name, total=None if name == "-" else size_of(Path(name)))
                 try:

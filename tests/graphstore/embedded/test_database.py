@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -24,8 +24,8 @@ from lineal.graphstore.embedded.memory import adjacency_cache
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.sql import connections
 from lineal.graphstore.embedded.sql.connections import FULL, connect
-from lineal.graphstore.embedded.sql.migrations import MIGRATIONS
 from lineal.graphstore.embedded.sql.record_reader import carried
+from lineal.graphstore.embedded.sql.schema_sql import VERSION
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import Reach, SeriesOf, Walk
@@ -164,26 +164,7 @@ async def test_a_change_of_access_is_synced_before_it_is_acknowledged(disk: Watc
         assert ".db-wal" in disk.syncs
 
 
-async def test_a_store_from_before_access_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(connections, "MIGRATIONS", MIGRATIONS[:2])
-        old = connect(str(path))
-        connections.migrate(old)
-        old.close()
-    async with await open_store(f"sqlite:///{path}") as store:
-        await store.record(graph("a"), by="me")
-        assert await store.change_access(AccessChange(joins=(Membership("g", id_of("a")),)), epoch=0) == 1
-        assert await seen(store) == (1, 0, True, 0)
-
-
-async def test_observations_of_a_store_from_before_them_and_after_reopening(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(connections, "MIGRATIONS", MIGRATIONS[:4])
-        old = connect(str(path))
-        connections.migrate(old)
-        old.close()
+async def test_observations_stand_after_reopening(path: Path) -> None:
     observations = tuple(NewObservation(urn("a"), "loss", step / 4, step, EPOCH) for step in range(3))
     async with await open_store(f"sqlite:///{path}") as store:
         await store.record(graph("a"), by="me")
@@ -243,10 +224,13 @@ def _foreign(path: Path) -> None:
         connection.execute("CREATE TABLE theirs (x)")
 
 
-def _newer(path: Path) -> None:
-    asyncio.run(_made(path))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+def _of_version(version: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        asyncio.run(_made(path))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA user_version = {version}")
+
+    return make
 
 
 async def _made(path: Path) -> None:
@@ -257,7 +241,12 @@ async def _made(path: Path) -> None:
     ("make", "sentence"),
     [
         (_foreign, "is an SQLite database, but not a Lineal store: name another file with --store"),
-        (_newer, "was written by a newer Lineal .*: upgrade Lineal, or open another store"),
+        (_of_version(VERSION + 1), "was written by a newer Lineal .*: upgrade Lineal, or open another store"),
+        (
+            _of_version(VERSION - 1),
+            r"was written by an older Lineal .*: export it with that Lineal \(lineal export --store ... FILE\), and "
+            "ingest that file into a new store with this one",
+        ),
         (lambda path: path.write_text("hello" * 1000), "is not an SQLite database: name another file with --store"),
         (Path.mkdir, "is a directory: name a file in it with --store"),
     ],

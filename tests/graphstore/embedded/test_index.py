@@ -1,23 +1,18 @@
-"""What goes through the index does: the plans of the statements, and the index of what stood before there was one."""
+"""What goes through the index does: the plans of the statements."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from indexed_filters import FILTERS, filled
 from making import now
-from old_stores import without_index
 
-from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
     BY_URN,
     EntityFilter,
     EntityOrderField,
     Find,
-    Operand,
     Ordering,
-    PropertyFilter,
     StringFilter,
 )
 from lineal.graphstore.store import Store
@@ -70,27 +65,3 @@ async def test_searches_go_through_an_index(store: Store, search: str) -> None:
 async def test_what_has_no_index_is_looked_through(store: Store) -> None:
     for where in (EntityFilter(name=StringFilter(contains="na")), EntityFilter(not_=EntityFilter(tag=("t",)))):
         assert scans(await plans(store, Find(await now(store), where)))
-
-
-async def test_what_was_recorded_before_there_was_an_index_is_found(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    async with await open_store(f"sqlite:///{path}") as store:
-        await filled(store)
-    without_index(path)
-    told: list[tuple[int, int]] = []
-    async with await open_store(f"sqlite:///{path}", indexed=lambda *far: told.append(far)) as store:
-        assert told == [(0, 50), (50, 50)]
-        view = await now(store)
-        questions = [
-            Find(view, search="name 7"),
-            Find(view, search="lat"),
-            Find(view, EntityFilter(property=(PropertyFilter("k", lt=Operand(PropertyType.INTEGER, 0)),))),
-            Find(view, EntityFilter(source_uri=StringFilter(contains="LAKE/49", ignore_case=True))),
-        ]
-        assert [page.total for page in await store.find(questions)] == [1, 9, 8, 1]
-
-
-async def test_a_new_store_has_nothing_to_index(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    async with await open_store(f"sqlite:///{tmp_path}/new.db", indexed=lambda *far: told.append(far)):
-        assert told == []

@@ -1,9 +1,9 @@
-"""The database schema, as numbered migrations.
+"""The database schema, as one script.
 
 An entity's `key` is its sequence number times 64 plus the code of its kind. `role` is '' where an association has none
 (an empty role is refused). Content stands apart from identity: a later eraser removes content and leaves identity,
-digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `indexing`) are derived from it.
-Observations are by their `series`, the metric of an entity; its batch names the recorder.
+digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `index_writer`) are derived
+from it. Observations are by their `series`, the metric of an entity; its batch names the recorder.
 
 An entity is in its account's default group, and in those of its placement's compartment: `groups` are the ids of these,
 sorted, as JSON. Most entities have no placement; one that left all its groups keeps a placement, in the compartment
@@ -16,6 +16,8 @@ from lineal.graphstore.codes import SAME_AS
 
 APPLICATION_ID: Final = 0x4C4E4C31
 """Marks a file as a Lineal store ("LNL1")."""
+VERSION: Final = 7
+"""`user_version` of a database with this schema. A file with any other version is refused."""
 
 _RECORDED = (
     "batch",
@@ -25,6 +27,9 @@ _RECORDED = (
     "association_content",
     "revision",
     "revision_content",
+    "series",
+    "observation",
+    "audit",
 )
 
 
@@ -38,7 +43,7 @@ def _unchanging(*tables: str) -> str:
     )
 
 
-_FIRST = f"""
+SCHEMA: Final = f"""
 CREATE TABLE batch (recorded_at INTEGER PRIMARY KEY, recorded_by TEXT NOT NULL) STRICT;
 
 CREATE TABLE entity (
@@ -56,6 +61,8 @@ CREATE TABLE entity (
 ) STRICT;
 CREATE INDEX entity_by_kind ON entity (kind, urn);
 CREATE INDEX entity_by_name ON entity (account, kind, name, occurred_at DESC, urn);
+CREATE INDEX entity_by_occurrence ON entity (occurred_at);
+CREATE INDEX entity_by_recording ON entity (recorded_at);
 
 CREATE TABLE entity_content (
     key INTEGER PRIMARY KEY,
@@ -80,6 +87,7 @@ CREATE TABLE association (
     PRIMARY KEY (source, type, destination, role)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX association_upstream ON association (destination, type, source, role);
+CREATE INDEX association_by_time ON association (recorded_at);
 CREATE INDEX association_same_as ON association (destination, source) WHERE type = {SAME_AS};
 
 CREATE TABLE association_content (
@@ -101,6 +109,7 @@ CREATE TABLE revision (
     digest BLOB NOT NULL,
     PRIMARY KEY (entity, sequence)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX revision_by_time ON revision (entity, occurred_at);
 
 CREATE TABLE revision_content (
     entity INTEGER NOT NULL,
@@ -113,6 +122,13 @@ CREATE TABLE revision_content (
     superseded_by TEXT,
     PRIMARY KEY (entity, sequence)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revised_fields (
+    entity INTEGER PRIMARY KEY,
+    fields TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE property_key (
     key TEXT NOT NULL,
@@ -133,11 +149,23 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_age ON idempotency (kept_at);
 
 CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-""" + _unchanging(*_RECORDED)
 
-_SECOND = "CREATE INDEX association_by_time ON association (recorded_at);"
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    entity INTEGER NOT NULL,
+    metric TEXT NOT NULL,
+    UNIQUE (entity, metric)
+) STRICT;
 
-_THIRD = """
+CREATE TABLE observation (
+    series INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    value REAL NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    PRIMARY KEY (series, step, occurred_at)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE access_epoch (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch INTEGER NOT NULL,
@@ -179,9 +207,7 @@ CREATE TABLE audit (
 ) STRICT;
 
 CREATE TABLE key_use (id TEXT PRIMARY KEY, used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-""" + _unchanging("audit")
 
-_FOURTH = """
 CREATE VIRTUAL TABLE term USING fts5 (
     terms, content = '', detail = none, columnsize = 0, tokenize = "ascii tokenchars ':~'"
 );
@@ -192,43 +218,5 @@ CREATE VIRTUAL TABLE part USING fts5 (
 );
 
 CREATE TABLE revised (document INTEGER PRIMARY KEY, entity INTEGER NOT NULL) STRICT;
-
-CREATE INDEX entity_by_occurrence ON entity (occurred_at);
-CREATE INDEX entity_by_recording ON entity (recorded_at);
-"""
-
-_FIFTH = """
-CREATE TABLE series (
-    id INTEGER PRIMARY KEY,
-    entity INTEGER NOT NULL,
-    metric TEXT NOT NULL,
-    UNIQUE (entity, metric)
-) STRICT;
-
-CREATE TABLE observation (
-    series INTEGER NOT NULL,
-    step INTEGER NOT NULL,
-    occurred_at INTEGER NOT NULL,
-    value REAL NOT NULL,
-    recorded_at INTEGER NOT NULL,
-    PRIMARY KEY (series, step, occurred_at)
-) STRICT, WITHOUT ROWID;
-""" + _unchanging("series", "observation")
-
-_SIXTH = """
-CREATE INDEX revision_by_time ON revision (entity, occurred_at);
-
-CREATE TABLE revised_fields (
-    entity INTEGER PRIMARY KEY,
-    fields TEXT NOT NULL,
-    recorded_at INTEGER NOT NULL,
-    occurred_at INTEGER NOT NULL
-) STRICT;
-"""
-
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
-"""Each brings a database from the version of its index to the next; `user_version` counts them."""
-UNINDEXED: Final = 3
-"""The version before the index: the step from it indexes everything recorded so far."""
-UNFOLDED: Final = 5
-"""The version after which the fields that revisions set are kept folded: the step from it folds what is recorded."""
+""" + _unchanging(*_RECORDED)
+"""Makes all tables, indexes and triggers of an empty database."""
