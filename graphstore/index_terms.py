@@ -113,7 +113,7 @@ def of_value(key: str, type: PropertyType, value: object) -> str:
 
 def of_status(status: EntityStatus) -> str:
     """The term of a status."""
-    return f"{STATUS}{status}"
+    return STATUS + text_of(status)
 
 
 def of_tag(tag: str) -> str:

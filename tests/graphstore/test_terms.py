@@ -8,7 +8,7 @@ from making import properties
 
 from lineal.graphstore import index_terms
 from lineal.graphstore.batches import NewEntity
-from lineal.graphstore.kinds import EntityKind, PropertyType
+from lineal.graphstore.kinds import EntityKind, EntityStatus, PropertyType
 
 integers = st.integers(-(2**63), 2**63 - 1) | st.integers() | st.sampled_from([0, 2**53, 2**53 + 1, 2**63])
 numbers = integers | st.floats(allow_nan=False, allow_infinity=False) | integers.map(lambda n: float(n % 2**70))
@@ -54,5 +54,6 @@ def test_long_texts_are_cut_and_told_apart() -> None:
 def test_terms_hold_what_any_index_takes() -> None:
     values: dict[str, Any] = {"k: \n": {"a": [None, -1.5]}, "n": -0.1, "s": "\n -é"}
     odd = NewEntity("a", EntityKind.MODEL, "m", tags=("ß -", "\n"), properties=properties(**values))
-    for term in index_terms.of_part(odd):
+    of_statuses = map(index_terms.of_status, EntityStatus)
+    for term in (*index_terms.of_part(odd), *of_statuses):
         assert set(term) <= set("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:~")

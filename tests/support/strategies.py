@@ -59,7 +59,7 @@ def typed(draw: st.DrawFn) -> Property:
 
 
 property_lists = st.lists(typed(), max_size=3, unique_by=lambda property: property.key).map(tuple)
-statuses = st.sampled_from([None, EntityStatus.FAILED, EntityStatus.COMPLETED])
+statuses = st.sampled_from([None, EntityStatus.FAILED, EntityStatus.COMPLETED, EntityStatus.IN_PROGRESS])
 tags = st.lists(st.sampled_from(WORDS), max_size=2).map(tuple)
 texts = st.sampled_from([None, "prose", ""])
 
@@ -195,7 +195,7 @@ def _filters(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[EntityFilter]:
         maybe(string_filters),
         maybe(string_filters),
         maybe(string_filters),
-        maybe(st.sampled_from([(), (EntityStatus.FAILED,)])),
+        maybe(st.sampled_from([(), (EntityStatus.FAILED,), (EntityStatus.IN_PROGRESS,)])),
         maybe(st.sampled_from([(), ("train",), ("test", "ß")])),
         maybe(time_filters),
         st.none(),
