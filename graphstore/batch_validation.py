@@ -306,7 +306,7 @@ def _settled(part: Part, occurred_at: int) -> Part:
 
 def _is_same(left: NewRevision, right: NewRevision) -> bool:
     return (
-        (left.occurred_at, left.rank) == (right.occurred_at, right.rank)
+        left.occurred_at == right.occurred_at
         and set(left.removed) == set(right.removed)
         and revision_set_form(left) == revision_set_form(right)
     )

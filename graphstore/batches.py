@@ -40,7 +40,8 @@ class NewAssociation:
 class NewRevision:
     """A revision to append to the entity of a urn, of the same batch or recorded before.
 
-    None leaves a field as it is. `removed` names property keys. `superseded_by` is the urn of a recorded entity.
+    None leaves a field as it is. `removed` names property keys. `superseded_by` is the urn of a recorded entity. `rank`
+    is 0; for the statuses of a run that other senders tell too, 1 while it runs and 2 where it has ended.
     """
 
     entity: str

@@ -83,14 +83,14 @@ def packed_fields(fields: RevisedFields) -> str:
         [key, order, None if value is None else (_CODES[value.type], _stored(value))]
         for key, (order, value) in fields.properties.items()
     ]
-    return packed([fields.status, fields.tags, fields.description, properties])
+    return packed([list(fields.statuses.values()), fields.tags, fields.description, properties])
 
 
 def unpacked_fields(text: str) -> RevisedFields:
     """What `packed_fields` was given."""
-    status, tags, description, properties = orjson.loads(text)
+    statuses, tags, description, properties = orjson.loads(text)
     return RevisedFields(
-        None if status is None else (tuple(status[0]), EntityStatus(status[1])),
+        {order[1]: (tuple(order), EntityStatus(status)) for order, status in statuses},
         None if tags is None else (tuple(tags[0]), tuple(tags[1])),
         None if description is None else (tuple(description[0]), description[1]),
         {

@@ -32,13 +32,13 @@ def redacted_revisions(revisions: Iterable[Revision], entity_scope: EntityScope)
     if not entity_scope.is_redacted:
         return list(revisions)
     shown: list[Revision] = []
-    told: set[tuple[int, int, bytes]] = set()
+    told: set[tuple[int, bytes]] = set()
     for revision in sorted(revisions, key=lambda revision: revision.sequence):
         properties = _shown(revision.properties, entity_scope)
         removed = tuple(key for key in revision.removed if not entity_scope.hides(key))
         left = replace(revision, sequence=len(shown) + 1, properties=properties, removed=removed, digest=None)
         sets = revision_set_form(as_new_revision(left, ""))
-        change = (revision.occurred_at, revision.rank, canonical_bytes({"set": sets, "removed": sorted(removed)}))
+        change = (revision.occurred_at, canonical_bytes({"set": sets, "removed": sorted(removed)}))
         if (sets or removed) and change not in told:
             told.add(change)
             shown.append(left)

@@ -1,7 +1,7 @@
 """An entity as read: its record with revisions folded in.
 
-Each field and each property key keeps the order of the revision that decides it. So revisions may be applied in any
-sequence, and one more costs the same however many came before.
+Each field and each property key keeps the order of the revision that decides it, and the status that of one revision of
+each rank. So revisions may be applied in any sequence, and one more costs the same however many came before.
 """
 
 from collections.abc import Iterable
@@ -15,6 +15,8 @@ from lineal.graphstore.values import Property
 
 FoldOrder: TypeAlias = tuple[int, int, int]
 """(occurred_at, rank, sequence): of two revisions that set a field, the greater decides it."""
+RUNNING, TERMINAL = 1, 2
+"""A status of rank RUNNING does not count beside one of rank TERMINAL, whatever their times."""
 
 
 def fold_order(revision: Revision) -> FoldOrder:
@@ -29,15 +31,16 @@ class RevisedFields:
     A property key whose value is None is removed.
     """
 
-    status: tuple[FoldOrder, EntityStatus] | None = None
+    statuses: dict[int, tuple[FoldOrder, EntityStatus]] = field(default_factory=dict)
+    """By rank: the last status that a revision of the rank sets."""
     tags: tuple[FoldOrder, tuple[str, ...]] | None = None
     description: tuple[FoldOrder, str] | None = None
     properties: dict[str, tuple[FoldOrder, Property | None]] = field(default_factory=dict)
 
     def apply(self, revision: Revision | NewRevision, order: FoldOrder) -> None:
         """Fold one revision in. Within a revision, removal comes before setting."""
-        if revision.status is not None and _decides(order, self.status):
-            self.status = order, revision.status
+        if revision.status is not None and _decides(order, self.statuses.get(revision.rank)):
+            self.statuses[revision.rank] = order, revision.status
         if revision.tags is not None and _decides(order, self.tags):
             self.tags = order, tuple(sorted(set(revision.tags)))
         if revision.description is not None and _decides(order, self.description):
@@ -47,6 +50,13 @@ class RevisedFields:
         for key, value in changes.items():
             if _decides(order, self.properties.get(key)):
                 self.properties[key] = order, value
+
+    @property
+    def status(self) -> EntityStatus | None:
+        """The status that revisions set; None where none sets one."""
+        is_over = TERMINAL in self.statuses
+        counting = [each for rank, each in self.statuses.items() if not (is_over and rank == RUNNING)]
+        return max(counting)[1] if counting else None
 
     def applied_to(self, entity: Entity) -> Entity:
         """The entity with these fields; its identity, source, times and digest stay its record's."""
@@ -58,7 +68,7 @@ class RevisedFields:
                 properties[key] = value
         return replace(
             entity,
-            status=entity.status if self.status is None else self.status[1],
+            status=entity.status if self.status is None else self.status,
             tags=entity.tags if self.tags is None else self.tags[1],
             description=entity.description if self.description is None else self.description[1],
             properties=tuple(properties[key] for key in sorted(properties)),

@@ -19,7 +19,8 @@ and over a reference model. What holds for every verb:
   an observation.
 - **As read.** An entity is its record with the revisions of the view folded in by (occurred_at, rank, sequence): later
   ones win; what a revision sets, it sets, and the keys it names in `removed` are gone until set again. Within one
-  revision removal comes first.
+  revision removal comes first. A status that a revision of rank 1 sets does not count where one of rank 2 in the view
+  sets another, whatever their times: the clocks of those who sent them may differ.
 - **Order** is total, by code point for text; ties by urn.
 - **Failure.** Any verb may raise Unavailable: the engine cannot be reached in time. It is never an empty answer.
 - **Limits.** Engines do not judge page sizes or counts of questions: callers do.
@@ -191,8 +192,8 @@ class Store(ABC):
         - An entity or association whose identity stands already with the same content changes nothing. One given
           without `occurred_at` matches what stands, whatever stands there; with one, it must be equal. The same
           identity twice in one batch is judged alike: the second against the first.
-        - A revision equal in `occurred_at`, rank, set and removed to one that stands changes nothing; one without
-          `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
+        - A revision equal in `occurred_at`, set and removed to one that stands changes nothing, whatever its rank; one
+          without `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
           entities of a batch count as recorded before its associations, and those before its revisions.
         - An observation is told by its entity, metric, step and `occurred_at`: the same value again changes nothing,
           another is a conflict. One without `occurred_at` is new, but for another of its batch. A value of -0 is 0.

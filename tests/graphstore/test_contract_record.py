@@ -413,12 +413,3 @@ async def test_a_clock_that_goes_back_moves_no_batch_into_the_past(
     assert second.recorded_at > first.recorded_at
     assert await store.watermark() == second.recorded_at
     assert await store.entities(view, [id_of("a"), id_of("b")]) == [await read(store, "a"), None]
-
-
-async def test_a_revision_of_another_rank_is_another(store: Store) -> None:
-    await store.record(graph("x"), by="me")
-    revisions = [NewRevision(urn("x"), tags=("t",), occurred_at=EPOCH, rank=rank) for rank in (0, 1, 1, 0)]
-    recorded = [await store.record(Batch(revisions=(revision,)), by="me") for revision in revisions]
-    assert [each.revisions_are_new for each in recorded] == [(True,), (True,), (False,), (False,)]
-    together = await store.record(Batch(revisions=(replace(revisions[0], rank=2), revisions[1])), by="me")
-    assert together.revisions_are_new == (True, False)

@@ -144,7 +144,6 @@ def _settled(part: Part, occurred_at: int) -> Part:
 def _is_same_change(left: NewRevision, right: NewRevision) -> bool:
     return (
         left.occurred_at == right.occurred_at
-        and left.rank == right.rank
         and set(left.removed) == set(right.removed)
         and revision_set_form(left) == revision_set_form(right)
     )

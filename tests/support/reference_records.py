@@ -69,6 +69,15 @@ def fold_order(kept: Kept[NewRevision]) -> tuple[int, int, int]:
     return kept.occurred_at, kept.part.rank, kept.sequence
 
 
+def foldable(revisions: list[Kept[NewRevision]]) -> list[Kept[NewRevision]]:
+    """The revisions of a view in the order they fold in, without the statuses that do not count."""
+    over = {kept.urn for kept in revisions if kept.part.rank == 2 and kept.part.status is not None}
+    return [
+        replace(kept, part=replace(kept.part, status=None)) if kept.part.rank == 1 and kept.urn in over else kept
+        for kept in sorted(revisions, key=fold_order)
+    ]
+
+
 def normal(part: Part) -> Part:
     """With sets in their order and -0 as 0, as a store gives them back."""
     zeroed = [replace(each, value=0.0) if str(each.value) == "-0.0" else each for each in part.properties]

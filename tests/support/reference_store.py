@@ -18,7 +18,7 @@ from reference_records import (
     association_of,
     changed,
     entity_of,
-    fold_order,
+    foldable,
     identity,
     normal,
     observation_of,
@@ -197,7 +197,7 @@ class ReferenceStore(Store):
         self._refuse_if_closed()
         ledger = self._view(view)
         found = {kept.urn: entity_of(kept, view) for kept in ledger.entities}
-        for kept in sorted(ledger.revisions, key=fold_order):
+        for kept in foldable(ledger.revisions):
             found[kept.urn] = changed(found[kept.urn], kept)
         associations = [association_of(kept, view) for kept in ledger.associations]
         return seen(found, associations, view, self._groups)
@@ -258,7 +258,7 @@ class ReferenceStore(Store):
             return graph.readable[urn]
         ledger = self._view(view)
         found = {kept.urn: entity_of(kept, view) for kept in ledger.entities}
-        for kept in sorted(ledger.revisions, key=fold_order):
+        for kept in foldable(ledger.revisions):
             found[kept.urn] = changed(found[kept.urn], kept)
         if urn in found:
             return replace(found[urn], properties=())
