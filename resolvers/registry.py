@@ -20,10 +20,10 @@ _FIRST_LOOK: Final = 10
 """How many of the newest versions the first search for an approved one reads; each later one reads ten times more."""
 
 
-async def registered(context: Context, group: Entity, first: int | None, after: str | None) -> Connection[Entity]:
+async def versions(context: Context, group: Entity, first: int | None, after: str | None) -> Connection[Entity]:
     """A page of the versions of a group: the greatest number first, then those without a number, by urn."""
     view, size = group.view, checked_first(first, 20, MOST)
-    page_cursors, position = context.cursors("registered", view, group.id), None
+    page_cursors, position = context.cursors("versions", view, group.id), None
     if after is not None:
         page_cursors, position = page_cursors.read(after, VersionPosition)
         view = as_of_cursor(view, page_cursors)

@@ -71,7 +71,7 @@ PRODUCERS_OF_MODEL: Final = Relation("producers", _UP, (AssociationType.PRODUCED
 GROUPS_OF_MODEL: Final = Relation(
     "groups", LineageDirection.CONNECTED, _GROUPING, _kinds(EntityKind.MODEL_GROUP), EntityKind.MODEL_VERSION
 )
-VERSIONS_OF_GROUP: Final = Relation("registered", _DOWN, _GROUPING, _kinds(EntityKind.MODEL_VERSION))
+VERSIONS_OF_GROUP: Final = Relation("versions", _DOWN, _GROUPING, _kinds(EntityKind.MODEL_VERSION))
 GROUP_OF_VERSION: Final = Relation("group", _UP, _GROUPING, _kinds(EntityKind.MODEL_GROUP))
 MODEL_OF_VERSION: Final = Relation("model", _UP, _GROUPING, _kinds(EntityKind.MODEL))
 APPROVALS_OF_VERSION: Final = Relation("approvals", _DOWN, _GROUPING, _kinds(EntityKind.APPROVAL))

@@ -7,9 +7,8 @@ from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind
 from lineal.resolvers import related as resolve
 from lineal.schema import arguments as arg
-from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, of_kind
-from lineal.schema.models import ModelVersion
+from lineal.schema.models import ModelVersionConnection
 
 
 @of_kind(EntityKind.ENDPOINT)
@@ -21,5 +20,5 @@ class Endpoint(Entity):
     )
     async def model_versions(
         self, info: Info, first: arg.First = 20, after: arg.After = None
-    ) -> Connection[ModelVersion]:
+    ) -> ModelVersionConnection:
         return await resolve.related(info.context, self, resolve.VERSIONS_BEHIND_ENDPOINT, first, after)  # type: ignore[arg-type, return-value]

@@ -17,7 +17,7 @@ from lineal.resolvers import metrics as resolve_metrics
 from lineal.resolvers.as_of import moment as moment_name
 from lineal.resolvers.context import Context
 from lineal.schema import arguments as arg
-from lineal.schema.connections import Connection, ListConnection
+from lineal.schema.connections import ListConnection
 from lineal.schema.inputs import AsOf, AssociationFilter, EntityFilter
 from lineal.schema.projection import pure
 from lineal.schema.scalars import JSON, DateTime
@@ -25,6 +25,7 @@ from lineal.schema.selection import path_options
 
 if TYPE_CHECKING:
     from lineal.schema.associations import Association
+    from lineal.schema.entity_pages import VersionConnection
     from lineal.schema.groups import LineageGroup
     from lineal.schema.lineage import LineageConnection
     from lineal.schema.metrics import Metric
@@ -179,10 +180,13 @@ class Entity(Node):
         return await resolve_metrics.metrics(info.context, self, names)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="Entities with the same account, kind and name, this one included, newest `occurredAt` first.",
+        description="Versions of the entity, newest first: entities with the same account, kind and name, this one "
+        "included, by `occurredAt`. `ModelGroup.versions` lists the model versions of the group instead.",
         **access(Permission.READ),
     )
-    async def versions(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection["Entity"]:
+    async def versions(
+        self, info: Info, first: arg.First = 20, after: arg.After = None
+    ) -> Annotated["VersionConnection", strawberry.lazy("lineal.schema.entity_pages")]:
         return await resolve.versions(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(

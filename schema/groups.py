@@ -7,8 +7,8 @@ from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Boundary
 from lineal.resolvers import access_groups as resolve
 from lineal.schema import arguments as arg
-from lineal.schema.connections import Connection
-from lineal.schema.entities import Entity, Info
+from lineal.schema.entities import Info
+from lineal.schema.entity_pages import EntityConnection
 from lineal.schema.scalars import DateTime
 
 
@@ -62,5 +62,5 @@ class LineageGroup:
         return resolve.permissions_on(info.context, self)  # type: ignore[arg-type]
 
     @strawberry.field(description="Entities of the group that the caller may read, by URN.", **access(Permission.READ))
-    async def entities(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
+    async def entities(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
         return await resolve.entities_in(info.context, self, first, after)  # type: ignore[arg-type, return-value]

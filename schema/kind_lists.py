@@ -11,6 +11,7 @@ from lineal.resolvers import entities as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Info
+from lineal.schema.models import ModelVersionConnection
 from lineal.schema.object_types import TYPES
 
 
@@ -39,7 +40,8 @@ def _list_of(kind: EntityKind) -> Any:
     ) -> Any:
         return await resolve.entities(info.context, where, search, order_by, as_of, first, after, kind)
 
-    page.__annotations__["return"] = Connection[TYPES[kind]]  # type: ignore[valid-type]
+    usual = Connection[TYPES[kind]]  # type: ignore[valid-type]
+    page.__annotations__["return"] = ModelVersionConnection if kind is EntityKind.MODEL_VERSION else usual
     return strawberry.field(
         page,
         description=f"Entities of the kind {kind} that match `where` and `search`, by URN unless `orderBy` is given.",

@@ -13,6 +13,7 @@ from lineal.resolvers import related as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, of_kind
+from lineal.schema.entity_pages import VersionConnection, VersionEdge
 from lineal.schema.projection import pure
 from lineal.schema.scalars import DateTime
 
@@ -32,13 +33,14 @@ class Model(Entity):
 @of_kind(EntityKind.MODEL_GROUP)
 class ModelGroup(Entity):
     @strawberry.field(
-        description="Versions of the group: the greatest number first, then those without a number, by URN.",
+        description="Model versions of the group, newest first: the greatest number first, then those without a "
+        "number, by URN.",
         **access(Permission.TRAVERSE),
     )
-    async def registered(
+    async def versions(
         self, info: Info, first: arg.First = 20, after: arg.After = None
-    ) -> Connection[Annotated["ModelVersion", strawberry.lazy("lineal.schema.models")]]:
-        return await registry.registered(info.context, self, first, after)  # type: ignore[arg-type, return-value]
+    ) -> Annotated["ModelVersionConnection", strawberry.lazy("lineal.schema.models")]:
+        return await registry.versions(info.context, self, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
         description="Version with the greatest number whose latest decision is APPROVED; null where there is "
@@ -88,6 +90,25 @@ class ModelVersion(Entity):
         self, info: Info, first: arg.First = 20, after: arg.After = None
     ) -> Connection[Annotated["Approval", strawberry.lazy("lineal.schema.models")]]:
         return await registry.approvals(info.context, self, first, after)  # type: ignore[arg-type, return-value]
+
+
+@strawberry.type(description="A model version of a list, with its cursor.")
+class ModelVersionEdge(VersionEdge):
+    node: ModelVersion = strawberry.field(description="The model version.")
+
+    is_type_of = classmethod(lambda cls, record, info: True)
+
+
+@strawberry.type(description="A page of model versions. Later pages are read at the snapshot of the first page.")
+class ModelVersionConnection(VersionConnection):
+    edges: list[ModelVersionEdge] = strawberry.field(  # type: ignore[assignment]
+        description="Items of the page, with cursors."
+    )
+    nodes: list[ModelVersion] = strawberry.field(  # type: ignore[assignment]
+        description="Items of the page, without cursors."
+    )
+
+    is_type_of = classmethod(lambda cls, record, info: True)
 
 
 @of_kind(EntityKind.APPROVAL)

@@ -12,8 +12,8 @@ from lineal.resolvers import lineage as resolve_lineage
 from lineal.schema import arguments as arg
 from lineal.schema.access_queries import AccessQueries
 from lineal.schema.comparisons import ComparisonQueries
-from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, Node
+from lineal.schema.entity_pages import EntityConnection
 from lineal.schema.kind_lists import KindLists
 from lineal.schema.lineage import LineageConnection
 from lineal.schema.selection import path_options
@@ -63,7 +63,7 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
         as_of: arg.AsOf = None,
         first: arg.First = 20,
         after: arg.After = None,
-    ) -> Connection[Entity]:
+    ) -> EntityConnection:
         return await resolve.entities(info.context, where, search, order_by, as_of, first, after)  # type: ignore[return-value]
 
     @strawberry.field(

@@ -12,6 +12,7 @@ from lineal.resolvers import related as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, Property, of_kind
+from lineal.schema.entity_pages import EntityConnection
 from lineal.schema.projection import pure
 
 
@@ -40,7 +41,7 @@ class Trial(Entity):
         description="Components and jobs that the trial is associated with, sorted by URN.",
         **access(Permission.TRAVERSE),
     )
-    async def components(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
+    async def components(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
         return await resolve.related(info.context, self, resolve.COMPONENTS_OF_TRIAL, first, after)  # type: ignore[arg-type, return-value]
 
 
@@ -64,11 +65,11 @@ class TrialComponent(Entity):
     @strawberry.field(
         description="Artifacts that contributed to the component, sorted by URN.", **access(Permission.TRAVERSE)
     )
-    async def inputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
+    async def inputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
         return await resolve.related(info.context, self, resolve.INPUTS_OF_COMPONENT, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
         description="Artifacts that the component produced, sorted by URN.", **access(Permission.TRAVERSE)
     )
-    async def outputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Entity]:
+    async def outputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
         return await resolve.related(info.context, self, resolve.OUTPUTS_OF_COMPONENT, first, after)  # type: ignore[arg-type, return-value]

@@ -80,7 +80,7 @@ def test_racing_writers_of_two_servers_have_one_winner(store: str, tmp_path: Pat
 REGISTER = """mutation ($input: ModelVersionRegisterInput!) { modelVersionRegister(input: $input) {
   isNew modelVersion { number group { urn } model { urn } } userErrors { code message path } } }"""
 REGISTERED = """{ entity(urn: "lineal:local:MODEL_GROUP:churn") { ... on ModelGroup {
-  registered(first: 100) { totalCount nodes { number model { urn } } } } } }"""
+  versions(first: 100) { totalCount nodes { number model { urn } } } } } }"""
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_registrations_at_once_through_two_servers_share_no_number(store: str, t
         assert sorted(each["modelVersion"]["number"] for each in done) == list(range(1, count + 1))
         assert {each["modelVersion"]["group"]["urn"] for each in done} == {"lineal:local:MODEL_GROUP:churn"}
         for server in (one, two):
-            found = server.ask(REGISTERED)["entity"]["registered"]
+            found = server.ask(REGISTERED)["entity"]["versions"]
             assert found["totalCount"] == count
             assert [each["number"] for each in found["nodes"]] == list(range(count, 0, -1))[:100]
             assert all(each["model"] == {"urn": given["model"]["urn"]} for each in found["nodes"])

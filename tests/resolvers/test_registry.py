@@ -39,12 +39,12 @@ def version(number: int, account: str = "a", name: str = "churn") -> str:
 
 async def group_of(store: Store, by: Principal = A, urn: str = "lineal:a:MODEL_GROUP:churn") -> Any:
     query = """query ($u: String!) { entity(urn: $u) { ... on ModelGroup { latestApproved { number }
-      registered { totalCount nodes { number version approval { decision by at reason } } } } } }"""
+      versions { totalCount nodes { number version approval { decision by at reason } } } } } }"""
     return (await data(store, query, {"u": urn}, by))["entity"]
 
 
 async def numbers(store: Store, by: Principal = A) -> list[int]:
-    return [each["number"] for each in (await group_of(store, by))["registered"]["nodes"]]
+    return [each["number"] for each in (await group_of(store, by))["versions"]["nodes"]]
 
 
 async def test_the_first_registration_makes_the_group_and_the_next_are_numbered_on(store: Store) -> None:
@@ -71,6 +71,30 @@ async def test_the_first_registration_makes_the_group_and_the_next_are_numbered_
     found = await data(store, lineage, {"u": version(1)}, A)
     urns = {node["urn"] for node in found["entity"]["ascendants"]["nodes"]}
     assert urns == {"lineal:a:MODEL_GROUP:churn", *(urn_of("a", name) for name in "djm")}
+
+
+async def test_a_group_lists_its_model_versions_as_versions(store: Store) -> None:
+    for _ in range(2):
+        await registered(store, A, **GROUP)
+    query = """{ modelGroups { nodes { versions { nodes { number } } } }
+      group: entity(urn: "lineal:a:MODEL_GROUP:churn") { versions(first: 1) { __typename totalCount
+        pageInfo { hasNextPage } edges { __typename cursor node { urn } } nodes { ... on ModelVersion { number } } } }
+      dataset: entity(urn: "lineal:a:DATASET:d") { versions { __typename edges { __typename } nodes { name } } } }"""
+    found = await data(store, query, by=A)
+    assert found["modelGroups"] == {"nodes": [{"versions": {"nodes": [{"number": 2}, {"number": 1}]}}]}
+    assert found["group"]["versions"]["edges"][0].pop("cursor")
+    assert found["group"]["versions"] == {
+        "__typename": "ModelVersionConnection",
+        "totalCount": 2,
+        "pageInfo": {"hasNextPage": True},
+        "edges": [{"__typename": "ModelVersionEdge", "node": {"urn": version(2)}}],
+        "nodes": [{"number": 2}],
+    }
+    assert found["dataset"]["versions"] == {
+        "__typename": "EntityConnection",
+        "edges": [{"__typename": "EntityEdge"}],
+        "nodes": [{"name": "d"}],
+    }
 
 
 async def test_a_group_that_stands_is_kept_as_it_is(store: Store) -> None:
@@ -282,7 +306,7 @@ async def test_a_decision_is_recorded_and_the_latest_counts(store: Store) -> Non
         await registered(store, A, **GROUP)
     assert await group_of(store) == {
         "latestApproved": None,
-        "registered": {"totalCount": 3, "nodes": [
+        "versions": {"totalCount": 3, "nodes": [
             {"number": n, "version": f"{n}", "approval": None} for n in (3, 2, 1)]},
     }  # fmt: skip
     done = await reviewed(store, ADA, version(1), "APPROVED", reason="good enough")
@@ -366,13 +390,13 @@ async def test_as_of_any_time_in_both(store: Store) -> None:
 
     async def latest(recorded_at: int | None, occurred_at: int | None = None) -> Any:
         query = """query ($at: AsOf) { entity(urn: "lineal:a:MODEL_GROUP:churn", asOf: $at) { ... on ModelGroup {
-          registered { totalCount nodes { approvals { totalCount } } } latestApproved { version } } } }"""
+          versions { totalCount nodes { approvals { totalCount } } } latestApproved { version } } } }"""
         times = {"recordedAt": recorded_at, "occurredAt": occurred_at}
         at = {name: None if time is None else format_timestamp(time) for name, time in times.items()}
         group = (await data(store, query, {"at": at}, A))["entity"]
-        decided = sum(each["approvals"]["totalCount"] for each in group["registered"]["nodes"])
+        decided = sum(each["approvals"]["totalCount"] for each in group["versions"]["nodes"])
         approved = group["latestApproved"]
-        return group["registered"]["totalCount"], decided, None if approved is None else approved["version"]
+        return group["versions"]["totalCount"], decided, None if approved is None else approved["version"]
 
     recorded_then = [await latest(moments[name]) for name in ("one", "approved", "two", "rejected")]
     assert recorded_then == [(1, 0, None), (1, 1, "1"), (2, 2, "2"), (2, 3, "1")]
@@ -469,11 +493,9 @@ async def test_hidden_decisions_do_not_count(store: Store) -> None:
     blind = Principal("a", "eve", permissions=frozenset({Permission.READ, Permission.TRAVERSE}))
     seen = await group_of(store, blind)
     assert seen["latestApproved"] is None, "the decision is a property it may not see"
-    assert (
-        seen["registered"]["nodes"][0]["approval"].items() >= {"decision": None, "reason": None, "by": "a/ada"}.items()
-    )
+    assert seen["versions"]["nodes"][0]["approval"].items() >= {"decision": None, "reason": None, "by": "a/ada"}.items()
     stuck = Principal("a", "eve", permissions=frozenset({Permission.READ, Permission.READ_PROPERTIES}))
-    assert await group_of(store, stuck) == {"latestApproved": None, "registered": {"totalCount": 0, "nodes": []}}
+    assert await group_of(store, stuck) == {"latestApproved": None, "versions": {"totalCount": 0, "nodes": []}}
     assert (await group_of(store))["latestApproved"] == {"number": 1}
 
 
@@ -484,7 +506,7 @@ async def test_approvals_that_say_nothing_known_approve_nothing(store: Store) ->
     tie = {"source": {"urn": version(1)}, "destination": {"urn": "lineal:a:APPROVAL:odd"}, "type": "ASSOCIATED_WITH"}
     assert await recorded(store, ADA, entities=[odd], associations=[tie]) == []
     found = await group_of(store)
-    assert found["registered"]["nodes"][0]["approval"]["decision"] is None
+    assert found["versions"]["nodes"][0]["approval"]["decision"] is None
     assert found["latestApproved"] is None
 
 
@@ -504,7 +526,7 @@ async def test_pages_of_versions_and_decisions_are_of_one_moment(store: Store) -
     for decision in ("APPROVED", "REJECTED", "APPROVED"):
         await reviewed(store, ADA, version(5), decision)
     query = """query ($u: String!, $n: Int!, $after: String) { entity(urn: $u) {
-      ... on ModelGroup { page: registered(first: $n, after: $after) { totalCount countsByKind { count }
+      ... on ModelGroup { page: versions(first: $n, after: $after) { totalCount countsByKind { count }
         pageInfo { hasNextPage endCursor } nodes { urn } } }
       ... on ModelVersion { page: approvals(first: $n, after: $after) { totalCount countsByKind { count }
         pageInfo { hasNextPage endCursor } nodes { urn decision } } } } }"""
@@ -537,7 +559,7 @@ async def test_round_trips_are_as_many_whatever_the_width(store: Store, groups: 
         for _ in range(3):
             await registered(store, A, **{**GROUP, "group": {"name": name}})
         await reviewed(store, ADA, version(1, name=name), "APPROVED")
-    query = """{ modelGroups { nodes { registered { nodes { number model { urn } group { urn } approval { decision by }
+    query = """{ modelGroups { nodes { versions { nodes { number model { urn } group { urn } approval { decision by }
       approvals { nodes { decision modelVersion { number } } } } } latestApproved { number } } } }"""
     counting = CountingStore(store)
     found = await data(counting, query, by=A)

@@ -74,7 +74,7 @@ class Registry:
         approved = [each.number for each in versions if self.history(each)[:1] == ["APPROVED"]]
         return {
             "latestApproved": {"number": approved[0]} if approved else None,
-            "registered": {
+            "versions": {
                 "totalCount": len(versions),
                 "nodes": [
                     {
@@ -123,7 +123,7 @@ async def lived(store: Store, asked: list[tuple[str, str | None, int, int]]) -> 
 
 ASKED = """query ($u: String!, $at: AsOf!) { entity(urn: $u, asOf: $at) { ... on ModelGroup {
   latestApproved { number }
-  registered(first: 100) { totalCount nodes {
+  versions(first: 100) { totalCount nodes {
     number approval { decision } approvals(first: 100) { nodes { decision } } } } } } }"""
 
 

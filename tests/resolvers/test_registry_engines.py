@@ -28,7 +28,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 SHOWN = """{ entity(urn: "lineal:a:MODEL_GROUP:churn") { ... on ModelGroup { latestApproved { urn }
-  registered { nodes { number approval { decision by } model { name groups { nodes { name } } }
+  versions { nodes { number approval { decision by } model { name groups { nodes { name } } }
     approvals { nodes { decision reason } } ascendants { totalCount } } } } } }"""
 
 
@@ -45,7 +45,7 @@ async def test_a_registry(store: Store) -> None:
     model = {"name": "m", "groups": {"nodes": [{"name": "churn"}]}}
     whole = {
         "latestApproved": {"urn": "lineal:a:MODEL_VERSION:churn@1"},
-        "registered": {
+        "versions": {
             "nodes": [
                 {
                     "number": 2,

@@ -243,9 +243,9 @@ async def test_more_than_can_be_sorted_is_refused(store: Store, monkeypatch: pyt
     monkeypatch.setattr(related, "MOST_SORTED", 2)
     for _ in range(3):
         await registered(store, A, group={"name": "g"}, model={"urn": urn_of("a", "m")})
-    query = '{ entity(urn: "lineal:a:MODEL_GROUP:g") { ... on ModelGroup { registered { totalCount } } } }'
+    query = '{ entity(urn: "lineal:a:MODEL_GROUP:g") { ... on ModelGroup { versions { totalCount } } } }'
     refused = await answer(store, query, by=A)
     assert str(refused.errors[0].original_error) == (
-        "registered would sort 3 entities; the most is 2: ask for `associations`, which come in pages."
+        "versions would sort 3 entities; the most is 2: ask for `associations`, which come in pages."
     )
     assert "visit" in str((await answer(store, query, by=A, visits=1)).errors[0].original_error)

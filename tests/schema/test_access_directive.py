@@ -45,7 +45,7 @@ GUARDED = {
     "Metric.series": Permission.READ_PROPERTIES,
     "Model.groups": Permission.TRAVERSE,
     "ModelGroup.latestApproved": Permission.TRAVERSE,
-    "ModelGroup.registered": Permission.TRAVERSE,
+    "ModelGroup.versions": Permission.TRAVERSE,
     "ModelVersion.approval": Permission.TRAVERSE,
     "ModelVersion.approvals": Permission.TRAVERSE,
     "ModelVersion.group": Permission.TRAVERSE,

@@ -13,7 +13,7 @@ KINDS_OF_REGISTRIES = {"DATASET": "MODEL_GROUP", "MODEL": "MODEL_VERSION", "TRAI
 SOME = "(first: 100) { totalCount countsByKind { kind count } nodes { urn } }"
 DECISION = "urn decision reason by at modelVersion { urn }"
 TYPED = f"""... on Dataset {{ uri objectVersion }} ... on Model {{ groups{SOME} }}
-  ... on ModelGroup {{ registered{SOME} latestApproved {{ urn }} }}
+  ... on ModelGroup {{ versions{SOME} latestApproved {{ urn }} }}
   ... on ModelVersion {{ number group {{ urn }} model {{ urn }} approval {{ {DECISION} }}
     approvals(first: 100) {{ totalCount nodes {{ {DECISION} }} }} }}
   ... on Approval {{ {DECISION} }} ... on Endpoint {{ modelVersions{SOME} }}

@@ -18,13 +18,13 @@ query ($where: EntityFilter, $asOf: AsOf, $first: Int!, $after: String) {
   page: modelGroups(where: $where, asOf: $asOf, first: $first, after: $after) {
     pageInfo { hasNextPage endCursor }
     items: nodes {
-      urn account name registered(first: 1) { totalCount nodes { number urn } } latestApproved { number urn }
+      urn account name versions(first: 1) { totalCount nodes { number urn } } latestApproved { number urn }
     }
 } }"""
 _VERSIONS: Final = """
 query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String, $decisions: Int!) {
   entity(urn: $urn, asOf: $asOf) { ... on ModelGroup {
-    page: registered(first: $first, after: $after) {
+    page: versions(first: $first, after: $after) {
       pageInfo { hasNextPage endCursor }
       items: nodes {
         urn number model { urn } approvals(first: $decisions) { totalCount nodes { decision by at reason } }
@@ -50,8 +50,8 @@ async def show_groups(client: GraphQLClient, as_of: str | None, occurred_by: str
     rows = (
         (
             group["urn"],
-            str(group["registered"]["totalCount"]),
-            _number(next(iter(group["registered"]["nodes"]), None)),
+            str(group["versions"]["totalCount"]),
+            _number(next(iter(group["versions"]["nodes"]), None)),
             _number(group["latestApproved"]),
         )
         for group in groups

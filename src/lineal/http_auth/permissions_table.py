@@ -38,13 +38,18 @@ def enforces(definition: Any, directive: AccessDirective) -> bool:
 
 
 def fields() -> Iterator[tuple[str, Any]]:
-    """Yield every field as `Type.field` with its definition, root fields first, interface fields once."""
+    """Yield every field as `Type.field` with its definition, root fields first, those of interfaces once.
+
+    A type's own version of an interface's field is yielded where it needs another permission.
+    """
     types = sorted(GRAPH.type_map.items(), key=lambda each: (each[0] not in ROOTS, each[0]))
     for name, type in types:
         if name.startswith("__") or not isinstance(type, GraphQLObjectType | GraphQLInterfaceType):
             continue
-        inherited = {field for each in type.interfaces for field in each.fields}
-        yield from ((f"{name}.{field}", each) for field, each in type.fields.items() if field not in inherited)
+        inherited = {field: needs(each) for above in type.interfaces for field, each in above.fields.items()}
+        for field, definition in type.fields.items():
+            if field not in inherited or needs(definition) != inherited[field]:
+                yield f"{name}.{field}", definition
 
 
 def permissions_table() -> str:
