@@ -18,6 +18,7 @@ import orjson
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewObservation, NewPart, NewRevision
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
+from lineal.graphstore.metric_values import read_value, shown_value
 from lineal.graphstore.records import Source, SourceId
 from lineal.graphstore.urns import make_urn, segment_problem
 from lineal.graphstore.values import Json, Property, format_float, format_timestamp, parse_timestamp
@@ -128,7 +129,7 @@ class Reader:
         return NewObservation(
             self._reference(fields, "entity") or _missing("entity"),
             _text(fields, "metric") or _missing("metric"),
-            _number(fields, "value"),
+            _metric_value(fields),
             _step(fields),
             _time(fields),
         )
@@ -160,13 +161,14 @@ def _text(fields: dict[str, Any], field: str) -> str | None:
     return value
 
 
-def _number(fields: dict[str, Any], field: str) -> float:
-    value = fields.get(field)
+def _metric_value(fields: dict[str, Any]) -> float:
+    value = fields.get("value")
     if value is None:
-        _missing(field)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidLine(f"{field} must be a number")
-    return float(value)
+        _missing("value")
+    try:
+        return read_value(value)
+    except ValueError as error:
+        raise InvalidLine(f"value {error}") from None
 
 
 def _step(fields: dict[str, Any]) -> int:
@@ -340,7 +342,7 @@ def _revision_row(revision: NewRevision) -> dict[str, Any]:
 
 def _observation_row(observation: NewObservation) -> dict[str, Any]:
     fields = {"entity": observation.entity, "metric": observation.metric, "step": observation.step or None}
-    return {**_present(fields), "value": observation.value, **_when(observation)}
+    return {**_present(fields), "value": shown_value(observation.value), **_when(observation)}
 
 
 def _written_value(property: Property) -> Json:

@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 import orjson
 
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.codes import KIND_MASK, TYPE_CODES, AssociationKey, ObservationKey
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.digests import (
@@ -24,10 +24,10 @@ from lineal.graphstore.errors import (
     Problem,
     ProblemCode,
     conflicting,
-    conflicting_value,
     not_recorded,
 )
 from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.metric_values import sortable
 from lineal.graphstore.recorded_state import as_new_revision
 from lineal.graphstore.records import Revision
 from lineal.graphstore.urns import entity_id
@@ -109,8 +109,8 @@ class RecordedState(Protocol):
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, "RecordedRevisions"]:
         """For each entity key that has revisions: those at its times, and the last one."""
 
-    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-        """The values of those observations that stand."""
+    def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
+        """Those observations that stand, and maybe others."""
 
     def entity(self, key: int) -> NewEntity:
         """One that stands, as first recorded."""
@@ -142,7 +142,7 @@ class BatchValidation:
         self.associations: dict[AssociationKey, tuple[NewAssociation, str]] = {}
         self.revisions: list[tuple[int, int, NewRevision, str]] = []
         """Entity key, sequence, the revision, its digest."""
-        self.observations: dict[ObservationKey, float] = {}
+        self.observations: set[ObservationKey] = set()
         self.property_keys: set[tuple[str, int, int]] = set()
         """Key, code of kind, and the moment it counts from, of every property in what is new."""
         self.known: dict[str, Stands] = {}
@@ -260,23 +260,19 @@ class BatchValidation:
             self.outcome.revisions[index], self.outcome.sequences[index] = True, sequence
 
     def _judge_observations(self) -> None:
-        wanted: list[tuple[int, NewObservation, ObservationKey]] = []
+        wanted: list[tuple[int, ObservationKey]] = []
         for index, observation in enumerate(self.batch.observations):
             key = self._key(observation.entity, "observations", index, "entity")
             if key is not None:
                 at = self.at if observation.occurred_at is None else observation.occurred_at
-                wanted.append((index, observation, (key, observation.metric, observation.step, at)))
-        old = {place for _, _, place in wanted if place[0] not in self.entities}
-        standing = self.standing.observations(old) if old else {}
+                wanted.append((index, (key, observation.metric, observation.step, at, sortable(observation.value))))
+        old = {place for _, place in wanted if place[0] not in self.entities}
+        standing = self.standing.observations(old) if old else set()
         self.outcome.observations = [False] * len(self.batch.observations)
-        for index, observation, place in wanted:
-            if place not in standing:
-                standing[place] = self.observations[place] = observation.value + 0.0  # -0 is 0
+        for index, place in wanted:
+            if place not in standing and place not in self.observations:
+                self.observations.add(place)
                 self.outcome.observations[index] = True
-            elif standing[place] != observation.value:
-                sentence = conflicting_value(observation.metric, observation.entity, observation.step)
-                path = ("observations", index)
-                self._problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path, ("value",)))
 
     def _note_keys(self, part: NewEntity | NewRevision, key: int, occurred_at: int) -> None:
         self.property_keys.update((property.key, key & KIND_MASK, occurred_at) for property in part.properties)

@@ -59,7 +59,8 @@ class NewRevision:
 class NewObservation:
     """A value of a metric to append to the entity of a urn, of the same batch or recorded before.
 
-    `value` is finite; `step` any integer of 64 bits. Without `occurred_at` it takes the time of its recording.
+    `value` may be NaN or infinite; `step` is any integer of 64 bits. Without `occurred_at` it takes the time of its
+    recording.
     """
 
     entity: str

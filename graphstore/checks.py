@@ -1,7 +1,6 @@
 """The rules a batch must keep before any engine looks at it: values, sizes, identity."""
 
 from collections.abc import Iterable, Iterator
-from math import isfinite
 from typing import TypeAlias
 
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
@@ -123,9 +122,5 @@ def _revision_problems(revision: NewRevision, path: Path) -> Iterator[Problem]:
 
 def _observation_problems(observation: NewObservation, path: Path) -> Iterator[Problem]:
     yield from _word(observation.metric, (*path, "metric"), most=MAX_METRIC_BYTES)
-    if not isfinite(observation.value):
-        yield _refused(
-            "value", "is NaN or infinite, which no metric holds: leave the observation out", (*path, "value")
-        )
     if not INT64_MIN <= observation.step <= INT64_MAX:
         yield _refused("step", "is an integer outside 64 bits: count steps in a larger unit", (*path, "step"))

@@ -35,8 +35,8 @@ SAME_AS: Final = TYPE_CODES[AssociationType.SAME_AS]
 
 AssociationKey = tuple[int, int, int, str]
 """Source key, type code, destination key, role ('' for none)."""
-ObservationKey = tuple[int, str, int, int]
-"""Entity key, metric, step, `occurred_at`."""
+ObservationKey = tuple[int, str, int, int, int]
+"""Entity key, metric, step, `occurred_at`, value in its sortable form."""
 
 
 def kind_codes(kinds: Iterable[EntityKind]) -> frozenset[int]:

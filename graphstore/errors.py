@@ -45,15 +45,6 @@ def conflicting(name: str, fields: Sequence[str]) -> str:
     )
 
 
-def conflicting_value(metric: str, urn: str, step: int | None) -> str:
-    """The sentence of an observation's IMMUTABLE_CONFLICT; `step` is None where the caller may not see the metric."""
-    recorded = "content that you may not see" if step is None else f"another value at step {step} and this time"
-    return (
-        f"{metric} of {urn} is recorded with {recorded}, and recorded content never changes. Give the observation "
-        "another step or time, or a metric of its own."
-    )
-
-
 class StoreError(Exception):
     """Anything a store refuses or cannot do."""
 

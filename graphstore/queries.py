@@ -192,10 +192,11 @@ class RevisionPosition:
 
 @dataclass(frozen=True, slots=True)
 class ObservationPosition:
-    """A place in a series: the order (step, occurred_at)."""
+    """A place in a series: the order (step, occurred_at, value), with the value in its sortable form."""
 
     step: int
     occurred_at: int
+    sortable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +313,7 @@ class MetricsOf:
 
 @dataclass(frozen=True, slots=True)
 class SeriesOf:
-    """A page of the observations of one metric of an entity, in the order (step, occurred_at)."""
+    """A page of the observations of one metric of an entity, in the order (step, occurred_at, value)."""
 
     view: View
     entity: str

@@ -167,7 +167,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One value of an entity's metric: at a step, and a time. Of one step and time there is one."""
+    """One value of an entity's metric: at a step, and a time. The value may be NaN, which is always `math.nan`."""
 
     entity_id: str
     metric: str
@@ -183,27 +183,31 @@ class Observation:
 class Metric:
     """What an entity's observations of a metric come to, at least one in the view.
 
-    `last` is the value of the greatest (step, occurred_at).
+    `last` is the value of the greatest (step, occurred_at, value), NaN below all numbers. `min` and `max` leave NaN
+    out, of which there are `nan_count`: they are None where all values are NaN.
     """
 
     entity_id: str
     name: str
     last: float
-    min: float
-    max: float
+    min: float | None
+    max: float | None
     count: int
+    nan_count: int
     view: View = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Neighbours in a series, in the order of (step, occurred_at): how many, the first and the last, and the extremes.
+    """Neighbours in a series, in its order: how many, how many NaN, the first and the last, and the extremes.
 
-    Of several that are as small, or as great, `min` and `max` are the first.
+    Of several that are as small, or as great, `min` and `max` are the first; they leave NaN out, and are None where all
+    are NaN.
     """
 
     count: int
+    nan_count: int
     first: Observation
     last: Observation
-    min: Observation
-    max: Observation
+    min: Observation | None
+    max: Observation | None

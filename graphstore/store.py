@@ -96,7 +96,7 @@ class RevisionPage:
 
 @dataclass(frozen=True, slots=True)
 class SeriesPage:
-    """A page of observations in the order (step, occurred_at)."""
+    """A page of observations in the order (step, occurred_at, value)."""
 
     items: tuple[Observation, ...]
     total: int
@@ -195,8 +195,9 @@ class Store(ABC):
         - A revision equal in `occurred_at`, set and removed to one that stands changes nothing, whatever its rank; one
           without `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
           entities of a batch count as recorded before its associations, and those before its revisions.
-        - An observation is told by its entity, metric, step and `occurred_at`: the same value again changes nothing,
-          another is a conflict. One without `occurred_at` is new, but for another of its batch. A value of -0 is 0.
+        - The identity of an observation is all of it: entity, metric, step, `occurred_at` and value. The same again
+          changes nothing. One without `occurred_at` is new, but for another of its batch. A value of -0 is 0, and NaN
+          is equal to itself.
         - An empty batch, or one with nothing new, writes nothing and `recorded_at` is None.
         - A batch written with POWER_LOSS, even an empty one, makes those before it survive a power loss too.
         - `returning` adds the records as read at the newest moment under that scope, in the batch's order.
@@ -316,8 +317,8 @@ class Store(ABC):
         """Everything in the view as first recorded, but for hidden keys, with `occurred_at` settled.
 
         Entities by urn; then associations in their order; then revisions by entity urn and sequence; then observations
-        by entity urn, metric, step and `occurred_at`. Recording them in that order into an empty store gives the same
-        digests. Streams: memory does not grow with the store. Reads one moment, whatever is written meanwhile.
+        by entity urn, metric, step, `occurred_at` and value. Recording them in that order into an empty store gives the
+        same digests. Streams: memory does not grow with the store. Reads one moment, whatever is written meanwhile.
         """
 
     # -- access: read without a scope, by what decides on access and nothing else ------------------------------------

@@ -8,6 +8,7 @@ any of these. Parts that the caller may not read do not count.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isnan
 from typing import Any, Final
 
 from lineal.graphstore.errors import LimitExceeded
@@ -237,11 +238,12 @@ def _metric_cell(
 
 
 def best(parent: ComparedMetric, goal: MetricGoal, by: MetricValue) -> MetricCell | None:
-    """The cell with the best value, of equal values the first by urn; None where every cell is empty."""
-    value, sign = by.lower(), 1 if goal == MetricGoal.MINIMUM else -1
-    ranked = [
-        (min(sign * getattr(each, value) for each in cell.metrics), cell.of.urn, place)
-        for place, cell in enumerate(parent.cells)
-        if cell.metrics
-    ]
+    """The cell with the best value, of equal values the first by urn; None where no cell has one but NaN."""
+    sign = 1 if goal == MetricGoal.MINIMUM else -1
+    ranked = []
+    for place, cell in enumerate(parent.cells):
+        values = [getattr(each, by.lower()) for each in cell.metrics]
+        numbers = [sign * value for value in values if value is not None and not isnan(value)]
+        if numbers:
+            ranked.append((min(numbers), cell.of.urn, place))
     return parent.cells[min(ranked)[2]] if ranked else None

@@ -9,6 +9,7 @@ from lineal.graphstore.kinds import NUMBERS
 from lineal.graphstore.queries import BucketsOf, MetricsOf, ObservationPosition, SeriesOf
 from lineal.graphstore.records import Bucket, Entity, Observation, Restricted, View
 from lineal.graphstore.records import Metric as Observed
+from lineal.graphstore.series import position_of
 from lineal.graphstore.values import METRICS
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import as_of_cursor
@@ -27,15 +28,17 @@ MOST_ASKED: Final = 100_000
 class Metric:
     """A metric of an entity, from its observations, or, without any, from its property `metrics.NAME`.
 
-    For a property, `last`, `min` and `max` are its value and `count` is 0.
+    For a property, `last`, `min` and `max` are its value, `count` and `nan_count` are 0. `min` and `max` are None where
+    all values are NaN.
     """
 
     from_: Entity
     name: str
     last: float
-    min: float
-    max: float
+    min: float | None
+    max: float | None
     count: int
+    nan_count: int
 
 
 async def metrics(context: Context, parent: Entity | Restricted, names: Sequence[str] | None) -> Sequence[Metric]:
@@ -62,11 +65,14 @@ def metrics_of(entity: Entity, observed: Sequence[Observed], names: tuple[str, .
         if each.key.startswith(METRICS) and each.key != METRICS and each.type in NUMBERS
     }
     shown = {
-        name: Metric(entity, name, value, value, value, 0)
+        name: Metric(entity, name, value, value, value, 0, 0)
         for name, value in values.items()
         if names is None or name in names
     }
-    shown |= {each.name: Metric(entity, each.name, each.last, each.min, each.max, each.count) for each in observed}
+    shown |= {
+        each.name: Metric(entity, each.name, each.last, each.min, each.max, each.count, each.nan_count)
+        for each in observed
+    }
     if names is None and len(shown) > MOST_METRICS:
         raise LimitExceeded(
             f"{entity.urn} has {len(shown)} metrics; the most is {MOST_METRICS}: give the `names` of up to {MOST}."
@@ -75,7 +81,7 @@ def metrics_of(entity: Entity, observed: Sequence[Observed], names: tuple[str, .
 
 
 async def series(context: Context, parent: Metric, first: int | None, after: str | None) -> Connection[Observation]:
-    """A page of the observations of a metric, by step and time; empty for a property."""
+    """A page of the observations of a metric, by step, time and value; empty for a property."""
     view, size = _asked(context, parent, checked_first(first, 100, MOST_OBSERVATIONS))
     page_cursors, position = context.cursors("series", view, parent.from_.id, parent.name), None
     if after is not None:
@@ -86,7 +92,7 @@ async def series(context: Context, parent: Metric, first: int | None, after: str
     page = await context.loaders.series.load(SeriesOf(view, parent.from_.id, parent.name, size, position))
     return connection(
         page.items,
-        lambda each: page_cursors.make(ObservationPosition(each.step, each.occurred_at)),
+        lambda each: page_cursors.make(position_of(each)),
         page.has_next,
         page.total,
     )

@@ -15,12 +15,11 @@ from lineal.auth.access_store import AuditEntry
 from lineal.auth.directive import checked
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EntityScope, default_group
-from lineal.graphstore.batches import Batch, NewObservation, NewRevision
-from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, conflicting_value, not_recorded
+from lineal.graphstore.batches import Batch, NewRevision
+from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, conflicting, not_recorded
 from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import entity_id, make_urn
-from lineal.graphstore.values import METRICS
 from lineal.resolvers.context import Context
 from lineal.resolvers.kind_fields import DECISION_KEYS
 
@@ -202,8 +201,6 @@ class WriteAuthorization:
         if problem.code is not ProblemCode.IMMUTABLE_CONFLICT:
             return problem
         part, index = problem.path[0], int(problem.path[1])
-        if part == "observations":
-            return self._shown_observation(problem, self.batch.observations[index])
         if part == "entities":
             name, scopes = self.urns[index], [self._entity_scope_of(entity_id(self.urns[index]))]
         else:
@@ -212,12 +209,6 @@ class WriteAuthorization:
             scopes = [self._entity_scope_of(entity_id(urn)) for urn in (association.source, association.destination)]
         shown = [field for field in problem.differing if not any(_hides(scope, field) for scope in scopes)]
         return replace(problem, message=conflicting(name, shown), differing=tuple(shown))
-
-    def _shown_observation(self, problem: Problem, observation: NewObservation) -> Problem:
-        if not self._entity_scope_of(entity_id(observation.entity)).hides(METRICS + observation.metric):
-            return problem
-        sentence = conflicting_value(observation.metric, observation.entity, None)
-        return replace(problem, message=sentence, differing=())
 
 
 def _hides(entity_scope: EntityScope, field: str) -> bool:

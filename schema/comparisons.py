@@ -56,7 +56,8 @@ class ComparedMetric:
     cells: list[MetricCell] = strawberry.field(description="One cell for each compared entity, in their order.")
 
     @strawberry.field(
-        description="Cell with the best value; of equal values, the first by URN. Null where no entity has the metric."
+        description="Cell with the best value, NaN left out; of equal values, the first by URN. Null where no entity "
+        "has the metric with a value but NaN."
     )
     def best(
         self,

@@ -247,7 +247,6 @@ class ObservationsRecordErrorCode(StrEnum):
     INVALID_VALUE = ProblemCode.INVALID_VALUE
     TOO_LARGE = ProblemCode.TOO_LARGE
     NOT_FOUND = ProblemCode.NOT_FOUND
-    IMMUTABLE_CONFLICT = ProblemCode.IMMUTABLE_CONFLICT
     IDEMPOTENCY_MISMATCH = ProblemCode.IDEMPOTENCY_MISMATCH
     FORBIDDEN = ProblemCode.FORBIDDEN
 

@@ -10,13 +10,13 @@ from lineal.resolvers import metrics as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.connections import ListConnection
 from lineal.schema.entities import Entity, Info
-from lineal.schema.scalars import JSON, DateTime
+from lineal.schema.scalars import JSON, DateTime, MetricNumber
 
 
 @strawberry.type(description="One value of a metric, at a step and a time.")
 class Observation:
     step: JSON = strawberry.field(description="Step of the observation, an integer of 64 bits.")
-    value: float = strawberry.field(description="Value of the metric.")
+    value: MetricNumber = strawberry.field(description="Value of the metric.")
     occurred_at: DateTime = strawberry.field(description="Time of the observation.")
     recorded_at: DateTime = strawberry.field(
         description="Time at which this server recorded it; null only beside a Restricted entity."
@@ -26,14 +26,19 @@ class Observation:
 
 @strawberry.type(
     description="Consecutive observations of a series. Of several equally small or great values, `min` and "
-    "`max` are the first."
+    "`max` are the first; they leave NaN out."
 )
 class MetricBucket:
     count: int = strawberry.field(description="Number of observations in the bucket.")
+    nan_count: int = strawberry.field(description="Number of its observations whose value is NaN.")
     first: Observation = strawberry.field(description="First observation of the bucket.")
     last: Observation = strawberry.field(description="Last observation of the bucket.")
-    min: Observation = strawberry.field(description="Observation with the smallest value.")
-    max: Observation = strawberry.field(description="Observation with the greatest value.")
+    min: Observation | None = strawberry.field(
+        description="Observation with the smallest value; null where every value is NaN."
+    )
+    max: Observation | None = strawberry.field(
+        description="Observation with the greatest value; null where every value is NaN."
+    )
 
 
 @strawberry.type(
@@ -42,14 +47,23 @@ class MetricBucket:
 )
 class Metric:
     name: str = strawberry.field(description="Name.")
-    last: float = strawberry.field(description="Value at the greatest (step, time); of a property, its value.")
-    min: float = strawberry.field(description="Smallest value; of a property, its value.")
-    max: float = strawberry.field(description="Greatest value; of a property, its value.")
-    count: int = strawberry.field(description="Number of observations; 0 for a property.")
+    last: MetricNumber = strawberry.field(
+        description="Value at the greatest (step, time): the greatest of several there, and NaN only where there "
+        "is no other; of a property, its value."
+    )
+    min: MetricNumber | None = strawberry.field(
+        description="Smallest value, NaN left out; null where every value is NaN; of a property, its value."
+    )
+    max: MetricNumber | None = strawberry.field(
+        description="Greatest value, NaN left out; null where every value is NaN; of a property, its value."
+    )
+    count: int = strawberry.field(description="Number of observations, NaN included; 0 for a property.")
+    nan_count: int = strawberry.field(description="Number of observations whose value is NaN.")
     from_: Entity = strawberry.field(name="from", description="Entity that the metric is recorded on.")
 
     @strawberry.field(
-        description="Observations of the metric, sorted by step, then time; empty for a property.",
+        description="Observations of the metric, sorted by step, then time, then value, NaN first; empty for a "
+        "property.",
         **access(Permission.READ_PROPERTIES),
     )
     async def series(

@@ -3,7 +3,7 @@
 import strawberry
 
 from lineal.schema.inputs import EntityRef
-from lineal.schema.scalars import JSON, DateTime
+from lineal.schema.scalars import JSON, DateTime, MetricNumber
 
 
 @strawberry.input(description="One value of a metric.")
@@ -13,11 +13,11 @@ class ObservationInput:
         description="Step of the observation, 0 by default: an integer of 64 bits, as a number or as a decimal "
         "string (for clients whose numbers are less precise).",
     )
-    value: float = strawberry.field(description="Value of the metric, a finite number.")
+    value: MetricNumber = strawberry.field(description="Value of the metric.")
     occurred_at: DateTime | None = strawberry.field(
         default=None,
         description="Time of the observation; the time of recording by default. The same value at the same step "
-        "and time is recorded once; another value there is refused as IMMUTABLE_CONFLICT.",
+        "and time is recorded once; another value there is another observation.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The scalars DateTime and JSON."""
+"""The scalars DateTime, JSON and MetricNumber."""
 
 from typing import NewType
 
@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from lineal.graphstore.metric_values import read_value, shown_value
 from lineal.graphstore.values import Json as JsonValue
 from lineal.graphstore.values import format_timestamp, parse_timestamp
 
@@ -13,6 +14,8 @@ DateTime = NewType("DateTime", int)
 """Microseconds since 1970, outside an RFC 3339 text."""
 JSON = NewType("JSON", object)
 """Any JSON value."""
+MetricNumber = NewType("MetricNumber", float)
+"""A float, NaN and infinities included."""
 
 
 def _parse_time(given: object) -> int:
@@ -23,6 +26,13 @@ def _parse_time(given: object) -> int:
         return parse_timestamp(given)
     except ValueError as error:
         raise GraphQLError(str(error)) from None
+
+
+def _parse_metric_number(given: object) -> float:
+    try:
+        return read_value(given)
+    except ValueError as error:
+        raise GraphQLError(f"the value of a metric {error}") from None
 
 
 def _same(value: JsonValue) -> JsonValue:
@@ -44,5 +54,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259",
         serialize=_same,
         parse_value=_same,
+    ),
+    MetricNumber: strawberry.scalar(
+        name="MetricNumber",
+        description="The value of a metric: a number (64-bit floating point), or one of the strings "
+        '`"NaN"`, `"Infinity"` and `"-Infinity"`, for which JSON has no number. -0 is 0.',
+        serialize=shown_value,
+        parse_value=_parse_metric_number,
     ),
 }

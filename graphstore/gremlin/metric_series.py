@@ -1,11 +1,12 @@
 """Observations in the graph: in chunks, each an edge from its entity to itself, and read back as metrics and series.
 
 A chunk holds what one batch brought of one metric of one entity, in order, at most `MOST_IN_CHUNK`: as `line`, with the
-metric as `name`, its least and greatest step, and the least `occurred_at` in it.
+metric as `name`, its least and greatest step, and the least `occurred_at` in it. Values are in their sortable form.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import astuple
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ from lineal.graphstore.content_codec import packed
 from lineal.graphstore.gremlin.codec import unpacked
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.vertex_ids import number_of_id, number_of_vertex
+from lineal.graphstore.metric_values import value_of
 from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
 from lineal.graphstore.records import Bucket, Metric
 from lineal.graphstore.series import Point, Series
@@ -46,17 +48,17 @@ class Chunk(NamedTuple):
     recorded_by: str
     steps: list[int]
     times: list[int]
-    values: list[float]
+    values: list[int]
 
 
 # -- writing --
 
 
-def chunks(observations: Mapping[ObservationKey, float], stamp: int, by: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def chunks(observations: Collection[ObservationKey], stamp: int, by: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The edges that new observations make: the entity's key, and what the edge holds."""
-    series: defaultdict[SeriesKey, list[tuple[int, int, float]]] = defaultdict(list)
-    for (key, metric, step, occurred_at), value in observations.items():
-        series[key, metric].append((step, occurred_at, value))
+    series: defaultdict[SeriesKey, list[tuple[int, int, int]]] = defaultdict(list)
+    for key, metric, step, occurred_at, form in observations:
+        series[key, metric].append((step, occurred_at, form))
     for (key, metric), given in series.items():
         ordered = iter(sorted(given))
         while some := list(islice(ordered, MOST_IN_CHUNK)):
@@ -74,10 +76,10 @@ def chunks(observations: Mapping[ObservationKey, float], stamp: int, by: str) ->
             )
 
 
-def standing(reader: Reader, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-    """The values of those observations that stand, and of others of the chunks that they may be in."""
+def recorded(reader: Reader, keys: Collection[ObservationKey]) -> set[ObservationKey]:
+    """The recorded ones of some observations, and others of the chunks that they may be in."""
     steps: defaultdict[str, list[int]] = defaultdict(list)
-    for _, metric, step, _ in keys:
+    for _, metric, step, *_ in keys:
         steps[metric].append(step)
     spans = [(P.eq(metric), min(some), max(some)) for metric, some in steps.items()]
     if len(spans) > _MOST_SPANS:
@@ -92,9 +94,9 @@ def standing(reader: Reader, keys: Collection[ObservationKey]) -> dict[Observati
     ]
     (lines,) = reader.ask(vertices.union(*asked).values("line"))
     return {
-        (chunk.key, chunk.metric, step, occurred_at): value
+        (chunk.key, chunk.metric, step, occurred_at, form)
         for chunk in _chunks(lines)
-        for step, occurred_at, value in zip(*chunk[4:], strict=True)
+        for step, occurred_at, form in zip(*chunk[4:], strict=True)
     }
 
 
@@ -124,8 +126,8 @@ def series_pages(reader: Reader, questions: Sequence[SeriesOf]) -> list[SeriesPa
     """The page that each question asks for."""
 
     def page(series: Series, points: list[Point], question: SeriesOf) -> SeriesPage:
-        after = None if question.after is None else (question.after.step, question.after.occurred_at)
-        beyond = (point for point in points if after is None or point[:2] > after)
+        after = None if question.after is None else astuple(question.after)
+        beyond = (point for point in points if after is None or point[:3] > after)
         return series.page(beyond, len(points), question)
 
     return _each(reader, questions, page)
@@ -184,9 +186,9 @@ def _shown(reader: Reader, given: Iterable[Chunk], keys: Collection[int]) -> dic
     found: defaultdict[SeriesKey, set[Point]] = defaultdict(set)
     for chunk in given:
         if chunk.key in keys:
-            for step, at, value in zip(*chunk[4:], strict=True):
+            for step, at, form in zip(*chunk[4:], strict=True):
                 if reader.visibility.has_occurred(at):
-                    found[chunk.key, chunk.metric].add(Point(step, at, value, chunk.recorded_at, chunk.recorded_by))
+                    found[chunk.key, chunk.metric].add(Point(step, at, form, chunk.recorded_at, chunk.recorded_by))
     shown: defaultdict[int, dict[str, list[Point]]] = defaultdict(dict)
     scopes = reader.entity_scopes({key for key, _ in found})
     for (key, metric), points in found.items():
@@ -225,7 +227,7 @@ def observations_of(reader: Reader, portion: list[SeriesKey]) -> list[NewObserva
     (lines,) = reader.ask(edges.values("line"))
     shown, urns = _shown(reader, _chunks(lines), keys), reader.urns(keys)
     return [
-        NewObservation(urns[key], metric, point.value, point.step, point.occurred_at)
+        NewObservation(urns[key], metric, value_of(point.sortable), point.step, point.occurred_at)
         for key, metric in portion
         for point in shown.get(key, {}).get(metric, ())
     ]

@@ -65,8 +65,8 @@ class RecordedState:
         revisions = self._reader.revisions(times)
         return {key: RecordedRevisions.of(some, times[key]) for key, some in revisions.items()}
 
-    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-        return metric_series.standing(self._reader, keys)
+    def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
+        return metric_series.recorded(self._reader, keys)
 
     def entity(self, key: int) -> NewEntity:
         return as_new_entity(self._reader.entities([key], as_recorded=True)[key])
@@ -88,7 +88,7 @@ class GroupState:
         self._entities: dict[int, NewEntity] = {}
         self._associations: dict[AssociationKey, tuple[NewAssociation, str]] = {}
         self._revisions: defaultdict[int, list[Revision]] = defaultdict(list)
-        self._observations: dict[ObservationKey, float] = {}
+        self._observations: set[ObservationKey] = set()
 
     def accept(self, validation: BatchValidation) -> None:
         """Add what is new in a valid batch, for the batches after it."""
@@ -121,10 +121,10 @@ class GroupState:
             found[key] = replace(accepted, of_times=(*before, *accepted.of_times))
         return found
 
-    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-        accepted = {key: self._observations[key] for key in keys if key in self._observations}
+    def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
+        accepted = self._observations.intersection(keys)
         recorded = [key for key in keys if key not in accepted and not self._is_new(key[0])]
-        return (self._recorded.observations(recorded) if recorded else {}) | accepted
+        return accepted | (self._recorded.observations(recorded) if recorded else set())
 
     def entity(self, key: int) -> NewEntity:
         return self._entities[key] if key in self._entities else self._recorded.entity(key)

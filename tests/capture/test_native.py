@@ -1,6 +1,7 @@
 """The native form: what it reads, what it refuses and how it says so, and that writing is its inverse."""
 
 import json
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ def test_keys_name_entities_within_a_file() -> None:
     observed = reader.read({"observation": {"entity": "k", "metric": "loss", "value": 1, "step": None}})
     assert observed == NewObservation("lineal:mine:DATASET:n", "loss", 1.0)
     assert isinstance(observed.value, float)
+    for word, value in {"NaN": nan, "Infinity": inf, "-Infinity": -inf}.items():
+        observed = reader.read({"observation": {"entity": "k", "metric": "loss", "value": word}})
+        assert observed == NewObservation("lineal:mine:DATASET:n", "loss", value)
+        assert line(observed)["observation"]["value"] == word
     assert reader.read({"focal": {"anything": 1}}) is None
 
 
@@ -99,8 +104,12 @@ SEEN = {"entity": "lineal:a", "metric": "m", "value": 1}
         ({"observation": {"entity": "lineal:a", "metric": "m"}}, "value is missing"),
         ({"observation": {"metric": "m", "value": 1}}, "entity is missing"),
         ({"observation": {"entity": "nobody", "metric": "m", "value": 1}}, "entity names 'nobody', which no entity"),
-        ({"observation": {**SEEN, "value": "1"}}, "value must be a number"),
-        ({"observation": {**SEEN, "value": True}}, "value must be a number"),
+        (
+            {"observation": {**SEEN, "value": "1"}},
+            'value must be a number, or one of the strings "NaN", "Infinity" and',
+        ),
+        ({"observation": {**SEEN, "value": True}}, "value must be a number, or one of the strings"),
+        ({"observation": {**SEEN, "value": 10**400}}, "value is no number that 64 bits hold"),
         ({"observation": {**SEEN, "step": 1.0}}, "step must be an integer of 64 bits"),
         ({"observation": {**SEEN, "step": True}}, "step must be an integer of 64 bits"),
         ({"observation": {**SEEN, "occurredAt": 5}}, "occurredAt must be an RFC 3339 time, as text"),

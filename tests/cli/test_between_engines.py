@@ -29,7 +29,7 @@ def revised(entity: str, **more: Any) -> dict[str, Any]:
     return {"revision": {"entity": entity, **more}}
 
 
-def observed(entity: str, metric: str, value: float, step: int, at: str) -> dict[str, Any]:
+def observed(entity: str, metric: str, value: float | str, step: int, at: str) -> dict[str, Any]:
     return {"observation": {"entity": entity, "metric": metric, "value": value, "step": step, "occurredAt": at}}
 
 
@@ -72,6 +72,8 @@ ODD = [
     observed("full", "auc", 5e-324, 2**63 - 1, "1969-12-31T23:59:59.000001Z"),
     observed("full", "auc", 1e22, 2**63 - 1, "2026-03-01T12:00:00Z"),
     observed("full", "auc", 2**53 + 1, 0, "2026-03-01T12:00:00Z"),
+    *(observed("full", "auc", value, 0, "2026-03-01T12:00:00Z") for value in ("NaN", "Infinity", "-Infinity", -5e-324)),
+    observed("full", "nan", "NaN", 0, "2026-03-01T12:00:00Z"),
 ]  # fmt: skip
 """Hostile text, every type of property, a cycle, parallel roles, SAME_AS, and revisions out of order."""
 
@@ -147,7 +149,7 @@ async def observations(store: Store, ids: list[str]) -> list[Any]:
     metrics = [each for found in await store.metrics([MetricsOf(view, id) for id in ids]) for each in found]
     buckets = await store.buckets([BucketsOf(view, each.entity_id, each.name, 100) for each in metrics])
     shown = [
-        [(b.count, *((o.step, o.occurred_at, o.value) for o in (b.first, b.last, b.min, b.max))) for b in some]
+        [(b.count, *((o.step, o.occurred_at, o.value) for o in (b.first, b.last, b.min, b.max) if o)) for b in some]
         for some in buckets
     ]
     return [metrics, shown]

@@ -94,13 +94,33 @@ def test_the_best_first(store: str, tmp_path: Path, goal: str, by: str, order: l
     assert [line.split()[1] for line in marked] == [f"t{order[0]}"]
 
 
+def test_nan_is_shown_and_never_the_best(store: str, tmp_path: Path) -> None:
+    points = [{"entity": trial(number), "metric": "f1"} for number in range(4)]
+    values = ["NaN", 0.5, "Infinity", "-Infinity"]
+    lines = [{"observation": {**point, "value": value}} for point, value in zip(points, values, strict=True)]
+    recorded(store, tmp_path, *lines)
+    for goal, order in (("min", [3, 1, 2, 0]), ("max", [2, 1, 3, 0])):
+        words = ("compare", *map(trial, range(4)), "--metric", "f1", "--goal", goal, "--store", store)
+        shown = [line.split("\t")[:2] for line in run(*words).output.splitlines()[1:5]]
+        assert shown == [[trial(each), str(values[each])] for each in order]
+    recorded(store, tmp_path, *({"observation": {**point, "metric": "lost", "value": "NaN"}} for point in points))
+    words = ("compare", trial(0), trial(1), "--metric", "lost", "--goal", "min", "--store", store)
+    assert [line.split("\t")[1] for line in run(*words).output.splitlines()[1:3]] == ["NaN", "NaN"]
+    shown = json.loads(run(*words, "--json").output)
+    assert shown["best"] is None
+    (lost,) = (each for each in shown["metrics"] if each["name"] == "lost")
+    assert lost["cells"][0]["metrics"] == [
+        {"last": "NaN", "min": None, "max": None, "count": 1, "nanCount": 1, "from": {"urn": trial(0)}},
+    ]
+
+
 def test_one_json_object(store: str) -> None:
     shown = json.loads(run("compare", trial(1), trial(0), "--json", "--store", store).output)
     assert shown["entities"][0] == {"urn": trial(1), "name": "t1", "version": None}
     assert [each["key"] for each in shown["parameters"] if each["isVarying"]] == ["lr"]
     (loss,) = shown["metrics"]
     assert loss["cells"][0]["metrics"] == [
-        {"last": 0.1, "min": 0.1, "max": 0.9, "count": 2, "from": {"urn": trial(1)}},
+        {"last": 0.1, "min": 0.1, "max": 0.9, "count": 2, "nanCount": 0, "from": {"urn": trial(1)}},
     ]
     assert shown["best"] is None
 
@@ -211,12 +231,12 @@ def test_observations_are_ingested_through_a_server(store: str, tmp_path: Path) 
         for told in ("17 recorded, 0 already there", "0 recorded, 17 already there"):
             done = run("ingest", str(file), "--url", server.url)
             assert (done.exit_code, told in done.output) == (0, True), done.output
-        wrong = {"entity": trial(1), "metric": "loss", "occurredAt": "2026-03-02T00:00:00Z"}
-        points = [{**wrong, "step": 1, "value": 7}, {**wrong, "step": 5, "value": 7}]
+        point = {"entity": trial(1), "metric": "loss", "step": 5, "value": 7}
+        points = [{**point, "entity": trial(99)}, point]
         bad = tmp_path / "bad.jsonl"
         bad.write_text("\n".join(json.dumps({"observation": point}) for point in points))
         done = run("ingest", str(bad), "--url", server.url)
         assert done.exit_code == 1
-        assert f"loss of {trial(1)} is recorded with another value at step 1" in done.output
+        assert f"{trial(99)} is not recorded" in done.output
     lines = run("compare", trial(0), trial(1), "--store", there).output.splitlines()
     assert [line.split("\t")[1] for line in lines[1:3]] == ["0.2", "7.0"], "the good line is kept"

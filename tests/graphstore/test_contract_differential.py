@@ -52,6 +52,7 @@ from lineal.graphstore.queries import (
     Walk,
 )
 from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.series import position_of
 from lineal.graphstore.store import Store
 from lineal.graphstore.walking.store import WalkingStore
 from lineal.graphstore.walking.walk_cache import WalkCache
@@ -299,8 +300,4 @@ async def _observed(pair: Pair, views: tuple[View, View], ids: list[str]) -> Non
     while places:
         asked = ([SeriesOf(view, *each, 2, after) for each, after in places.items()] for view in views)
         pages = await pair.alike("series", *asked)
-        places = {
-            each: ObservationPosition(page.items[-1].step, page.items[-1].occurred_at)
-            for each, page in zip(places, pages, strict=True)
-            if page.has_next
-        }
+        places = {each: position_of(page.items[-1]) for each, page in zip(places, pages, strict=True) if page.has_next}

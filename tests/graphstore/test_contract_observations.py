@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from lineal.graphstore.queries import (
     SeriesOf,
 )
 from lineal.graphstore.records import AsOf, Metric, Observation, View
+from lineal.graphstore.series import position_of
 from lineal.graphstore.store import Durability, SeriesPage, Store
 
 
@@ -52,9 +54,13 @@ async def values(store: Store, **more: Any) -> list[tuple[int, float]]:
     return [(each.step, each.value) for each in (await series(store, **more)).items]
 
 
-async def metrics(store: Store, name: str = "job", view: View | None = None) -> dict[str, tuple[float, ...]]:
+async def metrics(store: Store, name: str = "job", view: View | None = None) -> dict[str, tuple[float | None, ...]]:
+    """By metric: last, min, max, count, and the number of NaN where there are any."""
     (found,) = await store.metrics([MetricsOf(view or await now(store), id_of(name))])
-    return {each.name: (each.last, each.min, each.max, each.count) for each in found}
+    return {
+        each.name: (each.last, each.min, each.max, each.count, *([each.nan_count] if each.nan_count else []))
+        for each in found
+    }
 
 
 def reader(account: str, *permissions: Permission, hides: tuple[str, ...] = ()) -> Scope:
@@ -82,28 +88,63 @@ async def test_a_series_is_read_as_it_was_recorded(observed: Store) -> None:
     )
     assert {each.view for each in page.items} == {view}
     (found,) = await observed.metrics([MetricsOf(view, id_of("job"))])
-    assert found == (Metric(id_of("job"), "loss", 0.5, 0.25, 1e300, 3, view),)
+    assert found == (Metric(id_of("job"), "loss", 0.5, 0.25, 1e300, 3, 0, view),)
 
 
-async def test_the_same_value_again_is_nothing_new_and_another_is_a_conflict(observed: Store) -> None:
+async def test_the_same_value_again_is_nothing_new_and_another_is_another_observation(observed: Store) -> None:
     assert await record(observed, seen(0.5), seen(0.5), seen(0.5, 1)) == (True, False, True)
     before = await now(observed)
     assert await record(observed, seen(0.5), seen(0.5, 1)) == (False, False)
     assert await now(observed) == before
-    with pytest.raises(BatchRefused) as caught:
-        await record(observed, seen(7, 5), seen(0.5), seen(0.75, 1))
-    (problem,) = caught.value.problems
-    assert (problem.code, problem.path) == (ProblemCode.IMMUTABLE_CONFLICT, ("observations", 2))
-    assert problem.differing == ("value",)
-    assert problem.message == (
-        f"loss of {urn('job')} is recorded with another value at step 1 and this time, and recorded "
-        "content never changes. "
-        "Give the observation another step or time, or a metric of its own."
+    assert await record(observed, seen(7, 5), seen(0.5), seen(0.75, 1), seen(-2, 1), seen(0.75, 1)) == (
+        (True, False, True, True, False)
     )
-    assert await values(observed) == [(0, 0.5), (1, 0.5)]
-    batch = Batch(observations=(seen(1, 9), seen(2, 9)))
-    assert await refused(observed, batch) == [(ProblemCode.IMMUTABLE_CONFLICT, ("observations", 1))]
+    assert await values(observed) == [(0, 0.5), (1, -2), (1, 0.5), (1, 0.75), (5, 7)]
+    assert await metrics(observed) == {"loss": (7, -2, 7, 5)}
+    assert await record(observed, seen(9, 5), seen(1, 5)) == (True, True)
+    assert await metrics(observed) == {"loss": (9, -2, 9, 7)}
     assert await record(observed, seen(0.75, 1, at=EPOCH + 1), seen(0.75, 1, metric="Loss")) == (True, True)
+
+
+async def test_nan_and_infinities_are_values(observed: Store) -> None:
+    odd = [seen(math.nan), seen(float("nan")), seen(math.inf), seen(-math.inf), seen(0.5)]
+    assert await record(observed, *odd) == (True, False, True, True, True)
+    assert await record(observed, *odd, seen(-math.nan)) == (False,) * 6
+    assert await values(observed) == [(0, math.nan), (0, -math.inf), (0, 0.5), (0, math.inf)]
+    assert await metrics(observed) == {"loss": (math.inf, -math.inf, math.inf, 4, 1)}
+    for metric, given, summary in (
+        ("last", [seen(3), seen(math.nan, 1)], (math.nan, 3, 3, 2, 1)),
+        ("same step", [seen(math.nan), seen(-math.inf)], (-math.inf, -math.inf, -math.inf, 2, 1)),
+        ("none", [seen(math.nan), seen(math.nan, 1)], (math.nan, None, None, 2, 2)),
+    ):
+        assert all(await record(observed, *(replace(each, metric=metric) for each in given)))
+        assert (await metrics(observed))[metric] == summary
+    view = await now(observed)
+    (buckets,) = await observed.buckets([BucketsOf(view, id_of("job"), "loss", 2)])
+    assert [(each.count, each.nan_count) for each in buckets] == [(2, 1), (2, 0)]
+    low, high = buckets[0].min, buckets[1].max
+    assert low
+    assert high
+    assert (low.value, high.value) == (-math.inf, math.inf)
+    (empty, *_) = (await observed.buckets([BucketsOf(view, id_of("job"), "none", 1)]))[0]
+    assert (empty.min, empty.max, empty.first.value) == (None, None, math.nan)
+    told = [part async for part in observed.export(view) if isinstance(part, NewObservation)]
+    assert len(told) == len(set(told)) == 10
+    assert not any(await record(observed, *told))
+
+
+async def test_pages_go_through_the_values_of_one_step(observed: Store) -> None:
+    given = [math.nan, -math.inf, -1e300, -5e-324, 0.0, 5e-324, 1.0, math.inf]
+    await record(observed, *map(seen, given[::-1]))
+    view = await now(observed)
+    found: list[float] = []
+    after = None
+    for _ in given:
+        (page,) = await observed.series([SeriesOf(view, id_of("job"), "loss", 1, after)])
+        found += [each.value for each in page.items]
+        assert page.has_next == (len(found) < len(given))
+        after = position_of(page.items[0])
+    assert found == given
 
 
 async def test_a_zero_has_no_sign(observed: Store) -> None:
@@ -114,14 +155,11 @@ async def test_a_zero_has_no_sign(observed: Store) -> None:
 
 
 async def test_without_a_time_it_is_of_the_time_it_is_recorded_at(observed: Store) -> None:
-    assert await record(observed, seen(1, at=None), seen(1, at=None)) == (True, False)
+    assert await record(observed, seen(1, at=None), seen(1, at=None), seen(0, at=None)) == (True, False, True)
     assert await record(observed, seen(2, at=None)) == (True,)
     items = (await series(observed)).items
     assert [each.occurred_at for each in items] == [each.recorded_at for each in items]
-    assert [each.value for each in items] == [1, 2]
-    assert await refused(observed, Batch(observations=(seen(1, at=None), seen(2, at=None)))) == [
-        (ProblemCode.IMMUTABLE_CONFLICT, ("observations", 1))
-    ]
+    assert [each.value for each in items] == [0, 1, 2]
 
 
 async def test_batches_that_overlap_tell_what_is_new(observed: Store) -> None:
@@ -142,9 +180,6 @@ async def test_what_names_no_entity_is_refused(observed: Store) -> None:
 @pytest.mark.parametrize(
     ("observation", "code", "path"),
     [
-        (seen(math.nan), ProblemCode.INVALID_VALUE, "value"),
-        (seen(math.inf), ProblemCode.INVALID_VALUE, "value"),
-        (seen(-math.inf), ProblemCode.INVALID_VALUE, "value"),
         (seen(1, 2**63), ProblemCode.INVALID_VALUE, "step"),
         (seen(1, -(2**63) - 1), ProblemCode.INVALID_VALUE, "step"),
         (seen(1, metric=""), ProblemCode.INVALID_VALUE, "metric"),
@@ -251,9 +286,9 @@ async def test_pages_go_on_while_others_write(observed: Store) -> None:
         await record(observed, seen(turn, turn, at=EPOCH + 5), seen(turn, -turn, at=EPOCH + 6))
         if not page.has_next:
             break
-        after = ObservationPosition(page.items[-1].step, page.items[-1].occurred_at)
+        after = position_of(page.items[-1])
     assert found == [n / 8 for n in range(25)]
-    (past,) = await observed.series([SeriesOf(view, id_of("job"), "loss", 4, ObservationPosition(2**63 - 1, 0))])
+    (past,) = await observed.series([SeriesOf(view, id_of("job"), "loss", 4, ObservationPosition(2**63 - 1, 0, 0))])
     assert past == SeriesPage((), 25, False)
 
 
@@ -264,13 +299,14 @@ async def test_buckets_keep_extremes(observed: Store) -> None:
 
     async def buckets(most: int) -> list[tuple[int, ...]]:
         (found,) = await observed.buckets([BucketsOf(view, id_of("job"), "loss", most)])
-        return [(b.count, b.first.step, b.last.step, b.min.step, b.max.step) for b in found]
+        steps = [(b.first.step, b.last.step, b.min.step, b.max.step) for b in found if b.min and b.max]
+        return [(b.count, *each) for b, each in zip(found, steps, strict=True)]
 
     assert await buckets(1) == [(10, 0, 9, 8, 2)]
     assert await buckets(3) == [(3, 0, 2, 1, 2), (3, 3, 5, 3, 4), (4, 6, 9, 8, 9)]
     assert await buckets(10) == await buckets(1000) == [(1, n, n, n, n) for n in range(10)]
     (found,) = await observed.buckets([BucketsOf(view, id_of("job"), "loss", 2)])
-    assert (found[0].max, found[0].max.value) == ((await series(observed)).items[2], 9)
+    assert found[0].max == (await series(observed)).items[2]
 
 
 async def test_a_batch_is_whole(store: Store) -> None:
@@ -290,7 +326,8 @@ async def test_a_batch_is_whole(store: Store) -> None:
     again = await store.record(batch, by="you")
     assert (again.recorded_at is None, again.observations_are_new) == (False, (False, False))
     mixed = Batch((NewEntity("a", batch.entities[0].kind, "job", description="other"),), observations=(seen(0.75),))
-    assert [code for code, _ in await refused(store, mixed)] == [ProblemCode.IMMUTABLE_CONFLICT] * 2
+    assert [code for code, _ in await refused(store, mixed)] == [ProblemCode.IMMUTABLE_CONFLICT]
+    assert await metrics(store) == {"loss": (0.25, 0.25, 0.5, 2)}
 
 
 async def test_an_idempotency_key_counts(observed: Store) -> None:
@@ -306,14 +343,9 @@ async def test_racing_writers_agree(observed: Store) -> None:
     async def write(value: float) -> tuple[bool, ...]:
         return await record(observed, seen(value), seen(value, 1), seen(3, 2))
 
-    done = await asyncio.gather(*(write(n % 3) for n in range(12)), return_exceptions=True)
-    won = {n % 3 for n, outcome in enumerate(done) if isinstance(outcome, tuple)}
-    assert len(won) == 1
-    assert done.count((True, True, True)) == 1
-    lost = [outcome for outcome in done if isinstance(outcome, BatchRefused)]
-    assert {problem.code for refused in lost for problem in refused.problems} == {ProblemCode.IMMUTABLE_CONFLICT}
-    assert len(lost) == 8
-    assert await values(observed) == [(0, *won), (1, *won), (2, 3)]
+    done = await asyncio.gather(*(write(n % 3) for n in range(12)))
+    assert sum(map(sum, done)) == 7
+    assert await values(observed) == [*((step, value) for step in (0, 1) for value in range(3)), (2, 3)]
 
 
 async def test_observations_are_no_lineage(observed: Store) -> None:

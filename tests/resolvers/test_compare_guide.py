@@ -144,6 +144,7 @@ async def test_the_guides_pages() -> None:
             "min": 0.4,
             "max": 0.9,
             "count": 3,
+            "nanCount": 0,
             "series": {
                 "totalCount": 3,
                 "pageInfo": {"hasNextPage": True},

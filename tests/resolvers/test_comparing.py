@@ -243,6 +243,29 @@ async def test_the_best(store: Store) -> None:
     assert await compared(store, "TRIAL:d", "TRIAL:d", shown="metrics { name }") == {"metrics": []}
 
 
+async def test_nan_is_never_the_best(store: Store) -> None:
+    await made(store, TRIAL_a={}, TRIAL_b={}, TRIAL_c={})
+    given: dict[str, list[float | str]] = {"a": ["NaN"], "b": [1, "Infinity"], "c": [5, "-Infinity", "NaN"]}
+    await observed(store, A, *(series(urn(f"TRIAL:{name}"), "loss", *some) for name, some in given.items()))
+    await observed(store, A, *(series(urn(f"TRIAL:{name}"), "lost", "NaN") for name in given))
+    bests = " ".join(
+        f"{goal}{by}: best(goal: {goal}, by: {by}) {{ of {{ name }} }}"
+        for goal in ("MINIMUM", "MAXIMUM")
+        for by in ("LAST", "MIN", "MAX")
+    )
+    compared_metrics = await compared(store, *(f"TRIAL:{each}" for each in "abc"), shown=METRICS % ("", bests))
+    loss, lost = compared_metrics["metrics"]
+    assert {name: loss[name]["of"]["name"] for name in loss if "M" in name} == {
+        "MINIMUMLAST": "b",
+        "MINIMUMMIN": "c",
+        "MINIMUMMAX": "c",
+        "MAXIMUMLAST": "b",
+        "MAXIMUMMIN": "b",
+        "MAXIMUMMAX": "b",
+    }
+    assert {lost[name] for name in lost if "M" in name} == {None}
+
+
 async def test_as_of_a_moment(store: Store) -> None:
     await made(store, TRIAL_a={"lr": 1}, TRIAL_b={"lr": 1}, TRIAL_COMPONENT_c={"seed": 1})
     noted = (await data(store, "{ trials { nodes { recordedAt } } }", by=A))["trials"]["nodes"][0]["recordedAt"]

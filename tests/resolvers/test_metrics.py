@@ -65,6 +65,50 @@ async def test_of_observations_and_of_properties(store: Store) -> None:
     assert await metrics(store, urn=urn_of("a", "m")) == []
 
 
+async def test_nan_and_infinities_are_strings(store: Store) -> None:
+    given: list[float | str] = ["NaN", "Infinity", 0.5, "-Infinity", 1, "NaN"]
+    assert (await observed(store, A, series(JOB, "loss", *given), series(JOB, "lost", "NaN")))["newCount"] == 7
+    shown = """name last min max count nanCount series { nodes { value } }
+      buckets(most: 2) { count nanCount first { value } min { value } max { value } }"""
+    assert await metrics(store, "", shown) == [
+        {
+            "name": "loss",
+            "last": "NaN",
+            "min": "-Infinity",
+            "max": "Infinity",
+            "count": 6,
+            "nanCount": 2,
+            "series": {"nodes": [{"value": value} for value in given]},
+            "buckets": [
+                {
+                    "count": 3,
+                    "nanCount": 1,
+                    "first": {"value": "NaN"},
+                    "min": {"value": 0.5},
+                    "max": {"value": "Infinity"},
+                },
+                {
+                    "count": 3,
+                    "nanCount": 1,
+                    "first": {"value": "-Infinity"},
+                    "min": {"value": "-Infinity"},
+                    "max": {"value": 1.0},
+                },
+            ],
+        },
+        {
+            "name": "lost",
+            "last": "NaN",
+            "min": None,
+            "max": None,
+            "count": 1,
+            "nanCount": 1,
+            "series": {"nodes": [{"value": "NaN"}]},
+            "buckets": [{"count": 1, "nanCount": 1, "first": {"value": "NaN"}, "min": None, "max": None}],
+        },
+    ]
+
+
 async def test_a_property_has_no_series(store: Store) -> None:
     await set_properties(store, f1={"float": 0.5})
     shown = "series { totalCount pageInfo { hasNextPage endCursor } nodes { value } } buckets { count }"

@@ -11,7 +11,7 @@ OBSERVE = """mutation ($i: ObservationsRecordInput!) { observationsRecord(input:
   newCount entities { urn metrics { name last count } } userErrors { code message path } } }"""
 
 
-def series(entity: str, metric: str, *values: float, **more: Any) -> dict[str, Any]:
+def series(entity: str, metric: str, *values: float | str, **more: Any) -> dict[str, Any]:
     """A series of values at the steps from 0 on, all at one time unless told."""
     times = {"occurredAt": "2026-03-01T12:00:00Z", **more}
     observations = [{"step": step, "value": value, **times} for step, value in enumerate(values)]
@@ -24,9 +24,10 @@ async def observed(store: Store, by: Principal, *given: dict[str, Any], **more: 
 
 
 OBSERVATION = "step value occurredAt recordedBy"
-METRICS = f"""metrics {{ name last min max count from {{ urn }}
+METRICS = f"""metrics {{ name last min max count nanCount from {{ urn }}
   series(first: 2) {{ totalCount pageInfo {{ hasNextPage }} nodes {{ {OBSERVATION} }} }}
-  buckets(most: 2) {{ count first {{ step }} last {{ step }} min {{ {OBSERVATION} }} max {{ {OBSERVATION} }} }} }}"""
+  buckets(most: 2) {{ count nanCount first {{ step }} last {{ step }}
+    min {{ {OBSERVATION} }} max {{ {OBSERVATION} }} }} }}"""
 """All that is told of metrics, but for times of recording and cursors."""
 COMPARISON = """entities { urn }
   parameters { key isVarying cells { of { urn } values { type value from { urn } } } }

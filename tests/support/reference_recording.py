@@ -104,22 +104,10 @@ class Judged:
         at = self.at if observation.occurred_at is None else observation.occurred_at
         value = 0.0 if observation.value == 0 else float(observation.value)
         new = Observed(replace(observation, value=value, occurred_at=at), self.at, self.by)
-        for stands in self.ledger.observations:
-            if stands.place == new.place:
-                if stands.part.value != value:
-                    self._refuse_other_value(observation, index)
-                return False
+        if any(stands.place == new.place for stands in self.ledger.observations):
+            return False
         self.ledger.observations.append(new)
         return True
-
-    def _refuse_other_value(self, observation: NewObservation, index: int) -> None:
-        sentence = (
-            f"{observation.metric} of {observation.entity} is recorded with another value at step "
-            f"{observation.step} and this time, and recorded content never changes. Give the observation another "
-            "step or time, or a metric of its own."
-        )
-        path = ("observations", index)
-        self.problems.append(Problem(ProblemCode.IMMUTABLE_CONFLICT, sentence, path, ("value",)))
 
     def _compare(self, name: str, form: dict[str, object], standing: dict[str, object], path: Path) -> None:
         if fields := differing_fields(form, standing):

@@ -1,6 +1,7 @@
 """What the reference model keeps, and the records it shows of it."""
 
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import Generic, TypeVar
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewObservation, NewRevision
@@ -44,9 +45,10 @@ class Observed:
         return self.part.occurred_at
 
     @property
-    def place(self) -> tuple[str, str, int, int]:
-        """What makes an observation one and the same; also the order observations are exported in."""
-        return self.part.entity, self.part.metric, self.part.step, self.occurred_at
+    def place(self) -> tuple[str, str, int, int, bool, float]:
+        """What makes an observation one and the same; also the order observations are exported in, NaN first."""
+        part, is_nan = self.part, isnan(self.part.value)
+        return part.entity, part.metric, part.step, self.occurred_at, not is_nan, 0.0 if is_nan else part.value
 
 
 def observation_of(kept: Observed, view: View) -> Observation:

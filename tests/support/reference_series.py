@@ -1,5 +1,10 @@
 """What questions about observations ask for, among all that show: lists, in the plainest way."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import astuple
+from math import isnan
+
+from lineal.graphstore.metric_values import sortable
 from lineal.graphstore.queries import BucketsOf, MetricsOf, SeriesOf
 from lineal.graphstore.records import Bucket, Metric, Observation
 from lineal.graphstore.store import SeriesPage
@@ -7,7 +12,18 @@ from lineal.graphstore.store import SeriesPage
 
 def _of_metric(shown: list[Observation], entity: str, metric: str) -> list[Observation]:
     found = [each for each in shown if each.entity_id == entity and each.metric == metric]
-    return sorted(found, key=lambda each: (each.step, each.occurred_at))
+    return sorted(found, key=place_in_series)
+
+
+def place_in_series(each: Observation) -> tuple[int, int, bool, float]:
+    """The order of a series: NaN comes before all numbers of its step and time."""
+    return each.step, each.occurred_at, not isnan(each.value), each.value
+
+
+def _first(some: list[Observation], best: Callable[[Iterable[float]], float]) -> Observation | None:
+    """The first of those with the best value, NaN left out."""
+    numbers = [each for each in some if not isnan(each.value)]
+    return next((each for each in numbers if each.value == best(other.value for other in numbers)), None)
 
 
 def metrics_among(shown: list[Observation], question: MetricsOf) -> tuple[Metric, ...]:
@@ -15,9 +31,14 @@ def metrics_among(shown: list[Observation], question: MetricsOf) -> tuple[Metric
     told = []
     for name in sorted(names):
         if question.names is None or name in question.names:
-            values = [each.value for each in _of_metric(shown, question.entity, name)]
-            low, *_, high = sorted(values * 2)
-            told.append(Metric(question.entity, name, values[-1], low, high, len(values), question.view))
+            every = _of_metric(shown, question.entity, name)
+            low, high = _first(every, min), _first(every, max)
+            nans = sum(isnan(each.value) for each in every)
+            least = None if low is None else low.value
+            greatest = None if high is None else high.value
+            told.append(
+                Metric(question.entity, name, every[-1].value, least, greatest, len(every), nans, question.view)
+            )
     return tuple(told)
 
 
@@ -25,8 +46,8 @@ def page_among(shown: list[Observation], question: SeriesOf) -> SeriesPage:
     every = _of_metric(shown, question.entity, question.metric)
     left = every
     if question.after is not None:
-        given = (question.after.step, question.after.occurred_at)
-        left = [each for each in every if (each.step, each.occurred_at) > given]
+        given = astuple(question.after)
+        left = [each for each in every if (each.step, each.occurred_at, sortable(each.value)) > given]
     return SeriesPage(tuple(left[: question.first]), len(every), len(left) > question.first)
 
 
@@ -39,7 +60,6 @@ def buckets_among(shown: list[Observation], question: BucketsOf) -> tuple[Bucket
         inside[max(i for i in range(many) if i * len(every) // many <= place)].append(each)
     buckets = []
     for some in inside:
-        lowest = next(each for each in some if all(each.value <= other.value for other in some))
-        highest = next(each for each in some if all(each.value >= other.value for other in some))
-        buckets.append(Bucket(len(some), some[0], some[-1], lowest, highest))
+        nans = sum(isnan(each.value) for each in some)
+        buckets.append(Bucket(len(some), nans, some[0], some[-1], _first(some, min), _first(some, max)))
     return tuple(buckets)

@@ -57,8 +57,8 @@ class _RecordedState:
         of_times = self._rows.revisions_of_times({key: times[key] for key in last})
         return {key: RecordedRevisions(*each, tuple(of_times.get(key, ()))) for key, each in last.items()}
 
-    def observations(self, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-        return metric_series.recorded_values(self._connection, keys)
+    def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
+        return metric_series.recorded(self._connection, keys)
 
     def entity(self, key: int) -> NewEntity:
         return as_new_entity(self._rows.entities([key], as_recorded=True)[key])

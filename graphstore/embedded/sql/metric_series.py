@@ -1,4 +1,4 @@
-"""Metrics, series and buckets of observations, by SQL."""
+"""Metrics, series and buckets of observations, by SQL. The column `value` holds the sortable form of a value."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -9,6 +9,7 @@ from lineal.graphstore.batches import NewObservation
 from lineal.graphstore.codes import ObservationKey
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.embedded.sql.record_reader import carried
+from lineal.graphstore.metric_values import NAN, sortable, value_of
 from lineal.graphstore.queries import BucketsOf, MetricsOf, ObservationPosition, SeriesOf
 from lineal.graphstore.records import Bucket, Metric
 from lineal.graphstore.series import Point, Series
@@ -22,7 +23,7 @@ SeriesKey = tuple[int, str]
 """Entity key, metric."""
 
 
-# -- recorded values, for the writer --
+# -- for the writer --
 
 
 def numbers_of(connection: apsw.Connection, keys: Collection[int]) -> dict[SeriesKey, int]:
@@ -33,16 +34,16 @@ def numbers_of(connection: apsw.Connection, keys: Collection[int]) -> dict[Serie
     return {(key, metric): number for key, metric, number in rows}
 
 
-def recorded_values(connection: apsw.Connection, keys: Collection[ObservationKey]) -> dict[ObservationKey, float]:
-    """The recorded values of observations, and maybe of others of the same steps."""
+def recorded(connection: apsw.Connection, keys: Collection[ObservationKey]) -> set[ObservationKey]:
+    """The recorded ones of some observations, and maybe others of the same steps."""
     numbers = numbers_of(connection, {key[0] for key in keys})
     wanted: dict[SeriesKey, tuple[set[int], list[int]]] = {}
-    for key, metric, step, occurred_at in keys:
+    for key, metric, step, occurred_at, _ in keys:
         if (key, metric) in numbers:
             steps, times = wanted.setdefault((key, metric), (set(), []))
             steps.add(step)
             times.append(occurred_at)
-    values = {}
+    found: set[ObservationKey] = set()
     for (key, metric), (steps, times) in wanted.items():
         # Where all observations of a series are of one step, their times tell them apart.
         rows = connection.execute(
@@ -50,11 +51,11 @@ def recorded_values(connection: apsw.Connection, keys: Collection[ObservationKey
             "ON o.series = ? AND o.step = f.value AND o.occurred_at BETWEEN ? AND ?",
             (carried(steps), numbers[key, metric], min(times), max(times)),
         )
-        values.update({(key, metric, step, at): value for step, at, value in rows})
-    return values
+        found.update((key, metric, step, occurred_at, form) for step, occurred_at, form in rows)
+    return found
 
 
-def insert(connection: apsw.Connection, new: dict[ObservationKey, float], at: int) -> None:
+def insert(connection: apsw.Connection, new: Collection[ObservationKey], at: int) -> None:
     """Write observations recorded at a moment."""
     if not new:
         return
@@ -63,7 +64,7 @@ def insert(connection: apsw.Connection, new: dict[ObservationKey, float], at: in
         numbers[series] = connection.execute(
             "INSERT INTO series (entity, metric) VALUES (?, ?) RETURNING id", series
         ).get
-    rows = [(numbers[key[:2]], key[2], key[3], value, at) for key, value in new.items()]
+    rows = [(numbers[key[:2]], *key[2:], at) for key in new]
     connection.executemany("INSERT INTO observation VALUES (?, ?, ?, ?, ?)", sorted(rows))
 
 
@@ -86,7 +87,7 @@ def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Met
     view = reader.view
     return [
         tuple(
-            Metric(question.entity, metric, *summaries[number], view)
+            Series(question.entity, metric, view).metric_from(*summaries[number])
             for metric, number in of_entity
             if number in summaries
         )
@@ -94,16 +95,17 @@ def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Met
     ]
 
 
-def _summaries(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[float, float, float, int]]:
-    """The last, least and greatest value and the count of series that have observations in the view."""
+def _summaries(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[int, int | None, int | None, int, int]]:
+    """The arguments of `Series.metric_from` for the series that have observations in the view."""
     last = (
         f"SELECT l.value FROM observation l WHERE l.series = f.value AND {reader.visibility.at_moment('l')} "
-        "ORDER BY l.step DESC, l.occurred_at DESC LIMIT 1"
+        "ORDER BY l.step DESC, l.occurred_at DESC, l.value DESC LIMIT 1"
     )
     rows = reader.connection.execute(
-        f"SELECT f.value, ({last}), min(o.value), max(o.value), count(*) FROM carray(?) f "
-        f"CROSS JOIN observation o ON o.series = f.value WHERE {reader.visibility.at_moment('o')} GROUP BY f.value",
-        (carried(numbers),),
+        f"SELECT f.value, ({last}), min(nullif(o.value, ?2)), max(nullif(o.value, ?2)), count(*), sum(o.value = ?2) "
+        f"FROM carray(?1) f CROSS JOIN observation o ON o.series = f.value WHERE {reader.visibility.at_moment('o')} "
+        "GROUP BY f.value",
+        (carried(numbers), NAN),
     )
     return {number: summary for number, *summary in rows}
 
@@ -160,13 +162,13 @@ def _count(reader: Reader, number: int) -> int:
 
 def _points(reader: Reader, number: int, after: ObservationPosition | None, most: int) -> Iterator[Point]:
     """The points of a series in the view, in order, after a position."""
-    beyond = "true" if after is None else "(o.step, o.occurred_at) > (?, ?)"
-    bounds = () if after is None else (after.step, after.occurred_at)
+    beyond = "true" if after is None else "(o.step, o.occurred_at, o.value) > (?, ?, ?)"
+    bounds = () if after is None else (after.step, after.occurred_at, after.sortable)
     rows = reader.connection.execute(
         "SELECT o.step, o.occurred_at, o.value, o.recorded_at, b.recorded_by "
         "FROM observation o CROSS JOIN batch b ON b.recorded_at = o.recorded_at "
         f"WHERE o.series = ? AND {beyond} AND {reader.visibility.at_moment('o')} "
-        "ORDER BY o.step, o.occurred_at LIMIT ?",
+        "ORDER BY o.step, o.occurred_at, o.value LIMIT ?",
         (number, *bounds, most),
     )
     return map(Point._make, rows)
@@ -182,9 +184,10 @@ class Place(NamedTuple):
     metric: str
     step: int
     occurred_at: int
+    sortable: int
 
 
-FIRST: Final = Place("", "", INT64_MAX, INT64_MAX)
+FIRST: Final = Place("", "", INT64_MAX, INT64_MAX, INT64_MAX)
 """Before all."""
 
 
@@ -204,10 +207,12 @@ def observations_after(reader: Reader, place: Place) -> tuple[list[NewObservatio
             continue
         after = ObservationPosition(*place[2:]) if (urn, metric) == place[:2] else None
         points = _points(reader, number, after, _EXPORTED_AT_ONCE - len(observations))
-        observations += [NewObservation(urn, metric, each.value, each.step, each.occurred_at) for each in points]
+        observations += [
+            NewObservation(urn, metric, value_of(each.sortable), each.step, each.occurred_at) for each in points
+        ]
         if len(observations) == _EXPORTED_AT_ONCE:
             last = observations[-1]
-            return observations, Place(urn, metric, last.step, last.occurred_at or 0)
+            return observations, Place(urn, metric, last.step, last.occurred_at or 0, sortable(last.value))
     if len(series) < _SERIES_AT_ONCE:
         return observations, None
-    return observations, Place(series[-1][2], series[-1][3], INT64_MAX, INT64_MAX)
+    return observations, Place(series[-1][2], series[-1][3], INT64_MAX, INT64_MAX, INT64_MAX)

@@ -161,9 +161,9 @@ CREATE TABLE observation (
     series INTEGER NOT NULL,
     step INTEGER NOT NULL,
     occurred_at INTEGER NOT NULL,
-    value REAL NOT NULL,
+    value INTEGER NOT NULL,
     recorded_at INTEGER NOT NULL,
-    PRIMARY KEY (series, step, occurred_at)
+    PRIMARY KEY (series, step, occurred_at, value)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE access_epoch (

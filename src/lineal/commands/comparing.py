@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final
 
 import click
@@ -20,6 +21,7 @@ from lineal.commands.showing import (
 )
 from lineal.commands.times import as_of_argument, as_of_text
 from lineal.graphstore.errors import StoreError
+from lineal.graphstore.metric_values import read_value
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import METRICS
 
@@ -42,7 +44,7 @@ query ($of: [ID!]!, $asOf: AsOf, $goal: MetricGoal!, $by: MetricValue!) {
     metrics {
       name
       best(goal: $goal, by: $by) { of { urn } }
-      cells { metrics { last min max count from { urn } } }
+      cells { metrics { last min max count nanCount from { urn } } }
     }
   }
 }"""
@@ -57,10 +59,11 @@ class Best:
     by: str
 
     def rank(self, metrics: Sequence[dict[str, Any]]) -> tuple[bool, float]:
-        """The sort key of a cell: better values first, and a cell without values last."""
+        """The sort key of a cell: better values first, and a cell without values but NaN last."""
         sign = 1 if self.goal == "min" else -1
-        values = [sign * metric[self.by] for metric in metrics]
-        return (False, min(values)) if values else (True, 0.0)
+        values = [read_value(metric[self.by]) for metric in metrics if metric[self.by] is not None]
+        numbers = [sign * value for value in values if not isnan(value)]
+        return (False, min(numbers)) if numbers else (True, 0.0)
 
 
 async def show_comparison(
@@ -151,7 +154,8 @@ async def _compared(client: GraphQLClient, urns: list[str], best: Best | None, a
     if best is not None and best.metric not in by_name:
         names = plain(", ".join(by_name)) or "none"
         raise StoreError(f"none of these entities has the metric {best.metric}; their metrics are: {names}")
-    best_urn = by_name[best.metric]["best"]["of"]["urn"] if best is not None else None
+    best_cell = None if best is None else by_name[best.metric]["best"]
+    best_urn = best_cell and best_cell["of"]["urn"]
     metrics = [{name: metric[name] for name in ("name", "cells")} for metric in comparison["metrics"]]
     return {**comparison, "metrics": metrics, "best": best_urn}
 

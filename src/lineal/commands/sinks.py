@@ -14,6 +14,7 @@ from lineal.commands.servers import check_admitted
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewPart, NewRevision
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.kinds import PropertyType
+from lineal.graphstore.metric_values import shown_value
 from lineal.graphstore.store import Durability, Store
 from lineal.graphstore.values import Property, format_timestamp
 
@@ -261,7 +262,9 @@ def revision_input(revision: NewRevision) -> dict[str, Any]:
 
 def series_input(observations: Sequence[Any]) -> dict[str, Any]:
     """Observations of one metric of an entity as GraphQL's SeriesInput."""
-    points = [{"step": point.step, "value": point.value, "occurredAt": _when(point)} for point in observations]
+    points = [
+        {"step": point.step, "value": shown_value(point.value), "occurredAt": _when(point)} for point in observations
+    ]
     return {"entity": {"urn": observations[0].entity}, "metric": observations[0].metric, "observations": points}
 
 
