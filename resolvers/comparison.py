@@ -152,7 +152,7 @@ async def _parts(context: Context, view: View, entities: Sequence[Entity]) -> Ma
 async def _related(
     context: Context, view: View, asked: Sequence[tuple[str, str, Relation]]
 ) -> Sequence[Sequence[Entity]]:
-    questions = [relation.asked(view, id, context.limits, MOST_PARTS) for _, id, relation in asked]
+    questions = [relation.asked(view, (id,), context.limits, MOST_PARTS) for _, id, relation in asked]
     return await _reached(context, questions)
 
 

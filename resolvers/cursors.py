@@ -52,8 +52,8 @@ class VersionPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionPosition:
-    """A position among the decisions on a model version, the latest first."""
+class TimePosition:
+    """A position in the order of time, the latest first: by `occurred_at`, then `recorded_at`, then URN."""
 
     occurred_at: int
     recorded_at: int
@@ -69,7 +69,7 @@ AnyPosition: TypeAlias = (
     | NamedPosition
     | LogPosition
     | VersionPosition
-    | DecisionPosition
+    | TimePosition
 )
 Position = TypeVar(
     "Position",
@@ -81,7 +81,7 @@ Position = TypeVar(
     NamedPosition,
     LogPosition,
     VersionPosition,
-    DecisionPosition,
+    TimePosition,
 )
 
 _REFUSED: Final = "after is not a cursor of this field with these arguments: ask again without it, from the first page"

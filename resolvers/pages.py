@@ -1,10 +1,12 @@
 """Connections as plain records, with the field names of the schema."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from lineal.graphstore.kinds import EntityKind
+from lineal.graphstore.records import Entity
 from lineal.resolvers.errors import BadInput
 
 Node = TypeVar("Node")
@@ -64,6 +66,11 @@ NOTHING: Final[Connection[Any]] = Connection((), (), PageInfo(False, False, None
 def counted(counts: Mapping[EntityKind, int]) -> list[KindCount]:
     """Counts as records, in the order of kinds."""
     return [KindCount(kind, count) for kind, count in counts.items()]
+
+
+def counts_of(entities: Sequence[Entity]) -> Mapping[EntityKind, int]:
+    """The number of entities of each kind."""
+    return Counter(each.kind for each in entities)
 
 
 def connection(

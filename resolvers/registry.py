@@ -1,14 +1,15 @@
 """Reads of the model registry: versions by number, decisions by time."""
 
 from asyncio import gather
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lineal.graphstore.records import Entity
 from lineal.resolvers.context import Context
-from lineal.resolvers.cursors import DecisionPosition, VersionPosition, as_of_cursor
+from lineal.resolvers.cursors import VersionPosition, as_of_cursor
 from lineal.resolvers.kind_fields import ReviewDecision, decision, number
-from lineal.resolvers.pages import MOST, Connection, checked_first, connection
+from lineal.resolvers.newest_first import newest
+from lineal.resolvers.pages import MOST, Connection, checked_first, connection, counts_of
 from lineal.resolvers.related import (
     APPROVALS_OF_VERSION,
     GROUP_OF_VERSION,
@@ -29,26 +30,13 @@ async def versions(context: Context, group: Entity, first: int | None, after: st
         view = as_of_cursor(view, page_cursors)
     found = sorted(await all_related(context, view, group.id, VERSIONS_OF_GROUP), key=_place_of_version)
     rest = [each for each in found if position is None or _place_of_version(each) > _key_of_version(position)]
-    return _page(found, rest, size, lambda each: page_cursors.make(VersionPosition(number(each), each.urn)))
-
-
-async def approvals(context: Context, version: Entity, first: int | None, after: str | None) -> Connection[Entity]:
-    """A page of the decisions on a version, the latest first."""
-    view, size = version.view, checked_first(first, 20, MOST)
-    page_cursors, position = context.cursors("approvals", view, version.id), None
-    if after is not None:
-        page_cursors, position = page_cursors.read(after, DecisionPosition)
-        view = as_of_cursor(view, page_cursors)
-    found = sorted(await all_related(context, view, version.id, APPROVALS_OF_VERSION), key=_time_of, reverse=True)
-    before = None if position is None else (position.occurred_at, position.recorded_at, position.urn)
-    rest = [each for each in found if before is None or _time_of(each) < before]
-    return _page(found, rest, size, lambda each: page_cursors.make(DecisionPosition(*_time_of(each))))
-
-
-async def approval(context: Context, version: Entity) -> Entity | None:
-    """The latest decision on a version."""
-    found = await all_related(context, version.view, version.id, APPROVALS_OF_VERSION)
-    return max(found, key=_time_of, default=None)
+    return connection(
+        rest[:size],
+        lambda each: page_cursors.make(VersionPosition(number(each), each.urn)),
+        len(rest) > size,
+        len(found),
+        counts_of(found),
+    )
 
 
 async def group(context: Context, version: Entity) -> Entity | None:
@@ -63,7 +51,7 @@ async def latest_approved(context: Context, group: Entity) -> Entity | None:
     versions = await all_related(context, group.view, group.id, VERSIONS_OF_GROUP)
     numbered = sorted((each for each in versions if number(each) is not None), key=_place_of_version)
     for some in _growing(numbered):
-        latest = await gather(*(approval(context, version) for version in some))
+        latest = await gather(*(newest(context, version, APPROVALS_OF_VERSION) for version in some))
         for version, decided in zip(some, latest, strict=True):
             if decided is not None and decision(decided) is ReviewDecision.APPROVED:
                 return version
@@ -83,14 +71,3 @@ def _place_of_version(version: Entity) -> tuple[float, str]:
 
 def _key_of_version(position: VersionPosition) -> tuple[float, str]:
     return (float("inf") if position.number is None else -position.number), position.urn
-
-
-def _time_of(approval: Entity) -> tuple[int, int, str]:
-    return approval.occurred_at, approval.recorded_at, approval.urn
-
-
-def _page(
-    found: Sequence[Entity], rest: Sequence[Entity], size: int, cursor: Callable[[Entity], str]
-) -> Connection[Entity]:
-    counts = {found[0].kind: len(found)} if found else {}
-    return connection(rest[:size], cursor, len(rest) > size, len(found), counts)

@@ -14,7 +14,7 @@ from lineal.graphstore.queries import AssociationFilter, EntityFilter, Limits, R
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.store import Reached, ReachPage
 from lineal.resolvers.context import Context
-from lineal.resolvers.cursors import as_of_cursor
+from lineal.resolvers.cursors import Cursors, as_of_cursor
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.pages import MOST, Connection, checked_first, connection
 
@@ -40,12 +40,14 @@ class Relation:
     where: EntityFilter
     through: EntityKind | None = None
 
-    def asked(self, view: View, id: str, limits: Limits, first: int, after: ReachPosition | None = None) -> Reach:
-        """The question for a page of the entities that are related to the entity of an id."""
+    def asked(
+        self, view: View, ids: tuple[str, ...], limits: Limits, first: int, after: ReachPosition | None = None
+    ) -> Reach:
+        """The question for a page of the entities that are related to any of the entities of some ids."""
         stop_at = None if self.through is None else EntityFilter(not_=EntityFilter(kind=(self.through,)))
         depth = 1 if self.through is None else 2
         via = AssociationFilter(type=self.types)
-        walk = Walk(view, (id,), self.direction, depth=depth, stop_at=stop_at, via=via, limits=limits)
+        walk = Walk(view, ids, self.direction, depth=depth, stop_at=stop_at, via=via, limits=limits)
         return Reach(walk, self.where, first, after)
 
 
@@ -58,12 +60,21 @@ _SHOWN: Final = EntityFilter(lineage_type=tuple(each for each in LineageType if 
 _STEPS: Final = _kinds(
     EntityKind.TRIAL_COMPONENT, EntityKind.TRAINING_JOB, EntityKind.PROCESSING_JOB, EntityKind.TRANSFORM_JOB
 )
+_RUNS: Final = _kinds(
+    EntityKind.TRAINING_JOB, EntityKind.PROCESSING_JOB, EntityKind.TRANSFORM_JOB, EntityKind.PIPELINE_EXECUTION
+)
 
 EXPERIMENT_OF_TRIAL: Final = Relation("experiment", _UP, _GROUPING, _kinds(EntityKind.EXPERIMENT))
 TRIALS_OF_EXPERIMENT: Final = Relation("trials", _DOWN, _GROUPING, _kinds(EntityKind.TRIAL))
 COMPONENTS_OF_TRIAL: Final = Relation("components", _DOWN, _GROUPING, _STEPS)
-INPUTS_OF_COMPONENT: Final = Relation("inputs", _UP, FLOW, _ARTIFACTS)
-OUTPUTS_OF_COMPONENT: Final = Relation("outputs", _DOWN, FLOW, _ARTIFACTS)
+INPUTS_OF_EXECUTION: Final = Relation("inputs", _UP, FLOW, _ARTIFACTS)
+OUTPUTS_OF_EXECUTION: Final = Relation("outputs", _DOWN, FLOW, _ARTIFACTS)
+RUNS_OF_PIPELINE: Final = Relation("runs", _DOWN, _GROUPING, _RUNS)
+PIPELINE_OF_RUN: Final = Relation("pipeline", _UP, _GROUPING, _kinds(EntityKind.PIPELINE))
+PARENT_OF_RUN: Final = Relation("parent", _UP, _GROUPING, _RUNS)
+CHILDREN_OF_RUN: Final = Relation("children", _DOWN, _GROUPING, _RUNS)
+FEATURES_OF_DATASET: Final = Relation("features", _DOWN, _GROUPING, _kinds(EntityKind.FEATURE))
+DATASET_OF_FEATURE: Final = Relation("dataset", _UP, _GROUPING, _kinds(EntityKind.DATASET))
 VERSIONS_BEHIND_ENDPOINT: Final = Relation(
     "modelVersions", _UP, FLOW, _kinds(EntityKind.MODEL_VERSION), EntityKind.DEPLOYMENT
 )
@@ -87,7 +98,20 @@ async def related(
     if after is not None:
         page_cursors, position = page_cursors.read(after, ReachPosition)
         view = as_of_cursor(view, page_cursors)
-    asked = relation.asked(view, parent.id, context.limits, checked_first(first, 20, MOST), position)
+    return await related_page(context, view, (parent.id,), relation, page_cursors, first, position)
+
+
+async def related_page(
+    context: Context,
+    view: View,
+    ids: tuple[str, ...],
+    relation: Relation,
+    page_cursors: Cursors,
+    first: int | None,
+    position: ReachPosition | None,
+) -> Connection[Entity]:
+    """A page of the entities that are related to any of those of some ids, from a position on."""
+    asked = relation.asked(view, ids, context.limits, checked_first(first, 20, MOST), position)
     page = await _reached(context, asked)
     places = {_entity(each).id: each.position for each in page.items}
     nodes = [_entity(each) for each in page.items]
@@ -96,13 +120,13 @@ async def related(
 
 async def one_related(context: Context, parent: Entity, relation: Relation) -> Entity | None:
     """The related entity; of several, the first by urn."""
-    found = await _reached(context, relation.asked(context.nested(parent.view), parent.id, context.limits, 1))
+    found = await _reached(context, relation.asked(context.nested(parent.view), (parent.id,), context.limits, 1))
     return _entity(found.items[0]) if found.items else None
 
 
 async def all_related(context: Context, view: View, id: str, relation: Relation) -> Sequence[Entity]:
     """All related entities of the entity of an id, by urn. Raises LimitExceeded where they are too many."""
-    page = await _reached(context, relation.asked(context.nested(view), id, context.limits, MOST_SORTED))
+    page = await _reached(context, relation.asked(context.nested(view), (id,), context.limits, MOST_SORTED))
     if page.has_next:
         raise LimitExceeded(
             f"{relation.name} would sort {page.total} entities; the most is {MOST_SORTED}: ask for `associations`, "

@@ -1,10 +1,17 @@
-"""Artifacts with fields of their own: datasets, images, code."""
+"""Artifacts with fields of their own: datasets, features, images, code."""
+
+from typing import Annotated
 
 import strawberry
 
+from lineal.auth.directive import access
+from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind
 from lineal.resolvers import kind_fields as read
-from lineal.schema.entities import Entity, of_kind
+from lineal.resolvers import related as resolve
+from lineal.schema import arguments as arg
+from lineal.schema.connections import Connection
+from lineal.schema.entities import Entity, Info, of_kind
 from lineal.schema.projection import pure
 
 
@@ -19,6 +26,23 @@ class Dataset(Entity):
     @pure(lambda record, context, arguments: read.object_version(record))
     def object_version(self) -> str | None:
         return read.object_version(self)  # type: ignore[arg-type]
+
+    @strawberry.field(description="Features, or columns, of the dataset, sorted by URN.", **access(Permission.TRAVERSE))
+    async def features(
+        self, info: Info, first: arg.First = 20, after: arg.After = None
+    ) -> Connection[Annotated["Feature", strawberry.lazy("lineal.schema.artifacts")]]:
+        return await resolve.related(info.context, self, resolve.FEATURES_OF_DATASET, first, after)  # type: ignore[arg-type, return-value]
+
+
+@of_kind(EntityKind.FEATURE)
+class Feature(Entity):
+    @strawberry.field(
+        description="Dataset that the feature is a column of; of several, the first by URN. Null where there is none "
+        "that the caller may see.",
+        **access(Permission.TRAVERSE),
+    )
+    async def dataset(self, info: Info) -> Dataset | None:
+        return await resolve.one_related(info.context, self, resolve.DATASET_OF_FEATURE)  # type: ignore[arg-type, return-value]
 
 
 @of_kind(EntityKind.IMAGE)

@@ -8,7 +8,7 @@ from lineal.auth.directive import access
 from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind
 from lineal.resolvers import kind_fields as read
-from lineal.resolvers import registry
+from lineal.resolvers import newest_first, registry
 from lineal.resolvers import related as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
@@ -83,13 +83,13 @@ class ModelVersion(Entity):
         **access(Permission.TRAVERSE),
     )
     async def approval(self, info: Info) -> Annotated["Approval", strawberry.lazy("lineal.schema.models")] | None:
-        return await registry.approval(info.context, self)  # type: ignore[arg-type, return-value]
+        return await newest_first.newest(info.context, self, resolve.APPROVALS_OF_VERSION)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(description="Decisions on the version, the latest first.", **access(Permission.TRAVERSE))
     async def approvals(
         self, info: Info, first: arg.First = 20, after: arg.After = None
     ) -> Connection[Annotated["Approval", strawberry.lazy("lineal.schema.models")]]:
-        return await registry.approvals(info.context, self, first, after)  # type: ignore[arg-type, return-value]
+        return await newest_first.newest_first(info.context, self, resolve.APPROVALS_OF_VERSION, first, after)  # type: ignore[arg-type, return-value]
 
 
 @strawberry.type(description="A model version of a list, with its cursor.")

@@ -3,9 +3,10 @@
 from typing import Any, Final
 
 from lineal.graphstore.kinds import EntityKind
-from lineal.schema.artifacts import Code, Dataset, Image
+from lineal.schema.artifacts import Code, Dataset, Feature, Image
 from lineal.schema.endpoints import Endpoint
 from lineal.schema.entities import Entity, of_kind, type_name
+from lineal.schema.executions import Pipeline, PipelineExecution, ProcessingJob, TrainingJob, TransformJob
 from lineal.schema.models import Approval, Model, ModelGroup, ModelVersion
 from lineal.schema.trials import Experiment, Trial, TrialComponent
 
@@ -15,10 +16,16 @@ _SPECIFIC: Final[dict[EntityKind, type[Any]]] = {
     EntityKind.DATASET: Dataset,
     EntityKind.ENDPOINT: Endpoint,
     EntityKind.EXPERIMENT: Experiment,
+    EntityKind.FEATURE: Feature,
     EntityKind.IMAGE: Image,
     EntityKind.MODEL: Model,
     EntityKind.MODEL_GROUP: ModelGroup,
     EntityKind.MODEL_VERSION: ModelVersion,
+    EntityKind.PIPELINE: Pipeline,
+    EntityKind.PIPELINE_EXECUTION: PipelineExecution,
+    EntityKind.PROCESSING_JOB: ProcessingJob,
+    EntityKind.TRAINING_JOB: TrainingJob,
+    EntityKind.TRANSFORM_JOB: TransformJob,
     EntityKind.TRIAL: Trial,
     EntityKind.TRIAL_COMPONENT: TrialComponent,
 }

@@ -11,8 +11,8 @@ from lineal.resolvers import kind_fields as read
 from lineal.resolvers import related as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
-from lineal.schema.entities import Entity, Info, Property, of_kind
-from lineal.schema.entity_pages import EntityConnection
+from lineal.schema.entities import Entity, Info, of_kind
+from lineal.schema.executions import Execution
 from lineal.schema.projection import pure
 
 
@@ -41,35 +41,15 @@ class Trial(Entity):
         description="Components and jobs that the trial is associated with, sorted by URN.",
         **access(Permission.TRAVERSE),
     )
-    async def components(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
+    async def components(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Execution]:
         return await resolve.related(info.context, self, resolve.COMPONENTS_OF_TRIAL, first, after)  # type: ignore[arg-type, return-value]
 
 
 @of_kind(EntityKind.TRIAL_COMPONENT)
-class TrialComponent(Entity):
+class TrialComponent(Execution):
     @strawberry.field(
         description="Stage of the trial that this component is, from the property `stage`; null where that names none."
     )
     @pure(lambda record, context, arguments: read.stage(record))
     def stage(self) -> read.TrialStage | None:
         return read.stage(self)  # type: ignore[arg-type]
-
-    @strawberry.field(
-        description="Parameters: the properties whose keys start with `hyperparameters.` or `parameters.`, "
-        "sorted by key."
-    )
-    @pure(lambda record, context, arguments: read.parameters(record))
-    def parameters(self) -> list[Property]:
-        return read.parameters(self)  # type: ignore[arg-type, return-value]
-
-    @strawberry.field(
-        description="Artifacts that contributed to the component, sorted by URN.", **access(Permission.TRAVERSE)
-    )
-    async def inputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
-        return await resolve.related(info.context, self, resolve.INPUTS_OF_COMPONENT, first, after)  # type: ignore[arg-type, return-value]
-
-    @strawberry.field(
-        description="Artifacts that the component produced, sorted by URN.", **access(Permission.TRAVERSE)
-    )
-    async def outputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
-        return await resolve.related(info.context, self, resolve.OUTPUTS_OF_COMPONENT, first, after)  # type: ignore[arg-type, return-value]

@@ -19,7 +19,7 @@ from examples import ON_SERVERS, WITH_MANY_QUESTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from observed import COMPARISON, METRICS
-from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
+from other_kinds import KINDS_OF_PIPELINES, KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from reference_store import ReferenceStore
 from strategies import association_filters, batches, entity_filters, maybe, orderings, searches, walks
 
@@ -55,7 +55,7 @@ async def test_answers_are_as_if_what_is_hidden_had_never_been(history: list[Bat
     await compared(await open_store("memory:"), history, draws)
 
 
-@pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES])
+@pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES, KINDS_OF_PIPELINES])
 @settings(max_examples=ON_SERVERS)
 @given(batches(), st.data())
 async def test_what_shows_in_the_fields_of_other_kinds(

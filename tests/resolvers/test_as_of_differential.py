@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import EPOCH
 from observed import COMPARISON, METRICS
-from other_kinds import KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
+from other_kinds import KINDS_OF_PIPELINES, KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
 from lineal.auth.access_store import AccessChange
@@ -150,7 +150,7 @@ async def test_an_answer_as_of_a_moment_is_the_answer_given_then(history: list[B
     await compared(await open_store("memory:"), history, draws)
 
 
-@pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES])
+@pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES, KINDS_OF_PIPELINES])
 @settings(max_examples=ON_SERVERS)
 @given(batches(), st.data())
 async def test_what_shows_in_the_fields_of_other_kinds(

@@ -9,13 +9,13 @@ import pytest
 from asking import answer, context_of, data
 from counting_store import CountingStore
 from registering import registered
-from tenants import admin, changed, codes, member, recorded, share, tenants, urn_of
+from tenants import admin, changed, codes, member, recorded, revised, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
-from lineal.resolvers import kind_fields, related
+from lineal.resolvers import kind_fields, pipelines, related
 
 A, B = member("a"), member("b")
 
@@ -105,6 +105,56 @@ async def test_stage_and_parameters(store: Store) -> None:
     await share(store, "a", "b", redacted=["stage", "hyperparameters.lr"])
     redacted = await field(store, "TRIAL_COMPONENT:c", "stage parameters { key }", by=B)
     assert redacted == {"stage": None, "parameters": [{"key": "parameters.seed"}]}
+
+
+@pytest.mark.parametrize("kind", ["TRAINING_JOB", "PROCESSING_JOB", "TRANSFORM_JOB", "PIPELINE_EXECUTION"])
+async def test_jobs_show_parameters_and_data_as_components_do(store: Store, kind: str) -> None:
+    await record(store, f"DATASET:in>{kind}:run", f"CODE:c>{kind}:run", type="CONTRIBUTED_TO")
+    await record(store, f"{kind}:run>MODEL:out", type="PRODUCED")
+    await record(store, f"PIPELINE:p>{kind}:run", f"PROCESSING_JOB:above>{kind}:run", f"{kind}:run>TRAINING_JOB:below")
+    properties = [{"key": "parameters.seed", "value": {"int": 1}}, {"key": "host", "value": {"string": "h"}}]
+    revise = {"entity": {"urn": f"lineal:a:{kind}:run"}, "properties": properties}
+    assert (await revised(store, A, **revise))["userErrors"] == []
+    shown = f"parameters {{ key }} inputs {LISTED} outputs {LISTED} children {LISTED} "
+    found = await field(store, f"{kind}:run", shown + "pipeline { name } parent { name }")
+    assert found["parameters"] == [{"key": "parameters.seed"}]
+    assert (names(found["inputs"]), names(found["outputs"])) == (["c", "in"], ["out"])
+    assert (found["pipeline"], found["parent"]) == ({"name": "p"}, {"name": "above"})
+    assert names(found["children"]) == ["below"]
+
+
+async def test_the_runs_and_the_data_of_a_pipeline(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "MOST_RUNS", 2)
+    runs = [
+        {"kind": "PROCESSING_JOB", "name": f"r{n}", "occurredAt": f"2026-01-0{day}T00:00:00Z"}
+        for n, day in enumerate((2, 4, 3, 1))
+    ]
+    assert await recorded(store, A, entities=runs) == []
+    await record(store, *(f"PIPELINE:p>PROCESSING_JOB:r{n}" for n in range(4)), "PIPELINE:none")
+    await record(store, *(f"DATASET:in{n}>PROCESSING_JOB:r{n}" for n in range(4)), "DATASET:planned>PIPELINE:p",
+                 type="CONTRIBUTED_TO")  # fmt: skip
+    await record(store, *(f"PROCESSING_JOB:r{n}>DATASET:out{n}" for n in range(4)), type="PRODUCED")
+    shown = f"runs {LISTED} latestRun {{ name }} inputs {LISTED} outputs {LISTED}"
+    found = await field(store, "PIPELINE:p", shown)
+    assert names(found["runs"]) == ["r1", "r2", "r0", "r3"], "the latest first, whatever was recorded first"
+    assert found["latestRun"] == {"name": "r1"}
+    assert names(found["inputs"]) == ["in1", "in2", "planned"], "of the two latest runs and of the pipeline itself"
+    assert names(found["outputs"]) == ["out1", "out2"]
+    bare = await field(store, "PIPELINE:none", shown)
+    assert (names(bare["runs"]), bare["latestRun"], names(bare["inputs"])) == ([], None, [])
+    first = await field(store, "PIPELINE:p", "inputs(first: 2) { pageInfo { endCursor } }")
+    cursor = first["inputs"]["pageInfo"]["endCursor"]
+    assert await recorded(store, A, entities=[{"kind": "PROCESSING_JOB", "name": "later"}]) == []
+    await record(store, "PIPELINE:p>PROCESSING_JOB:later")
+    rest = await field(store, "PIPELINE:p", f'inputs(first: 2, after: "{cursor}") {{ totalCount nodes {{ name }} }}')
+    assert rest == {"inputs": {"totalCount": 3, "nodes": [{"name": "planned"}]}}, "the runs of the first page count"
+
+
+async def test_the_features_of_a_dataset(store: Store) -> None:
+    await record(store, "DATASET:t>FEATURE:t.b", "DATASET:t>FEATURE:t.a", "DATASET:t>FEATURE_GROUP:g", "FEATURE:alone")
+    assert names((await field(store, "DATASET:t", f"features {LISTED}"))["features"]) == ["t.a", "t.b"]
+    assert await field(store, "FEATURE:t.a", "dataset { name uri }") == {"dataset": {"name": "t", "uri": None}}
+    assert await field(store, "FEATURE:alone", "dataset { name }") == {"dataset": None}
 
 
 async def test_the_versions_behind_an_endpoint(store: Store) -> None:
@@ -237,6 +287,19 @@ async def test_one_round_trip_a_level_however_many_siblings(store: Store, width:
     counting = CountingStore(store)
     await data(counting, query, by=A)
     assert counting.calls == Counter(newest=1, secret=1, find=1, reach=3)
+
+
+@pytest.mark.parametrize("width", [1, 6])
+async def test_the_data_of_any_number_of_pipelines_take_two_round_trips(store: Store, width: int) -> None:
+    for n in range(width):
+        await record(store, *(f"PIPELINE:p{n}>PROCESSING_JOB:r{n}-{m}" for m in range(width)))
+        await record(store, *(f"DATASET:d{n}>PROCESSING_JOB:r{n}-{m}" for m in range(width)), type="CONTRIBUTED_TO")
+    query = """{ pipelines { nodes { latestRun { name pipeline { name } children { totalCount } }
+      runs { totalCount } inputs { nodes { name ... on Dataset { features { totalCount } } } } outputs { totalCount } }
+    } }"""
+    counting = CountingStore(store)
+    await data(counting, query, by=A)
+    assert counting.calls == Counter(newest=1, secret=1, find=1, reach=3), "runs, their data, and one below each"
 
 
 async def test_more_than_can_be_sorted_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

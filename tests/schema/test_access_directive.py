@@ -38,7 +38,11 @@ GUARDED = {
     "Entity.lineageGroups": Permission.READ,
     "Entity.metrics": Permission.READ_PROPERTIES,
     "Entity.versions": Permission.READ,
+    "Execution.inputs": Permission.TRAVERSE,
+    "Execution.outputs": Permission.TRAVERSE,
     "Experiment.trials": Permission.TRAVERSE,
+    "Dataset.features": Permission.TRAVERSE,
+    "Feature.dataset": Permission.TRAVERSE,
     "LineageGroup.entities": Permission.READ,
     "LineageGroup.policy": Permission.ADMINISTER,
     "Metric.buckets": Permission.READ_PROPERTIES,
@@ -52,8 +56,8 @@ GUARDED = {
     "ModelVersion.model": Permission.TRAVERSE,
     "Trial.components": Permission.TRAVERSE,
     "Trial.experiment": Permission.TRAVERSE,
-    "TrialComponent.inputs": Permission.TRAVERSE,
-    "TrialComponent.outputs": Permission.TRAVERSE,
+    **{f"Run.{field}": Permission.TRAVERSE for field in ("pipeline", "parent", "children")},
+    **{f"Pipeline.{field}": Permission.TRAVERSE for field in ("runs", "latestRun", "inputs", "outputs")},
 }
 """The guarded fields below the roots."""
 

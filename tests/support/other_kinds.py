@@ -8,17 +8,21 @@ from lineal.graphstore.values import Property
 
 KINDS_OF_TRIALS = {"DATASET": "EXPERIMENT", "MODEL": "TRIAL_COMPONENT", "ENDPOINT": "DATASET"}
 KINDS_OF_REGISTRIES = {"DATASET": "MODEL_GROUP", "MODEL": "MODEL_VERSION", "TRAINING_JOB": "APPROVAL", "TRIAL": "MODEL"}
+KINDS_OF_PIPELINES = {"MODEL": "FEATURE", "TRAINING_JOB": "PROCESSING_JOB", "TRIAL": "PIPELINE"}
 """By the kind that is drawn."""
 
 SOME = "(first: 100) { totalCount countsByKind { kind count } nodes { urn } }"
 DECISION = "urn decision reason by at modelVersion { urn }"
-TYPED = f"""... on Dataset {{ uri objectVersion }} ... on Model {{ groups{SOME} }}
+TYPED = f"""... on Dataset {{ uri objectVersion features{SOME} }} ... on Feature {{ dataset {{ urn }} }}
+  ... on Model {{ groups{SOME} }}
   ... on ModelGroup {{ versions{SOME} latestApproved {{ urn }} }}
   ... on ModelVersion {{ number group {{ urn }} model {{ urn }} approval {{ {DECISION} }}
     approvals(first: 100) {{ totalCount nodes {{ {DECISION} }} }} }}
   ... on Approval {{ {DECISION} }} ... on Endpoint {{ modelVersions{SOME} }}
   ... on Experiment {{ trials{SOME} }} ... on Trial {{ experiment {{ urn }} components{SOME} }}
-  ... on TrialComponent {{ stage parameters {{ key value }} inputs{SOME} outputs{SOME} }}"""
+  ... on TrialComponent {{ stage }} ... on Execution {{ parameters {{ key value }} inputs{SOME} outputs{SOME} }}
+  ... on ProcessingJob {{ pipeline {{ urn }} parent {{ urn }} children{SOME} }}
+  ... on Pipeline {{ runs{SOME} latestRun {{ urn }} inputs{SOME} outputs{SOME} }}"""
 """The fields particular to kinds, but for times of recording and cursors."""
 
 
