@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import NUMBERS, EntityKind, LineageDirection, PropertyType
@@ -17,17 +17,24 @@ from lineal.graphstore.queries import AssociationFilter, EntityFilter, MetricsOf
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.values import METRICS, Property, canonical_json
 from lineal.resolvers.context import Context
+from lineal.resolvers.errors import BadInput
 from lineal.resolvers.metrics import Metric, asked_names, metrics_of
-from lineal.resolvers.pages import checked_count
+from lineal.resolvers.pages import checked_count, checked_first
+from lineal.resolvers.references import ref_id
 from lineal.resolvers.related import (
     COMPONENTS_OF_TRIAL,
     FLOW,
     MODEL_OF_VERSION,
     PRODUCERS_OF_MODEL,
+    TRIALS_OF_EXPERIMENT,
     Relation,
     reached_of,
 )
 
+MOST_TRIALS: Final = 1000
+"""Greatest number of trials of an experiment that are compared."""
+FIRST_TRIALS: Final = 100
+"""How many trials of an experiment are compared by default."""
 MOST_PARTS: Final = 1000
 """Greatest number of parts of a compared entity that are one association away."""
 _RELATED_PARTS: Final = {
@@ -106,25 +113,56 @@ class ComparedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The compared entities; and, by their ids, each with its parts: itself first, then by urn."""
+    """The compared entities; and, by their ids, each with its parts: itself first, then by urn.
 
+    `total_count` counts the entities there are to compare: those compared, or all trials of the experiment.
+    """
+
+    view: View
     entities: Sequence[Entity]
     parts_of: Mapping[str, Sequence[Entity]]
+    total_count: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all entities there are to compare are compared."""
+        return len(self.entities) == self.total_count
 
 
-async def comparison(context: Context, ids: Sequence[str], as_of: Any) -> Comparison | None:
-    """Compare the entities of some ids; None where the caller may not read one of them.
+async def comparison(
+    context: Context, ids: Sequence[str] | None, experiment: Any, first: int | None, as_of: Any
+) -> Comparison | None:
+    """Compare the entities of some ids, or the first trials of an experiment by URN.
 
-    Raises LimitExceeded where an entity has more than MOST_PARTS parts.
+    None where the caller may not read one of the ids, or the experiment. Raises BadInput unless one of both is given,
+    LimitExceeded where an entity has more than MOST_PARTS parts.
     """
-    checked_count("of", ids, 2)
+    if (ids is None) == (experiment is None):
+        raise BadInput("comparison takes either of, the entities to compare, or experiment: give one of them")
+    size = checked_first(first, FIRST_TRIALS, MOST_TRIALS)
     view = context.view(as_of)
+    if ids is None:
+        return await _comparison_of_trials(context, view, ref_id(experiment), size)
+    checked_count("of", ids, 2)
     found = await context.loaders.entity.load_many([(view, id) for id in ids])
     entities = [each for each in found if each is not None]
     if len(entities) < len(ids):
         context.missed([id for id, each in zip(ids, found, strict=True) if each is None])
         return None
-    return Comparison(entities, await _parts(context, view, list({each.id: each for each in entities}.values())))
+    parts_of = await _parts(context, view, list({each.id: each for each in entities}.values()))
+    return Comparison(view, entities, parts_of, len(entities))
+
+
+async def _comparison_of_trials(context: Context, view: View, id: str, size: int) -> Comparison | None:
+    experiment = await context.loaders.entity.load((view, id))
+    if experiment is None:
+        context.missed([id])
+        return None
+    if experiment.kind is not EntityKind.EXPERIMENT:
+        raise BadInput(f"experiment is {experiment.urn}, of the kind {experiment.kind}: give an EXPERIMENT")
+    page = await context.loaders.reach.load(TRIALS_OF_EXPERIMENT.asked(view, (id,), context.limits, size))
+    trials = reached_of(page)
+    return Comparison(view, trials, await _parts(context, view, trials), page.total if page else 0)
 
 
 async def _parts(context: Context, view: View, entities: Sequence[Entity]) -> Mapping[str, Sequence[Entity]]:
@@ -181,12 +219,7 @@ def parameters(
     context: Context, parent: Comparison, varying: bool | None, starts_with: str | None
 ) -> Sequence[ComparedParameter]:
     """The parameters whose keys start with a text, by key: the varying ones, the constant ones, or all."""
-    context.nested(parent.entities[0].view)
-    by_key: dict[str, dict[str, dict[object, ParameterValue]]] = {}
-    for id, entity, property in _properties(parent):
-        if property.key.startswith(starts_with or "") and not property.key.startswith(METRICS):
-            values_of = by_key.setdefault(property.key, {}).setdefault(id, {})
-            values_of.setdefault(_compared(property), ParameterValue(property, entity))
+    by_key = _values_by_key(context, parent, starts_with)
     shown = []
     for key in sorted(by_key):
         values = [by_key[key].get(entity.id, {}) for entity in parent.entities]
@@ -197,6 +230,53 @@ def parameters(
             ]
             shown.append(ComparedParameter(key, is_varying, cells))
     return shown
+
+
+def differing_only_in(
+    context: Context, parent: Comparison, key: str, from_: Any, starts_with: str | None
+) -> Sequence[ParameterCell]:
+    """The entities that differ from one of the compared in the parameter of a key and in no other, in their order.
+
+    `starts_with` leaves out the parameters whose keys do not start with it. Raises BadInput where `from_` is not among
+    the compared, or none of them has the parameter.
+    """
+    by_key = _values_by_key(context, parent, starts_with)
+    start = next((each.id for each in parent.entities if each.id == ref_id(from_)), None)
+    if start is None:
+        raise BadInput("differingOnlyIn.from is not among the compared entities: give one of them")
+    if key not in by_key:
+        varying = [
+            name for name, values in by_key.items() if len({_signature(values, e.id) for e in parent.entities}) > 1
+        ]
+        some = ", ".join(sorted(varying)[:10]) or "none"
+        raise BadInput(f"none of the compared entities has the parameter {key}; those that vary are: {some}")
+    others = [values for name, values in by_key.items() if name != key]
+    return [
+        ParameterCell(each, list(by_key[key].get(each.id, {}).values()))
+        for each in parent.entities
+        if _signature(by_key[key], each.id) != _signature(by_key[key], start)
+        and all(_signature(values, each.id) == _signature(values, start) for values in others)
+    ]
+
+
+_Values: TypeAlias = dict[str, dict[object, ParameterValue]]
+"""The distinct values of a parameter, by the id of the compared entity, then by what makes them equal."""
+
+
+def _values_by_key(context: Context, parent: Comparison, starts_with: str | None) -> dict[str, _Values]:
+    """The values of the parameters whose keys start with a text, by key."""
+    by_key: dict[str, _Values] = {}
+    context.nested(parent.view)
+    for id, entity, property in _properties(parent):
+        if property.key.startswith(starts_with or "") and not property.key.startswith(METRICS):
+            values_of = by_key.setdefault(property.key, {}).setdefault(id, {})
+            values_of.setdefault(_compared(property), ParameterValue(property, entity))
+    return by_key
+
+
+def _signature(values: _Values, id: str) -> frozenset[object]:
+    """What makes the values of an entity equal to those of another."""
+    return frozenset(values.get(id, {}))
 
 
 def _properties(parent: Comparison) -> Iterator[tuple[str, Entity, Property]]:
@@ -216,9 +296,9 @@ def _compared(property: Property) -> object:
 
 async def metrics(context: Context, parent: Comparison, names: Sequence[str] | None) -> Sequence[ComparedMetric]:
     """The metrics of the compared entities, by name. Raises LimitExceeded where an entity has too many."""
-    asked = asked_names(names)
+    asked, view = asked_names(names), context.nested(parent.view)
     parts_of = {part.id: part for part_ids in parent.parts_of.values() for part in part_ids}
-    questions = [MetricsOf(context.nested(each.view), each.id, asked) for each in parts_of.values()]
+    questions = [MetricsOf(view, each.id, asked) for each in parts_of.values()]
     observed = await context.loaders.metrics.load_many(questions)
     found = {
         part.id: {metric.name: metric for metric in metrics_of(part, each, asked)}

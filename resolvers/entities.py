@@ -1,6 +1,6 @@
 """Entities by id, urn and filter; their versions, histories and associations."""
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,15 +58,21 @@ async def entities(
     first: int | None,
     after: str | None,
     kind: EntityKind | None = None,
+    *,
+    narrowed: Callable[[View], Awaitable[EntityFilter | None]] | None = None,
+    by: object = None,
 ) -> Connection[Entity]:
-    """A page of the entities that match, of one kind for a typed connection."""
+    """A page of the entities that match, of one kind for a typed connection.
+
+    `narrowed` gives one more condition, which it reads in the view of the page; `by` is what it depends on.
+    """
     asked = entity_filter(where) or EntityFilter()
     if kind is not None:
         asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
     question = Find(
         context.view(as_of), asked, ordering(order_by), checked_first(first, 20, MOST), search=search_text(search)
     )
-    return await _found(context, "entities", question, after)
+    return await _found(context, "entities", question, after, narrowed, by)
 
 
 async def versions(
@@ -81,13 +87,23 @@ async def versions(
     return await _found(context, "versions", question, after)
 
 
-async def _found(context: Context, field: str, question: Find, after: str | None) -> Connection[Entity]:
-    page_cursors = context.cursors(field, question.view, question.where, question.order, question.search)
+async def _found(
+    context: Context,
+    field: str,
+    question: Find,
+    after: str | None,
+    narrowed: Callable[[View], Awaitable[EntityFilter | None]] | None = None,
+    by: object = None,
+) -> Connection[Entity]:
+    page_cursors = context.cursors(field, question.view, question.where, question.order, question.search, by)
     position = None
     view = question.view
     if after is not None:
         page_cursors, position = page_cursors.read(after, EntityPosition)
         view = as_of_cursor(view, page_cursors)
+    condition = await narrowed(view) if narrowed else None
+    if condition is not None:
+        question = replace(question, where=EntityFilter(and_=(question.where, condition)))
     page = await context.loaders.find.load(replace(question, view=view, after=position))
     return connection(
         page.items,

@@ -5,7 +5,7 @@ entities are left out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lineal.graphstore.errors import LimitExceeded
@@ -39,6 +39,10 @@ class Relation:
     types: tuple[AssociationType, ...]
     where: EntityFilter
     through: EntityKind | None = None
+
+    def narrowed(self, *conditions: EntityFilter) -> "Relation":
+        """The relation to those of the entities that also match all conditions."""
+        return replace(self, where=EntityFilter(and_=(self.where, *conditions))) if conditions else self
 
     def asked(
         self, view: View, ids: tuple[str, ...], limits: Limits, first: int, after: ReachPosition | None = None

@@ -40,6 +40,14 @@ Via = Annotated[
 EntityWhere = Annotated[
     EntityFilter | None, strawberry.argument(description="Condition on the entities; all by default.")
 ]
+ComponentWhere = Annotated[
+    EntityFilter | None,
+    strawberry.argument(
+        description="Condition on the components and jobs of a trial: one of them must match. For example the trials "
+        'with a learning rate above 0.1: `{property: [{key: "hyperparameters.learning_rate", gt: 0.1}]}`. Matching '
+        "more than 5,000 components is an error."
+    ),
+]
 Search = Annotated[
     str | None,
     strawberry.argument(

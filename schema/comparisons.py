@@ -10,6 +10,7 @@ from lineal.graphstore.kinds import PropertyType
 from lineal.resolvers import comparison as resolve
 from lineal.schema import arguments as arg
 from lineal.schema.entities import Entity, Info
+from lineal.schema.inputs import EntityRef
 from lineal.schema.metrics import Metric
 from lineal.schema.scalars import JSON
 
@@ -75,7 +76,41 @@ class ComparedMetric:
     "and the job that produced it, and the PARAMETERS that directly contributed to any of these."
 )
 class Comparison:
-    entities: list[Entity] = strawberry.field(description="The compared entities, in the order of the argument.")
+    entities: list[Entity] = strawberry.field(
+        description="The compared entities, in the order of the argument `of`; the trials of an experiment by URN."
+    )
+    total_count: int = strawberry.field(
+        description="Number of entities there are to compare: of an experiment, all trials that the caller may see."
+    )
+    is_complete: bool = strawberry.field(
+        description="Whether all of these are compared. False where the experiment has more trials than `first`."
+    )
+
+    @strawberry.field(
+        description="Compared entities that differ from one of them in a single parameter: its values are different "
+        "or missing, and all other parameters have the same values. Each with its values of the parameter, in the "
+        "order of `entities`. Inputs, such as data and code, are not compared.",
+        **access(Permission.READ_PROPERTIES),
+    )
+    async def differing_only_in(
+        self,
+        info: Info,
+        key: Annotated[
+            str, strawberry.argument(description="Key of the parameter, for example `hyperparameters.learning_rate`.")
+        ],
+        from_: Annotated[
+            EntityRef,
+            strawberry.argument(name="from", description="Compared entity that the others must differ from."),
+        ],
+        starts_with: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Only parameters whose keys start with this text count, for example `hyperparameters.`; "
+                "all by default."
+            ),
+        ] = None,
+    ) -> list[ParameterCell]:
+        return resolve.differing_only_in(info.context, self, key, from_, starts_with)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
         description="Parameters of the entities, sorted by key: all properties but `metrics.*`.",
@@ -111,14 +146,24 @@ class Comparison:
 @strawberry.type(description="Comparison of entities.")
 class ComparisonQueries:
     @strawberry.field(
-        description="Compares entities side by side: trials, components, jobs, models or any others. Null where "
-        'one does not exist, so that a mistyped id does not read as "equal".',
+        description="Compares entities side by side: trials, components, jobs, models or any others, or all trials of "
+        "an experiment. Give either `of` or `experiment`. Null where one does not exist, so that a mistyped id does "
+        'not read as "equal".',
         **access(Permission.READ),
     )
     async def comparison(
         self,
         info: Info,
-        of: Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the entities, 2 to 100.")],
+        of: Annotated[
+            list[strawberry.ID] | None, strawberry.argument(description="Ids of the entities, 2 to 100.")
+        ] = None,
+        experiment: Annotated[
+            EntityRef | None, strawberry.argument(description="Experiment whose trials are compared, by URN.")
+        ] = None,
+        first: Annotated[
+            int | None,
+            strawberry.argument(description="Number of trials of the experiment, 1 to 1000; of no effect on `of`."),
+        ] = 100,
         as_of: arg.AsOf = None,
     ) -> Comparison | None:
-        return await resolve.comparison(info.context, of, as_of)  # type: ignore[return-value]
+        return await resolve.comparison(info.context, of, experiment, first, as_of)  # type: ignore[return-value]

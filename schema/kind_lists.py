@@ -8,11 +8,13 @@ from lineal.auth.directive import access
 from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind
 from lineal.resolvers import entities as resolve
+from lineal.resolvers import trials
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Info
 from lineal.schema.models import ModelVersionConnection
 from lineal.schema.object_types import TYPES
+from lineal.schema.trials import Trial
 
 
 def plural(kind: EntityKind) -> str:
@@ -43,10 +45,25 @@ def _list_of(kind: EntityKind) -> Any:
     usual = Connection[TYPES[kind]]  # type: ignore[valid-type]
     page.__annotations__["return"] = ModelVersionConnection if kind is EntityKind.MODEL_VERSION else usual
     return strawberry.field(
-        page,
+        _trials if kind is EntityKind.TRIAL else page,
         description=f"Entities of the kind {kind} that match `where` and `search`, by URN unless `orderBy` is given.",
         **access(Permission.READ),
     )
+
+
+async def _trials(
+    self: object,
+    info: Info,
+    where: arg.EntityWhere = None,
+    component_where: arg.ComponentWhere = None,
+    search: arg.Search = None,
+    order_by: arg.OrderBy = None,
+    as_of: arg.AsOf = None,
+    first: arg.First = 20,
+    after: arg.After = None,
+) -> Connection[Trial]:
+    context = info.context
+    return await trials.trials(context, where, component_where, search, order_by, as_of, first, after)  # type: ignore[return-value]
 
 
 KindLists: Final = strawberry.type(

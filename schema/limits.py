@@ -38,11 +38,16 @@ ASSUMED_LIST: Final = 10
 ASSUMED_INTROSPECTED_LIST: Final = 8
 """Assumed length of a list of the introspection schema."""
 TRAVERSAL_COST: Final = 500
-"""Cost, in values, of a traversal of more than one hop."""
+"""Cost, in values, of a traversal of more than one hop, and of a search for the trials of components."""
 COMPARED_LISTS: Final = frozenset(
-    {("Comparison", "entities"), ("ComparedParameter", "cells"), ("ComparedMetric", "cells")}
+    {
+        ("Comparison", "entities"),
+        ("Comparison", "differingOnlyIn"),
+        ("ComparedParameter", "cells"),
+        ("ComparedMetric", "cells"),
+    }
 )
-"""Lists with one item per compared entity, whose ids are the argument `of` of the comparison around them."""
+"""Lists with one item per compared entity, which the argument `of` or `first` of the comparison around them counts."""
 ASSUMED_COMPARED: Final = 100
 """Assumed number of compared entities if the argument is not known."""
 ASSUMED_SHORT_LISTS: Final = {("ParameterCell", "values"): 2, ("MetricCell", "metrics"): 2}
@@ -163,9 +168,9 @@ class _Pass:
     def _page(self, node: FieldNode, definition: GraphQLField | None, page: int) -> int:
         if definition is None:
             return page
-        if "first" in definition.args:
-            return self._list_size(node, definition, "first", 20)
-        return self._list_size(node, definition, "of", ASSUMED_COMPARED) if "of" in definition.args else page
+        if "of" in definition.args and self._argument(node, "of") is not None:
+            return self._list_size(node, definition, "of", ASSUMED_COMPARED)
+        return self._list_size(node, definition, "first", 20) if "first" in definition.args else page
 
     def _length(self, node: FieldNode, parent_name: str, definition: GraphQLField, inner_type: Any, page: int) -> int:
         name = node.name.value
@@ -191,6 +196,8 @@ class _Pass:
         return max(0, min(next(size for size in sizes if isinstance(size, int)), MAX_COUNT))
 
     def _walks(self, node: FieldNode, definition: GraphQLField) -> bool:
+        if any(argument.name.value == "componentWhere" for argument in node.arguments or ()):
+            return True
         return "depth" in definition.args and self._argument(node, "depth") != 1
 
     def _argument(self, node: FieldNode, name: str) -> Any:

@@ -9,6 +9,7 @@ from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind
 from lineal.resolvers import kind_fields as read
 from lineal.resolvers import related as resolve
+from lineal.resolvers import trials
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Entity, Info, of_kind
@@ -22,9 +23,14 @@ class Experiment(Entity):
         description="Trials that the experiment is associated with, sorted by URN.", **access(Permission.TRAVERSE)
     )
     async def trials(
-        self, info: Info, first: arg.First = 20, after: arg.After = None
+        self,
+        info: Info,
+        where: arg.EntityWhere = None,
+        component_where: arg.ComponentWhere = None,
+        first: arg.First = 20,
+        after: arg.After = None,
     ) -> Connection[Annotated["Trial", strawberry.lazy("lineal.schema.trials")]]:
-        return await resolve.related(info.context, self, resolve.TRIALS_OF_EXPERIMENT, first, after)  # type: ignore[arg-type, return-value]
+        return await trials.trials_of(info.context, self, where, component_where, first, after)  # type: ignore[arg-type, return-value]
 
 
 @of_kind(EntityKind.TRIAL)

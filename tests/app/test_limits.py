@@ -8,7 +8,7 @@ from graphql import OperationDefinitionNode, get_introspection_query, get_operat
 from serving import Server
 
 from lineal.schema import schema
-from lineal.schema.limits import Cost, DocumentLimits, judge, variables_problem
+from lineal.schema.limits import TRAVERSAL_COST, Cost, DocumentLimits, judge, variables_problem
 
 GRAPH = schema._schema
 LIMITS = DocumentLimits()
@@ -98,6 +98,11 @@ def test_comparisons_count_by_what_they_compare() -> None:
         assert judged(text, {"of": ["x"] * count}).values == 1 + count * 2 + 10 * (1 + count * (1 + 2 * 2))
     assert judged(text).values == judged(text, {"of": ["x"] * 100}).values, "of what is not known, the most"
     assert judged('{ comparison(of: ["x", "y"]) { entities { urn } } }').values == 1 + 2 * 2
+    of_trials = '{ comparison(experiment: {urn: "x"}%s) { entities { urn } } }'
+    assert judged(of_trials % "").values == 1 + 100 * 2
+    assert judged(of_trials % ", first: 7").values == 1 + 7 * 2
+    searched = "{ trials(componentWhere: {kind: [TRAINING_JOB]}) { totalCount } }"
+    assert judged(searched).values == TRAVERSAL_COST + judged("{ trials { totalCount } }").values
 
 
 @pytest.mark.parametrize(("count", "each"), [(1, 10_000), (1000, 10)])

@@ -178,6 +178,17 @@ def test_names_alike_are_told_apart_and_texts_cannot_steer(store: str, tmp_path:
         ((trial(1), trial(2), "--metric", "loss"), "--metric and --goal go together", 2),
         ((trial(1), trial(2), "--goal", "min"), "--metric and --goal go together", 2),
         ((trial(1), trial(2), "--goal", "up"), "is not one of 'min', 'max'", 2),
+        ((trial(1), trial(2), "--only-in", "lr"), "--only-in and --from go together", 2),
+        (
+            (trial(1), trial(2), "--only-in", "rate", "--from", trial(1)),
+            "none of the compared entities has the parameter rate; those that vary are: lr",
+            1,
+        ),
+        (
+            (trial(1), trial(2), "--only-in", "lr", "--from", trial(3)),
+            "differingOnlyIn.from is not among the compared entities",
+            1,
+        ),
         ((trial(1), trial(2), "--as-of", "soon"), "--as-of is 'soon': write a date", 2),
         ((trial(1), trial(77), "no"), f"not recorded here: {trial(77)}, no. Check the URNs", 1),
         (
@@ -190,9 +201,9 @@ def test_names_alike_are_told_apart_and_texts_cannot_steer(store: str, tmp_path:
             "none of these entities has the metric no; their metrics are: loss",
             1,
         ),
-        (("--experiment", trial(1)), f"there is no experiment {trial(1)} here: check the URN", 1),
+        (("--experiment", trial(1)), f"experiment is {trial(1)}, of the kind TRIAL: give an EXPERIMENT", 1),
         (("--experiment", "no"), "there is no experiment no here: check the URN", 1),
-        (("--experiment", "lineal:local:EXPERIMENT:lone"), "has 0 trials; 2 to 100 can be compared", 1),
+        (("--experiment", "lineal:local:EXPERIMENT:lone"), "has 0 trials; it takes 2 to compare", 1),
     ],
 )
 def test_what_is_wrong_is_said(store: str, tmp_path: Path, words: tuple[str, ...], message: str, status: int) -> None:
@@ -213,15 +224,28 @@ def test_as_it_was(store: str) -> None:
     assert (shown["metrics"], shown["asOf"]) == ([], {"occurredAt": "2026-03-01T00:00:00.000000Z"})
 
 
-def test_a_hundred_trials_through_a_server(tmp_path: Path) -> None:
-    store = f"sqlite:///{tmp_path}/hundred.db"
-    recorded(store, tmp_path, *sweep(100))
+def test_hundreds_of_trials_through_a_server(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/hundreds.db"
+    recorded(store, tmp_path, *sweep(300))
     words = ("compare", "--experiment", EXPERIMENT, "--metric", "loss", "--goal", "min")
     with serving(store, tmp_path) as server:
         lines = run(*words, "--url", server.url).output.splitlines()
-        assert (len(lines), lines[1].split("\t")[0]) == (102, trial(2))
-        recorded(store, tmp_path, *sweep(101))
-        assert f"{EXPERIMENT} has 101 trials; 2 to 100 can be compared" in run(*words, "--url", server.url).output
+        assert (len(lines), lines[1].split("\t")[0]) == (302, trial(2))
+        assert lines[-1].startswith("300 compared; ")
+        recorded(store, tmp_path, *sweep(302))
+        lines = run(*words, "--url", server.url).output.splitlines()
+        assert (len(lines), lines[-1].partition(";")[0]) == (302, "the first 300 of 302 trials compared, by URN")
+
+
+def test_only_those_that_differ_in_one_parameter(store: str, tmp_path: Path) -> None:
+    other = entity("TRIAL", "t9", lr=0.7, optimizer="sgd", label="1", deep={"layers": 3})
+    tie = {"source": EXPERIMENT, "destination": trial(9), "type": "ASSOCIATED_WITH"}
+    recorded(store, tmp_path, other, {"association": {**tie, "occurredAt": "2026-03-01T00:00:00Z"}})
+    words = ("compare", "--experiment", EXPERIMENT, "--only-in", "lr", "--from", trial(1), "--store", store)
+    lines = run(*words).output.splitlines()
+    assert [line.split("\t")[0] for line in lines[1:-1]] == [trial(each) for each in range(4)]
+    shown = json.loads(run(*words, "--json").output)
+    assert [cell["of"]["urn"] for cell in shown["differingOnlyIn"]] == [trial(0), trial(2), trial(3)]
 
 
 def test_observations_are_ingested_through_a_server(store: str, tmp_path: Path) -> None:

@@ -303,6 +303,82 @@ async def test_how_many_may_be_compared(store: Store, count: int) -> None:
     assert error.message == f"of names {count}: give 2 to 100"
 
 
+async def swept(store: Store) -> None:
+    """Four trials whose components differ in their parameters, one of which the trial itself records."""
+    components = {
+        f"TRIAL_COMPONENT_c{n}": {"hyperparameters__lr": rate, "hyperparameters__opt": name}
+        for n, (rate, name) in enumerate([(0.1, "adam"), (0.2, "adam"), (0.3, "sgd"), (0.1, "adam")])
+    }
+    trials: dict[str, dict[str, Any]] = {f"TRIAL_t{n}": {} for n in range(3)}
+    named = {**components, **trials, "TRIAL_t3": {"host": "h"}, "EXPERIMENT_x": {}, "EXPERIMENT_empty": {}}
+    ties = [f"EXPERIMENT:x>TRIAL:t{n}" for n in range(4)] + [f"TRIAL:t{n}>TRIAL_COMPONENT:c{n}" for n in range(4)]
+    entities = {name: {key.replace("__", "."): value for key, value in of.items()} for name, of in named.items()}
+    await made(store, *ties, **entities)
+
+
+TRIALS_COMPARED = """query ($x: String!, $first: Int, $at: AsOf) {
+  comparison(experiment: {urn: $x}, first: $first, asOf: $at) { totalCount isComplete entities { name }
+    parameters(varying: true) { key cells { values { value } } } } }"""
+
+
+async def test_the_trials_of_an_experiment(store: Store) -> None:
+    await swept(store)
+    found = (await data(store, TRIALS_COMPARED, {"x": urn("EXPERIMENT:x")}, A))["comparison"]
+    assert (found["totalCount"], found["isComplete"]) == (4, True)
+    assert found["entities"] == [{"name": f"t{n}"} for n in range(4)]
+    assert [each["key"] for each in found["parameters"]] == ["host", "hyperparameters.lr", "hyperparameters.opt"]
+    cut = (await data(store, TRIALS_COMPARED, {"x": urn("EXPERIMENT:x"), "first": 2}, A))["comparison"]
+    assert (cut["totalCount"], cut["isComplete"], len(cut["entities"])) == (4, False, 2)
+    assert [each["key"] for each in cut["parameters"]] == ["hyperparameters.lr"]
+    empty = (await data(store, TRIALS_COMPARED, {"x": urn("EXPERIMENT:empty")}, A))["comparison"]
+    assert empty == {"totalCount": 0, "isComplete": True, "entities": [], "parameters": []}
+    for absent in (urn("EXPERIMENT:no"), "lineal:b:EXPERIMENT:x"):
+        assert await data(store, TRIALS_COMPARED, {"x": absent}, A) == {"comparison": None}
+    assert await data(store, TRIALS_COMPARED, {"x": urn("EXPERIMENT:x")}, B) == {"comparison": None}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ("", "takes either of"),
+        ('(of: ["a", "b"], experiment: {urn: "u"})', "takes either of"),
+        ('(experiment: {urn: "lineal:a:TRIAL:t1"})', "of the kind TRIAL: give an EXPERIMENT"),
+        ('(experiment: {urn: "lineal:a:EXPERIMENT:x"}, first: 0)', "first is 0"),
+        ('(experiment: {urn: "lineal:a:EXPERIMENT:x"}, first: 1001)', "first is 1001"),
+    ],
+)
+async def test_what_is_no_comparison(store: Store, arguments: str, problem: str) -> None:
+    await swept(store)
+    (error,) = (await answer(store, f"{{ comparison{arguments} {{ totalCount }} }}", by=A)).errors
+    assert isinstance(error.original_error, BadInput)
+    assert problem in str(error)
+
+
+async def test_what_differs_in_one_parameter_only(store: Store) -> None:
+    await swept(store)
+    query = """query ($from: String!, $key: String!, $start: String) {
+      comparison(experiment: {urn: "lineal:a:EXPERIMENT:x"}) {
+        differingOnlyIn(from: {urn: $from}, key: $key, startsWith: $start) { of { name } values { value } } } }"""
+
+    async def differing(name: str, key: str, start: str | None = None) -> Any:
+        given = {"from": urn(f"TRIAL:{name}"), "key": key, "start": start}
+        found = (await data(store, query, given, A))["comparison"]["differingOnlyIn"]
+        return {cell["of"]["name"]: [value["value"] for value in cell["values"]] for cell in found}
+
+    assert await differing("t0", "hyperparameters.lr") == {"t1": [0.2]}, "t2 has another optimizer, t3 a host"
+    assert await differing("t0", "host") == {"t3": ["h"]}
+    assert await differing("t3", "host") == {"t0": []}, "a missing value is another"
+    assert await differing("t0", "hyperparameters.opt") == {}
+    assert await differing("t3", "hyperparameters.lr", "hyperparameters.") == {"t1": [0.2]}, "the host does not count"
+    for name, key, problem in [
+        ("t9", "host", "is not among the compared entities"),
+        ("t0", "lr", "those that vary are: host, hyperparameters.lr, hyperparameters.opt"),
+    ]:
+        given = {"from": urn(f"TRIAL:{name}"), "key": key}
+        (error,) = (await answer(store, query, given, A)).errors
+        assert problem in str(error)
+
+
 async def test_too_many_parts_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "MOST_PARTS", 1)
     await made(store, TRIAL_a={}, TRIAL_b={}, TRIAL_COMPONENT_c={}, TRIAL_COMPONENT_d={})

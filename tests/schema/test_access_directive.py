@@ -28,6 +28,7 @@ from lineal.schema import permissions, sdl
 
 GUARDED = {
     "Approval.modelVersion": Permission.TRAVERSE,
+    "Comparison.differingOnlyIn": Permission.READ_PROPERTIES,
     "Comparison.metrics": Permission.READ_PROPERTIES,
     "Comparison.parameters": Permission.READ_PROPERTIES,
     "Endpoint.modelVersions": Permission.TRAVERSE,

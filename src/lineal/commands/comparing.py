@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 import orjson
 
-from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
+from lineal.commands.graphql_client import GraphQLClient
 from lineal.commands.showing import (
     Row,
     is_terminal,
@@ -26,20 +26,22 @@ from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import METRICS
 
 MAX_ENTITIES: Final = 100
-"""Maximum number of entities in one comparison."""
-_TRIALS: Final = """
-query ($urn: String!, $asOf: AsOf, $first: Int!, $after: String) { entity(urn: $urn, asOf: $asOf) { ... on Experiment {
-  page: trials(first: $first, after: $after) {
-    totalCount pageInfo { hasNextPage endCursor } items: nodes { urn }
-} } } }"""
+"""Maximum number of entities in one comparison, apart from the trials of an experiment."""
+MAX_TRIALS: Final = 300
+"""Maximum number of trials of an experiment in one comparison: more would exceed the limit on an answer's values."""
 _RECORDED: Final = """
 query ($urns: [String!], $asOf: AsOf) {
   entities(where: {urn: {in: $urns}}, asOf: $asOf, first: 100) { nodes { urn } }
 }"""
 _COMPARISON: Final = """
-query ($of: [ID!]!, $asOf: AsOf, $goal: MetricGoal!, $by: MetricValue!) {
-  comparison(of: $of, asOf: $asOf) {
+query (
+  $of: [ID!], $experiment: EntityRef, $first: Int, $asOf: AsOf, $goal: MetricGoal!, $by: MetricValue!,
+  $key: String = "", $from: EntityRef = {urn: ""}, $differing: Boolean!
+) {
+  comparison(of: $of, experiment: $experiment, first: $first, asOf: $asOf) {
+    totalCount
     entities { urn name version }
+    differingOnlyIn(key: $key, from: $from) @include(if: $differing) { of { urn } }
     parameters { key isVarying cells { values { value type from { urn } } } }
     metrics {
       name
@@ -66,6 +68,14 @@ class Best:
         return (False, min(numbers)) if numbers else (True, 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyIn:
+    """The key of a parameter, and the URN of the entity that the others must differ from in nothing else."""
+
+    key: str
+    from_urn: str
+
+
 async def show_comparison(
     client: GraphQLClient,
     urns: tuple[str, ...],
@@ -73,6 +83,8 @@ async def show_comparison(
     metric: str | None,
     goal: str | None,
     by: str,
+    only_in: str | None,
+    from_urn: str | None,
     show_all: bool,
     as_of: str | None,
     occurred_by: str | None,
@@ -80,23 +92,30 @@ async def show_comparison(
 ) -> int:
     """Print entities with the parameters that vary and their metrics, sorted by `metric` if there is one.
 
-    The entities are those of `urns`, or the trials of `experiment`, as of `as_of` and `occurred_by`. Raises UsageError
-    for options that exclude each other, StoreError for entities that are not recorded.
+    The entities are those of `urns`, or the trials of `experiment`, as of `as_of` and `occurred_by`; with `only_in`, of
+    these the one of `from_urn` and those that differ from it in this parameter only. Raises UsageError for options that
+    exclude each other, StoreError for entities that are not recorded.
     """
     if bool(urns) == bool(experiment):
         raise click.UsageError("give the URNs of 2 to 100 entities, or an --experiment")
+    if (only_in is None) != (from_urn is None):
+        raise click.UsageError("--only-in and --from go together: give both, or neither")
     if (metric is None) != (goal is None):
         raise click.UsageError("--metric and --goal go together: give both, or neither")
     at = as_of_argument(as_of, occurred_by)
-    compared = list(dict.fromkeys(urns)) if experiment is None else await _trials(client, experiment, at)
-    if not 2 <= len(compared) <= MAX_ENTITIES:
+    compared = list(dict.fromkeys(urns))
+    if experiment is None and not 2 <= len(compared) <= MAX_ENTITIES:
         raise click.UsageError(f"{len(compared)} to compare: give the URNs of 2 to {MAX_ENTITIES} entities")
     best = None if metric is None or goal is None else Best(metric, goal, by)
-    comparison = await _compared(client, compared, best, at)
+    only = None if only_in is None or from_urn is None else OnlyIn(only_in, from_urn)
+    comparison = await _compared(client, compared, experiment, best, only, at)
     if as_json:
         show_json({**comparison, "asOf": at} if at else comparison)
         return 0
     order = _order(comparison, best)
+    if only is not None:
+        shown = {only.from_urn, *(cell["of"]["urn"] for cell in comparison["differingOnlyIn"])}
+        order = [position for position in order if comparison["entities"][position]["urn"] in shown]
     if is_terminal():
         _print_tables(comparison, best, order, show_all)
     else:
@@ -118,38 +137,34 @@ def _print_tables(comparison: dict[str, Any], best: Best | None, order: list[int
         show_table(("held constant", "value"), [(title, cell(order[0])) for title, cell in _constant(comparison)])
 
 
-async def _trials(client: GraphQLClient, experiment: str, at: dict[str, str]) -> list[str]:
-    def page_of(data: dict[str, Any]) -> dict[str, Any]:
-        if not data["entity"]:
-            when = f", {as_of_text(at)}" if at else ""
-            raise StoreError(f"there is no experiment {experiment} here{when}: check the URN")
-        page: dict[str, Any] = data["entity"]["page"]
-        return page
-
-    pages = await read_pages(
-        client, _TRIALS, {"urn": experiment, "asOf": at or None}, page_of, MAX_ENTITIES, MAX_ENTITIES
-    )
-    total = pages[-1]["totalCount"]
-    if not 2 <= total <= MAX_ENTITIES:
-        raise StoreError(
-            f"{experiment} has {total} trials; 2 to {MAX_ENTITIES} can be compared: give the URNs of some of them"
-        )
-    return [str(trial["urn"]) for trial in items_of(pages)]
-
-
-async def _compared(client: GraphQLClient, urns: list[str], best: Best | None, at: dict[str, str]) -> dict[str, Any]:
+async def _compared(
+    client: GraphQLClient,
+    urns: list[str],
+    experiment: str | None,
+    best: Best | None,
+    only_in: OnlyIn | None,
+    at: dict[str, str],
+) -> dict[str, Any]:
     variables = {
-        "of": [entity_id(urn) for urn in urns],
+        "of": None if experiment else [entity_id(urn) for urn in urns],
+        "experiment": {"urn": experiment} if experiment else None,
+        "first": MAX_TRIALS,
         "asOf": at or None,
         "goal": "MINIMUM" if best is None or best.goal == "min" else "MAXIMUM",
         "by": "LAST" if best is None else best.by.upper(),
+        "differing": only_in is not None,
+        **({"key": only_in.key, "from": {"urn": only_in.from_urn}} if only_in else {}),
     }
     comparison: dict[str, Any] | None = (await client.execute(_COMPARISON, variables))["comparison"]
+    when = f", {as_of_text(at)}" if at else ""
+    if comparison is None and experiment:
+        raise StoreError(f"there is no experiment {experiment} here{when}: check the URN")
     if comparison is None:
         recorded = await client.execute(_RECORDED, {"urns": urns, "asOf": at or None})
         missing = sorted(set(urns) - {entity["urn"] for entity in recorded["entities"]["nodes"]})
-        when = f", {as_of_text(at)}" if at else ""
         raise StoreError(f"not recorded here{when}: {', '.join(missing)}. Check the URNs")
+    if len(comparison["entities"]) < 2:
+        raise StoreError(f"{experiment} has {comparison['totalCount']} trials{when}; it takes 2 to compare")
     by_name = {metric["name"]: metric for metric in comparison["metrics"]}
     if best is not None and best.metric not in by_name:
         names = plain(", ".join(by_name)) or "none"
@@ -226,5 +241,7 @@ def _print_summary(comparison: dict[str, Any], at: dict[str, str], show_all: boo
     constant = len(comparison["parameters"]) - varying
     hint = "" if show_all or not constant else ", which --all shows"
     when = f", {as_of_text(at)}" if at else ""
-    summary = f"{len(comparison['entities'])} compared; parameters that vary: {varying}, held constant: {constant}"
+    count, total = len(comparison["entities"]), comparison["totalCount"]
+    compared = f"{count} compared" if count == total else f"the first {count} of {total} trials compared, by URN"
+    summary = f"{compared}; parameters that vary: {varying}, held constant: {constant}"
     click.echo(summary + hint + when)
