@@ -3,7 +3,7 @@
 from lineal.graphstore.records import Entity
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import TimePosition, as_of_cursor
-from lineal.resolvers.pages import MOST, Connection, checked_first, connection, counts_of
+from lineal.resolvers.pages import FIRST_RELATED, MOST, Connection, checked_first, connection, counts_of
 from lineal.resolvers.related import Relation, all_related
 
 
@@ -11,7 +11,7 @@ async def newest_first(
     context: Context, parent: Entity, relation: Relation, first: int | None, after: str | None
 ) -> Connection[Entity]:
     """A page of the related entities, the latest `occurred_at` first. Raises LimitExceeded where they are too many."""
-    view, size = parent.view, checked_first(first, 20, MOST)
+    view, size = parent.view, checked_first(first, FIRST_RELATED, MOST)
     page_cursors, position = context.cursors(relation.name, view, parent.id), None
     if after is not None:
         page_cursors, position = page_cursors.read(after, TimePosition)

@@ -11,6 +11,8 @@ from lineal.resolvers.errors import BadInput
 
 Node = TypeVar("Node")
 
+FIRST_RELATED = 5
+"""Number of nodes of a page of related entities, unless the client asks for another."""
 MOST_LINEAGE = 1000
 """Greatest number of nodes of a page of a lineage connection."""
 MOST = 100

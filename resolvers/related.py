@@ -16,7 +16,7 @@ from lineal.graphstore.store import Reached, ReachPage
 from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import Cursors, as_of_cursor
 from lineal.resolvers.errors import BadInput
-from lineal.resolvers.pages import MOST, Connection, checked_first, connection
+from lineal.resolvers.pages import FIRST_RELATED, MOST, Connection, checked_first, connection
 
 MOST_SORTED: Final = 100_000
 """Greatest number of related entities that are sorted in memory."""
@@ -115,7 +115,7 @@ async def related_page(
     position: ReachPosition | None,
 ) -> Connection[Entity]:
     """A page of the entities that are related to any of those of some ids, from a position on."""
-    asked = relation.asked(view, ids, context.limits, checked_first(first, 20, MOST), position)
+    asked = relation.asked(view, ids, context.limits, checked_first(first, FIRST_RELATED, MOST), position)
     page = await _reached(context, asked)
     places = {_entity(each).id: each.position for each in page.items}
     nodes = [_entity(each) for each in page.items]

@@ -8,6 +8,13 @@ from lineal.schema.inputs import AsOf as AsOfInput
 from lineal.schema.inputs import AssociationFilter, EntityFilter, EntityOrder
 
 First = Annotated[int, strawberry.argument(description="Number of items a page, 1 to 100.")]
+RelatedFirst = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Number of items a page, 1 to 100. The default is small, so that lists nested in lists stay within "
+        "the limit on an answer's values."
+    ),
+]
 LineageFirst = Annotated[int, strawberry.argument(description="Number of items a page, 1 to 1000.")]
 After = Annotated[
     str | None,

@@ -29,7 +29,7 @@ class Dataset(Entity):
 
     @strawberry.field(description="Features, or columns, of the dataset, sorted by URN.", **access(Permission.TRAVERSE))
     async def features(
-        self, info: Info, first: arg.First = 20, after: arg.After = None
+        self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None
     ) -> Connection[Annotated["Feature", strawberry.lazy("lineal.schema.artifacts")]]:
         return await resolve.related(info.context, self, resolve.FEATURES_OF_DATASET, first, after)  # type: ignore[arg-type, return-value]
 

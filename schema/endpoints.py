@@ -19,6 +19,6 @@ class Endpoint(Entity):
         **access(Permission.TRAVERSE),
     )
     async def model_versions(
-        self, info: Info, first: arg.First = 20, after: arg.After = None
+        self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None
     ) -> ModelVersionConnection:
         return await resolve.related(info.context, self, resolve.VERSIONS_BEHIND_ENDPOINT, first, after)  # type: ignore[arg-type, return-value]

@@ -34,11 +34,11 @@ class Execution(Entity):
         description="Artifacts that contributed to it, sorted by URN: data, code, images, models.",
         **access(Permission.TRAVERSE),
     )
-    async def inputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
+    async def inputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
         return await resolve.related(info.context, self, resolve.INPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(description="Artifacts that it produced, sorted by URN.", **access(Permission.TRAVERSE))
-    async def outputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
+    async def outputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
         return await resolve.related(info.context, self, resolve.OUTPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]
 
 
@@ -68,7 +68,7 @@ class Run(Execution):
         **access(Permission.TRAVERSE),
     )
     async def children(
-        self, info: Info, first: arg.First = 20, after: arg.After = None
+        self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None
     ) -> Connection[Annotated["Run", strawberry.lazy("lineal.schema.executions")]]:
         return await resolve.related(info.context, self, resolve.CHILDREN_OF_RUN, first, after)  # type: ignore[arg-type, return-value]
 
@@ -99,7 +99,7 @@ class Pipeline(Entity):
         description="Runs of the pipeline, the latest `occurredAt` first.",
         **access(Permission.TRAVERSE),
     )
-    async def runs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Run]:
+    async def runs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> Connection[Run]:
         return await newest_first.newest_first(info.context, self, resolve.RUNS_OF_PIPELINE, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
@@ -114,12 +114,12 @@ class Pipeline(Entity):
         "URN.",
         **access(Permission.TRAVERSE),
     )
-    async def inputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
+    async def inputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
         return await pipelines.data_of(info.context, self, resolve.INPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
         description="Artifacts that the pipeline itself or one of its 1,000 latest runs produced, sorted by URN.",
         **access(Permission.TRAVERSE),
     )
-    async def outputs(self, info: Info, first: arg.First = 20, after: arg.After = None) -> EntityConnection:
+    async def outputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
         return await pipelines.data_of(info.context, self, resolve.OUTPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]

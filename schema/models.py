@@ -25,7 +25,7 @@ class Model(Entity):
         **access(Permission.TRAVERSE),
     )
     async def groups(
-        self, info: Info, first: arg.First = 20, after: arg.After = None
+        self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None
     ) -> Connection[Annotated["ModelGroup", strawberry.lazy("lineal.schema.models")]]:
         return await resolve.related(info.context, self, resolve.GROUPS_OF_MODEL, first, after)  # type: ignore[arg-type, return-value]
 
@@ -87,7 +87,7 @@ class ModelVersion(Entity):
 
     @strawberry.field(description="Decisions on the version, the latest first.", **access(Permission.TRAVERSE))
     async def approvals(
-        self, info: Info, first: arg.First = 20, after: arg.After = None
+        self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None
     ) -> Connection[Annotated["Approval", strawberry.lazy("lineal.schema.models")]]:
         return await newest_first.newest_first(info.context, self, resolve.APPROVALS_OF_VERSION, first, after)  # type: ignore[arg-type, return-value]
 

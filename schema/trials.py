@@ -27,7 +27,7 @@ class Experiment(Entity):
         info: Info,
         where: arg.EntityWhere = None,
         component_where: arg.ComponentWhere = None,
-        first: arg.First = 20,
+        first: arg.RelatedFirst = 5,
         after: arg.After = None,
     ) -> Connection[Annotated["Trial", strawberry.lazy("lineal.schema.trials")]]:
         return await trials.trials_of(info.context, self, where, component_where, first, after)  # type: ignore[arg-type, return-value]
@@ -47,7 +47,9 @@ class Trial(Entity):
         description="Components and jobs that the trial is associated with, sorted by URN.",
         **access(Permission.TRAVERSE),
     )
-    async def components(self, info: Info, first: arg.First = 20, after: arg.After = None) -> Connection[Execution]:
+    async def components(
+        self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None
+    ) -> Connection[Execution]:
         return await resolve.related(info.context, self, resolve.COMPONENTS_OF_TRIAL, first, after)  # type: ignore[arg-type, return-value]
 
 

@@ -61,6 +61,14 @@ def test_judging_is_linear_where_answers_would_be_exponential() -> None:
     assert visited[2] - visited[1] == 2 * 10
 
 
+EXPERIMENTS_AND_THEIR_DATA = """{ experiments { totalCount nodes { name description occurredAt
+  trials { totalCount nodes { name status occurredAt
+    components { totalCount nodes { kind name status occurredAt parameters { key value } metrics { name last }
+      inputs { totalCount nodes { kind name version source { uri } } }
+      outputs { totalCount nodes { kind name version source { uri } } } } } } } } } }"""
+"""Four lists within lists, none of which says how many items it wants."""
+
+
 def test_what_people_ask_is_let_through() -> None:
     for text in (
         get_introspection_query(),
@@ -70,6 +78,7 @@ def test_what_people_ask_is_let_through() -> None:
         "destination { urn } } } } } }",
         '{ entity(urn: "u") { descendants(depth: 1) { nodes { urn descendants(depth: 1) { nodes { urn '
         "descendants(depth: 1) { nodes { urn } } } } } } } }",
+        EXPERIMENTS_AND_THEIR_DATA,
     ):
         assert judged(text).problem is None, text
 

@@ -312,7 +312,9 @@ async def swept(store: Store) -> None:
     trials: dict[str, dict[str, Any]] = {f"TRIAL_t{n}": {} for n in range(3)}
     named = {**components, **trials, "TRIAL_t3": {"host": "h"}, "EXPERIMENT_x": {}, "EXPERIMENT_empty": {}}
     ties = [f"EXPERIMENT:x>TRIAL:t{n}" for n in range(4)] + [f"TRIAL:t{n}>TRIAL_COMPONENT:c{n}" for n in range(4)]
-    entities = {name: {key.replace("__", "."): value for key, value in of.items()} for name, of in named.items()}
+    entities: dict[str, Any] = {
+        name: {key.replace("__", "."): value for key, value in of.items()} for name, of in named.items()
+    }
     await made(store, *ties, **entities)
 
 
