@@ -123,6 +123,24 @@ def test_request_ids_come_back_and_are_logged(server: Server) -> None:
     assert made.headers["x-content-type-options"] == "nosniff"
 
 
+def test_large_responses_are_compressed(server: Server) -> None:
+    large, small = "{ __schema { types { name } } }", "{ __typename }"
+
+    def headers(query: str, accepted: str) -> httpx.Headers:
+        answer = server.client.post("/graphql", json={"query": query}, headers={"Accept-Encoding": accepted})
+        assert answer.json()["data"], "the client decodes it"
+        assert int(answer.headers["content-length"]) == answer.num_bytes_downloaded
+        return answer.headers
+
+    compressed, plain = headers(large, "br, gzip"), headers(large, "identity")
+    assert (compressed["content-encoding"], compressed["vary"]) == ("gzip", "Accept-Encoding")
+    assert int(compressed["content-length"]) < int(plain["content-length"]) / 2
+    assert ("content-encoding" in plain, plain["vary"]) == (False, "Accept-Encoding"), "a cache must not mix them up"
+    assert "content-encoding" not in headers(small, "gzip")
+    sdl = server.client.get("/schema.graphql", headers={"Accept-Encoding": "gzip"})
+    assert sdl.headers["content-encoding"] == "gzip"
+
+
 def test_the_other_routes(server: Server) -> None:
     assert server.client.get("/healthz").json() == {"status": "ok"}
     assert server.client.get("/readyz").json() == {"status": "ready"}
