@@ -79,6 +79,8 @@ class Stands:
     key: int
     occurred_at: int
     digest: str
+    known_from: int
+    """The earliest `occurred_at` of the entity and of its revisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class RecordedState(Protocol):
     def entities(self, ids: Collection[str]) -> dict[str, Stands]:
         """By id, those that stand."""
 
-    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int | None, str]]:
         """`occurred_at` and digest of those that stand."""
 
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, "RecordedRevisions"]:
@@ -143,6 +145,8 @@ class BatchValidation:
         self.revisions: list[tuple[int, int, NewRevision, str]] = []
         """Entity key, sequence, the revision, its digest."""
         self.observations: set[ObservationKey] = set()
+        self.known_from: dict[int, int] = {}
+        """The earliest time of every new entity, by key, and of every other that a revision moves it back for."""
         self.property_keys: set[tuple[str, int, int]] = set()
         """Key, code of kind, and the moment it counts from, of every property in what is new."""
         self.known: dict[str, Stands] = {}
@@ -171,8 +175,9 @@ class BatchValidation:
                 key = self.standing.new_key(id, entity.kind)
                 kept = digest(entity_form(settled))
                 self.entities[key] = Judged(id, urn, settled, kept)
-                standing[id] = self.known[urn] = Stands(urn, key, settled.occurred_at or 0, kept)
-                self._note_keys(settled, key, settled.occurred_at or 0)
+                at = self.known_from[key] = settled.occurred_at or 0
+                standing[id] = self.known[urn] = Stands(urn, key, at, kept, at)
+                self._note_keys(settled, key, at)
                 continue
             self.known[urn] = stands
             if stands.urn != urn:
@@ -203,10 +208,9 @@ class BatchValidation:
         self.outcome.associations = [False] * len(batch.associations)
         for index, association, key in entity_groups:
             if key not in standing:
-                settled = _settled(association, self.at)
-                kept = digest(association_form(settled))
-                self.associations[key] = (settled, kept)
-                standing[key] = (settled.occurred_at or 0, kept)
+                kept = digest(association_form(association))
+                self.associations[key] = (association, kept)
+                standing[key] = (association.occurred_at, kept)
                 self.outcome.associations[index] = True
                 continue
             occurred_at, kept = standing[key]
@@ -251,13 +255,23 @@ class BatchValidation:
                 continue
             last_sequence, previous = last.get(key, (0, None))
             sequence, stands = last_sequence + 1, self.known[revision.entity]
+            at, known_from = settled.occurred_at or 0, self.known_from.get(key, stands.known_from)
+            if at < known_from:
+                self._move_back(key, at)
+            elif settled.is_sighting:
+                continue
             kept = digest(revision_form(settled, stands.digest, previous, sequence))
             last[key] = sequence, kept
-            alike[key, settled.occurred_at].append((sequence, settled))
+            alike[key, at].append((sequence, settled))
             self.revisions.append((key, sequence, settled, kept))
-            # A revision does not exist before its entity does.
-            self._note_keys(settled, key, max(settled.occurred_at or 0, stands.occurred_at))
+            self._note_keys(settled, key, at)
             self.outcome.revisions[index], self.outcome.sequences[index] = True, sequence
+
+    def _move_back(self, key: int, at: int) -> None:
+        """Let an entity be known from an earlier time on, and with it the properties of its record."""
+        self.known_from[key] = at
+        first = self.entities.get(key)
+        self._note_keys(first.entity if first else self.standing.entity(key), key, at)
 
     def _judge_observations(self) -> None:
         wanted: list[tuple[int, ObservationKey]] = []
@@ -296,7 +310,7 @@ def _place(problem: Problem) -> tuple[int, int]:
     return parts.index(str(problem.path[0])), int(problem.path[1])
 
 
-def _settled(part: Part, occurred_at: int) -> Part:
+def _settled(part: Part, occurred_at: int | None) -> Part:
     return part if part.occurred_at is not None else replace(part, occurred_at=occurred_at)
 
 

@@ -1,6 +1,6 @@
 """What is sent to a store to be recorded: one atomic batch of entities, associations, revisions and observations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus
 from lineal.graphstore.records import Association, Entity, Revision, Source
@@ -26,7 +26,10 @@ class NewEntity:
 
 @dataclass(frozen=True, slots=True)
 class NewAssociation:
-    """An association to record between two urns, each of the same batch or recorded before."""
+    """An association to record between two urns, each of the same batch or recorded before.
+
+    Without `occurred_at` it exists as soon as both its ends do.
+    """
 
     source: str
     destination: str
@@ -40,7 +43,8 @@ class NewAssociation:
 class NewRevision:
     """A revision to append to the entity of a urn, of the same batch or recorded before.
 
-    None leaves a field as it is. `removed` names property keys. `superseded_by` is the urn of a recorded entity. `rank`
+    None leaves a field as it is; with nothing set or removed it is a sighting, which only says that the entity existed
+    at `occurred_at`. `removed` names property keys. `superseded_by` is the urn of a recorded entity. `rank`
     is 0; for the statuses of a run that other senders tell too, 1 while it runs and 2 where it has ended.
     """
 
@@ -53,6 +57,11 @@ class NewRevision:
     superseded_by: str | None = None
     occurred_at: int | None = None
     rank: int = 0
+
+    @property
+    def is_sighting(self) -> bool:
+        """Whether it sets and removes nothing."""
+        return replace(self, entity="", occurred_at=None, rank=0) == NewRevision("")
 
 
 @dataclass(frozen=True, slots=True)

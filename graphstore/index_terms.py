@@ -1,9 +1,9 @@
 """Encodes what filters ask about as terms: texts in one set-valued property, which an index can look up.
 
 An engine indexes only properties that its schema declares, and users choose their property keys freely. So a term
-states one fact about an entity: `S:` and a status; `G:` and a tag; or `P`, a property key, `:`, the type of the value
-and the value. Terms sort as their values do, also under Java's comparison of strings. They consist of letters, digits,
-`:` and `~`, which every index accepts.
+states one fact about an entity: `S:` and a status; `G:` and a tag; `M:`, that revisions of later batches moved it to an
+earlier time; or `P`, a property key, `:`, the type of the value and the value. Terms sort as their values do, also
+under Java's comparison of strings. They consist of letters, digits, `:` and `~`, which every index accepts.
 
 Fields have terms as well, for the indexes that need them: a letter for the field, `:` and the text; and, where full
 case folding changes the text, the letter, `f:` and the folded text.
@@ -26,7 +26,7 @@ MOST_BYTES: Final = 1024
 """The term of a longer text holds its beginning and a digest of the whole."""
 TERM: Final = "term"
 """The property that holds the terms of an entity."""
-STATUS, TAG = "S:", "G:"
+STATUS, TAG, MOVED = "S:", "G:", "M:"
 FIELDS: Final = {"name": "n", "version": "v", "type": "y", "source_uri": "u", "recorded_by": "r"}
 """The letter of each field, by its name in filters."""
 FOLDED: Final = "f"

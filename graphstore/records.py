@@ -52,6 +52,7 @@ class Source:
 class Entity:
     """One entity as read: its record with the revisions of its view folded in.
 
+    `occurred_at` is the earliest of the record's and its revisions', or, of one as first recorded, the record's own.
     `tags` by code point; `properties` by key, each key once, without those the view's scope hides. `digest` is 64
     hexadecimal digits of SHA-256; None where the scope may hide some property key of it.
     """
@@ -119,6 +120,7 @@ class Restricted:
 class Association:
     """A directed association, upstream to downstream, without the properties that the scope hides of either end.
 
+    Recorded without `occurred_at`, it has the later of its ends', or, of one as first recorded, none.
     Beside a restricted end it has a type and ends, by their restricted ids and urns, and `recorded_by` "restricted";
     however many of a type there are between the same two, they are one. Its id is then `Scope.masked_id` of that of
     the association of this type without a role. `digest` is None there, and beside an end whose keys may be hidden.

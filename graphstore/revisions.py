@@ -80,8 +80,9 @@ def _decides(order: FoldOrder, current: tuple[FoldOrder, object] | None) -> bool
 
 
 def folded(entity: Entity, revisions: Iterable[Revision]) -> Entity:
-    """The entity with revisions folded in, in whatever sequence they come."""
-    fields = RevisedFields()
+    """The entity with revisions folded in, in whatever sequence they come; known from the earliest time of all."""
+    fields, known_from = RevisedFields(), entity.occurred_at
     for revision in revisions:
         fields.apply(revision, fold_order(revision))
-    return fields.applied_to(entity)
+        known_from = min(known_from, revision.occurred_at)
+    return replace(fields.applied_to(entity), occurred_at=known_from)

@@ -14,9 +14,12 @@ and over a reference model. What holds for every verb:
 - **Filters on what is restricted.** A filter on entities that names nothing but kinds holds for a restricted one as of
   kind RESTRICTED; any other does not, whatever it says. A filter on associations sees one beside a hidden end as it
   would be shown: without role, properties and times.
-- **Existence.** An entity exists in a view when it was recorded, and occurred, no later than the view's moment. An
-  association exists where it itself and both its ends do. A revision exists where it itself and its entity do; so does
-  an observation.
+- **Existence.** What was heard of at a time existed then. So an entity as read has the earliest `occurred_at` of its
+  record and of those of its revisions that were recorded by the view's moment, whatever keys are hidden; and it exists
+  in a view when it was recorded, and occurred in this sense, no later than the view's moment. An association exists
+  where both its ends do and it was recorded; with an `occurred_at` of its own, from then on. Without one it is shown
+  with the later of its ends', and filters take that. A revision exists where it itself does, and so its entity; an
+  observation where it itself and its entity do.
 - **As read.** An entity is its record with the revisions of the view folded in by (occurred_at, rank, sequence): later
   ones win; what a revision sets, it sets, and the keys it names in `removed` are gone until set again. Within one
   revision removal comes first. A status that a revision of rank 1 sets does not count where one of rank 2 in the view
@@ -186,15 +189,18 @@ class Store(ABC):
         """Write a batch whole, or nothing of it; the one verb that writes lineage.
 
         All parts get one `recorded_at`, later than every batch visible before, and `by` as their recorder. A part
-        without `occurred_at` gets `recorded_at` for it. When this returns, the batch survives as `durability` says, and
-        every read that begins afterwards, in any process, sees it.
+        without `occurred_at` gets `recorded_at` for it, but for an association, which then has none. When this returns,
+        the batch survives as `durability` says, and every read that begins afterwards, in any process, sees it.
 
         - An entity or association whose identity stands already with the same content changes nothing. One given
-          without `occurred_at` matches what stands, whatever stands there; with one, it must be equal. The same
-          identity twice in one batch is judged alike: the second against the first.
+          without `occurred_at` matches what stands, whatever stands there; with one, it must be equal, so that one
+          which stands without is in conflict. The same identity twice in one batch is judged alike: the second against
+          the first.
         - A revision equal in `occurred_at`, set and removed to one that stands changes nothing, whatever its rank; one
-          without `occurred_at` is always new. Sequence numbers count from 1 for each entity, in the order recorded. The
-          entities of a batch count as recorded before its associations, and those before its revisions.
+          without `occurred_at` is always new. A revision that sets and removes nothing is a sighting: it is new where
+          nothing else lets its entity be known from its time on, and changes nothing otherwise. Sequence numbers count
+          from 1 for each entity, in the order recorded. The entities of a batch count as recorded before its
+          associations, and those before its revisions.
         - The identity of an observation is all of it: entity, metric, step, `occurred_at` and value. The same again
           changes nothing. One without `occurred_at` is new, but for another of its batch. A value of -0 is 0, and NaN
           is equal to itself.
@@ -314,7 +320,7 @@ class Store(ABC):
 
     @abstractmethod
     def export(self, view: View) -> AsyncIterator[NewPart]:
-        """Everything in the view as first recorded, but for hidden keys, with `occurred_at` settled.
+        """Everything in the view as first recorded, but for hidden keys, with the `occurred_at` it was recorded with.
 
         Entities by urn; then associations in their order; then revisions by entity urn and sequence; then observations
         by entity urn, metric, step, `occurred_at` and value. Recording them in that order into an empty store gives the

@@ -133,9 +133,10 @@ async def entity_revise(context: Context, input: Any) -> EntityRevised:
             input.occurred_at,
         )
         refs.refuse()
-        if not revision_set_form(revision) and not revision.removed:
+        if revision.is_sighting and revision.occurred_at is None:
             sentence = (
-                "The revision changes nothing: give status, tags, description, properties, removed or supersededBy."
+                "The revision changes nothing: give status, tags, description, properties, removed or supersededBy, "
+                "or only occurredAt, which says that the entity existed at that time."
             )
             raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence),))
         batch = Batch(revisions=(revision,))

@@ -20,7 +20,8 @@ class Association:
         description="Role of the source, for example `train` or `validation`; null where it has none."
     )
     occurred_at: DateTime | None = strawberry.field(
-        description="Time at which the source contributed, in the world; null only beside a Restricted entity."
+        description="Time at which the source contributed, in the world; of an association recorded without one, the "
+        "later `occurredAt` of its ends. Null only beside a Restricted entity."
     )
     recorded_at: DateTime | None = strawberry.field(
         description="Time at which this server recorded it; null only beside a Restricted entity."

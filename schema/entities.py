@@ -132,8 +132,8 @@ class Entity(Node):
     )
     tags: list[str] = strawberry.field(description="Tags of the entity, sorted by code point.")
     occurred_at: DateTime | None = strawberry.field(
-        description="Time at which the entity came to exist in the world, as its recorder stated it; null only "
-        "on Restricted."
+        description="Earliest time at which the entity is known to have existed in the world: of those that its "
+        "recorder and its revisions state. Null only on Restricted."
     )
     recorded_at: DateTime | None = strawberry.field(
         description="Time at which this server recorded the entity; null only on Restricted."

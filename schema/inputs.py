@@ -85,7 +85,7 @@ class EntityFilter:
     status: list[EntityStatus] | None = strawberry.field(default=None, description="Status is one of these.")
     tag: list[str] | None = strawberry.field(default=None, description="Has at least one of these tags.")
     occurred_at: TimeFilter | None = strawberry.field(
-        default=None, description="Time at which it happened in the world."
+        default=None, description="Earliest time at which the entity is known to have existed in the world."
     )
     recorded_at: TimeFilter | None = strawberry.field(
         default=None, description="Time at which this server recorded it; null only beside a Restricted entity."
@@ -124,7 +124,8 @@ class AssociationFilter:
     type: list[AssociationType] | None = strawberry.field(default=None, description="Type is one of these.")
     role: StringFilter | None = strawberry.field(default=None, description="Role.")
     occurred_at: TimeFilter | None = strawberry.field(
-        default=None, description="Time at which it happened in the world."
+        default=None,
+        description="Time at which the source contributed; without one, the later of the ends' times.",
     )
     recorded_at: TimeFilter | None = strawberry.field(
         default=None, description="Time at which this server recorded it; null only beside a Restricted entity."
@@ -236,7 +237,9 @@ class EntityInput:
     )
     tags: list[str] | None = strawberry.field(default=None, description="Tags of the entity.")
     occurred_at: DateTime | None = strawberry.field(
-        default=None, description="Time at which it happened in the world; the time of recording by default."
+        default=None,
+        description="Time at which it came to exist in the world; the time of recording by default, or that of its "
+        "first revision where that is earlier.",
     )
 
 
@@ -254,7 +257,9 @@ class AssociationInput:
         default=None, description="Typed properties, each key at most once."
     )
     occurred_at: DateTime | None = strawberry.field(
-        default=None, description="Time at which it happened in the world; the time of recording by default."
+        default=None,
+        description="Time at which the source contributed, in the world. Without it the association exists as soon as "
+        "both its ends do.",
     )
 
 
@@ -272,7 +277,8 @@ class LineageRecordInput:
 
 
 @strawberry.input(
-    description="A revision to append to an entity. Null and missing fields leave the entity's fields as they are."
+    description="A revision to append to an entity. Null and missing fields leave the entity's fields as they are. "
+    "With nothing but `occurredAt` it states that the entity existed then; it is new where nothing as early is known."
 )
 class EntityReviseInput:
     entity: EntityRef = strawberry.field(description="Entity to revise.")

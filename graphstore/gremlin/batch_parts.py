@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from gremlin_python.process.traversal import T
 from gremlin_python.statics import long
@@ -22,8 +22,7 @@ from lineal.graphstore.gremlin.mixed_index import ENTITY, TOUCHED_AT, WORDS, ter
 from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
 from lineal.graphstore.gremlin.upserts import Edge, Fields
 from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group, vertex_of_key, vertex_of_note
-
-REVISED: Final = "REVISED"
+from lineal.graphstore.gremlin.visibility import REVISED
 
 PropertyKeyTimes = Mapping[tuple[str, int], int]
 """From when on a property key counts, by the key and the code of a kind."""
@@ -104,7 +103,7 @@ def _entities(batch: ValidBatch, stamp: int) -> Iterable[Fields]:
         terms = index_terms.of_part(entity)
         fields: Fields = {
             T.id: vertex_of_key(key), T.label: ENTITY, "account": entity.account, "kind": code,
-            "occurred_at": long(entity.occurred_at), "recorded_at": long(stamp),
+            "occurred_at": long(batch.validation.known_from[key]), "recorded_at": long(stamp),
             "record": packed_entity(each.urn, code, entity, each.digest, stamp, batch.by),
             index_terms.TERM: terms | terms_beside(entity, code, batch.by), WORDS: _words(tokens(entity)),
             GROUP: number_of_group(default_group(entity.account)),
@@ -143,6 +142,8 @@ def _widened(batches: Sequence[ValidBatch], stamp: int) -> list[Fields]:
         for entity, _, revision, _ in batch.validation.revisions:
             terms[entity] |= index_terms.of_part(revision)
             words[entity] |= tokens(revision)
+            if entity not in batch.validation.entities and entity in batch.validation.known_from:
+                terms[entity].add(index_terms.MOVED)
     return [
         {T.id: vertex_of_key(key), index_terms.TERM: more, WORDS: _words(words[key]), TOUCHED_AT: long(stamp)}
         for key, more in terms.items()
@@ -154,13 +155,13 @@ def _widened(batches: Sequence[ValidBatch], stamp: int) -> list[Fields]:
 
 def _edges(batch: ValidBatch, stamp: int) -> Iterable[Edge]:
     validation, by = batch
-    occurred = {each.key: each.occurred_at for each in validation.known.values()}
     for key, (association, kept) in validation.associations.items():
         fields: Fields = {
             "line": packed_line(key, association, kept, stamp, by),
             "recorded_at": long(stamp),
-            "occurred_at": long(max(association.occurred_at or 0, occurred[key[0]], occurred[key[2]])),
         }
+        if association.occurred_at is not None:
+            fields["occurred_at"] = long(association.occurred_at)
         if association.properties:
             fields["content"] = packed_properties(association.properties)
         yield _edge(key[0], key[2], str(TYPES[key[1]]), fields)

@@ -28,7 +28,7 @@ _ENTITY, _REVISION = "E", "R"
 
 
 class Line(NamedTuple):
-    """An association as its edge's `line` tells it; `occurred_at` is its own."""
+    """An association as its edge's `line` tells it; `occurred_at` is its own, None where it has none."""
 
     source: int
     type: int
@@ -36,7 +36,7 @@ class Line(NamedTuple):
     role: str
     source_urn: str
     destination_urn: str
-    occurred_at: int
+    occurred_at: int | None
     recorded_at: int
     recorded_by: str
     digest: str
@@ -65,8 +65,8 @@ def line_of(held: list[Any]) -> Line:
     return Line(*held)
 
 
-def association_of(line: Line, content: str | None, view: View) -> Association:
-    """The record of a line, with the properties its edge holds."""
+def association_of(line: Line, content: str | None, occurred_at: int | None, view: View) -> Association:
+    """The record of a line, with the properties its edge holds, and a time."""
     type, role = TYPES[line.type], line.role or None
     return Association(
         association_id(line.source_urn, line.destination_urn, type, role),
@@ -77,7 +77,7 @@ def association_of(line: Line, content: str | None, view: View) -> Association:
         type,
         role,
         unpacked_properties(content),
-        line.occurred_at,
+        occurred_at,
         line.recorded_at,
         line.recorded_by,
         line.digest,

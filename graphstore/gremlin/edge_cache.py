@@ -134,14 +134,30 @@ class EdgeCache:
         """The line of an association, if it is known."""
         return self._lines.get(key)
 
-    def association(self, key: AssociationKey) -> Association:
-        """The record of an association whose line is known; without properties where its content is not."""
-        return association_of(self._lines[key], self._contents.get(key), self._visibility.view)
+    def without_times(self, keys: Iterable[AssociationKey]) -> set[int]:
+        """The ends of the associations that have no time of their own, as far as is known."""
+        untimed = [key for key in keys if (line := self._lines.get(key)) is None or line.occurred_at is None]
+        return {end for key in untimed for end in (key[0], key[2])}
+
+    def association(self, key: AssociationKey, *, as_recorded: bool) -> Association:
+        """The record of an association whose line is known; without properties where its content is not.
+
+        Unless wanted as first recorded, its time is known, or those of its ends are.
+        """
+        occurred_at = self._lines[key].occurred_at
+        if occurred_at is None and not as_recorded:
+            occurred_at = max(self._records.known_from(key[0]), self._records.known_from(key[2]))
+        return association_of(self._lines[key], self._contents.get(key), occurred_at, self._visibility.view)
 
 
 def content_steps(edges: GraphTraversal) -> GraphTraversal:
     """The contents of edges, with the lines that name the associations."""
     return edges.has("content").value_map("line", "content")
+
+
+def asks_times(via: AssociationFilter) -> bool:
+    """Whether a filter asks when associations occurred, which depends on their ends where lines do not hold it."""
+    return via.occurred_at is not None or (via.not_ is not None and asks_times(via.not_))
 
 
 def asks_properties(via: AssociationFilter) -> bool:

@@ -1,7 +1,7 @@
 """Pages of entities, and exports, from the graph."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -103,7 +103,7 @@ def _places(reader: Reader, questions: Sequence[Find]) -> list[SortPosition | No
     numbers = {number for each in questions if (number := start(each)) is not None}
     at_positions: dict[str, Entity] = {}
     if numbers:
-        found = reader.visibility.recorded(g.V([vertex_of(number) for number in numbers]))
+        found = reader.visibility.existing(g.V([vertex_of(number) for number in numbers]))
         (texts,) = reader.ask(reader.records.steps(found))
         at_positions = {each.urn: each for each in reader.entities_in(texts)}
     places: list[SortPosition | None] = []
@@ -184,8 +184,10 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
         return vertices if steps is None else vertices.where(steps)
 
     if asked.is_ordered_there:
-        ordered = _beyond(matches(exact), asked)
-        ordered = ordered.order().by("urn") if question.order == BY_URN else _newest_first(ordered)
+        known_from = reader.visibility.known_from
+        ordered = _beyond(matches(exact), asked, known_from)
+        newest_first = question.order == NEWEST_FIRST
+        ordered = ordered.order().by(known_from(), Order.desc).by("urn") if newest_first else ordered.order().by("urn")
         steps = [matches(exact).group_count().by("kind"), reader.records.steps(ordered.limit(question.first + 1))]
     else:
         steps = [reader.records.steps(matches(exact))]
@@ -225,11 +227,7 @@ def _chosen(
     return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), len(page) > question.first)
 
 
-def _newest_first(vertices: GraphTraversal) -> GraphTraversal:
-    return vertices.order().by("occurred_at", Order.desc).by("urn")
-
-
-def _beyond(vertices: GraphTraversal, asked: _Asked) -> GraphTraversal:
+def _beyond(vertices: GraphTraversal, asked: _Asked, known_from: Callable[[], GraphTraversal]) -> GraphTraversal:
     """Those that come after the place, in one of the two orders that the engine knows."""
     if asked.after is None:
         return vertices
@@ -240,7 +238,7 @@ def _beyond(vertices: GraphTraversal, asked: _Asked) -> GraphTraversal:
     if value is None:
         return vertices.where(never())
     at = long(value[1])
-    return vertices.or_(__.has("occurred_at", P.lt(at)), __.and_(__.has("occurred_at", at), later))
+    return vertices.or_(__.where(known_from().is_(P.lt(at))), __.and_(__.where(known_from().is_(at)), later))
 
 
 Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]
@@ -266,7 +264,7 @@ def associations_of(reader: Reader, keys: list[int]) -> Parts:
     crossed = reader.crossed(Crossings(LineageDirection.DESCENDANTS, None), keys)
     plain = {association for _, far, association in crossed if association[0] in mine and not is_masked(far)}
     ordered = in_order(reader, plain)
-    records = reader.associations(ordered)
+    records = reader.associations(ordered, as_recorded=True)
     return [as_new_association(records[key]) for key in ordered]
 
 

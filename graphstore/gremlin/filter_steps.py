@@ -7,6 +7,7 @@ or a text that is too long for a term. For a widened vertex the terms only exclu
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -55,14 +56,12 @@ Showing = Callable[[str], GraphTraversal | None]
 """From a property key to the steps that a vertex passes where the scope shows the key; None where all vertices do."""
 
 
-def _shows_everything(key: str) -> None:
-    """The steps under a scope that hides no property."""
-
-
-def condition(where: Expression, showing: Showing = _shows_everything) -> Condition:
-    """A filter as steps; a property that the scope hides is absent."""
+def condition(where: Expression, showing: Showing, known_from: Callable[[], GraphTraversal]) -> Condition:
+    """A filter as steps; a property that the scope hides is absent, and an entity occurs when it is known from."""
 
     def of_atom(atom: Atom) -> Condition:
+        if atom.field is EntityField.OCCURRED_AT:
+            return _settled(__.where(known_from().is_(_within(atom.operand))))
         steps = STEP_TABLE[atom.field][atom.operator](atom)
         if atom.field is not EntityField.PROPERTY or (shown := showing(atom.key)) is None:
             return steps
@@ -151,13 +150,14 @@ def _text(name: str) -> Row[Condition]:
 def _time(name: str) -> Row[Condition]:
     """A property that holds a time."""
 
-    def within(atom: Atom) -> Condition:
-        times = atom.operand
-        low = (P.gte if times.includes_low else P.gt, times.low)
-        high = (P.lte if times.includes_high else P.lt, times.high)
-        return _all_of(_settled(__.has(name, test(long(time)))) for test, time in (low, high) if time is not None)
+    return {Operator.RANGE: lambda atom: _settled(_holds(name, _within(atom.operand)))}
 
-    return {Operator.RANGE: within}
+
+def _within(times: Range) -> P:
+    low = (P.gte if times.includes_low else P.gt, times.low)
+    high = (P.lte if times.includes_high else P.lt, times.high)
+    tests = [test(long(time)) for test, time in (low, high) if time is not None]
+    return reduce(P.and_, tests)
 
 
 # -- rows of terms --
@@ -167,8 +167,13 @@ def _term(test: P) -> GraphTraversal:
     return __.values(index_terms.TERM).is_(test)
 
 
+def is_among_terms(terms: Iterable[str]) -> GraphTraversal:
+    """The steps that a vertex passes if it holds one of some terms."""
+    return _term(P.within(sorted(terms)))
+
+
 def _among_terms(terms: Iterable[str]) -> Condition:
-    return _unsettled(_term(P.within(sorted(terms))))
+    return _unsettled(is_among_terms(terms))
 
 
 def _property_starting(atom: Atom) -> Condition:

@@ -249,6 +249,12 @@ def _time(name: str) -> Row[Alternatives | None]:
     return {Operator.RANGE: within}
 
 
+def _occurred(atom: Atom) -> Alternatives | None:
+    """Entities that a later batch moved to an earlier time may be anywhere."""
+    within = _time("occurred_at")[Operator.RANGE](atom)
+    return None if within is None else (*within, *_one(index_terms.TERM, index_terms.MOVED))
+
+
 def _property_text(atom: Atom) -> _Term:
     return _Term(index_terms.of_type(atom.key, PropertyType.STRING))
 
@@ -300,7 +306,7 @@ INDEX_TABLE: Final[Table[Alternatives | None]] = checked(
         EntityField.TAG: _terms(index_terms.of_tag),
         EntityField.TYPE: _words("type"),
         EntityField.STATUS: _terms(index_terms.of_status),
-        EntityField.OCCURRED_AT: _time("occurred_at"),
+        EntityField.OCCURRED_AT: {Operator.RANGE: _occurred},
         EntityField.RECORDED_AT: _time("recorded_at"),
         EntityField.RECORDED_BY: _term_text("recorded_by"),
         # A kind alone would find most entities: kinds only narrow what other conditions find.

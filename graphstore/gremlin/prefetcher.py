@@ -148,6 +148,9 @@ class Prefetcher:
             requests.append(_Request(self._edges.steps_of(unknown), self._edges.take))
         if without_contents := self._edges.missing_contents(plain):
             requests.append(_Request(self._edges.content_steps_of(without_contents), self._edges.take_contents))
+        if without_times := self._records.missing_times(self._edges.without_times(plain)):
+            steps = self._visibility.times_of(self._visibility.known(without_times))
+            requests.append(_Request(steps, self._records.take_times))
         ends = {end for key in associations for end in (key[0], key[2])}
         self._send(*requests, *self._missing_hidden_urns({*keys, *ends}))
 

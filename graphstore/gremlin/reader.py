@@ -11,7 +11,7 @@ from lineal.graphstore.filters import association_matcher, matches_restricted
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.codec import Line
 from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges
-from lineal.graphstore.gremlin.edge_cache import asks_properties
+from lineal.graphstore.gremlin.edge_cache import asks_properties, asks_times
 from lineal.graphstore.gremlin.match_cache import asks_only_kinds, of_kinds
 from lineal.graphstore.gremlin.prefetcher import Prefetcher, is_beside_masked
 from lineal.graphstore.gremlin.snapshots import Snapshot
@@ -125,14 +125,17 @@ class Reader:
 
     # -- associations --
 
-    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+    def associations(
+        self, keys: Collection[AssociationKey], *, as_recorded: bool = False
+    ) -> dict[AssociationKey, Association]:
         self.prefetcher.records((), keys)
         ends = {end for key in keys for end in (key[0], key[2]) if not is_masked(end)}
         self.prefetcher.scopes(ends)
-        return {key: self._bare(key) if is_beside_masked(key) else self._association(key) for key in keys}
+        return {key: self._bare(key) if is_beside_masked(key) else self._association(key, as_recorded) for key in keys}
 
-    def _association(self, key: AssociationKey) -> Association:
-        return redacted_association(self._edges.association(key), self._scopes.of(key[0]), self._scopes.of(key[2]))
+    def _association(self, key: AssociationKey, as_recorded: bool) -> Association:
+        association = self._edges.association(key, as_recorded=as_recorded)
+        return redacted_association(association, self._scopes.of(key[0]), self._scopes.of(key[2]))
 
     def _bare(self, key: AssociationKey) -> Association:
         self.prefetcher.urns((key[0], key[2]))
@@ -235,10 +238,10 @@ class Reader:
         if crossings.asks_only_types or via is None:
             return list(steps)
         keys = {key for _, _, key in steps}
-        if asks_properties(via):
+        if asks_properties(via) or asks_times(via):
             records = self.associations(keys)
         else:
-            records = {key: self._edges.association(key) for key in keys}
+            records = {key: self._edges.association(key, as_recorded=True) for key in keys}
         is_match = association_matcher(via)
         return [step for step in steps if is_match(records[step[2]])]
 

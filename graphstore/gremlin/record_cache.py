@@ -5,7 +5,7 @@ It asks nothing: its steps are for the prefetcher, which hands back what they re
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 
@@ -13,13 +13,11 @@ from lineal.graphstore.codes import KIND_BITS
 from lineal.graphstore.gremlin.codec import record_of, unpacked
 from lineal.graphstore.gremlin.entity_scopes import EntityScopes
 from lineal.graphstore.gremlin.urn_cache import UrnCache
-from lineal.graphstore.gremlin.vertex_ids import key_of_urn, number_of_id
+from lineal.graphstore.gremlin.vertex_ids import key_of_urn, number_of_id, number_of_vertex
 from lineal.graphstore.gremlin.visibility import Visibility
 from lineal.graphstore.records import Entity, Revision
 from lineal.graphstore.redacting import redacted_entity, redacted_revisions
 from lineal.graphstore.revisions import folded
-
-_REVISED: Final = "REVISED"
 
 
 class RecordCache:
@@ -32,13 +30,15 @@ class RecordCache:
         self._revisions: dict[int, dict[int, Revision]] = {}
         self._fetched: set[int] = set()
         self._urns: dict[int, str] = {}
+        self._known_from: dict[int, int] = {}
+        """The times from which entities are known, of those whose records are not, by the numbers of their vertices."""
 
     # -- asking and taking --
 
     def steps(self, vertices: GraphTraversal) -> GraphTraversal:
         """The records of readable vertices and of their revisions, and their groups where the scope needs these."""
         # All vertices at once before the branches: one by one each takes a quarter longer.
-        revisions = self._visibility.revision_edges(__.unfold().has("widened"), _REVISED)
+        revisions = self._visibility.revision_edges(__.unfold().has("widened"))
         branches = [__.unfold().values("record"), revisions.values("line")]
         if self._scopes.needs_groups:
             branches.append(self._scopes.steps(__.unfold()))
@@ -52,12 +52,17 @@ class RecordCache:
                 texts.append(each)
             else:
                 self._scopes.take([each])
-        entities = []
+        records: list[tuple[int, Entity]] = []
         for held in unpacked(texts):
             key, record = record_of(held, self._visibility.view)
             if isinstance(record, Revision):
                 self._revisions.setdefault(key, {}).setdefault(record.sequence, record)
             elif self._visibility.is_recorded(record):
+                records.append((key, record))
+        entities = []
+        for key, record in records:
+            times = [record.occurred_at, *(each.occurred_at for each in self._revisions.get(key, {}).values())]
+            if self._visibility.has_occurred(min(times)):
                 self._entities[key] = record
                 self._by_number[key >> KIND_BITS] = key
                 entities.append(key)
@@ -87,7 +92,21 @@ class RecordCache:
         self._urns |= self._shared_urns.known([key for key in keys if key not in self._urns])
         return [key for key in keys if key not in self._urns]
 
+    def take_times(self, answer: Iterable[Mapping[str, int]]) -> None:
+        """Keep what `Visibility.times_of` returned."""
+        self._known_from.update((number_of_vertex(each["vertex"]), each["known_from"]) for each in answer)
+
+    def missing_times(self, keys: Iterable[int]) -> list[int]:
+        """The keys of the entities of which it has to be fetched from when they are known."""
+        return [key for key in keys if key not in self._entities and key >> KIND_BITS not in self._known_from]
+
     # -- what is known --
+
+    def known_from(self, key: int) -> int:
+        """The earliest time of an entity and its revisions."""
+        if key not in self._entities:
+            return self._known_from[key >> KIND_BITS]
+        return min([self._entities[key].occurred_at, *(r.occurred_at for r in self._revisions.get(key, {}).values())])
 
     def holds(self, key: int) -> bool:
         """Whether the record of a key is known."""

@@ -54,10 +54,11 @@ class RecordedState:
             if key is not None:
                 record = self._reader.entities([key], as_recorded=True)[key]
                 assert record.digest is not None, "a scope of everything hides no digest"
-                recorded[id] = Stands(record.urn, key, record.occurred_at, record.digest)
+                known_from = self._reader.entities([key])[key].occurred_at
+                recorded[id] = Stands(record.urn, key, record.occurred_at, record.digest, known_from)
         return recorded
 
-    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int | None, str]]:
         lines = self._reader.lines(keys)
         return {key: (line.occurred_at, line.digest) for key, line in lines.items()}
 
@@ -72,7 +73,7 @@ class RecordedState:
         return as_new_entity(self._reader.entities([key], as_recorded=True)[key])
 
     def association(self, key: AssociationKey) -> NewAssociation:
-        return as_new_association(self._reader.associations([key])[key])
+        return as_new_association(self._reader.associations([key], as_recorded=True)[key])
 
     def new_key(self, id: str, kind: EntityKind) -> int:
         return key_of(id, KIND_CODES[kind])
@@ -86,6 +87,7 @@ class GroupState:
         self._stands: dict[int | None, Stands] = {}
         """By the number of the id, since ids of one number share a vertex."""
         self._entities: dict[int, NewEntity] = {}
+        self._known_from: dict[int, int] = {}
         self._associations: dict[AssociationKey, tuple[NewAssociation, str]] = {}
         self._revisions: defaultdict[int, list[Revision]] = defaultdict(list)
         self._observations: set[ObservationKey] = set()
@@ -93,9 +95,11 @@ class GroupState:
     def accept(self, validation: BatchValidation) -> None:
         """Add what is new in a valid batch, for the batches after it."""
         for key, each in validation.entities.items():
-            stands = Stands(each.urn, key, each.entity.occurred_at or 0, each.digest)
+            known_from = validation.known_from[key]
+            stands = Stands(each.urn, key, each.entity.occurred_at or 0, each.digest, known_from)
             self._stands[number_of_id(each.id)] = stands
             self._entities[key] = each.entity
+        self._known_from.update(validation.known_from)
         self._associations.update(validation.associations)
         for key, sequence, revision, kept in validation.revisions:
             self._revisions[key].append(_revision(revision, sequence, kept))
@@ -104,13 +108,15 @@ class GroupState:
     def entities(self, ids: Collection[str]) -> dict[str, Stands]:
         accepted = {id: stands for id in ids if (stands := self._stands.get(number_of_id(id))) is not None}
         recorded = [id for id in ids if id not in accepted]
-        return accepted | (self._recorded.entities(recorded) if recorded else {})
+        found = accepted | (self._recorded.entities(recorded) if recorded else {})
+        times = self._known_from
+        return {id: replace(each, known_from=times.get(each.key, each.known_from)) for id, each in found.items()}
 
-    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int | None, str]]:
         accepted = {key: self._associations[key] for key in keys if key in self._associations}
         recorded = [key for key in keys if key not in accepted and not self._is_new(key[0], key[2])]
         found = self._recorded.associations(recorded) if recorded else {}
-        return found | {key: (each.occurred_at or 0, kept) for key, (each, kept) in accepted.items()}
+        return found | {key: (each.occurred_at, kept) for key, (each, kept) in accepted.items()}
 
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
         recorded = {key: some for key, some in times.items() if not self._is_new(key)}

@@ -5,21 +5,25 @@ one; `tests/graphstore/gremlin/test_visibility.py` fails where one does not.
 """
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import P
 from gremlin_python.statics import long
 
+from lineal.graphstore import index_terms
 from lineal.graphstore.filter_expressions import Expression
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges, Leg
-from lineal.graphstore.gremlin.filter_steps import Condition, condition
+from lineal.graphstore.gremlin.filter_steps import Condition, condition, is_among_terms
 from lineal.graphstore.gremlin.index_backlog import unindexed_vertices
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.vertex_ids import vertex_of, vertex_of_key
 from lineal.graphstore.records import Entity, View
+
+REVISED: Final = "REVISED"
+"""The label of the edges, from an entity to itself, that hold its revisions."""
 
 
 class Visibility:
@@ -44,10 +48,7 @@ class Visibility:
     # -- existence and as-of --
 
     def recorded(self, steps: GraphTraversal, *, whenever_occurred: bool = False) -> GraphTraversal:
-        """Only the vertices or edges that were recorded, and unless `whenever_occurred` occurred, by the as-of times.
-
-        An edge's `occurred_at` is the latest of its own and those of its ends, so that it exists where all three do.
-        """
+        """Only what was recorded, and unless `whenever_occurred` occurred, by the as-of times."""
         steps = steps.has("recorded_at", P.lte(long(self._until)))
         if self._aborted:
             # Not `has`: JanusGraph would ask its index, with one clause for each of what may be a thousand stamps.
@@ -56,15 +57,39 @@ class Visibility:
         return steps if at is None or whenever_occurred else steps.has("occurred_at", P.lte(long(at)))
 
     def is_recorded(self, entity: Entity) -> bool:
-        """Whether an entity was recorded and occurred by the as-of times."""
-        is_recorded = entity.recorded_at <= self._until and entity.recorded_at not in self._aborted
-        return is_recorded and self.has_occurred(entity.occurred_at)
+        """Whether an entity was recorded by the as-of time."""
+        return entity.recorded_at <= self._until and entity.recorded_at not in self._aborted
 
     def has_occurred(self, at: int) -> bool:
         """Whether a time is not later than the view's as-of time of occurrence."""
         return self.view.as_of.occurred_at is None or at <= self.view.as_of.occurred_at
 
     # -- entities --
+
+    def known_from(self) -> GraphTraversal:
+        """From a vertex to the earliest time of its entity and of the revisions that are recorded.
+
+        The vertex holds it as of the entity's batch. Only where a later batch moved it back, the revisions are read.
+        """
+        revised = self.recorded(__.out_e(REVISED), whenever_occurred=True)
+        earliest = __.union(__.values("occurred_at"), revised.values("occurred_at")).min_()
+        return __.choose(_is_moved(), __.flat_map(earliest), __.values("occurred_at"))
+
+    def occurred(self, vertices: GraphTraversal) -> GraphTraversal:
+        """Only the entities that are known from the as-of time of occurrence, or earlier."""
+        steps = self._has_occurred()
+        return vertices if steps is None else vertices.where(steps)
+
+    def _has_occurred(self) -> GraphTraversal | None:
+        at = self.view.as_of.occurred_at
+        if at is None:
+            return None
+        by_revision = _is_moved().where(self.recorded(__.out_e(REVISED)))
+        return __.or_(__.has("occurred_at", P.lte(long(at))), by_revision)
+
+    def existing(self, vertices: GraphTraversal) -> GraphTraversal:
+        """Only the entities of the view, readable or not."""
+        return self.occurred(self.recorded(vertices, whenever_occurred=True))
 
     def readable(self, vertices: GraphTraversal) -> GraphTraversal:
         """Only the entities that the scope makes readable."""
@@ -73,14 +98,14 @@ class Visibility:
 
     def entities(self, vertices: GraphTraversal) -> GraphTraversal:
         """Only the readable entities of the view."""
-        return self.readable(self.recorded(vertices))
+        return self.readable(self.existing(vertices))
 
     def by_number(self, numbers: Collection[int], source: Any = g) -> GraphTraversal:
-        """The readable vertices of some numbers; their records tell whether they are of the view, by `is_recorded`.
+        """The readable vertices of some numbers that have occurred; `is_recorded` tells whether they are of the view.
 
         `source` is `__` for a start inside another traversal.
         """
-        return self.readable(source.V([vertex_of(number) for number in numbers]))
+        return self.readable(self.occurred(source.V([vertex_of(number) for number in numbers])))
 
     def known(self, keys: Collection[int], source: Any = g) -> GraphTraversal:
         """The vertices of keys that an answer for this view contained: nothing is left to be tested of them."""
@@ -88,7 +113,7 @@ class Visibility:
 
     def filter_condition(self, where: Expression) -> Condition:
         """A filter as a condition on readable entities; property keys that the scope hides behave as absent."""
-        return condition(where, self.scope_steps.showing)
+        return condition(where, self.scope_steps.showing, self.known_from)
 
     # -- edges --
 
@@ -106,18 +131,40 @@ class Visibility:
 
     def _edges(self, leg: Leg, far: GraphTraversal | None, vertices: GraphTraversal | None) -> GraphTraversal:
         start = __ if vertices is None else vertices
-        edges = self.recorded(start.out_e(*leg.labels) if leg.way is DOWN else start.in_e(*leg.labels))
-        return edges if far is None else edges.where((__.in_v() if leg.way is DOWN else __.out_v()).where(far))
+        edges = self._associations(start.out_e(*leg.labels) if leg.way is DOWN else start.in_e(*leg.labels))
+        tests = [each for each in (self._has_occurred(), far) if each is not None]
+        if not tests:
+            return edges
+        end = __.in_v() if leg.way is DOWN else __.out_v()
+        return edges.where(end.where(tests[0] if len(tests) == 1 else __.and_(*tests)))
+
+    def _associations(self, edges: GraphTraversal) -> GraphTraversal:
+        """Only the associations that were recorded, and occurred if they have a time, by the as-of times."""
+        edges, at = self.recorded(edges, whenever_occurred=True), self.view.as_of.occurred_at
+        return edges if at is None else edges.or_(__.has_not("occurred_at"), __.has("occurred_at", P.lte(long(at))))
 
     def edges_among(self, sources: Collection[int], labels: Collection[str], ends: Collection[int]) -> GraphTraversal:
         """The edges of the view between known entities, by the keys of these."""
-        edges = self.recorded(self.known(sources).out_e(*labels))
+        edges = self._associations(self.known(sources).out_e(*labels))
         return edges.where(__.in_v().has_id(P.within([vertex_of_key(key) for key in ends])))
 
-    def revision_edges(self, vertices: GraphTraversal, label: str) -> GraphTraversal:
+    def times_of_ends(self, edges: GraphTraversal) -> GraphTraversal:
+        """From associations to the times of the ends of those that have none of their own, as `times_of` tells them."""
+        return self.times_of(edges.has_not("occurred_at").both_v().dedup())
+
+    def times_of(self, vertices: GraphTraversal) -> GraphTraversal:
+        """The ids of vertices, with the time from which each is known."""
+        return vertices.project("vertex", "known_from").by(__.id_()).by(self.known_from())
+
+    def revision_edges(self, vertices: GraphTraversal) -> GraphTraversal:
         """The edges of the view that hold the revisions of entities.
 
         Where the scope redacts, revisions come whenever they occurred: the number under which one is shown depends on
         all before it. `has_occurred` tells which show.
         """
-        return self.recorded(vertices.out_e(label), whenever_occurred=self.scope_steps.redacts)
+        return self.recorded(vertices.out_e(REVISED), whenever_occurred=self.scope_steps.redacts)
+
+
+def _is_moved() -> GraphTraversal:
+    """Whether a vertex is marked as known from an earlier time than it holds; an aborted batch may have marked it."""
+    return __.has("widened").where(is_among_terms([index_terms.MOVED]))

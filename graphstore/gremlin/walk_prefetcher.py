@@ -22,7 +22,7 @@ from lineal.graphstore.filter_compiler import compiled_entity_filter
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.codec import Line
 from lineal.graphstore.gremlin.crossed_edges import DOWN, SAME_AS_LABEL, UP, CrossedEdges, Leg
-from lineal.graphstore.gremlin.edge_cache import asks_properties, content_steps
+from lineal.graphstore.gremlin.edge_cache import asks_properties, asks_times, content_steps
 from lineal.graphstore.gremlin.match_cache import asks_only_kinds, of_kinds
 from lineal.graphstore.gremlin.vertex_ids import number_of_id, number_of_vertex
 from lineal.graphstore.gremlin.view_caches import ViewCaches
@@ -47,6 +47,7 @@ class _Fetch:
     crossed: CrossedEdges
     beside_hidden: CrossedEdges
     with_contents: bool
+    with_times: bool
     depth: int | None
     stop_at: EntityFilter | None
 
@@ -143,6 +144,8 @@ class WalkPrefetcher:
             asked["visited"] = __.unfold().id_().fold()
         if fetch.with_contents:
             asked["contents"] = __.cap("contents")
+        if fetch.with_times:
+            asked["times"] = __.cap("times")
         bounded = walk.limit(MOST_WALKED + len(starts.numbers)).time_limit(int(MOST_SECONDS * 1000))
         return reduce(lambda steps, each: steps.by(each), asked.values(), bounded.fold().project(*asked))
 
@@ -157,6 +160,8 @@ class WalkPrefetcher:
                 edges = edges.aggregate("edges")
             if fetch.with_contents:
                 edges = edges.side_effect(content_steps(__.identity()).aggregate("contents"))
+            if fetch.with_times:
+                edges = edges.side_effect(self._visibility.times_of_ends(__.identity()).aggregate("times"))
             if self._visibility.scope_steps.limits:
                 edges = edges.where(self._may_cross(fetch.crossed, leg, begin))
             hops.append(edges.in_v() if leg.way is DOWN else edges.out_v())
@@ -192,11 +197,12 @@ class WalkPrefetcher:
     # -- taking --
 
     def _take(self, answer: Mapping[str, list[Any]]) -> None:
-        """Keep what is right even if the walk was cut short: groups, hidden edges, records, contents."""
+        """Keep what is right even if the walk was cut short: groups, hidden edges, records, contents, times."""
         self._scopes.take(answer.get("groups", ()))
         self._hidden.take(answer.get("hidden", ()))
         self._records.take(answer.get("records", ()))
         self._edges.take_contents(answer.get("contents", ()))
+        self._records.take_times(answer.get("times", ()))
 
     def _take_walk(self, fetch: _Fetch, starts: _Starts, answer: Mapping[str, list[Any]]) -> bool:
         """Keep the lines and the matches of a walk that was not cut by time; whether it was not cut at all."""
@@ -249,10 +255,10 @@ def _fetches(walk: Walk) -> list[_Fetch]:
     if via is not None and via.type == ():
         return []
     directions = [UP, DOWN] if walk.direction is LineageDirection.BOTH else [walk.direction]
-    with_contents = via is not None and asks_properties(via)
+    asks = (via is not None and asks_properties(via), via is not None and asks_times(via))
     sides = [Crossings(direction, via) for direction in directions]
     return [
-        _Fetch(CrossedEdges.of(side), CrossedEdges.beside_hidden(side), with_contents, walk.depth, walk.stop_at)
+        _Fetch(CrossedEdges.of(side), CrossedEdges.beside_hidden(side), *asks, walk.depth, walk.stop_at)
         for side in sides
     ]
 

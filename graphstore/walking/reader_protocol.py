@@ -80,8 +80,13 @@ class Records(Protocol):
     def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
         """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""
 
-    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
-        """The records of associations known to exist in the view."""
+    def associations(
+        self, keys: Collection[AssociationKey], *, as_recorded: bool = False
+    ) -> dict[AssociationKey, Association]:
+        """The records of associations known to exist in the view.
+
+        Those recorded without a time have the later of their ends', or, as first recorded, none.
+        """
 
 
 class Reader(Records, Protocol):

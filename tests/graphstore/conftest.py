@@ -8,6 +8,7 @@ import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
 from reference_store import ReferenceStore
 
+from lineal.graphstore.batch_validation import now
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
@@ -35,7 +36,7 @@ async def opened(
     async def open_one() -> Store:
         match request.param:
             case "reference":
-                stores.append(ReferenceStore())
+                stores.append(ReferenceStore(now))
             case "sqlite" | "sqlite-statements":
                 stores.append(await open_store(f"sqlite:///{tmp_path}/{len(stores)}.db"))
             case _ if engine is not None and not stores:

@@ -62,11 +62,12 @@ ON_SERVERS: Final = settings.default.max_examples // 5 if settings.default else 
 
 
 class Pair:
-    """The engine and the model with the same history; the engine's times are read as the model's batch numbers."""
+    """The engine and the model with the same history, recorded at the same times."""
 
     def __init__(self, engine: Store, history: list[Batch], data: st.DataObject) -> None:
-        self.engine, self.model, self.history = engine, ReferenceStore(), history
-        self.moments = {0: 0}
+        self.engine, self.model, self.history = engine, ReferenceStore(lambda: self.moments[-1]), history
+        self.moments = [0]
+        """Times of recording in the engine."""
         self.data = data
 
     async def record(self) -> None:
@@ -75,17 +76,17 @@ class Pair:
             outcomes: list[Any] = []
             for store in (self.engine, self.model):
                 try:
-                    outcomes.append(await store.record(batch, by="me", returning=scope))
+                    done = await store.record(batch, by="me", returning=scope)
+                    if done.recorded_at not in (None, self.moments[-1]):
+                        self.moments.append(done.recorded_at)
+                    outcomes.append(done)
                 except BatchRefused as refused:
                     outcomes.append([(problem.code, problem.path) for problem in refused.problems])
             engine, model = outcomes
             if list in (type(model), type(engine)):
                 assert engine == model
                 continue
-            assert (engine.recorded_at is None) == (model.recorded_at is None)
-            if engine.recorded_at is not None and model.recorded_at is not None:
-                self.moments[engine.recorded_at] = model.recorded_at
-            assert self.plain(engine) == self.plain(model)
+            assert plain(engine) == plain(model)
 
     async def group(self, ids: list[str]) -> None:
         """Draw who is in which groups, and let some leave again."""
@@ -98,22 +99,10 @@ class Pair:
     def views(self) -> tuple[View, View]:
         """Draw a moment and a scope."""
         draw = self.data.draw
-        number, occurred_at = draw(st.integers(0, 3)), draw(st.sampled_from([None, None, EPOCH + 2]))
-        scope = draw(st.just(EVERYTHING) | scopes() | scopes())
-        engine, model = sorted(self.moments.items())[number % len(self.moments)]
-        return View(scope, AsOf(engine, occurred_at)), View(scope, AsOf(model, occurred_at))
-
-    def plain(self, value: Any) -> Any:
-        """A record with the engine's moments turned into the model's, and its view left out."""
-        if is_dataclass(value) and not isinstance(value, type):
-            kept = [field.name for field in fields(value) if field.name != "view"]
-            named = {name: self.plain(getattr(value, name)) for name in kept}
-            if "recorded_at" in named:
-                named["recorded_at"] = self.moments.get(named["recorded_at"], named["recorded_at"])
-            return type(value).__name__, named
-        if isinstance(value, list | tuple):
-            return [self.plain(each) for each in value]
-        return value
+        recorded_at = self.moments[draw(st.integers(0, 3)) % len(self.moments)]
+        occurred_at = draw(st.sampled_from([None, None, EPOCH, EPOCH + 2, recorded_at]))
+        view = View(draw(st.just(EVERYTHING) | scopes() | scopes()), AsOf(recorded_at, occurred_at))
+        return view, view
 
     async def alike(self, verb: str, engine: list[Any], model: list[Any]) -> list[Any]:
         """Ask both; the answers are equal. Gives the engine's."""
@@ -123,8 +112,18 @@ class Pair:
                 answers.append(await getattr(store, verb)(questions))
             except LimitExceeded:
                 answers.append("limit exceeded")
-        assert self.plain(answers[0]) == self.plain(answers[1])
+        assert plain(answers[0]) == plain(answers[1])
         return [] if answers[0] == "limit exceeded" else answers[0]
+
+
+def plain(value: Any) -> Any:
+    """A record without its view."""
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = [field.name for field in fields(value) if field.name != "view"]
+        return type(value).__name__, {name: plain(getattr(value, name)) for name in kept}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value
 
 
 @contextmanager

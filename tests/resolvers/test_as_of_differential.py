@@ -7,7 +7,7 @@ to; where less has occurred than was recorded, not the numbers of revisions eith
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -73,24 +73,50 @@ async def recorded(store: Store, batches: list[Batch]) -> History:
 
 
 def by_then(history: History, moment: Moment) -> list[Batch]:
-    """What of a history there was at a moment."""
+    """What of a history there was at a moment, with the times that parts without one were given."""
+    until = EVER[1] if moment.recorded_at is None else moment.recorded_at
     occurred_at = EVER[1] if moment.occurred_at is None else moment.occurred_at
-    there: set[str] = set()
-    found = []
-    for at, batch in history:
-        if moment.recorded_at is not None and at > moment.recorded_at:
-            continue
-        entities = [each for each in batch.entities if happened(each) <= occurred_at]
-        there |= set(checked_urns(Batch(tuple(entities))))
-        associations = [
-            each
-            for each in batch.associations
-            if happened(each) <= occurred_at and {each.source, each.destination} <= there
-        ]
-        revisions = [each for each in batch.revisions if happened(each) <= occurred_at and each.entity in there]
-        observations = [each for each in batch.observations if happened(each) <= occurred_at and each.entity in there]
-        found.append(Batch(tuple(entities), tuple(associations), tuple(revisions), tuple(observations)))
-    return found
+    settled = [(at, with_times(batch, at, history)) for at, batch in history if at <= until]
+    known_from: dict[str, int] = {}
+    for _, batch in settled:
+        for urn, entity in zip(checked_urns(batch), batch.entities, strict=True):
+            known_from[urn] = min(happened(entity), known_from.get(urn, EVER[1]))
+        for revision in batch.revisions:
+            known_from[revision.entity] = min(happened(revision), known_from[revision.entity])
+    there = {urn for urn, at in known_from.items() if at <= occurred_at}
+    return [
+        Batch(
+            tuple(e for urn, e in zip(checked_urns(batch), batch.entities, strict=True) if urn in there),
+            tuple(
+                each
+                for each in batch.associations
+                if {each.source, each.destination} <= there
+                and (each.occurred_at is None or each.occurred_at <= occurred_at)
+            ),
+            tuple(each for each in batch.revisions if happened(each) <= occurred_at and each.entity in there),
+            tuple(each for each in batch.observations if happened(each) <= occurred_at and each.entity in there),
+        )
+        for _, batch in settled
+    ]
+
+
+def with_times(batch: Batch, at: int, history: History) -> Batch:
+    """A batch recorded at a time, as it was recorded: only associations have no time of their own."""
+    first = {urn: earlier for earlier, recorded in reversed(history) for urn in checked_urns(recorded)}
+    return replace(
+        batch,
+        entities=tuple(
+            replace(each, occurred_at=first[urn]) if each.occurred_at is None else each
+            for urn, each in zip(checked_urns(batch), batch.entities, strict=True)
+        ),
+        revisions=tuple(replace(r, occurred_at=at) if r.occurred_at is None else r for r in batch.revisions),
+    )
+
+
+def without_repeats(batch: Batch) -> Batch:
+    """A batch in which no two revisions are equal and without a time: recorded with times, they would be one."""
+    changes = [replace(each, rank=0) for each in batch.revisions]
+    return replace(batch, revisions=tuple(r for n, r in enumerate(batch.revisions) if changes[n] not in changes[:n]))
 
 
 def happened(part: Any) -> int:
@@ -168,7 +194,7 @@ async def test_behind_graph_servers_too(graph_server: Engine, history: list[Batc
 
 async def compared(whole: Store, parts: list[Batch], draws: st.DataObject) -> None:
     async with whole:
-        history = await recorded(whole, parts)
+        history = await recorded(whole, [without_repeats(each) for each in parts])
         accounts = {
             urn: entity.account
             for _, batch in history
@@ -190,9 +216,8 @@ async def compared(whole: Store, parts: list[Batch], draws: st.DataObject) -> No
 @st.composite
 def moments(draw: st.DrawFn, history: History) -> Moment:
     around = sorted({near for at, _ in history for near in (at - 1, at)} | set(EVER))
-    return Moment(
-        draw(st.none() | st.sampled_from(around)), draw(st.none() | st.integers(-1, 5).map(lambda n: EPOCH + n))
-    )
+    occurred = st.integers(-1, 5).map(lambda n: EPOCH + n) | st.sampled_from([at for at, _ in history])
+    return Moment(draw(st.none() | st.sampled_from(around)), draw(st.none() | occurred))
 
 
 async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[str], draws: st.DataObject) -> None:

@@ -36,6 +36,11 @@ class Ledger:
     def association(self, part: NewAssociation) -> Kept[NewAssociation] | None:
         return next((kept for kept in self.associations if identity(kept.part) == identity(part)), None)
 
+    def known_from(self, urn: str) -> int:
+        """The earliest time of an entity and its revisions."""
+        entities = [kept.occurred_at for kept in self.entities if kept.urn == urn]
+        return min([*entities, *(kept.occurred_at for kept in self.revisions_of(urn))])
+
     def revisions_of(self, urn: str) -> list[Kept[NewRevision]]:
         return [kept for kept in self.revisions if kept.urn == urn]
 
@@ -49,7 +54,7 @@ class Judged:
         self.entities = [self._entity(*each) for each in zip(batch.entities, urns, range(len(urns)), strict=True)]
         self.associations = [self._association(each, index) for index, each in enumerate(batch.associations)]
         self.sequences = [self._revision(each, index) for index, each in enumerate(batch.revisions)]
-        """The sequence number of each revision, negative where it stood before, 0 where it is refused."""
+        """The sequence number of each revision, negative where it stood before, 0 where refused or an idle sighting."""
         self.observations = [self._observation(each, index) for index, each in enumerate(batch.observations)]
 
     @property
@@ -73,12 +78,13 @@ class Judged:
             return False
         stands = self.ledger.association(association)
         if stands is not None:
-            again = association_form(_settled(association, stands.occurred_at))
+            time = stands.part.occurred_at if association.occurred_at is None else association.occurred_at
+            again = association_form(replace(association, occurred_at=time))
             name = f"{association.source} {association.type} {association.destination}"
             self._compare(name, again, association_form(stands.part), ("associations", index))
             return False
-        part = _settled(association, self.at)
-        self.ledger.associations.append(Kept(part, "", 0, self.at, self.by, digest(association_form(part))))
+        kept = Kept(association, "", 0, self.at, self.by, digest(association_form(association)))
+        self.ledger.associations.append(kept)
         return True
 
     def _revision(self, revision: NewRevision, index: int) -> int:
@@ -92,6 +98,8 @@ class Judged:
         if alike:
             return -alike[0]
         part, sequence = _settled(revision, self.at), len(earlier) + 1
+        if _is_sighting(part) and (part.occurred_at or 0) >= self.ledger.known_from(revision.entity):
+            return 0
         entity = self.ledger.entity(revision.entity)
         assert entity is not None
         form = revision_form(part, entity.digest, earlier[-1].digest if earlier else None, sequence)
@@ -127,6 +135,10 @@ class Judged:
 
 def _settled(part: Part, occurred_at: int) -> Part:
     return replace(part, occurred_at=occurred_at) if part.occurred_at is None else part
+
+
+def _is_sighting(revision: NewRevision) -> bool:
+    return revision_set_form(revision) == {} and not revision.removed
 
 
 def _is_same_change(left: NewRevision, right: NewRevision) -> bool:

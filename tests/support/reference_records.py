@@ -13,7 +13,7 @@ Part = TypeVar("Part", NewEntity, NewAssociation, NewRevision)
 
 @dataclass(frozen=True)
 class Kept(Generic[Part]):
-    """A part as recorded: its content with `occurred_at` settled, when, by whom, and its digest.
+    """A part as recorded: its content, with `occurred_at` settled but for an association's; when, by whom, its digest.
 
     `urn` is the entity's, or the revised entity's; `sequence` a revision's.
     """
@@ -99,11 +99,12 @@ def _source(source: Source | None) -> Source | None:
     return replace(source, ids=tuple(SourceId(*id) for id in sorted(ids)))
 
 
-def entity_of(kept: Kept[NewEntity], view: View) -> Entity:
+def entity_of(kept: Kept[NewEntity], known_from: int, view: View) -> Entity:
+    """An entity as first recorded, but for the time from which it is known."""
     part = normal(kept.part)
     return Entity(
         entity_id(kept.urn), kept.urn, part.account, part.kind, part.name, part.version, part.type, part.description,
-        part.status, part.source, part.tags, part.properties, kept.occurred_at, kept.at, kept.by, kept.digest, view,
+        part.status, part.source, part.tags, part.properties, known_from, kept.at, kept.by, kept.digest, view,
     )  # fmt: skip
 
 
@@ -121,11 +122,13 @@ def changed(entity: Entity, kept: Kept[NewRevision]) -> Entity:
     )
 
 
-def association_of(kept: Kept[NewAssociation], view: View) -> Association:
+def association_of(kept: Kept[NewAssociation], ends_at: int, view: View) -> Association:
+    """An association as read, both ends of which are known from a time on."""
     part = normal(kept.part)
+    occurred_at = ends_at if part.occurred_at is None else part.occurred_at
     return Association(
         association_id(part.source, part.destination, part.type, part.role), entity_id(part.source), part.source,
-        entity_id(part.destination), part.destination, part.type, part.role, part.properties, kept.occurred_at,
+        entity_id(part.destination), part.destination, part.type, part.role, part.properties, occurred_at,
         kept.at, kept.by, kept.digest, view,
     )  # fmt: skip
 

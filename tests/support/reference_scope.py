@@ -119,7 +119,8 @@ def revisions_shown(revisions: list[Revision], eye: Eye) -> list[Revision]:
         nothing = (left.status, left.tags, left.description, left.superseded_by) == (None, None, None, None)
         again = [replace(each, sequence=0, rank=0, recorded_at=0, recorded_by="") for each in shown]
         said_before = replace(left, sequence=0, rank=0, recorded_at=0, recorded_by="") in again
-        if (left.properties or left.removed or not nothing) and not said_before:
+        hidden = (revision.properties, revision.removed) != (left.properties, left.removed)
+        if (left.properties or left.removed or not nothing or not hidden) and not said_before:
             shown.append(left)
     return shown
 

@@ -175,31 +175,42 @@ class ReferenceStore(Store):
         """What is of the view's moment, whoever may see it."""
         moment = view.as_of
 
-        def shown(at: int, occurred_at: int) -> bool:
-            return at <= moment.recorded_at and (moment.occurred_at is None or occurred_at <= moment.occurred_at)
+        def shown(at: int, occurred_at: int | None) -> bool:
+            is_past = None in (moment.occurred_at, occurred_at) or (occurred_at or 0) <= (moment.occurred_at or 0)
+            return at <= moment.recorded_at and is_past
 
-        ledger = self.ledger
-        entities = [kept for kept in ledger.entities if shown(kept.at, kept.occurred_at)]
+        ledger, known_from = self.ledger, self._known_from(view)
+        entities = [kept for kept in ledger.entities if kept.urn in known_from and shown(kept.at, known_from[kept.urn])]
         urns = {kept.urn for kept in entities}
         return Ledger(
             entities,
             [
                 kept
                 for kept in ledger.associations
-                if shown(kept.at, kept.occurred_at) and {kept.part.source, kept.part.destination} <= urns
+                if shown(kept.at, kept.part.occurred_at) and {kept.part.source, kept.part.destination} <= urns
             ],
             [kept for kept in ledger.revisions if shown(kept.at, kept.occurred_at) and kept.urn in urns],
             [kept for kept in ledger.observations if shown(kept.at, kept.occurred_at) and kept.part.entity in urns],
         )
 
+    def _known_from(self, view: View) -> dict[str, int]:
+        """The earliest time of every entity, and of its revisions, as of what was recorded by the view's moment."""
+        until = view.as_of.recorded_at
+        ledger = Ledger(
+            [kept for kept in self.ledger.entities if kept.at <= until],
+            revisions=[kept for kept in self.ledger.revisions if kept.at <= until],
+        )
+        return {kept.urn: ledger.known_from(kept.urn) for kept in ledger.entities}
+
     def _seen(self, view: View) -> Seen:
         """What is of the view's moment, as its scope shows it."""
         self._refuse_if_closed()
-        ledger = self._view(view)
-        found = {kept.urn: entity_of(kept, view) for kept in ledger.entities}
+        ledger, known_from = self._view(view), self._known_from(view)
+        found = {kept.urn: entity_of(kept, known_from[kept.urn], view) for kept in ledger.entities}
         for kept in foldable(ledger.revisions):
             found[kept.urn] = changed(found[kept.urn], kept)
-        associations = [association_of(kept, view) for kept in ledger.associations]
+        ends_at = [max(known_from[k.part.source], known_from[k.part.destination]) for k in ledger.associations]
+        associations = [association_of(*each, view) for each in zip(ledger.associations, ends_at, strict=True)]
         return seen(found, associations, view, self._groups)
 
     def _entities(self, view: View) -> dict[str, Entity]:
@@ -256,8 +267,8 @@ class ReferenceStore(Store):
         graph = self._seen(view)
         if urn in graph.readable:
             return graph.readable[urn]
-        ledger = self._view(view)
-        found = {kept.urn: entity_of(kept, view) for kept in ledger.entities}
+        ledger, known_from = self._view(view), self._known_from(view)
+        found = {kept.urn: entity_of(kept, known_from[kept.urn], view) for kept in ledger.entities}
         for kept in foldable(ledger.revisions):
             found[kept.urn] = changed(found[kept.urn], kept)
         if urn in found:
@@ -415,7 +426,10 @@ class ReferenceStore(Store):
                 yield normal(_without(entity.part, graph.eyes[entity.urn]))
         for association in graph.associations:
             if association.recorded_at is not None:
-                yield as_new_association(association)
+                part = as_new_association(association)
+                recorded = self.ledger.association(part)
+                assert recorded is not None
+                yield replace(part, occurred_at=recorded.part.occurred_at)
         for urn in sorted(graph.readable):
             for revision in self._revisions(view, urn):
                 yield as_new_revision(revision, urn)

@@ -42,6 +42,8 @@ METRICS = ["loss", "auc", "é"]
 LONG = "ü" * 600
 """Longer than what an engine may keep in an index."""
 times = st.integers(0, 5).map(lambda step: EPOCH + step)
+some_times = st.none() | times | times | times
+"""The time of a part, which may be left out."""
 scalars: st.SearchStrategy[Any] = st.sampled_from(
     [0, 1, 1.0, 2, 2**53, 2.0**53, 2**53 + 1, -1, 0.5, "", "a", "ab", "A", "2020-09-13T12:26:40.000002Z", True, False]
 ) | st.sampled_from(
@@ -76,7 +78,7 @@ entities = st.builds(
     st.sampled_from([None, Source("s3://x"), Source("s3://y", "S3"), Source(None, "GIT")]),
     tags,
     property_lists,
-    times,
+    some_times,
 )
 
 
@@ -108,7 +110,7 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             st.sampled_from([*list(AssociationType), *3 * FEW_TYPES]),
             st.sampled_from([None, None, "train", "Train"]),
             property_lists,
-            times,
+            some_times,
         ).filter(lambda each: each.source != each.destination)
         revised = st.builds(
             NewRevision,
@@ -119,9 +121,10 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             property_lists,
             st.lists(st.sampled_from(KEYS), max_size=1).map(tuple),
             st.none(),
-            times,
+            some_times,
             st.integers(0, 2),
         )
+        sighted = st.builds(NewRevision, among, occurred_at=some_times)
         drawn = draw(st.lists(linked, min_size=least, max_size=20)) if len(set(pool)) > 1 else []
         if draw(st.integers(0, 9)) < 9:
             # Content that differs is a conflict, and a batch refused: few enough that most batches stand.
@@ -137,8 +140,9 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             times,
         )
         fewest = draw(st.sampled_from([0, 3, 6]))
+        changes = st.lists(revised | revised | sighted, max_size=4)
         observed = st.lists(seen, min_size=fewest, max_size=12)
-        made.append(Batch(tuple(new), associations, tuple(draw(st.lists(revised, max_size=3))), tuple(draw(observed))))
+        made.append(Batch(tuple(new), associations, tuple(draw(changes)), tuple(draw(observed))))
     return made
 
 

@@ -31,12 +31,13 @@ class _RecordedState:
 
     def entities(self, ids: Collection[str]) -> dict[str, Stands]:
         rows = self._connection.execute(
-            "SELECT e.id, e.urn, e.key, e.occurred_at, e.digest FROM carray(?) f CROSS JOIN entity e ON e.id = f.value",
+            "SELECT e.id, e.urn, e.key, e.occurred_at, e.digest, e.known_from "
+            "FROM carray(?) f CROSS JOIN entity e ON e.id = f.value",
             (apsw.carray(tuple(ids)),),
         )
-        return {id: Stands(urn, key, occurred_at, kept.hex()) for id, urn, key, occurred_at, kept in rows}
+        return {id: Stands(urn, key, at, kept.hex(), known_from) for id, urn, key, at, kept, known_from in rows}
 
-    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int, str]]:
+    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int | None, str]]:
         rows = self._connection.execute(
             "SELECT a.source, a.type, a.destination, a.role, a.occurred_at, a.digest "
             "FROM json_each(?) j CROSS JOIN association a ON a.source = j.value->>0 AND a.type = j.value->>1 "
@@ -64,7 +65,7 @@ class _RecordedState:
         return as_new_entity(self._rows.entities([key], as_recorded=True)[key])
 
     def association(self, key: AssociationKey) -> NewAssociation:
-        return as_new_association(self._rows.associations([key])[key])
+        return as_new_association(self._rows.associations([key], as_recorded=True)[key])
 
     def new_key(self, id: str, kind: EntityKind) -> int:
         self._sequence += 1
@@ -94,11 +95,12 @@ class Recording:
     def _insert_entities(self) -> None:
         new = self.validation.entities
         self.connection.executemany(
-            "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (
                 (
                     key, part.id, part.urn, part.entity.account, key & KIND_MASK, part.entity.name,
                     part.entity.version, part.entity.occurred_at, self.at, self.by, bytes.fromhex(part.digest),
+                    self.validation.known_from[key],
                 )
                 for key, part in new.items()
             ),
@@ -127,6 +129,8 @@ class Recording:
                 "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (key, sequence, revision.occurred_at, revision.rank, self.at, self.by, bytes.fromhex(kept)),
             )
+            if revision.is_sighting:
+                continue
             self.connection.execute(
                 "INSERT INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -144,6 +148,11 @@ class Recording:
         index_revisions(self.connection, ((key, revision) for key, _, revision, _ in self.validation.revisions))
         numbered = ((key, sequence, revision) for key, sequence, revision, _ in self.validation.revisions)
         fold_revisions(self.connection, numbered, self.at)
+        new = self.validation.entities
+        self.connection.executemany(
+            "UPDATE entity SET known_from = ?, moved_at = ? WHERE key = ?",
+            ((at, self.at, key) for key, at in self.validation.known_from.items() if key not in new),
+        )
 
     def _insert_property_keys(self) -> None:
         # A property key exists from its earliest time on: a row is needed only where no earlier one exists.

@@ -22,6 +22,7 @@ from lineal.graphstore.embedded.sql.key_sets import (
     indexed_in,
 )
 from lineal.graphstore.embedded.sql.reader import Reader
+from lineal.graphstore.embedded.sql.visibility import Visibility
 from lineal.graphstore.filter_compiler import compiled_entity_filter
 from lineal.graphstore.filters import entity_matcher
 from lineal.graphstore.full_text import is_found, words_of
@@ -68,11 +69,11 @@ class _Search:
         self.key_sets = KeySetReader(reader.connection)
         self.matches = entity_matcher(question.where)
         where = compiled_entity_filter(question.where).expression
-        self.condition = entity_condition(where)
-        self.plans = plans_of(where, question.search)
+        self.condition = entity_condition(where, reader.visibility)
+        self.plans = plans_of(where, question.search, reader.visibility)
         self.scan = _shortest(reader, [scan for plan in self.plans for scan in plan.scans])
         self.key_set = undecided(self.plans, self.scan)
-        self.in_view = Condition(reader.visibility.at_moment("e"))
+        self.in_view = Condition(reader.visibility.entity_exists("e"))
         if question.within is not None:
             self.in_view = Condition(f"{self.in_view.sql} AND {IN_GROUP}", (question.within,))
         self.after = _position(reader, question)
@@ -179,8 +180,9 @@ class _Search:
     ) -> Iterable[Entity]:
         """The first entities after the position, of the rows of a condition, in an order by a column."""
         order = self.question.order
-        ending = f"ORDER BY {_ordered_by(order)} LIMIT {self.question.first + 1:d}"
-        rows = self._rows("e.key", all_of((condition, _beyond(order, self.after))), ending, source, parameters)
+        column = _column(order, self.reader.visibility)
+        ending = f"ORDER BY {_ordered_by(order, column)} LIMIT {self.question.first + 1:d}"
+        rows = self._rows("e.key", all_of((condition, _beyond(order, column, self.after))), ending, source, parameters)
         return self.reader.entities([key for (key,) in rows]).values()
 
     def _rows(
@@ -230,7 +232,7 @@ def _position(reader: Reader, question: Find) -> SortPosition | None:
     if question.order.field is EntityOrderField.URN:
         return (0, after.urn), after.urn
     keys = reader.keys(
-        f"SELECT e.key FROM entity e WHERE e.urn = ? AND {reader.visibility.at_moment('e')}", (after.urn,)
+        f"SELECT e.key FROM entity e WHERE e.urn = ? AND {reader.visibility.entity_exists('e')}", (after.urn,)
     )
     entities = reader.entities(keys)
     return sort_position(entities[keys[0]], question.order) if keys else (None, after.urn)
@@ -251,22 +253,24 @@ _NULLABLE: Final = (
 )
 
 
-def _column(order: Ordering) -> str:
+def _column(order: Ordering, visibility: Visibility) -> str:
+    if order.field is EntityOrderField.OCCURRED_AT:
+        return visibility.known_from("e")
     return _COLUMNS.get(order.field, f"e.{order.field.lower()}")
 
 
-def _ordered_by(order: Ordering) -> str:
-    column, sign = _column(order), " DESC" if order.descending else ""
+def _ordered_by(order: Ordering, column: str) -> str:
+    sign = " DESC" if order.descending else ""
     missing_last = f"{column} IS NULL, " if order.field in _NULLABLE else ""
     by_urn = "" if order.field is EntityOrderField.URN else ", e.urn"
     return f"{missing_last}{column}{sign}{by_urn}"
 
 
-def _beyond(order: Ordering, after: SortPosition | None) -> Condition:
+def _beyond(order: Ordering, column: str, after: SortPosition | None) -> Condition:
     """The condition that an entity comes after a position, in an order by a column."""
     if after is None:
         return EVERY_ROW
-    column, (value, urn) = _column(order), after
+    value, urn = after
     if value is None:
         return Condition(f"({column} IS NULL AND e.urn > ?)", (urn,))
     sign = "<" if order.descending else ">"

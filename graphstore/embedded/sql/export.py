@@ -41,7 +41,7 @@ def _associations(reader: Reader, keys: list[int]) -> Parts:
     mine = set(keys)
     plain = {key for _, _, key in crossed if key[0] in mine and not is_masked(key[2])}
     ordered = in_order(reader, plain)
-    records = reader.associations(ordered)
+    records = reader.associations(ordered, as_recorded=True)
     return [as_new_association(records[key]) for key in ordered]
 
 

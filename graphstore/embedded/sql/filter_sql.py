@@ -6,11 +6,12 @@ SQLite: both make a condition wider. No condition is ever NULL, so that NOT nega
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from lineal.graphstore.codes import TYPE_CODES, kind_codes
 from lineal.graphstore.content_codec import packed
+from lineal.graphstore.embedded.sql.visibility import Visibility
 from lineal.graphstore.filter_compiler import compiled_association_filter
 from lineal.graphstore.filter_expressions import (
     ASSOCIATION_OPERATORS,
@@ -39,32 +40,40 @@ class Condition:
     parameters: tuple[Parameter, ...] = ()
     exact: bool = True
 
+    def occurring(self, occurred_at: str) -> "Condition":
+        """The condition with what a view takes for the time of occurrence."""
+        return replace(self, sql=self.sql.replace(OCCURRED_AT, occurred_at))
+
 
 EVERY_ROW: Final = Condition("true")
 NO_ROW: Final = Condition("false")
+OCCURRED_AT: Final = "@occurred_at"
+"""Stands in a condition for the time of occurrence, which depends on the view."""
 _WIDEST: Final = Condition("true", exact=False)
 REVISED: Final = "EXISTS (SELECT 1 FROM revision v WHERE v.entity = e.key)"
 """The condition that `entity e` was revised."""
 
 
-def entity_condition(expression: Expression) -> Condition:
+def entity_condition(expression: Expression, visibility: Visibility) -> Condition:
     """A filter as a condition on `entity e` left joined with `entity_content c`."""
-    return translated(expression, atom_condition, all_of, any_of, _negated)
+    condition = translated(expression, atom_condition, all_of, any_of, _negated)
+    return condition.occurring(visibility.known_from("e"))
 
 
 def atom_condition(atom: Atom) -> Condition:
-    """An atom of a filter on entities as such a condition."""
+    """An atom of a filter on entities as such a condition, before it is known what the view takes for times."""
     return ENTITY_TABLE[atom.field][atom.operator](atom)
 
 
-def association_condition(where: AssociationFilter | None) -> Condition:
+def association_condition(where: AssociationFilter | None, visibility: Visibility) -> Condition:
     """A filter as a condition on `association a`."""
     if where is None:
         return EVERY_ROW
     expression = compiled_association_filter(where)
-    return translated(
+    condition = translated(
         expression, lambda atom: ASSOCIATION_TABLE[atom.field][atom.operator](atom), all_of, any_of, _negated
     )
+    return condition.occurring(visibility.occurred_at("a"))
 
 
 def all_of(conditions: Iterable[Condition]) -> Condition:
@@ -178,7 +187,7 @@ ENTITY_TABLE: Final[Table[Condition]] = checked(
         EntityField.TAG: {Operator.IN: _tags},
         EntityField.TYPE: _words("c.type"),
         EntityField.STATUS: {Operator.IN: _status},
-        EntityField.OCCURRED_AT: _time("e.occurred_at"),
+        EntityField.OCCURRED_AT: _time(OCCURRED_AT),
         EntityField.RECORDED_AT: _time("e.recorded_at"),
         EntityField.RECORDED_BY: _text("e.recorded_by"),
         EntityField.KIND: _codes("e.kind", kind_codes),
@@ -190,7 +199,7 @@ ASSOCIATION_TABLE: Final[Table[Condition]] = checked(
     {
         AssociationField.ROLE: _text("nullif(a.role, '')"),
         AssociationField.PROPERTY: dict.fromkeys(Operator, lambda atom: _WIDEST),
-        AssociationField.OCCURRED_AT: _time("a.occurred_at"),
+        AssociationField.OCCURRED_AT: _time(OCCURRED_AT),
         AssociationField.RECORDED_AT: _time("a.recorded_at"),
         AssociationField.TYPE: _codes("a.type", _type_codes),
     },

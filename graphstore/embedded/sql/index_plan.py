@@ -12,7 +12,7 @@ from typing import Any, Final
 from lineal.graphstore import index_terms
 from lineal.graphstore.codes import kind_codes
 from lineal.graphstore.content_codec import packed
-from lineal.graphstore.embedded.sql.filter_sql import NO_ROW, atom_condition
+from lineal.graphstore.embedded.sql.filter_sql import NO_ROW, Condition, atom_condition
 from lineal.graphstore.embedded.sql.index_writer import of_word
 from lineal.graphstore.embedded.sql.key_sets import (
     Complement,
@@ -23,6 +23,7 @@ from lineal.graphstore.embedded.sql.key_sets import (
     OfKinds,
     Union,
 )
+from lineal.graphstore.embedded.sql.visibility import Visibility
 from lineal.graphstore.filter_expressions import (
     ENTITY_OPERATORS,
     Atom,
@@ -69,9 +70,16 @@ class Plan:
 _NOTHING: Final = Plan(NO_ROW, (IndexScan("SELECT 0 AS key WHERE false", ()),))
 
 
-def plans_of(where: Expression, search: str | None) -> list[Plan]:
+def plans_of(where: Expression, search: str | None, visibility: Visibility) -> list[Plan]:
     """A plan for each part of a filter and for each word of a search, all of which must hold."""
-    parts = [translated(part, _atom_plan, _all_of, _any_of, _negated) for part in conjuncts(where)]
+    occurred_at = visibility.known_from("e")
+
+    def atom_plan(atom: Atom) -> Plan:
+        if atom.field is EntityField.OCCURRED_AT:
+            return _ranged(atom_condition(atom).occurring(occurred_at))
+        return PLAN_TABLE[atom.field][atom.operator](atom)
+
+    parts = [translated(part, atom_plan, _all_of, _any_of, _negated) for part in conjuncts(where)]
     return parts + [_word_plan(word) for word in dict.fromkeys(words_of(search or ""))]
 
 
@@ -105,10 +113,6 @@ def _any_of(plans: Sequence[Plan]) -> Plan:
 
 def _negated(plan: Plan) -> Plan:
     return Plan(None if plan.key_set is None else Complement(plan.key_set), (), plan.asks_properties)
-
-
-def _atom_plan(atom: Atom) -> Plan:
-    return PLAN_TABLE[atom.field][atom.operator](atom)
 
 
 def _word_plan(word: str) -> Plan:
@@ -233,7 +237,11 @@ def _text(field: str) -> Row[Plan]:
 
 
 def _time(atom: Atom) -> Plan:
-    condition = atom_condition(atom)
+    return _ranged(atom_condition(atom))
+
+
+def _ranged(condition: Condition) -> Plan:
+    """The plan of a range of an indexed column."""
     scan = IndexScan(f"SELECT e.key FROM entity e WHERE {condition.sql}", condition.parameters)
     return Plan(condition, (scan,), decider=scan)
 

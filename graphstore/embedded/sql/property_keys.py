@@ -31,7 +31,7 @@ def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
     """Whether a readable entity, whose scope does not hide the key, was ever recorded or revised with it."""
     key_sets = KeySetReader(reader.connection)
     kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
-    at_moment = Condition(reader.visibility.at_moment("e"))
+    at_moment = Condition(reader.visibility.entity_exists("e"))
     scan = scan_of_key(key)
     for chunk in key_sets.chunks(scan.sql, scan.parameters):
         bearers = reader.visibility.readable(chunk)

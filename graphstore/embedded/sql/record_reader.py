@@ -58,7 +58,7 @@ class RowReader:
             return {}
         rows = self.connection.execute(
             "SELECT e.id, e.key FROM carray(?) f CROSS JOIN entity e ON e.id = f.value "
-            f"WHERE {self.visibility.at_moment('e')}",
+            f"WHERE {self.visibility.entity_exists('e')}",
             (apsw.carray(sound),),
         )
         keys: dict[str, int] = dict(rows)
@@ -104,9 +104,10 @@ class RowReader:
             return {}
         view = self.view
         found: dict[int, Entity] = {}
+        occurred = "e.occurred_at" if as_recorded else self.visibility.known_from("e")
         rows = self.connection.execute(
             "SELECT e.key, e.id, e.urn, e.account, e.name, e.version, c.type, c.description, c.status, c.source_uri, "
-            "c.source, c.tags, c.properties, e.occurred_at, e.recorded_at, e.recorded_by, e.digest "
+            f"c.source, c.tags, c.properties, {occurred}, e.recorded_at, e.recorded_by, e.digest "
             "FROM carray(?) f CROSS JOIN entity e ON e.key = f.value LEFT JOIN entity_content c ON c.key = e.key",
             (carried(keys),),
         )
@@ -244,16 +245,19 @@ class RowReader:
             )
         return found
 
-    def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
-        """The records of associations known to show."""
+    def associations(
+        self, keys: Collection[AssociationKey], *, as_recorded: bool = False
+    ) -> dict[AssociationKey, Association]:
+        """The records of associations known to show, as `reader_protocol.Records` says."""
         bare = {key for key in keys if is_masked(key[0]) or is_masked(key[2])} if self.meets_hidden else set()
         found = self._bare(bare)
         keys = [key for key in keys if key not in bare] if bare else keys
         if not keys:
             return found
+        occurred = "a.occurred_at" if as_recorded else self.visibility.occurred_at("a")
         rows = self.connection.execute(
             "SELECT a.source, a.type, a.destination, a.role, s.urn, s.id, d.urn, d.id, "
-            "a.occurred_at, a.recorded_at, a.recorded_by, a.digest, c.properties "
+            f"{occurred}, a.recorded_at, a.recorded_by, a.digest, c.properties "
             "FROM json_each(?) j CROSS JOIN association a ON a.source = j.value->>0 AND a.type = j.value->>1 "
             "AND a.destination = j.value->>2 AND a.role = j.value->>3 "
             "CROSS JOIN entity s ON s.key = a.source CROSS JOIN entity d ON d.key = a.destination "

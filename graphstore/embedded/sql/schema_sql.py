@@ -5,6 +5,9 @@ An entity's `key` is its sequence number times 64 plus the code of its kind. `ro
 digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `index_writer`) are derived
 from it. Observations are by their `series`, the metric of an entity; its batch names the recorder.
 
+An entity's `known_from` is derived: the earliest `occurred_at` of the entity and of its revisions. `moved_at` is the
+time of recording of the last batch, after the entity's own, that moved it to an earlier time, if any did.
+
 An entity is in its account's default group, and in those of its placement's compartment: `groups` are the ids of these,
 sorted, as JSON. Most entities have no placement; one that left all its groups keeps a placement, in the compartment
 without groups.
@@ -16,12 +19,11 @@ from lineal.graphstore.codes import SAME_AS
 
 APPLICATION_ID: Final = 0x4C4E4C31
 """Marks a file as a Lineal store ("LNL1")."""
-VERSION: Final = 7
+VERSION: Final = 8
 """`user_version` of a database with this schema. A file with any other version is refused."""
 
 _RECORDED = (
     "batch",
-    "entity",
     "entity_content",
     "association",
     "association_content",
@@ -33,13 +35,19 @@ _RECORDED = (
 )
 
 
+_COLUMNS_OF_ENTITY = "key, id, urn, account, kind, name, version, occurred_at, recorded_at, recorded_by, digest"
+"""Those that are recorded; the others are derived."""
+
+
 def _unchanging(*tables: str) -> str:
-    """Triggers that refuse every update and deletion in some tables."""
+    """Triggers that refuse every update and deletion in some tables, and of what is recorded of an entity."""
+    refused = dict.fromkeys(tables, ("UPDATE", "DELETE"))
+    refused["entity"] = (f"UPDATE OF {_COLUMNS_OF_ENTITY}", "DELETE")
     return "".join(
-        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"CREATE TRIGGER {table}_no_{verb.split()[0].lower()} BEFORE {verb} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, 'nothing recorded is ever changed'); END;\n"
-        for table in tables
-        for verb in ("UPDATE", "DELETE")
+        for table, verbs in refused.items()
+        for verb in verbs
     )
 
 
@@ -57,12 +65,15 @@ CREATE TABLE entity (
     occurred_at INTEGER NOT NULL,
     recorded_at INTEGER NOT NULL,
     recorded_by TEXT NOT NULL,
-    digest BLOB NOT NULL
+    digest BLOB NOT NULL,
+    known_from INTEGER NOT NULL,
+    moved_at INTEGER
 ) STRICT;
 CREATE INDEX entity_by_kind ON entity (kind, urn);
-CREATE INDEX entity_by_name ON entity (account, kind, name, occurred_at DESC, urn);
-CREATE INDEX entity_by_occurrence ON entity (occurred_at);
+CREATE INDEX entity_by_name ON entity (account, kind, name, known_from DESC, urn);
+CREATE INDEX entity_by_occurrence ON entity (known_from);
 CREATE INDEX entity_by_recording ON entity (recorded_at);
+CREATE INDEX entity_by_move ON entity (moved_at) WHERE moved_at IS NOT NULL;
 
 CREATE TABLE entity_content (
     key INTEGER PRIMARY KEY,
@@ -80,7 +91,7 @@ CREATE TABLE association (
     type INTEGER NOT NULL,
     destination INTEGER NOT NULL,
     role TEXT NOT NULL,
-    occurred_at INTEGER NOT NULL,
+    occurred_at INTEGER,
     recorded_at INTEGER NOT NULL,
     recorded_by TEXT NOT NULL,
     digest BLOB NOT NULL,

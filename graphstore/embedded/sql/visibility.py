@@ -40,6 +40,7 @@ class Visibility:
         latest = newest(connection)
         self.covers_all = as_of.occurred_at is None and as_of.recorded_at >= latest
         self.is_settled = as_of.recorded_at <= latest
+        self._has_moved = as_of.recorded_at < latest and _has_moved(connection, as_of.recorded_at)
         self.is_scoped = scope_table is not None
         self.shows_nothing = self.is_scoped and not view.scope.rules
         self.meets_hidden = view.scope.meets_hidden
@@ -47,12 +48,41 @@ class Visibility:
     # -- the moment --
 
     def at_moment(self, alias: str) -> str:
-        """The condition that a row was recorded, and occurred, no later than the view's moment."""
+        """The condition that a row, but of entities or associations, was recorded and occurred by the view's moment."""
         if self.covers_all:
             return "true"
         as_of = self._as_of
         condition = f"{alias}.recorded_at <= {as_of.recorded_at:d}"
         return condition + ("" if as_of.occurred_at is None else f" AND {alias}.occurred_at <= {as_of.occurred_at:d}")
+
+    def known_from(self, alias: str) -> str:
+        """The earliest time of a row of entities and of its revisions, as of what was recorded by the view's moment."""
+        if not self._has_moved:
+            return f"{alias}.known_from"
+        at = self._as_of.recorded_at
+        earliest = (
+            f"SELECT min({alias}.occurred_at, v.occurred_at) FROM revision v INDEXED BY revision_by_time "
+            f"WHERE v.entity = {alias}.key AND v.recorded_at <= {at:d} ORDER BY v.occurred_at LIMIT 1"
+        )
+        return f"iif({alias}.moved_at > {at:d}, ifnull(({earliest}), {alias}.occurred_at), {alias}.known_from)"
+
+    def entity_exists(self, alias: str) -> str:
+        """The condition that an entity exists in the view, readable or not."""
+        if self.covers_all:
+            return "true"
+        as_of = self._as_of
+        condition = f"{alias}.recorded_at <= {as_of.recorded_at:d}"
+        return condition + (
+            "" if as_of.occurred_at is None else f" AND {self.known_from(alias)} <= {as_of.occurred_at:d}"
+        )
+
+    def occurred_at(self, alias: str) -> str:
+        """The time of a row of associations; without one of its own the later of its ends'."""
+        ends = (
+            f"(SELECT {self.known_from(end)} FROM entity {end} WHERE {end}.key = {alias}.{column})"
+            for end, column in (("es", "source"), ("ed", "destination"))
+        )
+        return f"ifnull({alias}.occurred_at, max({', '.join(ends)}))"
 
     def is_at_moment(self, recorded_at: int, occurred_at: int) -> bool:
         """Whether something of these times is no later than the view's moment."""
@@ -64,17 +94,21 @@ class Visibility:
 
         Recorded times need no look at the ends: an association is never recorded before them.
         """
-        condition = self.at_moment(alias)
-        if self._as_of.occurred_at is not None:
-            other = f"SELECT 1 FROM entity o WHERE o.key = {alias}.{end} AND {self.at_moment('o')}"
-            condition += f" AND EXISTS ({other})"
+        if self.covers_all:
+            return "true"
+        as_of = self._as_of
+        condition = f"{alias}.recorded_at <= {as_of.recorded_at:d}"
+        if as_of.occurred_at is not None:
+            own = f"ifnull({alias}.occurred_at <= {as_of.occurred_at:d}, true)"
+            other = f"SELECT 1 FROM entity o WHERE o.key = {alias}.{end} AND {self.entity_exists('o')}"
+            condition += f" AND {own} AND EXISTS ({other})"
         return condition
 
     # -- the scope, in SQL --
 
     def entity_shows(self) -> str:
         """The condition that `entity e` exists in the view and is readable."""
-        return f"{self.at_moment('e')} AND {self.entity_is_readable()}"
+        return f"{self.entity_exists('e')} AND {self.entity_is_readable()}"
 
     def entity_is_readable(self) -> str:
         """The condition that `entity e` is readable under the scope."""
@@ -132,6 +166,12 @@ class Visibility:
     def hides_properties(self) -> bool:
         """Whether the scope may hide a property key of some readable entity."""
         return self._scope_table is not None and self._scope_table.redacts
+
+
+def _has_moved(connection: Connection, recorded_at: int) -> bool:
+    """Whether a batch recorded later than a time lets some entity be known from an earlier time on."""
+    moved: int = connection.execute("SELECT EXISTS (SELECT 1 FROM entity WHERE moved_at > ?)", (recorded_at,)).get
+    return bool(moved)
 
 
 def newest(connection: Connection) -> int:

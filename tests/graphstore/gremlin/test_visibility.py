@@ -31,8 +31,6 @@ WITHOUT_A_VIEW = {
     "writer_lease",
 }
 """What writes, and what is read without a view: access, the audit log, the lease. Modules not named here read views."""
-ORDERS = {("entity_pages", "occurred_at")}
-"""Where a page goes on, in the order of this time."""
 
 SOURCES = {"V", "E", "out_e", "in_e", "both_e", "out", "in_", "both"}
 TESTS = {"has", "has_not", "values"}
@@ -63,7 +61,7 @@ def problems(source: str, module: str) -> list[str]:
         key = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
         if name in SOURCES and not in_visibility:
             found.append(f"{module}:{call.lineno}: `{name}` outside a method of Visibility")
-        if name in TESTS and key in TIMES and (module, key) not in ORDERS and not _is_never(call):
+        if name in TESTS and key in TIMES and not _is_never(call):
             found.append(f"{module}:{call.lineno}: compares `{key}`")
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and any(
