@@ -3,6 +3,8 @@
 from typing import Final
 from urllib.parse import quote
 
+MAX_ACCOUNT_BYTES: Final = 128
+"""Largest size of an account's name, in bytes of UTF-8."""
 MAX_NAME_BYTES: Final = 512
 """Largest size of a name in bytes, percent-encoded as in URNs."""
 
@@ -18,6 +20,16 @@ def name_problem(text: str) -> str | None:
     if size > MAX_NAME_BYTES:
         return f"is {size} bytes once percent-encoded; the most is {MAX_NAME_BYTES}: shorten it"
     return "holds U+0000, which is refused: remove it" if "\x00" in text else None
+
+
+def account_problem(text: str) -> str | None:
+    """Return why a text is not a valid name of an account, as the end of a sentence, or None if it is valid."""
+    if problem := name_problem(text):
+        return problem
+    size = len(text.encode())
+    return (
+        f"is {size} bytes of UTF-8; the most is {MAX_ACCOUNT_BYTES}: shorten it" if size > MAX_ACCOUNT_BYTES else None
+    )
 
 
 def printable(text: str) -> str:

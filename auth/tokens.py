@@ -9,7 +9,7 @@ logged.
 import json
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -17,7 +17,7 @@ import jwt
 from jwt import exceptions
 
 from lineal.auth.jwks import KeySet, without_repeats
-from lineal.auth.names import name_problem
+from lineal.auth.names import account_problem, name_problem
 from lineal.auth.principals import Principal
 
 MAX_TOKEN_BYTES: Final = 16 * 1024
@@ -86,7 +86,7 @@ class Tokens:
             reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), "the token is malformed")
             raise TokenRefused(reason) from None
         return Principal(
-            account=_name(_claim(claims, rules.account_claim), rules.account_claim),
+            account=_name(_claim(claims, rules.account_claim), rules.account_claim, account_problem),
             name=_name(claims["sub"], "sub"),
             roles=_roles(_claim(claims, rules.roles_claim), rules.roles_claim),
         )
@@ -149,10 +149,10 @@ def _claim(claims: Mapping[str, Any], name: str) -> Any:
     return claim
 
 
-def _name(value: Any, claim: str) -> str:
+def _name(value: Any, claim: str, problem_of: Callable[[str], str | None] = name_problem) -> str:
     if not isinstance(value, str):
         raise TokenRefused(f"the claim {claim} is not a string")
-    if problem := name_problem(value):
+    if problem := problem_of(value):
         raise TokenRefused(f"the claim {claim} {problem.partition(':')[0]}")
     return value
 

@@ -20,7 +20,7 @@ from lineal.graphstore.batches import NewAssociation, NewEntity, NewObservation,
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType, SourceIdType
 from lineal.graphstore.metric_values import read_value, shown_value
 from lineal.graphstore.records import Source, SourceId
-from lineal.graphstore.urns import make_urn, segment_problem
+from lineal.graphstore.urns import NotAUrn, account_problem, canonical_urn, make_urn, name_problem
 from lineal.graphstore.values import Json, Property, format_float, format_timestamp, parse_timestamp
 
 Closed = TypeVar("Closed", bound=StrEnum)
@@ -73,8 +73,10 @@ class Reader:
         name, version = _text(fields, "name"), _text(fields, "version")
         if name is None:
             raise InvalidLine("name is missing")
-        for field, text in (("account", account), ("name", name), ("version", version)):
-            if text is not None and (problem := segment_problem(text)):
+        if problem := account_problem(account):
+            raise InvalidLine(f"account {problem}")
+        for field, text in (("name", name), ("version", version)):
+            if text is not None and (problem := name_problem(text)):
                 raise InvalidLine(f"{field} {problem}")
         entity = NewEntity(
             account,
@@ -138,10 +140,14 @@ class Reader:
         text = _text(fields, field)
         if text is None:
             return None
-        urn = self._urns.get(text)
-        if urn is None and not text.startswith("lineal:"):
+        if (urn := self._urns.get(text)) is not None:
+            return urn
+        if not text.startswith("lineal:"):
             raise InvalidLine(f"{field} names {text[:64]!r}, which no entity before it in the file has as its key")
-        return urn or text
+        try:
+            return canonical_urn(text)
+        except NotAUrn as error:
+            raise InvalidLine(f"{field}: {error}") from None
 
 
 def _missing(field: str) -> Any:

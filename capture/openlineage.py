@@ -25,7 +25,7 @@ from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, L
 from lineal.graphstore.queries import AssociationFilter, AssociationsOf, HistoryOf
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.store import Store
-from lineal.graphstore.urns import entity_id, make_urn, segment_problem
+from lineal.graphstore.urns import entity_id, make_urn, name_problem
 from lineal.graphstore.values import Property, parse_timestamp
 
 MOST_ASSOCIATIONS: Final = 10_000
@@ -110,7 +110,7 @@ class Mapped:
     def entity(self, kind: EntityKind, name: str, version: str | None = None) -> str:
         """Note an entity; gives its urn."""
         for what, text in (("name", name), ("version", version)):
-            if text is not None and (problem := segment_problem(text)):
+            if text is not None and (problem := name_problem(text)):
                 raise InvalidEvent([f"{kind} {what} {text[:64]!r} {problem}."])
         urn = make_urn(self.account, kind, name, version)
         self.entities[urn] = NewEntity(self.account, kind, name, version, occurred_at=self.at)

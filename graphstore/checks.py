@@ -7,7 +7,7 @@ from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObser
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import Source
-from lineal.graphstore.urns import make_urn, segment_problem
+from lineal.graphstore.urns import account_problem, make_urn, name_problem
 from lineal.graphstore.values import (
     INT64_MAX,
     INT64_MIN,
@@ -43,8 +43,8 @@ def _refused(subject: str, problem: str, path: Path) -> Problem:
     return Problem(code, f"{subject} {problem}.", path)
 
 
-def _segment(text: str | None, path: Path) -> Iterator[Problem]:
-    if text is not None and (problem := segment_problem(text)):
+def _named(text: str | None, path: Path) -> Iterator[Problem]:
+    if text is not None and (problem := name_problem(text)):
         yield _refused(str(path[-1]), problem, path)
 
 
@@ -90,9 +90,10 @@ def _entity_problems(entity: NewEntity, path: Path) -> Iterator[Problem]:
     if entity.kind is EntityKind.RESTRICTED:
         sentence = "RESTRICTED is what is shown of a hidden entity, and no kind to record: give the entity's own."
         yield Problem(ProblemCode.INVALID_VALUE, sentence, (*path, "kind"))
-    yield from _segment(entity.account, (*path, "account"))
-    yield from _segment(entity.name, (*path, "name"))
-    yield from _segment(entity.version, (*path, "version"))
+    if problem := account_problem(entity.account):
+        yield _refused("account", problem, (*path, "account"))
+    yield from _named(entity.name, (*path, "name"))
+    yield from _named(entity.version, (*path, "version"))
     yield from _word(entity.type, (*path, "type"))
     yield from _text(entity.description, (*path, "description"))
     if entity.source is not None:

@@ -12,8 +12,8 @@ from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.auth.records import LineageGroup
 from lineal.auth.scopes import default_group
-from lineal.graphstore.urns import entity_id
 from lineal.resolvers.context import Context
+from lineal.resolvers.references import asked_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def explained(context: Context, principal: Any, action: Permission, entity
 
     Raises Forbidden if the caller may read the entity but does not administer its account.
     """
-    id = entity_id(entity.urn) if entity.urn else str(entity.id)
+    id = asked_id(entity)
     groups = await context.loaders.entity_groups.load(id)
     owner = context.principal.account if groups is None else groups.account
     administers = context.holds_on(Permission.ADMINISTER, default_group(owner))

@@ -20,7 +20,7 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.metrics import Metric, asked_names, metrics_of
 from lineal.resolvers.pages import checked_count, checked_first
-from lineal.resolvers.references import ref_id
+from lineal.resolvers.references import asked_id
 from lineal.resolvers.related import (
     COMPONENTS_OF_TRIAL,
     FLOW,
@@ -142,7 +142,7 @@ async def comparison(
     size = checked_first(first, FIRST_TRIALS, MOST_TRIALS)
     view = context.view(as_of)
     if ids is None:
-        return await _comparison_of_trials(context, view, ref_id(experiment), size)
+        return await _comparison_of_trials(context, view, asked_id(experiment), size)
     checked_count("of", ids, 2)
     found = await context.loaders.entity.load_many([(view, id) for id in ids])
     entities = [each for each in found if each is not None]
@@ -241,7 +241,7 @@ def differing_only_in(
     the compared, or none of them has the parameter.
     """
     by_key = _values_by_key(context, parent, starts_with)
-    start = next((each.id for each in parent.entities if each.id == ref_id(from_)), None)
+    start = next((each.id for each in parent.entities if each.id == asked_id(from_)), None)
     if start is None:
         raise BadInput("differingOnlyIn.from is not among the compared entities: give one of them")
     if key not in by_key:

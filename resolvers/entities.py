@@ -24,6 +24,7 @@ from lineal.resolvers.cursors import as_of_cursor
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
+from lineal.resolvers.references import asked_urn
 from lineal.resolvers.search_input import ordering, search_text
 
 
@@ -46,7 +47,7 @@ async def nodes(context: Context, ids: Sequence[str], as_of: Any = None) -> Sequ
 
 async def entity(context: Context, urn: str, as_of: Any) -> Entity | None:
     """The entity of a urn; None where there is none that the caller may read."""
-    return await node(context, entity_id(urn), as_of)
+    return await node(context, entity_id(asked_urn(urn)), as_of)
 
 
 async def entities(

@@ -1,6 +1,7 @@
 """Converts filters as sent in GraphQL to the frozen filters of the store."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from types import NoneType
@@ -18,6 +19,7 @@ from lineal.graphstore.queries import (
     StringFilter,
     TimeFilter,
 )
+from lineal.graphstore.urns import NotAUrn, canonical_beginning, canonical_part, canonical_urn
 from lineal.graphstore.values import INT64_MAX, INT64_MIN, Json, canonical_json, json_problem
 from lineal.resolvers.errors import BadInput
 
@@ -171,5 +173,25 @@ def field_converters(filter_class: type) -> dict[str, Converter]:
     return {name: _CONVERTERS[type] for name, type in types.items()}
 
 
-_ENTITY_FIELDS: Final = field_converters(EntityFilter)
+def _urn_filter(where: str, sent: Any) -> StringFilter | None:
+    """A StringFilter input on URNs, whose operands may leave characters unencoded. Raises as `string_filter` does."""
+    asked = string_filter(where, sent)
+    if asked is None:
+        return None
+    read = {"eq": _urn, "ne": _urn, "starts_with": canonical_beginning, "contains": canonical_part}
+    operands: dict[str, Any] = {
+        name: convert(text) for name, convert in read.items() if (text := getattr(asked, name)) is not None
+    }
+    among = None if asked.in_ is None else tuple(map(_urn, asked.in_))
+    return replace(asked, in_=among, **operands)
+
+
+def _urn(text: str) -> str:
+    try:
+        return canonical_urn(text)
+    except NotAUrn:
+        return text  # which no URN equals
+
+
+_ENTITY_FIELDS: Final = {**field_converters(EntityFilter), "urn": _urn_filter}
 _ASSOCIATION_FIELDS: Final = field_converters(AssociationFilter)

@@ -1,20 +1,44 @@
 """Resolution of the entity references, by id or urn, in the inputs of mutations."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+
+from strawberry import UNSET
 
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, not_recorded
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.records import AsOf, Entity, View
 from lineal.graphstore.store import EntityGroups
-from lineal.graphstore.urns import entity_id
+from lineal.graphstore.urns import NotAUrn, canonical_urn, entity_id
 from lineal.resolvers.context import Context
+from lineal.resolvers.errors import BadInput
 from lineal.resolvers.write_permissions import entity_groups
 
 
-def ref_id(ref: Any) -> str:
-    """The id of a reference, or of its urn."""
-    return entity_id(ref.urn) if ref.urn else str(ref.id)
+def asked_urn(text: str) -> str:
+    """The URN that an argument of a read states, as it is recorded. Raises BadInput."""
+    try:
+        return canonical_urn(text)
+    except NotAUrn as error:
+        raise BadInput(str(error)) from None
+
+
+def asked_id(ref: Any) -> str:
+    """The id of a reference in an argument of a read, or of its urn. Raises BadInput for what is no URN."""
+    return entity_id(asked_urn(ref.urn)) if ref.urn is not UNSET else str(ref.id)
+
+
+def ref_id(ref: Any, *path: str | int) -> str:
+    """The id of a reference in the input of a mutation, or of its urn. Raises BatchRefused for what is no URN."""
+    return entity_id(_ref_urn(ref, path)) if ref.urn is not UNSET else str(ref.id)
+
+
+def _ref_urn(ref: Any, path: tuple[str | int, ...]) -> str:
+    try:
+        return canonical_urn(ref.urn)
+    except NotAUrn as error:
+        raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, f"{error}.", path),)) from None
 
 
 class Refs:
@@ -29,7 +53,10 @@ class Refs:
 
     async def look_up(self, refs: Sequence[Any]) -> None:
         """Read the groups of all references, and the urns of those that the caller may read. One round trip."""
-        named = [ref_id(ref) for ref in refs]
+        named = []
+        for ref in refs:
+            with suppress(BatchRefused):  # `urn` notes the problem, with its path
+                named.append(ref_id(ref))
         self.groups_by_id = await entity_groups(self._context, [*self._urns, *named])
         scope = self._context.authorizer.scope
         for id, groups in self.groups_by_id.items():
@@ -37,9 +64,13 @@ class Refs:
                 self._urns.setdefault(id, groups.urn)
 
     def urn(self, ref: Any, path: tuple[str | int, ...]) -> str:
-        """The urn of a reference; where no entity has its id, notes a problem and returns an empty text."""
-        if ref.urn:
-            return str(ref.urn)
+        """The urn of a reference; where it names none, notes a problem and returns an empty text."""
+        if ref.urn is not UNSET:
+            try:
+                return _ref_urn(ref, path)
+            except BatchRefused as refused:
+                self._problems += refused.problems
+                return ""
         if ref.id not in self._urns:
             self._context.missed([ref.id])
             sentence = f"No entity has the id {str(ref.id)[:64]!r}: record it first, or in the same batch."
@@ -54,7 +85,7 @@ class Refs:
 
 async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Entity:
     """The referenced entity of a kind. Raises BatchRefused where the caller may read none or it is of another kind."""
-    view, id = context.view(), ref_id(ref)
+    view, id = context.view(), ref_id(ref, field)
     found = await context.loaders.entity.load((view, id))
     if found is None:
         # It may have been recorded since the request began, also by this request.
@@ -70,7 +101,7 @@ def referenced_groups(
     context: Context, groups_by_id: Mapping[str, EntityGroups], ref: Any, kind: EntityKind, field: str
 ) -> EntityGroups:
     """The groups of the referenced entity of a kind. Raises as `named`."""
-    found = groups_by_id.get(ref_id(ref))
+    found = groups_by_id.get(ref_id(ref, field))
     if found is None or not is_readable(context, found):
         raise _absent(context, ref, field)
     _check_kind(found.urn, found.kind, kind, field)
@@ -84,7 +115,11 @@ def is_readable(context: Context, groups: EntityGroups | None) -> bool:
 
 def _absent(context: Context, ref: Any, field: str) -> BatchRefused:
     context.missed([ref_id(ref)])
-    sentence = not_recorded(ref.urn) if ref.urn else f"No entity has the id {str(ref.id)[:64]!r}: record it first."
+    sentence = (
+        not_recorded(_ref_urn(ref, (field,)))
+        if ref.urn is not UNSET
+        else f"No entity has the id {str(ref.id)[:64]!r}: record it first."
+    )
     return BatchRefused((Problem(ProblemCode.NOT_FOUND, sentence, (field,)),))
 
 

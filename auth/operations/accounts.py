@@ -6,7 +6,7 @@ from lineal.auth.access_store import AccessChange
 from lineal.auth.authorizer import Authorizer
 from lineal.auth.cedar import default_policy
 from lineal.auth.decisions import Decision
-from lineal.auth.operations.base import Attempt, Operation, Plan, RefusalCode, Refused, checked_name
+from lineal.auth.operations.base import Attempt, Operation, Plan, RefusalCode, Refused, checked_account
 from lineal.auth.permissions import Permission
 from lineal.auth.records import Account, LineageGroup
 
@@ -26,7 +26,7 @@ def create_account(name: str, *, is_operator: bool = False) -> Operation[Account
         entry = attempt.demand(
             decision, "Only administrators of an operator account register accounts: ask one of them."
         )
-        checked_name(name, "The account's name", "name")
+        checked_account(name, "The account's name", "name")
         if name in snapshot.accounts:
             raise Refused(RefusalCode.CONFLICT, f"Account {name} is registered already.", ("name",))
         by = authorizer.principal.shown

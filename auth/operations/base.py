@@ -11,7 +11,7 @@ from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.access_store import AccessChange, AuditEntry
 from lineal.auth.authorizer import Authorizer
 from lineal.auth.decisions import Decision
-from lineal.auth.names import name_problem, printable
+from lineal.auth.names import account_problem, name_problem, printable
 
 Result = TypeVar("Result")
 
@@ -100,6 +100,14 @@ class Attempt:
 def checked_name(text: str, what: str, *path: str | int) -> str:
     """Return a valid name unchanged. Raises Refused with INVALID_VALUE."""
     problem = name_problem(text)
+    if problem:
+        raise Refused(RefusalCode.INVALID_VALUE, f"{what} {problem}.", path)
+    return text
+
+
+def checked_account(text: str, what: str, *path: str | int) -> str:
+    """Return a valid name of an account unchanged. Raises Refused with INVALID_VALUE."""
+    problem = account_problem(text)
     if problem:
         raise Refused(RefusalCode.INVALID_VALUE, f"{what} {problem}.", path)
     return text

@@ -100,7 +100,7 @@ def test_events_need_the_permission_to_record_them(people: People) -> None:
     assert refused.status_code == 403
     sentences = {
         "Recording in the account a needs lineage:Record on it: ask an administrator of its account.",
-        "Associating lineal:a:PIPELINE:n%2Fj needs lineage:Associate on it: ask an administrator of its account.",
+        "Associating lineal:a:PIPELINE:n/j needs lineage:Associate on it: ask an administrator of its account.",
     }
     assert sentences <= set(refused.json()["problems"])
     assert people.ask("mia", "{ entities(where: {kind: [PIPELINE]}) { totalCount } }")["entities"]["totalCount"] == 0

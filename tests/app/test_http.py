@@ -167,7 +167,7 @@ def test_openlineage_events(server: Server) -> None:
     }
     assert server.client.post("/api/v1/lineage", json=event).status_code == 201
     assert server.client.post("/api/v1/lineage", json=event).status_code == 200
-    found = server.ask('{ entity(urn: "lineal:local:DATASET:n%2Fout") { ascendants { nodes { kind status } } } }')
+    found = server.ask('{ entity(urn: "lineal:local:DATASET:n/out") { ascendants { nodes { kind status } } } }')
     nodes = found["entity"]["ascendants"]["nodes"]
     assert nodes == [{"kind": "PROCESSING_JOB", "status": "COMPLETED"}, {"kind": "PIPELINE", "status": None}]
     wrong = server.client.post("/api/v1/lineage", json={**event, "eventTime": "yesterday"})

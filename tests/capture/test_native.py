@@ -32,8 +32,10 @@ def test_keys_name_entities_within_a_file() -> None:
     reader = Reader("mine")
     entity = reader.read({"entity": {"key": "k", "kind": "DATASET", "name": "n", "createdAt": "2026-03-01T00:00:00Z"}})
     assert entity == NewEntity("mine", EntityKind.DATASET, "n", occurred_at=parse_timestamp("2026-03-01T00:00:00Z"))
-    association = reader.read({"association": {"source": "k", "destination": "lineal:x", "type": "PRODUCED"}})
-    assert association == NewAssociation("lineal:mine:DATASET:n", "lineal:x", AssociationType.PRODUCED)
+    association = reader.read({"association": {"source": "k", "destination": "lineal:x:MODEL:y", "type": "PRODUCED"}})
+    assert association == NewAssociation("lineal:mine:DATASET:n", "lineal:x:MODEL:y", AssociationType.PRODUCED)
+    typed = reader.read({"revision": {"entity": "lineal:mine:DATASET:s3%3a//my file", "status": "FAILED"}})
+    assert typed == NewRevision("lineal:mine:DATASET:s3://my%20file", EntityStatus.FAILED)
     revision = reader.read({"revision": {"entity": "k", "status": "FAILED", "tags": []}})
     assert revision == NewRevision("lineal:mine:DATASET:n", EntityStatus.FAILED, ())
     observed = reader.read({"observation": {"entity": "k", "metric": "loss", "value": 1, "step": None}})
@@ -72,7 +74,7 @@ def test_properties_flatten_and_say_their_types() -> None:
 
 
 ENTITY = {"kind": "DATASET", "name": "n"}
-SEEN = {"entity": "lineal:a", "metric": "m", "value": 1}
+SEEN = {"entity": "lineal:a:DATASET:b", "metric": "m", "value": 1}
 
 
 @pytest.mark.parametrize(
@@ -98,11 +100,15 @@ SEEN = {"entity": "lineal:a", "metric": "m", "value": 1}
         ({"entity": {**ENTITY, "tags": "x"}}, "tags must be a list of texts"),
         ({"entity": {**ENTITY, "source": "s3://x"}}, "source must be an object of uri, type and ids"),
         ({"association": {"source": "a", "destination": "b", "type": "PRODUCED"}}, "source names 'a', which no entity"),
-        ({"association": {"source": "lineal:a", "type": "PRODUCED"}}, "destination is missing"),
-        ({"revision": {"entity": "lineal:a", "rank": 7}}, "rank must be 0, 1 or 2"),
-        ({"observation": {"entity": "lineal:a", "value": 1}}, "metric is missing"),
-        ({"observation": {"entity": "lineal:a", "metric": "m"}}, "value is missing"),
+        ({"association": {"source": "lineal:a:DATASET:b", "type": "PRODUCED"}}, "destination is missing"),
+        ({"revision": {"entity": "lineal:a:DATASET:b", "rank": 7}}, "rank must be 0, 1 or 2"),
+        ({"observation": {"entity": "lineal:a:DATASET:b", "value": 1}}, "metric is missing"),
+        ({"observation": {"entity": "lineal:a:DATASET:b", "metric": "m"}}, "value is missing"),
         ({"observation": {"metric": "m", "value": 1}}, "entity is missing"),
+        (
+            {"association": {"source": "lineal:a", "destination": "lineal:a:MODEL:b", "type": "PRODUCED"}},
+            "no URN: write",
+        ),
         ({"observation": {"entity": "nobody", "metric": "m", "value": 1}}, "entity names 'nobody', which no entity"),
         (
             {"observation": {**SEEN, "value": "1"}},

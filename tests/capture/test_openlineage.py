@@ -93,15 +93,15 @@ async def test_a_run_and_all_around_it() -> None:
         "inputs.db/in.rows": {"count": 5},
         "parent": by_urn[run][2]["parent"],
     }
-    assert by_urn["lineal:a:PIPELINE:n%2Fj"][2] == {"sql.query": "SELECT 1"}
-    assert by_urn["lineal:a:DATASET:db%2Fout@7"][0] == "What came out."
+    assert by_urn["lineal:a:PIPELINE:n/j"][2] == {"sql.query": "SELECT 1"}
+    assert by_urn["lineal:a:DATASET:db/out@7"][0] == "What came out."
     parent = f"lineal:a:PROCESSING_JOB:{PARENT}"
     assert [(source, destination, str(type)) for source, destination, type in links] == [
-        ("lineal:a:DATASET:db%2Fin", run, "CONTRIBUTED_TO"),
-        ("lineal:a:PIPELINE:n%2Fj", run, "ASSOCIATED_WITH"),
-        ("lineal:a:PIPELINE:n%2Fp", parent, "ASSOCIATED_WITH"),
+        ("lineal:a:DATASET:db/in", run, "CONTRIBUTED_TO"),
+        ("lineal:a:PIPELINE:n/j", run, "ASSOCIATED_WITH"),
+        ("lineal:a:PIPELINE:n/p", parent, "ASSOCIATED_WITH"),
         (parent, run, "ASSOCIATED_WITH"),
-        (run, "lineal:a:DATASET:db%2Fout@7", "PRODUCED"),
+        (run, "lineal:a:DATASET:db/out@7", "PRODUCED"),
     ]
 
 
@@ -113,7 +113,7 @@ async def test_job_and_dataset_events() -> None:
         "dataset": {"namespace": "db", "name": "in", "facets": {"schema": facet(fields=[{"name": "x"}])}},
     }
     entities, links = await received([job, dataset])
-    assert [(source, str(type)) for source, _, type in links] == [("lineal:a:DATASET:db%2Fin", "CONTRIBUTED_TO")]
+    assert [(source, str(type)) for source, _, type in links] == [("lineal:a:DATASET:db/in", "CONTRIBUTED_TO")]
     assert [p.key for urn, _, _, _, properties in entities for p in properties] == ["schema.fields"]
 
 
@@ -176,7 +176,7 @@ async def test_racing_events_of_one_run() -> None:
         (event(run={"runId": "x"}), 'run.runId: "x" is not a "uuid".'),
         (event(job={"name": "j"}), 'job: "namespace" is a required property.'),
         ({key: value for key, value in event().items() if key != "producer"}, '"producer" is a required property.'),
-        (event(job={"namespace": "n", "name": "x" * 600}), "PIPELINE name"),
+        (event(job={"namespace": "n", "name": "x" * 4096}), "PIPELINE name"),
         (event(job={"namespace": "n", "name": "j", "facets": {"f": {}}}), "_producer"),
         (
             event(job={"namespace": "n", "name": "j", "facets": {"sql": facet(query="x" * 1_100_000)}}),

@@ -203,10 +203,10 @@ def test_observations_are_kept_but_for_bad_ones(tmp_path: Path, store: str) -> N
 
 
 def test_strict_sends_nothing_if_a_line_is_bad(tmp_path: Path, target: tuple[str, str]) -> None:
-    file = file_of(tmp_path, *LINES, {"entity": {"kind": "DATASET", "name": "x" * 600}})
+    file = file_of(tmp_path, *LINES, {"entity": {"kind": "DATASET", "name": "x" * 4097}})
     done = run("ingest", "--strict", file, *target)
     assert done.exit_code == 1
-    assert f"{file}:7: name is 600 bytes once percent-encoded" in done.output
+    assert f"{file}:7: name is 4097 bytes of UTF-8" in done.output
     assert "1 bad lines, so nothing was sent" in done.output
     assert run("descendants", "lineal:local:DATASET:d", *target).exit_code == 1
 

@@ -202,7 +202,7 @@ def test_names_alike_are_told_apart_and_texts_cannot_steer(store: str, tmp_path:
             1,
         ),
         (("--experiment", trial(1)), f"experiment is {trial(1)}, of the kind TRIAL: give an EXPERIMENT", 1),
-        (("--experiment", "no"), "there is no experiment no here: check the URN", 1),
+        (("--experiment", "no"), "'no' is no URN: write lineal:ACCOUNT:KIND:NAME", 1),
         (("--experiment", "lineal:local:EXPERIMENT:lone"), "has 0 trials; it takes 2 to compare", 1),
     ],
 )

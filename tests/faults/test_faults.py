@@ -77,7 +77,7 @@ def parts(server: Server, kind: str, name: str) -> list[bool]:
         return [name in keys, bool(revisions), bool(revisions and revisions[0]["properties"] == [{"key": name}])]
     if kind == "event":
         query = "query ($u: String!) { entity(urn: $u) { ascendants { nodes { kind status } } } }"
-        found = server.ask(query, u=f"lineal:local:DATASET:n%2F{name}")["entity"]
+        found = server.ask(query, u=f"lineal:local:DATASET:n/{name}")["entity"]
         nodes = found["ascendants"]["nodes"] if found else []
         return [bool(found), {"kind": "PROCESSING_JOB", "status": "COMPLETED"} in nodes, len(nodes) == 2]
     query = """query ($d: String!, $j: String!, $r: String!) { data: entity(urn: $d) { properties { key } }

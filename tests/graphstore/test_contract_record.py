@@ -137,7 +137,7 @@ async def test_rules_that_need_no_store(store: Store) -> None:
     batch = Batch(
         (
             entity(""),
-            entity("n", version="v" * 513),
+            entity("n", version="v" * 4097),
             entity("n\x00"),
             entity("p", properties=(Property("k", PropertyType.FLOAT, float("nan")),)),
             entity("q", properties=(Property("k", PropertyType.INTEGER, 2**63),)),

@@ -103,7 +103,7 @@ async def test_another_value_at_a_step_and_time_is_another_observation(store: St
         ([series(JOB, "a\0b", 1)], [("INVALID_VALUE", ["input", "series", "0", "metric"])]),
         ([series("lineal:a:MODEL:no", "x", 1, 2)], [("NOT_FOUND", ["input", "series", "0", "entity"])]),
         ([series("lineal:a:MODEL:no", "x", 1), series("nonsense", "x", 1)],
-         [("NOT_FOUND", ["input", "series", "0", "entity"]), ("NOT_FOUND", ["input", "series", "1", "entity"])]),
+         [("INVALID_VALUE", ["input", "series", "1", "entity"])]),
         ([{"entity": {"id": "no"}, "metric": "x", "observations": []}],
          [("NOT_FOUND", ["input", "series", "0", "entity"])]),
         ([series(JOB, "x", *range(10_001))], [("TOO_LARGE", ["input", "series"])]),

@@ -112,7 +112,7 @@ async def test_a_group_that_stands_is_kept_as_it_is(store: Store) -> None:
     ("given", "errors"),
     [
         ({"group": {"name": ""}}, [("INVALID_VALUE", ["input", "group"])]),
-        ({"group": {"name": "x" * 600}}, [("TOO_LARGE", ["input", "group"])]),
+        ({"group": {"name": "x" * 4097}}, [("TOO_LARGE", ["input", "group"])]),
         ({"group": {"urn": "lineal:a:MODEL_GROUP:no"}}, [("NOT_FOUND", ["input", "group"])]),
         ({"group": {"id": "no"}}, [("NOT_FOUND", ["input", "group"])]),
         ({"group": MODEL}, [("INVALID_VALUE", ["input", "group"])]),

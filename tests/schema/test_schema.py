@@ -97,9 +97,11 @@ async def test_mutations_tell_what_is_wrong_where() -> None:
     a, b = {"urn": "lineal:local:DATASET:a"}, {"urn": "lineal:local:DATASET:b"}
     cases: list[tuple[dict[str, Any], list[tuple[str, list[str]]]]] = [
         ({"entities": [{"kind": "DATASET", "name": ""}]}, [("INVALID_VALUE", ["input", "entities", "0", "name"])]),
-        ({"entities": [{"kind": "DATASET", "name": "x" * 600}]}, [("TOO_LARGE", ["input", "entities", "0", "name"])]),
+        ({"entities": [{"kind": "DATASET", "name": "x" * 4097}]}, [("TOO_LARGE", ["input", "entities", "0", "name"])]),
         ({"entities": [{"kind": "DATASET", "name": f"{n}"} for n in range(1001)]},
          [("TOO_LARGE", ["input", "entities"])]),
+        ({"associations": [{"source": a, "destination": {"urn": "lineal:b"}, "type": "PRODUCED"}]},
+         [("INVALID_VALUE", ["input", "associations", "0", "destination"])]),
         ({"associations": [{"source": a, "destination": a, "type": "PRODUCED"}]},
          [("SELF_ASSOCIATION", ["input", "associations", "0"])]),
         ({"associations": [{"source": a, "destination": b, "type": "PRODUCED"}]},
@@ -157,7 +159,8 @@ async def test_revising() -> None:
         assert (done["isNew"], done["entity"]) == (True, {"status": None, "tags": ["t"]})
         wrong: list[tuple[dict[str, Any], tuple[str, list[str]]]] = [
             ({"entity": {"urn": x}}, ("INVALID_VALUE", ["input"])),
-            ({"entity": {"urn": "lineal:no"}, "tags": []}, ("NOT_FOUND", ["input", "entity"])),
+            ({"entity": {"urn": "lineal:no"}, "tags": []}, ("INVALID_VALUE", ["input", "entity"])),
+            ({"entity": {"urn": "lineal:a:DATASET:no"}, "tags": []}, ("NOT_FOUND", ["input", "entity"])),
             ({"entity": {"urn": x}, "supersededBy": {"id": "no"}}, ("NOT_FOUND", ["input", "supersededBy"])),
             ({"entity": {"urn": x}, "supersededBy": {"urn": x}}, ("INVALID_VALUE", ["input", "supersededBy"])),
             ({"entity": {"urn": x}, "tags": [""]}, ("INVALID_VALUE", ["input", "tags", "0"])),
@@ -170,7 +173,7 @@ async def test_revising() -> None:
 
 async def test_absent_is_null() -> None:
     async with await open_store("memory:") as store:
-        query = """{ node(id: "x") { id } nodes(ids: ["", "y"]) { id } entity(urn: "lineal:x") { id }
+        query = """{ node(id: "x") { id } nodes(ids: ["", "y"]) { id } entity(urn: "lineal:local:DATASET:x") { id }
           lineage(from: ["x"], direction: DESCENDANTS) { totalCount } }"""
         assert await data(store, query) == {"node": None, "nodes": [None, None], "entity": None, "lineage": None}
 

@@ -15,6 +15,8 @@ from urllib.parse import quote
 Match: TypeAlias = Callable[[dict[str, Any]], bool]
 Cross: TypeAlias = Callable[[dict[str, Any]], bool]
 Step: TypeAlias = tuple[str, dict[str, Any]]
+KEPT = "!$&'()*+,;=:/"
+"""What a URN's name and version keep, besides letters, digits and `-._~`."""
 
 
 def always(_: dict[str, Any]) -> bool:
@@ -26,8 +28,8 @@ def never(_: dict[str, Any]) -> bool:
 
 
 def urn_of(entity: dict[str, Any]) -> str:
-    urn = f"lineal:{quote(entity['account'], safe='')}:{entity['kind']}:{quote(entity['name'], safe='')}"
-    return urn if entity.get("version") is None else f"{urn}@{quote(entity['version'], safe='')}"
+    urn = f"lineal:{quote(entity['account'], safe='')}:{entity['kind']}:{quote(entity['name'], safe=KEPT)}"
+    return urn if entity.get("version") is None else f"{urn}@{quote(entity['version'], safe=KEPT)}"
 
 
 @dataclass

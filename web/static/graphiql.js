@@ -173,7 +173,7 @@ query WhatMadeThisModel {
 }
 `;var gG=`# The OpenLineage sample: where a table comes from, and what is made of it.
 query OpenLineageSample {
-  entity(urn: "lineal:local:DATASET:food_delivery%2Fpublic.delivery_7_days") {
+  entity(urn: "lineal:local:DATASET:food_delivery/public.delivery_7_days") {
     name
     description
     properties { key type value }
