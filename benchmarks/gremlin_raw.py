@@ -76,7 +76,9 @@ class Raw:
 
     def merge_indexed(self, row: Row) -> int:
         """Merge one vertex that Lineal's mixed index holds, by its URN and name alone."""
-        vertex = {T.id: _vertex(row["urn"]), T.label: "entity", "urn": row["urn"], "name": row["name"]}
+        vertex = {T.id: _vertex(row["urn"]), T.label: "entity"} | {
+            f"indexed_{name}": row[name] for name in ("urn", "name")
+        }
         merged = self._g.merge_v({T.id: vertex[T.id]}).option(Merge.on_create, vertex)
         return int(merged.count().next())
 

@@ -1,4 +1,4 @@
-"""Encodes what filters ask about as terms: texts in one set-valued property, which an index can look up.
+"""Encodes what filters ask about as terms: texts that an index can look up.
 
 An engine indexes only properties that its schema declares, and users choose their property keys freely. So a term
 states one fact about an entity: `S:` and a status; `G:` and a tag; `M:`, that revisions of later batches moved it to an
@@ -24,8 +24,6 @@ from lineal.graphstore.values import Property, canonical_json
 
 MOST_BYTES: Final = 1024
 """The term of a longer text holds its beginning and a digest of the whole."""
-TERM: Final = "term"
-"""The property that holds the terms of an entity."""
 STATUS, TAG, MOVED = "S:", "G:", "M:"
 FIELDS: Final = {"name": "n", "version": "v", "type": "y", "source_uri": "u", "recorded_by": "r"}
 """The letter of each field, by its name in filters."""

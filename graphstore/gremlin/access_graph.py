@@ -24,7 +24,7 @@ from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin.audit_log import AuditLog, entry_of, in_chunks, progress_after
 from lineal.graphstore.gremlin.client import GremlinClient, g
-from lineal.graphstore.gremlin.mixed_index import TOUCHED_AT, wait_until_shown
+from lineal.graphstore.gremlin.mixed_index import PLACED_AT, copying, wait_until_shown
 from lineal.graphstore.gremlin.vertex_ids import (
     GROUP,
     key_of_urn,
@@ -180,17 +180,18 @@ class Access:
                     placed |= set(vertices)
             else:
                 raise Unavailable(_NOT_PLACED)
-        await wait_until_shown(self._server, [(TOUCHED_AT, stamp, len(placed))])
+        await wait_until_shown(self._server, [(PLACED_AT, stamp, len(placed))])
 
     async def _put(self, stamp: int, vertices: Sequence[long], extra: frozenset[str], left: Iterable[int]) -> None:
         steps = self._lease.fenced(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
-        steps = steps.property(TOUCHED_AT, long(stamp))
+        steps = steps.property(PLACED_AT, long(stamp))
         if left:
             steps = steps.side_effect(
                 __.properties(GROUP).has_value(P.within([long(number) for number in left])).drop()
             )
         for group in sorted(extra):
             steps = steps.property(Cardinality.set_, GROUP, number_of_group(group))
+        steps = copying(steps, [GROUP])
         if await self._server.ask(steps.count()) != [len(vertices)]:
             raise Unavailable(_NOT_PLACED)
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gremlin_python.process.traversal import T
 from gremlin_python.statics import long
@@ -17,12 +17,23 @@ from lineal.graphstore.gremlin import metric_series
 from lineal.graphstore.gremlin.aborted_batches import packed_plan
 from lineal.graphstore.gremlin.codec import packed_entity, packed_line, packed_revision
 from lineal.graphstore.gremlin.filter_steps import FOLDED
-from lineal.graphstore.gremlin.index_backlog import Unindexed
-from lineal.graphstore.gremlin.mixed_index import ENTITY, TOUCHED_AT, WORDS, terms_beside, tokens
+from lineal.graphstore.gremlin.mixed_index import (
+    ENTITY,
+    INDEXED_AT,
+    INDEXED_TERM,
+    TERMS,
+    WORDS,
+    index_properties,
+    terms_beside,
+    tokens,
+)
 from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
-from lineal.graphstore.gremlin.upserts import Edge, Fields
+from lineal.graphstore.gremlin.upserts import WIDENED, Edge, Fields
 from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group, vertex_of_key, vertex_of_note
 from lineal.graphstore.gremlin.visibility import REVISED
+
+LEAST_INDEXED: Final = 100
+"""A group with so many new entities writes the mixed index itself."""
 
 PropertyKeyTimes = Mapping[tuple[str, int], int]
 """From when on a property key counts, by the key and the code of a kind."""
@@ -44,10 +55,16 @@ class Parts(NamedTuple):
     property_keys: PropertyKeyTimes
 
     @property
-    def unindexed(self) -> Unindexed:
+    def unindexed(self) -> tuple[int, ...]:
         """The vertices that the mixed index is to show."""
-        created = tuple(each[T.id] for each in self.vertices if each[T.label] == ENTITY)
-        return Unindexed(created, tuple(each[T.id] for each in self.widened))
+        created = (each[T.id] for each in self.vertices if each[T.label] == ENTITY)
+        return tuple(dict.fromkeys([*created, *(each[T.id] for each in self.widened)]))
+
+    @property
+    def entities(self) -> dict[int, Fields]:
+        """The new entities that no revision here changes, by their vertices."""
+        widened = {each[T.id] for each in self.widened}
+        return {each[T.id]: each for each in self.vertices if each[T.label] == ENTITY and each[T.id] not in widened}
 
     @property
     def plan(self) -> str:
@@ -60,18 +77,25 @@ def parts_of(
     notes: Iterable[Fields],
     recorded_from: Callable[[tuple[str, int]], int | None],
     stamp: int,
+    has_mixed_index: bool,
 ) -> Parts:
-    """What batches write, with some notes; property keys that are recorded from as early on are left out."""
+    """What batches write, with some notes; property keys that are recorded from as early on are left out.
+
+    Few entities are written without the properties of the mixed index, if there is one, and so are revisions: the
+    background writes these (see `index_backlog`), from all that is recorded of an entity.
+    """
     times: dict[tuple[str, int], int] = {}
     for each in batches:
         for name, code, occurred_at in each.validation.property_keys:
             earlier = times.get((name, code), recorded_from((name, code)))
             if earlier is None or occurred_at < earlier:
                 times[name, code] = occurred_at
-    vertices = [fields for each in batches for fields in _entities(each, stamp)]
+    entities = sum(len(each.validation.entities) for each in batches)
+    is_indexed = not has_mixed_index or entities >= LEAST_INDEXED
+    vertices = [fields for each in batches for fields in _entities(each, stamp, is_indexed)]
     vertices += [_property_key(name, code, occurred_at, stamp) for (name, code), occurred_at in sorted(times.items())]
     edges = [edge for each in batches for edge in _edges(each, stamp)]
-    return Parts([*vertices, *notes], _widened(batches, stamp), edges, times)
+    return Parts([*vertices, *notes], _widened(batches, not has_mixed_index), edges, times)
 
 
 # -- vertices --
@@ -97,20 +121,23 @@ def _property_key(name: str, code: int, occurred_at: int, stamp: int) -> Fields:
     }  # fmt: skip
 
 
-def _entities(batch: ValidBatch, stamp: int) -> Iterable[Fields]:
+def _entities(batch: ValidBatch, stamp: int, is_indexed: bool) -> Iterable[Fields]:
     for key, each in batch.validation.entities.items():
         entity, code = each.entity, key & KIND_MASK
-        terms = index_terms.of_part(entity)
+        terms = index_terms.of_part(entity) | terms_beside(each.entity, code, batch.by)
         fields: Fields = {
             T.id: vertex_of_key(key), T.label: ENTITY, "account": entity.account, "kind": code,
             "occurred_at": long(batch.validation.known_from[key]), "recorded_at": long(stamp),
             "record": packed_entity(each.urn, code, entity, each.digest, stamp, batch.by),
-            index_terms.TERM: terms | terms_beside(entity, code, batch.by), WORDS: _words(tokens(entity)),
-            GROUP: number_of_group(default_group(entity.account)),
+            TERMS: _joined(terms), GROUP: number_of_group(default_group(entity.account)),
             **_texts(each.urn, entity, batch.by),
         }  # fmt: skip
+        if words := tokens(entity):
+            fields[WORDS] = _joined(words)
         if index_terms.is_cut(terms):
-            fields["widened"] = 1
+            fields |= WIDENED
+        if is_indexed:
+            fields |= {**index_properties(fields), INDEXED_AT: long(stamp)}
         yield fields
 
 
@@ -129,12 +156,12 @@ def _texts(urn: str, entity: NewEntity, by: str) -> dict[str, str]:
     return present | {name: text for name, text in folded.items() if text != present[name.removesuffix(FOLDED)]}
 
 
-def _words(tokens: set[str]) -> set[str]:
-    """The values of the property of words: one, if there are any."""
-    return {" ".join(sorted(tokens))} if tokens else set()
+def _joined(texts: set[str]) -> str:
+    """The value of the property of terms or of words."""
+    return " ".join(sorted(texts))
 
 
-def _widened(batches: Sequence[ValidBatch], stamp: int) -> list[Fields]:
+def _widened(batches: Sequence[ValidBatch], is_indexed: bool) -> list[Fields]:
     """The entities with new revisions, and the terms and the words of these."""
     terms: defaultdict[int, set[str]] = defaultdict(set)
     words: defaultdict[int, set[str]] = defaultdict(set)
@@ -144,10 +171,14 @@ def _widened(batches: Sequence[ValidBatch], stamp: int) -> list[Fields]:
             words[entity] |= tokens(revision)
             if entity not in batch.validation.entities and entity in batch.validation.known_from:
                 terms[entity].add(index_terms.MOVED)
-    return [
-        {T.id: vertex_of_key(key), index_terms.TERM: more, WORDS: _words(words[key]), TOUCHED_AT: long(stamp)}
-        for key, more in terms.items()
-    ]
+    widened = []
+    for key, more in terms.items():
+        fields: Fields = {T.id: vertex_of_key(key)}
+        fields |= {name: {_joined(some)} for name, some in ((TERMS, more), (WORDS, words[key])) if some}
+        if is_indexed:
+            fields |= {INDEXED_TERM: more}
+        widened.append(fields)
+    return widened
 
 
 # -- edges --

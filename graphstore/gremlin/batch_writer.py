@@ -37,13 +37,14 @@ from lineal.graphstore.gremlin.messages import ServerRefused
 from lineal.graphstore.gremlin.recorded_state import GroupState, RecordedState
 from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.upserts import (
+    WIDENED,
     Edge,
     Fields,
+    addition_steps,
     chunks_of,
     edge_steps,
     group_steps,
     vertex_steps,
-    widening_steps,
 )
 from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.writer_lease import WriterLease
@@ -191,7 +192,7 @@ class Recording:
             await self._log.append_in(stamp, group.audit)
         else:
             await self._commit(stamp, group, group.parts)
-            self.backlog.start()
+            self.backlog.add(stamp, group.parts.entities)
             for key, occurred_at in group.parts.property_keys.items():
                 self._property_keys.put(key, occurred_at)
         for request, outcome in group.outcomes:
@@ -199,7 +200,7 @@ class Recording:
 
     async def _commit(self, stamp: int, group: _Group, parts: Parts) -> None:
         """Write a group and make it visible: in one request where the engine can, and the group is not large."""
-        await self.backlog.make_room(sum(map(len, parts.unindexed)))
+        await self.backlog.make_room(len(parts.unindexed))
         backlog = self.backlog.after(stamp, parts.unindexed)
         whole = chunks_of([*parts.vertices, *parts.widened, *parts.edges], MOST_AT_ONCE)
         if not self._lease.writes_at_once or len(whole) > 1 or len(group.audit) > MOST_AT_ONCE:
@@ -256,7 +257,8 @@ class Recording:
                 request.error = error
         at = stamp if batches else snapshot.watermark
         notes = [idempotency_note(request.by, key, outcome, at) for request, key, outcome in keyed]
-        parts = parts_of(batches, notes, self._property_keys.get, stamp) if batches else None
+        has_mixed_index = self._server.has_mixed_index
+        parts = parts_of(batches, notes, self._property_keys.get, stamp, has_mixed_index) if batches else None
         return _Group(outcomes, batches, notes, parts)
 
     def _load(
@@ -299,7 +301,7 @@ class Recording:
                 self._refuse_unless(await self._server.ask(written) == [len(chunk)])
 
         async def widen(chunk: list[Fields]) -> None:
-            steps = await asyncio.to_thread(widening_steps, self._lease.fenced(stamp), chunk)
+            steps = await asyncio.to_thread(addition_steps, self._lease.fenced(stamp), chunk, WIDENED)
             self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
 
         async def write_edges(chunk: list[Edge]) -> None:

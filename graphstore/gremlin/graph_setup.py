@@ -22,7 +22,7 @@ _WRONG_REQUEST: Final = 499
 _TRIES: Final = 6
 _CREATE_INDEXES: Final = """
 graph = g.getGraph()
-['kind', 'name', 'part', 'term'].each { graph.createIndex(it, Vertex) }
+['kind', 'indexed_name', 'part', 'indexed_term'].each { graph.createIndex(it, Vertex) }
 true
 """
 _BACKEND: Final = """

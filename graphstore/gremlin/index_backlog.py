@@ -1,75 +1,89 @@
 """The entities that the mixed index may not show yet, and how they get there.
 
-JanusGraph writes to its index after a commit, and reports nothing if that fails. No batch waits for it: each commit
-notes in the snapshot which entities it wrote, by its stamp, and searches look through these beside the index. A
-background task counts them through the index. Those that it shows leave the snapshot with the next commit; those that
-it does not show in time are written to it again.
+A commit of the index takes longer than the rest of a small batch, and JanusGraph reports nothing if it fails. So no
+batch waits for it. Each commit notes in the snapshot which entities it wrote, by its stamp, and searches look through
+these beside the index. A background task writes those to the index that their batches did not write to it, many in one
+request, and asks the index for them. Those that it shows leave the snapshot with the next commit; those that it does
+not show in time are written to it again.
+
+The task needs no lease: it only copies, in one transaction, what is recorded of an entity, under the newest watermark
+that its process knew before. An entity is indexed if the index shows it with the stamp of its last batch, or with a
+later watermark. A process works off what it recorded itself, and what others left.
 """
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
-from gremlin_python.process.graph_traversal import GraphTraversal
-from gremlin_python.process.traversal import P
+from gremlin_python.process.graph_traversal import __
+from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
 
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.gremlin.aborted_batches import packed_plan, unpacked_plan
+from lineal.graphstore.gremlin.audit_log import in_chunks
 from lineal.graphstore.gremlin.client import GremlinClient, g
-from lineal.graphstore.gremlin.mixed_index import SHOWN_SECONDS, TOUCHED_AT, indexed
-from lineal.graphstore.gremlin.upserts import reindexing_steps
+from lineal.graphstore.gremlin.mixed_index import (
+    COPIED,
+    INDEXED_AT,
+    INDEXED_TERM,
+    SHOWN_SECONDS,
+    TERMS,
+    copying,
+    in_index,
+    index_properties,
+    indexed,
+)
+from lineal.graphstore.gremlin.upserts import Fields, addition_steps, chunks_of
 from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 MOST_UNINDEXED: Final = 3000
 """With more entities than the index shows, a batch waits for it: they are in every snapshot and every search."""
-_COUNT_SECONDS: Final = 0.2
+_PAUSE_SECONDS: Final = 0.5
+"""For how long entities are collected before they are written to the index."""
+_MANY: Final = 100
+"""So many are written to it sooner."""
 _IDLE_SECONDS: Final = 1.0
 """After how long without a batch the snapshot is written only to drop what the index shows."""
-_RESTORED_AT_ONCE: Final = 200
+_AT_ONCE: Final = 250
+_RESTORED_AT_ONCE: Final = 100
+_RETRY_SECONDS: Final = 0.1
 _MICROSECONDS: Final = 1_000_000
+_READ: Final = (TERMS, *COPIED, INDEXED_TERM, *map(in_index, COPIED))
+"""What has to be read of an entity that this process does not remember."""
 
 BEHIND: Final = (
     "the graph's index does not show what was written before, so nothing more is written: see the graph server's log "
     "for why, and send it again"
 )
 
-
-class Unindexed(NamedTuple):
-    """The vertices that a batch created, and those whose indexed properties it changed."""
-
-    created: tuple[int, ...] = ()
-    changed: tuple[int, ...] = ()
-
-
-Backlog = Mapping[int, Unindexed]
-"""By stamp. A vertex that batches changed one after another is in the last of them; where it was created, it stays."""
+Backlog = Mapping[int, tuple[int, ...]]
+"""The vertices that batches wrote, by stamp. A vertex that several batches wrote is in the last of them."""
 
 
 @lru_cache(maxsize=64)
 def unpacked_backlog(text: str) -> Backlog:
     """The backlog of a snapshot, from its text."""
-    entries = orjson.loads(text) if text else []
-    return {stamp: Unindexed(*(tuple(unpacked_plan(plan)) for plan in plans)) for stamp, *plans in entries}
+    return {stamp: tuple(unpacked_plan(plan)) for stamp, plan in orjson.loads(text)} if text else {}
 
 
 def packed_backlog(backlog: Backlog) -> str:
     """The text of a backlog; empty if nothing is in it."""
-    entries = [(stamp, *map(packed_plan, unindexed)) for stamp, unindexed in backlog.items() if any(unindexed)]
+    entries = [(stamp, packed_plan(vertices)) for stamp, vertices in backlog.items() if vertices]
     return packed(entries) if entries else ""
 
 
 @lru_cache(maxsize=64)
 def unindexed_vertices(text: str) -> tuple[long, ...]:
-    """The vertices in the backlog of a snapshot, each once, from its text."""
-    entries = unpacked_backlog(text).values()
-    return tuple(map(long, sorted({vertex for each in entries for vertices in each for vertex in vertices})))
+    """The vertices in the backlog of a snapshot, from its text."""
+    return tuple(map(long, sorted(vertex for vertices in unpacked_backlog(text).values() for vertex in vertices)))
 
 
 class IndexBacklog:
@@ -77,20 +91,38 @@ class IndexBacklog:
 
     def __init__(self, server: GremlinClient, lease: WriterLease) -> None:
         self._server, self._lease = server, lease
-        self._shown: set[int] = set()
-        """The stamps of which the index shows everything."""
+        self._own: set[int] = set()
+        """The stamps under which this process recorded."""
+        self._new: dict[int, Fields] = {}
+        """The entities that this process recorded and did not write to the index, by their vertices."""
+        self._written: dict[int, tuple[int, float]] = {}
+        """Of vertices that this process wrote to the index: under which watermark, and when."""
+        self._shown: dict[int, int] = {}
+        """Up to which watermark the index shows a vertex."""
+        self._working = asyncio.Lock()
+        self._has_many = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def after(self, stamp: int, unindexed: Unindexed) -> str:
+    def after(self, stamp: int, vertices: Collection[int]) -> str:
         """The backlog of the snapshot in which a batch becomes visible, as text."""
         if not self._server.has_mixed_index:
             return ""
-        again = set(unindexed.changed)
-        backlog = {
-            each: Unindexed(created, tuple(vertex for vertex in changed if vertex not in again))
-            for each, (created, changed) in self._left().items()
-        }
-        return packed_backlog({**backlog, stamp: unindexed})
+        again = set(vertices)
+        backlog = {each: tuple(old for old in left if old not in again) for each, left in self._left().items()}
+        return packed_backlog({**backlog, stamp: tuple(vertices)})
+
+    def add(self, stamp: int, entities: Mapping[int, Fields]) -> None:
+        """Work off a batch that this process committed, by its new entities, written to the index or not."""
+        if not self._server.has_mixed_index:
+            return
+        self._own.add(stamp)
+        indexed = [vertex for vertex, fields in entities.items() if INDEXED_AT in fields]
+        self._written |= dict.fromkeys(indexed, (stamp, time.monotonic()))
+        self._new |= {vertex: fields for vertex, fields in entities.items() if INDEXED_AT not in fields}
+        left = self._left().items()
+        if sum(self._written_at(vertex) < each for each, vertices in left for vertex in vertices) >= _MANY:
+            self._has_many.set()
+        self.start()
 
     def start(self) -> None:
         """Work the backlog off, unless that is being done."""
@@ -99,8 +131,7 @@ class IndexBacklog:
 
     def start_if_left(self) -> None:
         """Work the backlog off if it is old: no other process does."""
-        backlog = unpacked_backlog(self._lease.snapshot.unindexed)
-        if backlog and now() - min(backlog) > 2 * SHOWN_SECONDS * _MICROSECONDS:
+        if self._is_left(unpacked_backlog(self._lease.snapshot.unindexed)):
             self.start()
 
     async def close(self) -> None:
@@ -116,62 +147,115 @@ class IndexBacklog:
         while (left := _size(self._left())) and left + size > MOST_UNINDEXED:
             if time.monotonic() > deadline:
                 raise Unavailable(BEHIND)
-            await self._count()
+            await self._work_off(self._left())
             if _size(self._left()) == left:
-                await asyncio.sleep(_COUNT_SECONDS / 2)
+                await asyncio.sleep(_RETRY_SECONDS)
 
-    def _left(self) -> dict[int, Unindexed]:
+    def _left(self) -> Backlog:
         """What may still be missing from the index."""
         backlog = unpacked_backlog(self._lease.snapshot.unindexed)
-        return {stamp: each for stamp, each in backlog.items() if stamp not in self._shown}
+        if not self._shown:
+            return backlog
+        return {
+            stamp: tuple(vertex for vertex in vertices if self._shown.get(vertex, 0) < stamp)
+            for stamp, vertices in backlog.items()
+        }
 
     # -- in the background --
 
     async def _run(self) -> None:
-        while (snapshot := self._lease.snapshot).unindexed:
-            await asyncio.sleep(_COUNT_SECONDS)
+        while (snapshot := self._lease.snapshot).unindexed and self._is_ours(unpacked_backlog(snapshot.unindexed)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE_SECONDS):
+                    await self._has_many.wait()
+            self._has_many.clear()
             with suppress(Unavailable):
-                await self._count()
-                late = [stamp for stamp in self._left() if now() - stamp > SHOWN_SECONDS * _MICROSECONDS]
-                if late:
-                    await self._restore(late)
-                elif not self._left() and now() - snapshot.watermark > _IDLE_SECONDS * _MICROSECONDS:
+                await self._work_off(self._ours())
+                await self._restore(self._ours())
+                is_idle = now() - self._lease.snapshot.watermark > _IDLE_SECONDS * _MICROSECONDS
+                if is_idle and not _size(self._ours()):
                     async with self._lease.held():
                         await self._lease.set_unindexed(packed_backlog(self._left()))
-                    self._shown.clear()
+            self._forget()
 
-    async def _count(self) -> None:
-        """Note the stamps of which the index shows everything."""
+    def _is_ours(self, backlog: Backlog) -> bool:
+        return self._is_left(backlog) or not self._own.isdisjoint(backlog)
+
+    def _is_left(self, backlog: Backlog) -> bool:
+        """Whether a process left some of a backlog, which works it off no more."""
+        return bool(backlog) and now() - min(backlog) > 2 * SHOWN_SECONDS * _MICROSECONDS
+
+    def _ours(self) -> Backlog:
+        """What this process is to work off."""
         left = self._left()
-        if left and not await self._shows(left):
-            left = {stamp: each for stamp, each in left.items() if await self._shows({stamp: each})}
-        self._shown |= left.keys()
+        if self._is_left(left):
+            return left
+        return {stamp: vertices for stamp, vertices in left.items() if stamp in self._own}
 
-    async def _shows(self, backlog: Backlog) -> bool:
-        for key, place in (("recorded_at", 0), (TOUCHED_AT, 1)):
-            counts = {stamp: len(each[place]) for stamp, each in backlog.items() if each[place]}
-            if counts:
-                # The ids, since JanusGraph would have Lucene count, which does so up to a thousand.
-                shown = indexed(g.V()).has(key, P.within([long(stamp) for stamp in counts])).id_().count()
-                if await self._server.ask(shown) != [sum(counts.values())]:
-                    return False
-        return True
+    def _forget(self) -> None:
+        """Forget what is no longer in the backlog."""
+        backlog = unpacked_backlog(self._lease.snapshot.unindexed)
+        vertices = {vertex for each in backlog.values() for vertex in each}
+        self._own.intersection_update(backlog)
+        self._new = {vertex: fields for vertex, fields in self._new.items() if vertex in vertices}
+        self._written = {vertex: written for vertex, written in self._written.items() if vertex in vertices}
+        self._shown = {vertex: at for vertex, at in self._shown.items() if vertex in vertices}
 
-    async def _restore(self, late: Collection[int]) -> None:
-        """Write what the index does not show to it again, under a new stamp."""
-        async with self._lease.held() as stamp:
-            left = self._left()
-            lost = {vertex for each in late if each in left for vertices in left[each] for vertex in vertices}
-            kept = {each: unindexed for each, unindexed in left.items() if each not in late}
-            await self._lease.begin(stamp)
-            vertices = sorted(lost)
-            for start in range(0, len(vertices), _RESTORED_AT_ONCE):
-                await self._server.ask(self._reindexing(stamp, vertices[start : start + _RESTORED_AT_ONCE]))
-            await self._lease.set_unindexed(packed_backlog({**kept, stamp: Unindexed((), tuple(vertices))}), stamp)
+    async def _work_off(self, backlog: Backlog) -> None:
+        """Write to the index what is not written to it, or not shown in time, and note what it shows."""
+        async with self._working:
+            watermark = self._lease.snapshot.watermark
+            stamps = {vertex: stamp for stamp, vertices in backlog.items() for vertex in vertices}
+            unwritten = [vertex for vertex, stamp in stamps.items() if self._written_at(vertex) < stamp]
+            for some in in_chunks(unwritten, _AT_ONCE):
+                await self._write(some, stamps, watermark)
+            await self._look(stamps)
 
-    def _reindexing(self, stamp: int, vertices: list[int]) -> GraphTraversal:
-        return reindexing_steps(self._lease.fenced(stamp), [long(vertex) for vertex in vertices], long(stamp))
+    async def _write(self, vertices: Sequence[int], stamps: Mapping[int, int], watermark: int) -> None:
+        """Write vertices to the index."""
+        new = {vertex: fields for vertex in vertices if (fields := self._new_as_of(vertex, stamps[vertex]))}
+        rows = [{T.id: long(vertex), **index_properties(fields)} for vertex, fields in new.items()]
+        others = g.V([long(vertex) for vertex in vertices if vertex not in new])
+        if len(new) < len(vertices):
+            found = others.project("vertex", "fields").by(__.id_()).by(__.value_map(*_READ))
+            for each in await self._server.ask(found):
+                rows.append({T.id: long(each["vertex"]), **index_properties(each["fields"])})
+        for chunk in chunks_of(rows, _AT_ONCE):
+            await self._server.ask(addition_steps(g.inject(0), chunk, {INDEXED_AT: long(watermark)}))
+        self._written |= dict.fromkeys(vertices, (watermark, time.monotonic()))
+        for vertex in new:
+            self._new.pop(vertex, None)
+
+    def _new_as_of(self, vertex: int, stamp: int) -> Fields | None:
+        """An entity that is not written to the index, if its batch of a stamp is the last that wrote it."""
+        fields = self._new.get(vertex)
+        return fields if fields is not None and fields["recorded_at"] == stamp else None
+
+    async def _look(self, stamps: Mapping[int, int]) -> None:
+        """Note which of some vertices the index shows."""
+        by_watermark: defaultdict[int, list[int]] = defaultdict(list)
+        for vertex in stamps:
+            by_watermark[self._written[vertex][0]].append(vertex)
+        for written_at, vertices in by_watermark.items():
+            newest = max(stamps[vertex] for vertex in vertices)
+            found = await self._server.ask(indexed(g.V()).has(INDEXED_AT, P.gte(long(newest))).id_())
+            self._shown |= dict.fromkeys(set(vertices).intersection(found), written_at)
+
+    async def _restore(self, backlog: Backlog) -> None:
+        """Write what the index does not show in time to it again, though JanusGraph shows it: it is lost."""
+        vertices = [vertex for each in backlog.values() for vertex in each if vertex in self._written]
+        late = [vertex for vertex in vertices if time.monotonic() - self._written[vertex][1] > SHOWN_SECONDS]
+        for some in in_chunks(late, _RESTORED_AT_ONCE):
+            async with self._lease.held() as stamp:
+                await self._lease.begin(stamp)
+                steps = copying(self._lease.fenced(stamp).V(list(map(long, some))), [TERMS, *COPIED])
+                await self._server.ask(steps.property(INDEXED_AT, long(stamp)).count())
+                await self._lease.set_unindexed(packed_backlog(self._left()), stamp)
+            self._written |= dict.fromkeys(some, (stamp, time.monotonic()))
+
+    def _written_at(self, vertex: int) -> int:
+        return self._written.get(vertex, (0, 0.0))[0]
 
 
 def _size(backlog: Backlog) -> int:
-    return sum(len(vertices) for each in backlog.values() for vertices in each)
+    return sum(map(len, backlog.values()))

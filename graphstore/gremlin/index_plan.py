@@ -34,7 +34,7 @@ from lineal.graphstore.full_text import words_of
 from lineal.graphstore.gremlin import patterns
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.filter_steps import FOLDED
-from lineal.graphstore.gremlin.mixed_index import WORDS, indexed, of_kind, token
+from lineal.graphstore.gremlin.mixed_index import INDEXED_TERM, WORDS, in_index, indexed, of_kind, token
 from lineal.graphstore.gremlin.predicates import has_word, is_like, starts_with
 from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group
 from lineal.graphstore.kinds import PropertyType
@@ -72,18 +72,18 @@ def alternatives_of(question: Find, groups: Sequence[int] | None) -> Alternative
     """
     where = compiled_entity_filter(question.where)
     parts = [_of_expression(part) for part in conjuncts(where.rest)]
-    parts += [_one(WORDS, has_word(token(word))) for word in dict.fromkeys(words_of(question.search or ""))]
+    parts += [_one(in_index(WORDS), has_word(token(word))) for word in dict.fromkeys(words_of(question.search or ""))]
     if question.within is not None:
-        parts.append(_one(GROUP, number_of_group(question.within)))
+        parts.append(_one(in_index(GROUP), number_of_group(question.within)))
     alternatives = narrowed(parts, groups)
     if alternatives is None or where.codes is None:
         return alternatives
-    return narrowed([alternatives, _among(index_terms.TERM, [of_kind(code) for code in sorted(where.codes)])], None)
+    return narrowed([alternatives, _among(INDEXED_TERM, [of_kind(code) for code in sorted(where.codes)])], None)
 
 
 def narrowed(parts: Iterable[Alternatives | None], groups: Sequence[int] | None) -> Alternatives | None:
     """The alternatives in which all parts hold, of entities in at least one of some groups, by their numbers."""
-    return _all_of([*parts, None if groups is None else _among(GROUP, [long(group) for group in groups])])
+    return _all_of([*parts, None if groups is None else _among(in_index(GROUP), [long(group) for group in groups])])
 
 
 def having_key(key: str) -> Alternatives:
@@ -98,8 +98,7 @@ def start(alternatives: Alternatives, unindexed: Sequence[long]) -> GraphTravers
     """
     # Not `has`, which JanusGraph would take into its query of the index, which holds no records.
     exists = __.values("record").is_(P.neq(""))
-    if len(alternatives) == 1 and not unindexed:
-        return _in_index(g.V(), alternatives[0]).where(exists)
+    # A union, out of which JanusGraph takes no steps that follow into its query: the index holds other properties.
     starts = [_in_index(__.V(), each) for each in alternatives] + ([__.V(list(unindexed))] if unindexed else [])
     return g.inject(0).union(*starts).dedup().where(exists)
 
@@ -107,15 +106,16 @@ def start(alternatives: Alternatives, unindexed: Sequence[long]) -> GraphTravers
 def named_in_index(names: Collection[str], unindexed: Sequence[long]) -> GraphTraversal:
     """The entities of some names that the index finds, and those that it may not show yet, without duplicates."""
     named = P.within(sorted(names))
-    if not unindexed:
-        return indexed(g.V()).has("name", named)
-    return g.inject(0).union(indexed(__.V()).has("name", named), __.V(list(unindexed)).has("name", named)).dedup()
+    starts = [indexed(__.V()).has(in_index("name"), named)]
+    if unindexed:
+        starts.append(__.V(list(unindexed)).has("name", named))
+    return g.inject(0).union(*starts).dedup()
 
 
 def start_by_term(alternatives: Alternatives) -> GraphTraversal | None:
     """The vertices found where the graph only has an index of single terms; None where terms do not find all."""
     by_term = [
-        next((each for each in tests if each.key == index_terms.TERM and isinstance(each.test, str)), None)
+        next((each for each in tests if each.key == INDEXED_TERM and isinstance(each.test, str)), None)
         for tests in alternatives
     ]
     vertices = [__.V().has(each.key, each.test) for each in by_term if each is not None]
@@ -174,10 +174,10 @@ def _any_of(parts: Iterable[Alternatives | None]) -> Alternatives | None:
 
 
 class _OwnProperty:
-    """A text that a vertex property of its own holds."""
+    """A text that a property of the index holds."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = in_index(name)
 
     def among(self, texts: Iterable[str]) -> Alternatives:
         return _among(self.name, sorted(texts))
@@ -196,7 +196,7 @@ class _Term:
         self.begin = begin
 
     def among(self, texts: Iterable[str]) -> Alternatives:
-        return _among(index_terms.TERM, [self.begin + index_terms.text_or_cut(text) for text in sorted(texts)])
+        return _among(INDEXED_TERM, [self.begin + index_terms.text_or_cut(text) for text in sorted(texts)])
 
     def starting(self, text: str) -> Alternatives:
         return _beginning(self.begin + index_terms.text_of(text[: index_terms.MOST_BYTES // 4]))
@@ -205,15 +205,15 @@ class _Term:
         if not part or len(self.begin) > _LONGEST_BEGIN:
             return _beginning(self.begin)
         either = f"{patterns.holding(index_terms.text_of(part))}|{patterns.holding(index_terms.CUT)}"
-        return _one(index_terms.TERM, is_like(f"{patterns.literal(self.begin)}({either})"))
+        return _one(INDEXED_TERM, is_like(f"{patterns.literal(self.begin)}({either})"))
 
 
 def _beginning(begin: str) -> Alternatives:
-    return _one(index_terms.TERM, starts_with(begin))
+    return _one(INDEXED_TERM, starts_with(begin))
 
 
-def _words(key: str) -> Row[Alternatives | None]:
-    return {Operator.IN: lambda atom: _among(key, sorted(atom.operand))}
+def _words(name: str) -> Row[Alternatives | None]:
+    return {Operator.IN: lambda atom: _among(in_index(name), sorted(atom.operand))}
 
 
 def _text(plain: _OwnProperty | _Term, folded: _OwnProperty | _Term) -> Row[Alternatives | None]:
@@ -244,7 +244,7 @@ def _time(name: str) -> Row[Alternatives | None]:
         times = atom.operand
         low = (P.gte if times.includes_low else P.gt, times.low)
         high = (P.lte if times.includes_high else P.lt, times.high)
-        return _all_of(_one(name, test(long(time))) for test, time in (low, high) if time is not None)
+        return _all_of(_one(in_index(name), test(long(time))) for test, time in (low, high) if time is not None)
 
     return {Operator.RANGE: within}
 
@@ -252,7 +252,7 @@ def _time(name: str) -> Row[Alternatives | None]:
 def _occurred(atom: Atom) -> Alternatives | None:
     """Entities that a later batch moved to an earlier time may be anywhere."""
     within = _time("occurred_at")[Operator.RANGE](atom)
-    return None if within is None else (*within, *_one(index_terms.TERM, index_terms.MOVED))
+    return None if within is None else (*within, *_one(INDEXED_TERM, index_terms.MOVED))
 
 
 def _property_text(atom: Atom) -> _Term:
@@ -268,7 +268,7 @@ def _property_within(atom: Atom) -> Alternatives:
         if pattern is not None and len(begin) > _LONGEST_BEGIN:
             alternatives += _beginning(begin)
         elif pattern is not None:
-            alternatives += _one(index_terms.TERM, is_like(patterns.literal(begin) + pattern))
+            alternatives += _one(INDEXED_TERM, is_like(patterns.literal(begin) + pattern))
     return alternatives
 
 
@@ -282,12 +282,12 @@ def _place(bound: str | int | float | None) -> str:
 
 
 def _terms(term: Callable[[Any], str]) -> Row[Alternatives | None]:
-    return {Operator.IN: lambda atom: _among(index_terms.TERM, sorted(map(term, atom.operand)))}
+    return {Operator.IN: lambda atom: _among(INDEXED_TERM, sorted(map(term, atom.operand)))}
 
 
 def _property_among(atom: Atom) -> Alternatives:
     terms = (index_terms.of_value(atom.key, type, value) for type, value in atom.operand)
-    return _among(index_terms.TERM, sorted(terms))
+    return _among(INDEXED_TERM, sorted(terms))
 
 
 INDEX_TABLE: Final[Table[Alternatives | None]] = checked(

@@ -15,6 +15,7 @@ from lineal.graphstore.codes import KIND_CODES
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.entity_pages import candidates_in_view
 from lineal.graphstore.gremlin.index_plan import having_key, narrowed
+from lineal.graphstore.gremlin.mixed_index import each_term
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import pattern
 from lineal.graphstore.queries import PropertyKeys
@@ -64,7 +65,7 @@ def _showing(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTr
 
 def _keys() -> GraphTraversal:
     """How the terms of properties begin."""
-    return __.values(index_terms.TERM).split(":").limit(Scope.local, 1).unfold()
+    return each_term().split(":").limit(Scope.local, 1).unfold()
 
 
 def _unnamed(reader: Reader, question: PropertyKeys) -> GraphTraversal:
@@ -75,7 +76,7 @@ def _unnamed(reader: Reader, question: PropertyKeys) -> GraphTraversal:
 
 def _bearer(reader: Reader, question: PropertyKeys, key: str) -> GraphTraversal:
     """An entity with a key that some grant names, if there is one that shows it."""
-    bears = __.values(index_terms.TERM).is_(TextP.starting_with(index_terms.of_key(key)))
+    bears = each_term().is_(TextP.starting_with(index_terms.of_key(key)))
     return _showing(reader, question, key).where(bears).limit(1).id_()
 
 

@@ -4,13 +4,18 @@ synchronized (graph) {
     graph.tx().rollback()
     def management = graph.openManagement()
     try {
+        // Texts whose length is bounded: Lucene takes no more than 32,766 bytes, and loses the whole entity with them.
+        def texts = ['urn', 'name', 'version', 'type', 'account', 'urn_folded', 'name_folded', 'version_folded']
         def keys = [
             (String): [
                 'urn', 'account', 'name', 'version', 'type', 'source_uri', 'recorded_by', 'record', 'line', 'content',
                 'part', 'state', 'value', 'extra_groups',
                 'urn_folded', 'name_folded', 'version_folded', 'source_uri_folded', 'recorded_by_folded',
             ],
-            (Long): ['recorded_at', 'occurred_at', 'kept_at', 'touched_at', 'first_step', 'last_step'],
+            (Long): [
+                'recorded_at', 'occurred_at', 'kept_at', 'first_step', 'last_step',
+                'indexed_at', 'placed_at',
+            ],
             (Integer): ['kind', 'of_kind', 'schema', 'widened'],
         ]
         keys.each { type, names ->
@@ -19,9 +24,15 @@ synchronized (graph) {
                     .cardinality(org.janusgraph.core.Cardinality.SINGLE).make()
             }
         }
-        [term: String, words: String, group: Long].each { name, type ->
+        [terms: String, words: String, group: Long].each { name, type ->
             management.getPropertyKey(name) ?: management.makePropertyKey(name).dataType(type)
                 .cardinality(org.janusgraph.core.Cardinality.SET).make()
+        }
+        // Lists: to one more value of an indexed set JanusGraph would read those that stand.
+        def copies = [term: String, words: String, recorded_at: Long, occurred_at: Long, group: Long]
+        (texts.collectEntries { [it, String] } + copies).each { name, type ->
+            management.getPropertyKey('indexed_' + name) ?: management.makePropertyKey('indexed_' + name)
+                .dataType(type).cardinality(org.janusgraph.core.Cardinality.LIST).make()
         }
         ['entity', 'note'].each { management.getVertexLabel(it) ?: management.makeVertexLabel(it).make() }
         ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'OBSERVED'].each {
@@ -37,13 +48,15 @@ synchronized (graph) {
             management.getGraphIndex('by_' + it) ?: management.buildIndex('by_' + it, Vertex)
                 .addKey(management.getPropertyKey(it)).buildCompositeIndex()
         }
-        // Texts whose length is bounded: Lucene takes no more than 32,766 bytes, and loses the whole entity with them.
-        def texts = ['term', 'urn', 'name', 'version', 'type', 'account', 'urn_folded', 'name_folded', 'version_folded']
         if (!management.getGraphIndex('asked')) {
             def asked = management.buildIndex('asked', Vertex).indexOnly(management.getVertexLabel('entity'))
-            texts.each { asked.addKey(management.getPropertyKey(it), Mapping.STRING.asParameter()) }
-            asked.addKey(management.getPropertyKey('words'), Mapping.TEXT.asParameter())
-            ['recorded_at', 'occurred_at', 'touched_at', 'group'].each { asked.addKey(management.getPropertyKey(it)) }
+            ['term', *texts].each {
+                asked.addKey(management.getPropertyKey('indexed_' + it), Mapping.STRING.asParameter())
+            }
+            asked.addKey(management.getPropertyKey('indexed_words'), Mapping.TEXT.asParameter())
+            ['indexed_recorded_at', 'indexed_occurred_at', 'indexed_group', 'indexed_at', 'placed_at'].each {
+                asked.addKey(management.getPropertyKey(it))
+            }
             asked.buildMixedIndex('search')
         }
         management.commit()

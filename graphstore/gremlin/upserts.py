@@ -5,17 +5,15 @@ from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Cardinality, Merge, T
-from gremlin_python.statics import long
 
-from lineal.graphstore import index_terms
-from lineal.graphstore.gremlin.mixed_index import INDEXED, TOUCHED_AT, WORDS
+from lineal.graphstore.gremlin.mixed_index import is_of_index
 
 _MOST_CHUNK_BYTES: Final = 4 * 1024 * 1024
 
-_ADDED: Final = (index_terms.TERM, WORDS)
-"""The properties that hold many values, and to which some are added."""
-
 Fields = dict[Any, Any]
+"""The properties of a vertex, by name, and its id; where the value is a set, each value in it is added."""
+WIDENED: Final[Fields] = {"widened": 1}
+"""What marks an entity whose terms are not only those of its record."""
 Edge = dict[str, Any]
 """Its `source`, `destination` and `label`, and its properties."""
 
@@ -26,7 +24,7 @@ def chunks_of(parts: list[Fields], most: int) -> list[list[Fields]]:
     size = 0
     for part in parts:
         bytes_in = sum(len(value) for value in part.values() if isinstance(value, str))
-        bytes_in += sum(len(value) for name in _ADDED for value in part.get(name, ()))
+        bytes_in += sum(len(text) for value in part.values() if isinstance(value, set) for text in value)
         if chunks[-1] and (len(chunks[-1]) == most or size + bytes_in > _MOST_CHUNK_BYTES):
             chunks.append([])
             size = 0
@@ -37,34 +35,43 @@ def chunks_of(parts: list[Fields], most: int) -> list[list[Fields]]:
 
 def vertex_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
     """Write vertices, and count those that stand with the chunk's stamp; run twice, it changes nothing."""
-    merged = _merged(start, chunk).option(Merge.on_create, __.select("all"))
-    return _with_added(merged).has("recorded_at", chunk[0]["recorded_at"]).count()
+    added = sorted({name for fields in chunk for name, value in fields.items() if isinstance(value, set)})
+    merged = _merged(start, chunk, added).option(Merge.on_create, __.select("ones"))
+    return _with_added(merged, added).has("recorded_at", chunk[0]["recorded_at"]).count()
 
 
-def widening_steps(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
-    """Let vertices that stand tell what their revisions say too, and count them; run twice, it changes nothing."""
-    merged = _merged(start, chunk).option(Merge.on_create, __.fail("a revised entity is missing"))
-    merged = merged.option(Merge.on_match, {"widened": 1, TOUCHED_AT: chunk[0][TOUCHED_AT]})
-    return _with_added(merged).has("record").count()
+def addition_steps(start: GraphTraversal, chunk: list[Fields], same: Fields) -> GraphTraversal:
+    """Add values to entities that exist, and give each of them the same further properties; count them.
+
+    Run twice, it changes nothing but the lists of the mixed index.
+    """
+    added = sorted({name for fields in chunk for name in fields if name != T.id})
+    merged = _merged(start, chunk, added).option(Merge.on_create, __.fail("an entity is missing"))
+    return _with_added(merged.option(Merge.on_match, same), added).has("record").count()
 
 
-def _merged(start: GraphTraversal, chunk: list[Fields]) -> GraphTraversal:
+def _merged(start: GraphTraversal, chunk: list[Fields], added: list[str]) -> GraphTraversal:
     rows = [
         {
             "which": {T.id: fields[T.id]},
-            "all": {name: value for name, value in fields.items() if name not in _ADDED},
-            **{name: list(fields.get(name, ())) for name in _ADDED},
+            "ones": {name: value for name, value in fields.items() if name not in added},
+            **{name: _values(fields.get(name, ())) for name in added},
         }
         for fields in chunk
     ]
     return start.constant(rows).unfold().as_("row").merge_v(__.select("which"))
 
 
-def _with_added(merged: GraphTraversal) -> GraphTraversal:
-    merged = merged.as_("vertex")
-    for name in _ADDED:
+def _values(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, set | tuple) else [value]
+
+
+def _with_added(merged: GraphTraversal, added: list[str]) -> GraphTraversal:
+    merged = merged.as_("vertex") if added else merged
+    for name in added:
         value = __.select("row").select(name).unfold().as_("value")
-        merged = merged.side_effect(value.select("vertex").property(Cardinality.set_, name, __.select("value")))
+        cardinality = Cardinality.list_ if is_of_index(name) else Cardinality.set_
+        merged = merged.side_effect(value.select("vertex").property(cardinality, name, __.select("value")))
     return merged
 
 
@@ -76,20 +83,10 @@ def group_steps(
     if vertices:
         steps = vertex_steps(steps, vertices).is_(len(vertices))
     if widened:
-        steps = widening_steps(steps, widened).is_(len(widened))
+        steps = addition_steps(steps, widened, WIDENED).is_(len(widened))
     for alike in edges:
         steps = edge_steps(steps, alike).is_(len(alike))
     return steps
-
-
-def reindexing_steps(start: GraphTraversal, vertices: list[long], stamp: long) -> GraphTraversal:
-    """Write all indexed properties of vertices again, which writes them to the mixed index again, and count them."""
-    steps = start.V(vertices).as_("vertex")
-    for name, cardinality in INDEXED.items():
-        # JanusGraph does not index a value that stands already. All are read before the first is dropped.
-        values = __.properties(name).as_("old").value().as_("value").barrier().side_effect(__.select("old").drop())
-        steps = steps.side_effect(values.select("vertex").property(cardinality, name, __.select("value")))
-    return steps.property(TOUCHED_AT, stamp).count()
 
 
 def edge_steps(start: GraphTraversal, chunk: list[Edge]) -> GraphTraversal:

@@ -19,8 +19,11 @@ from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Grant, GroupRule, Scope, default_group
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
-from lineal.graphstore.gremlin import entity_pages, index_backlog, mixed_index
-from lineal.graphstore.gremlin.client import GremlinClient
+from lineal.graphstore.gremlin import batch_parts, entity_pages, index_backlog, mixed_index
+from lineal.graphstore.gremlin.client import GremlinClient, g
+from lineal.graphstore.gremlin.index_backlog import unindexed_vertices
+from lineal.graphstore.gremlin.vertex_ids import key_of_urn, vertex_of_key
+from lineal.graphstore.index_terms import of_tag
 from lineal.graphstore.kinds import EntityKind, PropertyType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -195,7 +198,7 @@ async def found(store: Store, question: Find) -> list[str]:
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the index does not show is written to it again soon."""
     monkeypatch.setattr(index_backlog, "SHOWN_SECONDS", 0.5)
-    monkeypatch.setattr(index_backlog, "_COUNT_SECONDS", 0.02)
+    monkeypatch.setattr(index_backlog, "_PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(index_backlog, "_IDLE_SECONDS", 0.1)
 
 
@@ -307,6 +310,54 @@ async def worked_off_by(store: Store) -> None:
     async with asyncio.timeout(30):
         while await store.watermark() and store._lease.snapshot.unindexed:  # type: ignore[attr-defined]
             await asyncio.sleep(0.02)
+
+
+async def indexed_terms(store: Store, name: str) -> set[str]:
+    """The terms that the index was given of an entity."""
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
+    vertex = vertex_of_key(key_of_urn(urn(name)))
+    return set(await server.ask(g.V(vertex).values(mixed_index.INDEXED_TERM)))
+
+
+async def test_only_large_batches_write_the_index_with_their_commit(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_parts, "LEAST_INDEXED", 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(index_backlog.IndexBacklog, "start", lambda _: None)
+        await store.record(Batch((entity("a", tags=("small",)), entity("b"))), by="me")
+        await store.record(Batch((entity("c"), entity("d"), entity("e", tags=("large",)))), by="me")
+    assert not await indexed_terms(store, "a")
+    assert await indexed_terms(store, "e") >= {of_tag("large")}
+    await store.record(Batch((entity("f"),)), by="me")
+    await worked_off(store)
+    assert await indexed_terms(store, "a") >= {of_tag("small")}
+    told = await queries(store, Find(await now(store), EntityFilter(tag=("small",))), monkeypatch)
+    assert indexes(told) == {"asked"}
+    assert await found(store, Find(await now(store), EntityFilter(tag=("small",)))) == ["a"]
+
+
+async def test_an_entity_that_another_process_revises_before_it_is_indexed(
+    store: Store, janusgraph: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that recorded it may write it to the index last, and not what the other one recorded."""
+    with monkeypatch.context() as patched:
+        patched.setattr(index_backlog.IndexBacklog, "start", lambda _: None)
+        await store.record(Batch((entity("a", tags=("first",)),)), by="me")
+        backlog: index_backlog.IndexBacklog = store._recording.backlog  # type: ignore[attr-defined]
+        recorded = backlog._ours()
+        async with await open_store(janusgraph.url) as other:
+            await other.record(Batch(revisions=(NewRevision(urn("a"), tags=("second",)),)), by="other")
+            others: index_backlog.IndexBacklog = other._recording.backlog  # type: ignore[attr-defined]
+            await others._work_off(others._ours())
+            await backlog._work_off(recorded)
+            assert await indexed_terms(store, "a") >= {of_tag("first"), of_tag("second")}
+            await other.record(Batch((entity("b"),)), by="other")
+            view = await now(store)
+            assert vertex_of_key(key_of_urn(urn("a"))) not in unindexed_vertices(store._lease.snapshot.unindexed)  # type: ignore[attr-defined]
+            for tag in ("first", "second"):
+                where = EntityFilter(tag=(tag,))
+                assert await found(store, Find(view, where)) == (["a"] if tag == "second" else [])
 
 
 async def test_an_index_that_stays_behind_lets_nothing_more_be_written(
