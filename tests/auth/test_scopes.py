@@ -3,7 +3,7 @@
 import pytest
 
 from lineal.auth.permissions import Permission
-from lineal.auth.scopes import Boundary, EntityScope, Grant, GroupRule, Scope
+from lineal.auth.scopes import EVERYTHING, UNLIMITED, Boundary, EntityScope, Grant, GroupRule, Scope
 
 READABLE = GroupRule("readable", (Grant(frozenset({Permission.READ})),))
 MASKED = GroupRule("masked", boundary=Boundary.MASK, tells_withheld=True)
@@ -32,3 +32,29 @@ def test_cached_entity_scopes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(100):
         assert scope.entity_scope(frozenset({f"group-{number}"}), "DATASET").is_readable
         assert len(scope._entity_scopes) <= 10
+
+
+def test_a_scope_without_rules_allows_nothing() -> None:
+    assert Scope().entity_scope(frozenset({"group"}), "DATASET") == EntityScope()
+
+
+def test_everything_is_readable_and_crossed_at_any_distance_without_hidden_keys() -> None:
+    scope = EVERYTHING.entity_scope(frozenset({"group"}), "DATASET")
+    assert scope.is_readable
+    assert not scope.is_redacted
+    assert not scope.hides("lr")
+    assert scope.ascendants == scope.descendants == UNLIMITED
+
+
+def test_an_entity_without_readable_properties_is_redacted() -> None:
+    scope = Scope.of([READABLE]).entity_scope(frozenset({"readable"}), "DATASET")
+    assert scope.is_redacted
+    assert scope.hides("lr")
+    assert scope.ascendants == scope.descendants == 0
+
+
+def test_a_forbidden_crossing_wins_over_a_grant() -> None:
+    grant = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
+    rule = GroupRule("group", (grant,), frozenset({Permission.TRAVERSE}))
+    scope = Scope.of([rule]).entity_scope(frozenset({"group"}), "DATASET")
+    assert (scope.ascendants, scope.descendants) == (0, 0)
