@@ -67,9 +67,9 @@ def media_type(accept: str) -> str | None:
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a request asks for GraphiQL's page, as browsers do."""
+    """Whether a request asks for GraphiQL's page, as browsers do, also with a query that the page is to show."""
     accept = request.headers.get("accept", "")
-    return request.method == "GET" and "query" not in request.query_params and "text/html" in accept
+    return request.method == "GET" and "text/html" in accept and "json" not in accept
 
 
 def answer(status: int, body: Any, media: str, headers: Mapping[str, str] | None = None) -> Response:

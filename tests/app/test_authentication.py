@@ -126,7 +126,10 @@ def test_what_is_open(guarded: Guarded) -> None:
         assert client.get(path).status_code == 200, path
     page = {"Accept": "text/html"}
     assert "graphiql" in client.get("/graphql", headers=page).text
-    assert client.get("/graphql", headers=page, params={"query": VIEWER}).status_code == 401
+    linked = client.get("/graphql", headers=page, params={"query": VIEWER})
+    assert linked.text == client.get("/graphql", headers=page).text, "the page opens the query, and answers nothing"
+    both = {"Accept": "text/html, application/json"}
+    assert client.get("/graphql", headers=both, params={"query": VIEWER}).status_code == 401
     assert client.post("/graphql", headers=page, json={"query": VIEWER}).status_code == 401
     assert client.get("/static/graphiql/%2e%2e/%2e%2e/graphql", params={"query": VIEWER}).status_code == 404
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from browser import Page, page
@@ -63,7 +64,8 @@ def test_a_key_is_put_among_the_headers(tmp_path: Path) -> None:
     header = json.dumps({"Authorization": f"Bearer {make_key(store, 'acme', 'me', '--role', 'admin')}"})
     with serving(store, tmp_path, token="") as server, page(f"{server.url}/graphql", tmp_path / "profile") as tab:
         tab.until("document.body.innerText.includes('CorruptDataset')")
-        tab.until("document.querySelector('.graphiql-response').innerText.includes('UNAUTHENTICATED')")
+        tab.until("document.querySelector('[role=status]')?.innerText.includes('put a token or an API key')")
+        answered_when_asked(tab, "UNAUTHENTICATED")
         headers = "[...document.querySelectorAll('button')].find(each => each.innerText === 'Headers')"
         tab.run(f"{headers}.click()")
         # Until then the editor that shows is that of the variables.
@@ -77,6 +79,44 @@ def test_a_key_is_put_among_the_headers(tmp_path: Path) -> None:
             if tab.soon(f"document.querySelector('{editor}').innerText.includes('Authorization')"):
                 break
         answered_when_asked(tab, '"data"')
+
+
+@pytest.mark.browser
+def test_the_schema_shows_without_a_token(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/lineal.db"
+    make_account(store, "acme")
+    make_key(store, "acme", "me", "--role", "admin")
+    with serving(store, tmp_path, token="") as server, page(f"{server.url}/graphql", tmp_path / "profile") as tab:
+        explorer = "document.querySelector('[aria-label=\"Show Documentation Explorer\"]')"
+        tab.until(f"!!{explorer}")
+        tab.run(f"{explorer}.click()")
+        tab.until("document.body.innerText.includes('Root Types')")
+
+
+@pytest.mark.browser
+def test_a_link_opens_a_query_with_its_variables(demo: Server, tmp_path: Path) -> None:
+    query = "query Linked($urn: String!) { entity(urn: $urn) { name } }"
+    link = urlencode({"query": query, "variables": json.dumps({"urn": "lineal:100000000000:DATASET:raw-0-0@1"})})
+    with page(f"{demo.url}/graphql?{link}", tmp_path / "profile") as tab:
+        tab.until("document.body.innerText.includes('Linked')")
+        assert not [url for url in tab.requests if "Linked" in url and "/graphql?" not in url]
+        answered_when_asked(tab, "raw-0-0")
+        assert tab.run("document.querySelectorAll('[role=tab]').length") >= 4, "the examples are there, too"
+        assert not tab.run("!!document.querySelector('[role=status]')"), "the store is not empty"
+    assert [error for error in tab.errors if "favicon" not in error] == []
+
+
+@pytest.mark.browser
+def test_an_empty_store_says_how_to_load_the_sample(tmp_path: Path) -> None:
+    with serving("memory:", tmp_path) as server, page(f"{server.url}/graphql", tmp_path / "profile") as tab:
+        told = tab.until("document.querySelector('[role=status] pre')?.innerText")
+        assert told.splitlines() == [
+            "python -m lineal.capture.sample 300 sample.jsonl",
+            f"lineal ingest sample.jsonl --url {server.url}",
+        ]
+        tab.screenshot(tmp_path / "empty.png")
+        tab.click("[aria-label=Close]")
+        tab.until("!document.querySelector('[role=status]')")
 
 
 def answered_when_asked(tab: Page, text: str) -> None:
