@@ -19,6 +19,7 @@ from lineal.graphstore.filter_expressions import (
     Row,
     Table,
     checked,
+    conjunction,
     translated,
 )
 from lineal.graphstore.kinds import NUMBERS, AssociationType, PropertyType
@@ -37,9 +38,9 @@ def entity_matcher(where: EntityFilter) -> Predicate[Entity]:
 
 
 @lru_cache(32)
-def association_matcher(where: AssociationFilter) -> Predicate[Association]:
-    """The function that decides whether an association as read matches a filter."""
-    return _predicate(compiled_association_filter(where), ASSOCIATION_TABLE)
+def association_matcher(*filters: AssociationFilter) -> Predicate[Association]:
+    """The function that decides whether an association as read matches all of some filters."""
+    return _predicate(conjunction(map(compiled_association_filter, filters)), ASSOCIATION_TABLE)
 
 
 def matches_restricted(where: EntityFilter) -> bool:

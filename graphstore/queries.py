@@ -227,7 +227,7 @@ class Limits:
 class Walk:
     """A traversal from `starts` (ids, at least one), however its answer is filtered and paged afterwards.
 
-    `depth` None goes all the way; `stop_at` and `via` None ask nothing. `excluding` holds ids.
+    `depth` None goes all the way; `stop_at`, `via` and `first_hop` None ask nothing. `excluding` holds ids.
     """
 
     view: View
@@ -238,6 +238,7 @@ class Walk:
     depth: int | None = None
     stop_at: EntityFilter | None = None
     via: AssociationFilter | None = None
+    first_hop: AssociationFilter | None = None
     limits: Limits = Limits()
 
 
@@ -254,7 +255,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class ReachAssociations:
-    """A page of the associations among the starts and everything a walk traversed, allowed by its `via`.
+    """A page of the associations among the starts and everything a walk traversed, allowed by its filters.
 
     `up_to` is the `cut_at` of the page it belongs to: what lies beyond is left out here too.
     """

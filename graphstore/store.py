@@ -284,6 +284,10 @@ class Store(ABC):
         - A start is reached only from another start, or round a cycle; a SAME_AS never counts as reaching a start.
         - Starts are always expanded. What matches `stop_at` is reached and not expanded. What lies at `depth` is
           reached and not expanded; a depth of 0 reaches nothing.
+        - `via` filters the associations that are crossed, at every hop; `first_hop` filters those that leave a start
+          besides, in the direction of the walk (a SAME_AS, and any of CONNECTED, leaves both its ends), and no others:
+          not those that lead to a start. Of INTERSECTION the start is that of each single walk; of `excluding`, what
+          is excluded.
         - `where` says which reached entities are returned and counted; it never prunes the walk.
         - UNION takes the least distance from any start. INTERSECTION keeps what the walk from each single start
           reaches, with the least of the distances. `excluding` removes what a walk with the same arguments reaches from
@@ -313,8 +317,9 @@ class Store(ABC):
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
         """Pages of the associations among the starts and everything the walk traversed; None as in `reach`.
 
-        Both ends lie among the starts and the reached (for INTERSECTION and `excluding`: what is left of them), and
-        the walk's `via` allows it. Raises LimitExceeded where the walk cannot be finished and no `up_to` is given.
+        Both ends lie among the starts and the reached (for INTERSECTION and `excluding`: what is left of them), the
+        walk's `via` allows it, and `first_hop` too where it leaves one of the starts (of BOTH, in either direction).
+        Raises LimitExceeded where the walk cannot be finished and no `up_to` is given.
         At most three round trips: the walks, the associations, their properties.
         """
 

@@ -1,7 +1,7 @@
 """Lineage: the ascendants and descendants of entities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -162,6 +162,7 @@ async def _reached(
     where: Any,
     stop_at: Any,
     via: Any,
+    first_hop: Any,
     first: int | None,
     after: str | None,
     with_paths: bool,
@@ -172,11 +173,15 @@ async def _reached(
             f"depth is {depth}: give 1 for direct associations, a greater number for more hops, or leave it out"
         )
     walk = replace(
-        walk, depth=depth, stop_at=entity_filter(stop_at), via=association_filter(via), limits=context.limits
+        walk,
+        depth=depth,
+        stop_at=entity_filter(stop_at),
+        via=association_filter(via),
+        first_hop=association_filter(first_hop),
+        limits=context.limits,
     )
     question = Reach(walk, entity_filter(where), checked_first(first, 20, MOST_LINEAGE), None, with_paths)
-    asked = (walk.starts, walk.direction, walk.combine, walk.excluding, depth, walk.stop_at, walk.via, question.where)
-    page_cursors = context.cursors("lineage", walk.view, asked)
+    page_cursors = context.cursors("lineage", walk.view, *_arguments(walk), question.where)
     if after is not None:
         page_cursors, position = page_cursors.read(after, ReachPosition)
         question = replace(question, after=position, walk=replace(walk, view=as_of_cursor(walk.view, page_cursors)))
@@ -186,13 +191,17 @@ async def _reached(
     return None if page is None else Lineage(question, page, page_cursors)
 
 
+def _arguments(walk: Walk) -> tuple[object, ...]:
+    """What a cursor of a walk is valid for, beside its view."""
+    return tuple(getattr(walk, each.name) for each in fields(walk) if each.name not in ("view", "limits"))
+
+
 async def among(context: Context, parent: Lineage, first: int | None, after: str | None) -> Connection[Association]:
     """A page of the associations between the starts and the traversed entities."""
     if parent.question is None:
         return NOTHING
     walk = parent.question.walk
-    page_cursors = context.cursors("among", walk.view, walk.starts, walk.direction, walk.combine, walk.excluding,
-                   walk.depth, walk.stop_at, walk.via)  # fmt: skip
+    page_cursors = context.cursors("among", walk.view, *_arguments(walk))
     position = None
     if after is not None:
         page_cursors, position = page_cursors.read(after, AssociationPosition)

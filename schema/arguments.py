@@ -44,6 +44,13 @@ Via = Annotated[
     AssociationFilter | None,
     strawberry.argument(description="Condition on the associations that the traversal may cross, at every hop."),
 ]
+FirstHop = Annotated[
+    AssociationFilter | None,
+    strawberry.argument(
+        description="Condition, besides `via`, on the associations that leave the starts, and on no others: the models "
+        'trained on a dataset are its descendants with `firstHop: {role: {eq: "train"}}`.'
+    ),
+]
 EntityWhere = Annotated[
     EntityFilter | None, strawberry.argument(description="Condition on the entities; all by default.")
 ]

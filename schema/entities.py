@@ -218,12 +218,13 @@ class Entity(Node):
         where: arg.Where = None,
         stop_at: arg.StopAt = None,
         via: arg.Via = None,
+        first_hop: arg.FirstHop = None,
         as_of: arg.AsOf = None,
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
         found: LineageConnection = await _lineage(
-            self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, as_of, first, after
+            self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, first_hop, as_of, first, after
         )
         return found
 
@@ -237,12 +238,13 @@ class Entity(Node):
         where: arg.Where = None,
         stop_at: arg.StopAt = None,
         via: arg.Via = None,
+        first_hop: arg.FirstHop = None,
         as_of: arg.AsOf = None,
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
         found: LineageConnection = await _lineage(
-            self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, as_of, first, after
+            self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, first_hop, as_of, first, after
         )
         return found
 
@@ -274,6 +276,7 @@ async def _lineage(
     where: EntityFilter | None,
     stop_at: EntityFilter | None,
     via: AssociationFilter | None,
+    first_hop: AssociationFilter | None,
     as_of: AsOf | None,
     first: int | None,
     after: str | None,
@@ -287,6 +290,7 @@ async def _lineage(
         where=where,
         stop_at=stop_at,
         via=via,
+        first_hop=first_hop,
         first=first,
         after=after,
         **path_options(info),

@@ -56,8 +56,8 @@ class LineageConnection:
     completeness: Completeness = strawberry.field(description="Whether the answer is complete.")
 
     @strawberry.field(
-        description="Associations between the starts and the traversed entities that `via` allows, sorted by "
-        "(source URN, destination URN, type, role)."
+        description="Associations between the starts and the traversed entities that `via` allows, and `firstHop` "
+        "where they leave a start; sorted by (source URN, destination URN, type, role)."
     )
     async def associations(
         self,

@@ -233,16 +233,15 @@ class Reader:
         return allowed + self._crossed_beside_masked(crossings, frontier) if self.meets_hidden else allowed
 
     def _allowed(self, crossings: Crossings, steps: set[Step]) -> list[Step]:
-        """The crossings between readable entities that the filter allows."""
-        via = crossings.via
-        if crossings.asks_only_types or via is None:
+        """The crossings between readable entities that the filters allow."""
+        if crossings.asks_only_types:
             return list(steps)
         keys = {key for _, _, key in steps}
-        if asks_properties(via) or asks_times(via):
+        if any(asks_properties(each) or asks_times(each) for each in crossings.filters):
             records = self.associations(keys)
         else:
             records = {key: self._edges.association(key, as_recorded=True) for key in keys}
-        is_match = association_matcher(via)
+        is_match = association_matcher(*crossings.filters)
         return [step for step in steps if is_match(records[step[2]])]
 
     def _crossed_beside_masked(self, crossings: Crossings, frontier: Collection[int]) -> list[Step]:

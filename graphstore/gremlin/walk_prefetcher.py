@@ -42,10 +42,15 @@ MOST_GLIMPSED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Fetch:
-    """One walk of one direction. Walks that differ in nothing but their starts are fetched together."""
+    """One walk of one direction. Walks that differ in nothing but their starts are fetched together.
+
+    `first_hop` are those of the edges that lead on from the starts, between readable entities and beside hidden ones:
+    the others are fetched as well, since another walk may cross them.
+    """
 
     crossed: CrossedEdges
     beside_hidden: CrossedEdges
+    first_hop: tuple[CrossedEdges, CrossedEdges]
     with_contents: bool
     with_times: bool
     depth: int | None
@@ -101,7 +106,8 @@ class WalkPrefetcher:
         self._records.note_fetched(numbers if is_whole else missing)
         for fetch, answer in received.items():
             is_known = is_whole and self._take_walk(fetch, fetches[fetch], answer)
-            self._edges.note_walk(fetch.crossed, is_whole=is_known)
+            for crossed in {fetch.crossed, fetch.first_hop[0]}:
+                self._edges.note_walk(crossed, is_whole=is_known)
 
     # -- asking --
 
@@ -218,9 +224,11 @@ class WalkPrefetcher:
         self._edges.take(answer.get("beyond", ()))
         expanded, last = self._expanded(fetch, starts)
         whole = {key for key in last if self._edges.count_from(key, fetch.crossed) < MOST_GLIMPSED}
-        self._edges.note_fetched(fetch.crossed, expanded | whole)
+        for crossed in {fetch.crossed, fetch.first_hop[0]}:
+            self._edges.note_fetched(crossed, expanded | whole)
         if self._visibility.meets_hidden:
-            self._hidden.note_fetched(fetch.beside_hidden, expanded | last)
+            for crossed in {fetch.beside_hidden, fetch.first_hop[1]}:
+                self._hidden.note_fetched(crossed, expanded | last)
         return True
 
     def _expanded(self, fetch: _Fetch, starts: _Starts) -> tuple[set[int], set[int]]:
@@ -251,16 +259,22 @@ class WalkPrefetcher:
 
 def _fetches(walk: Walk) -> list[_Fetch]:
     """The walks to fetch for a walk: of BOTH, one for each direction."""
-    via = walk.via
-    if via is not None and via.type == ():
+    if walk.via is not None and walk.via.type == ():
         return []
     directions = [UP, DOWN] if walk.direction is LineageDirection.BOTH else [walk.direction]
-    asks = (via is not None and asks_properties(via), via is not None and asks_times(via))
-    sides = [Crossings(direction, via) for direction in directions]
-    return [
-        _Fetch(CrossedEdges.of(side), CrossedEdges.beside_hidden(side), *asks, walk.depth, walk.stop_at)
-        for side in sides
-    ]
+    filters = [each for each in (walk.via, walk.first_hop) if each is not None]
+    asks = (any(map(asks_properties, filters)), any(map(asks_times, filters)))
+    fetches = []
+    for direction in directions:
+        crossed, beside = _edges(Crossings(direction, walk.via))
+        first_hop = _edges(Crossings(direction, walk.via, walk.first_hop))
+        fetches.append(_Fetch(crossed, beside, first_hop, *asks, walk.depth, walk.stop_at))
+    return fetches
+
+
+def _edges(crossings: Crossings) -> tuple[CrossedEdges, CrossedEdges]:
+    """The edges to cross between readable entities, and beside hidden ones."""
+    return CrossedEdges.of(crossings), CrossedEdges.beside_hidden(crossings)
 
 
 def _walk_together(starts: GraphTraversal, hop: GraphTraversal) -> GraphTraversal:

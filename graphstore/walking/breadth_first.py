@@ -37,10 +37,15 @@ class DirectedWalk:
     """
 
     def __init__(
-        self, starts: Collection[int], crossings: Crossings, depth: int | None, stop_at: EntityFilter | None
+        self,
+        starts: Collection[int],
+        crossings: Crossings,
+        first_hop: Crossings,
+        depth: int | None,
+        stop_at: EntityFilter | None,
     ) -> None:
         self.starts = frozenset(starts)
-        self.crossings = crossings
+        self.crossings, self.first_hop = crossings, first_hop
         self.depth, self.stop_at = depth, stop_at
         self.levels: list[array[int]] = [array("q")]
         self.distance: dict[int, int] = {}
@@ -64,13 +69,18 @@ class DirectedWalk:
         integers = len(self.distance) + sum(map(len, hidden))
         return sum(map(getsizeof, containers)) + INT_BYTES * integers + _levels_weight(self.levels, len(self.distance))
 
+    def crossings_to(self, level: int) -> Crossings:
+        """The crossings that lead to a level: of the first, those that leave the starts, which no other hop leaves."""
+        return self.first_hop if level == 1 else self.crossings
+
     def next_step(self, reader: Reader) -> Step:
         """The next level; the walk does not change until `append`."""
         distance = len(self.levels) - 1
-        found = reader.far_keys(self.crossings, self.frontier, distance)
+        crossings = self.crossings_to(len(self.levels))
+        found = reader.far_keys(crossings, self.frontier, distance)
         hidden = Hidden(set(), set(), set())
         if reader.meets_hidden:
-            hidden = reader.hidden_keys(self.crossings, self.frontier, distance)
+            hidden = reader.hidden_keys(crossings, self.frontier, distance)
         reached, new = self.first_reached(found, hidden.masked)
         stopped = matching(reader, reached, self.stop_at)
         crossable = (hidden.masked - masked_stops(reader, hidden.masked, self.stop_at)) | hidden.bridged
@@ -99,7 +109,8 @@ class DirectedWalk:
     def beyond_depth(self, reader: Reader) -> Iterator[set[int]]:
         """The keys first reached one level beyond `depth`, part by part: a caller stops at the first that suffices."""
         if self.frontier:
-            for found, hidden in reader.crossed_in_parts(self.crossings, self.frontier, len(self.levels) - 1):
+            crossings = self.crossings_to(len(self.levels))
+            for found, hidden in reader.crossed_in_parts(crossings, self.frontier, len(self.levels) - 1):
                 yield self.first_reached(found, hidden)[0]
 
     def expanded(self, key: int, level: int) -> bool:

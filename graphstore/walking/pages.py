@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lineal.graphstore.batch_validation import Outcome
 from lineal.graphstore.batches import Batch, Recorded
-from lineal.graphstore.codes import TYPE_CODES, AssociationKey
+from lineal.graphstore.codes import SAME_AS, TYPE_CODES, AssociationKey
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import (
     AssociationPosition,
@@ -43,13 +43,33 @@ def _either_way(direction: LineageDirection) -> LineageDirection:
 def among_pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
     """The page of the associations among what each walk traversed, up to its question's `up_to`."""
     missing = [(state, question) for state, question in asked if state.associations(question.up_to) is None]
-    crossings = [Crossings(LineageDirection.DESCENDANTS, question.walk.via) for _, question in missing]
+    crossings = [_among_crossings(question.walk) for _, question in missing]
     traversed = [_traversed(reader, state, question) for state, question in missing]
-    reader.prefetch_crossings(zip(crossings, traversed, strict=True))
-    for (state, question), crossing, keys in zip(missing, crossings, traversed, strict=True):
-        among = {association for _, far, association in reader.crossed(crossing, keys) if far in keys}
-        state.keep_associations(question.up_to, in_order(reader, among))
+    pairs = list(zip(crossings, traversed, strict=True))
+    reader.prefetch_crossings((each, keys) for several, keys in pairs for each in several)
+    for (state, question), (several, keys) in zip(missing, pairs, strict=True):
+        every, *first_hop = (
+            {association for _, far, association in reader.crossed(each, keys) if far in keys} for each in several
+        )
+        for allowed in first_hop:
+            every = {each for each in every if each in allowed or not _leaves(each, state.starts, question.walk)}
+        state.keep_associations(question.up_to, in_order(reader, every))
     return _association_pages(reader, [(state.associations(q.up_to) or [], q.first, q.after) for state, q in asked])
+
+
+def _among_crossings(walk: Walk) -> list[Crossings]:
+    """The crossings that `via` allows, and those that `first_hop` allows too, if there is one."""
+    every = Crossings(LineageDirection.DESCENDANTS, walk.via)
+    return [every] if walk.first_hop is None else [every, Crossings(every.direction, walk.via, walk.first_hop)]
+
+
+def _leaves(association: AssociationKey, starts: frozenset[int], walk: Walk) -> bool:
+    """Whether an association leaves one of the starts in the direction of a walk."""
+    source, type, destination, _ = association
+    leaves_both = type == SAME_AS or walk.direction not in (LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS)
+    return (source in starts and (leaves_both or walk.direction is LineageDirection.DESCENDANTS)) or (
+        destination in starts and (leaves_both or walk.direction is LineageDirection.ASCENDANTS)
+    )
 
 
 def _traversed(reader: Reader, state: WalkState, question: ReachAssociations) -> set[int]:

@@ -68,7 +68,7 @@ def _one_back(reader: Reader, ways: list[DirectedWalk], level: int, states: set[
         keys = {key for key, open_ways in states if index in open_ways}
         if not keys:
             continue
-        for near, far, association in reader.crossed_back(way.crossings, keys):
+        for near, far, association in reader.crossed_back(way.crossings_to(level), keys):
             returns_over_same_as = near in way.starts and association[1] == SAME_AS
             if way.expanded(far, level) and not returns_over_same_as and _crosses(reader, way, far, association, level):
                 behind[near, index].append((far, association))

@@ -11,23 +11,27 @@ from lineal.graphstore.records import Association, Entity, Restricted, Revision
 
 
 class Crossings:
-    """The associations that lead on from keys, in one direction (not BOTH), under a filter.
+    """The associations that lead on from keys, in one direction (not BOTH), under filters that must all match.
 
     `ways` are the directions in which an association of any type is crossed; a SAME_AS is always crossed in both.
-    `types` are the codes of the types allowed, None for all; `asks_only_types`: the filter restricts nothing else.
+    `types` are the codes of the types allowed, None for all; `asks_only_types`: the filters restrict nothing else.
     """
 
-    def __init__(self, direction: LineageDirection, via: AssociationFilter | None) -> None:
-        self.direction, self.via = direction, via
-        self.asks_only_types = via is None or via == AssociationFilter(type=via.type)
-        self.types = None if via is None or via.type is None else [TYPE_CODES[type] for type in via.type]
+    def __init__(self, direction: LineageDirection, *filters: AssociationFilter | None) -> None:
+        self.direction = direction
+        self.filters = tuple(each for each in filters if each is not None)
+        self.asks_only_types = all(each == AssociationFilter(type=each.type) for each in self.filters)
+        allowed = [{TYPE_CODES[type] for type in each.type} for each in self.filters if each.type is not None]
+        self.types = sorted(set.intersection(*allowed)) if allowed else None
         ways = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
         self.ways: list[LineageDirection] = ways if direction is LineageDirection.CONNECTED else [direction]
 
     @property
     def beside_hidden(self) -> frozenset[int]:
         """The codes of the types of association that are crossed to and from hidden entities."""
-        return frozenset(code for code, type in enumerate(TYPES) if self.via is None or matches_bare(type, self.via))
+        return frozenset(
+            code for code, type in enumerate(TYPES) if all(matches_bare(type, each) for each in self.filters)
+        )
 
     def reversed(self) -> "Crossings":
         """The crossings that lead back."""
@@ -35,7 +39,7 @@ class Crossings:
             LineageDirection.ASCENDANTS: LineageDirection.DESCENDANTS,
             LineageDirection.DESCENDANTS: LineageDirection.ASCENDANTS,
         }
-        return Crossings(back.get(self.direction, self.direction), self.via)
+        return Crossings(back.get(self.direction, self.direction), *self.filters)
 
 
 class Hidden(NamedTuple):

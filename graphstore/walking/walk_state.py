@@ -140,8 +140,18 @@ class WalkState:
         directions = [walk.direction]
         if walk.direction is LineageDirection.BOTH:
             directions = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
-        crossings = [Crossings(direction, walk.via) for direction in directions]
-        return WalkUnion([DirectedWalk(starts, each, walk.depth, walk.stop_at) for each in crossings])
+        return WalkUnion(
+            [
+                DirectedWalk(
+                    starts,
+                    Crossings(direction, walk.via),
+                    Crossings(direction, walk.via, walk.first_hop),
+                    walk.depth,
+                    walk.stop_at,
+                )
+                for direction in directions
+            ]
+        )
 
     @property
     def weight(self) -> int:

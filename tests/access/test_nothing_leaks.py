@@ -97,6 +97,7 @@ async def questions(draws: st.DataObject, ids: list[str]) -> dict[str, Any]:
         "reached": draw(inputs(st.none() | entity_filters)),
         "stopAt": draw(inputs(maybe(entity_filters))),
         "via": draw(inputs(st.none() | association_filters)),
+        "firstHop": draw(inputs(maybe(association_filters))),
         "first": draw(st.sampled_from([1, 2, 100])),
     }
 
@@ -124,12 +125,11 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
         query = 'query ($k: EntityKind) { propertyKeys(startsWith: "", kind: $k) }'
         found[f"keys of {kind}"] = await asker.ask(query, k=kind)
     declared = ", $from: [ID!]!, $d: LineageDirection!, $c: Combine, $x: [ID!], $n: Int, $w: EntityFilter"
-    declared += ", $s: EntityFilter, $v: AssociationFilter, $f: Int!"
-    given = (
-        "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v, first: $f"
-    )
+    declared += ", $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $f: Int!"
+    given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
+    given += ", firstHop: $h, first: $f"
     names = {"from": "starts", "d": "direction", "c": "combine", "x": "excluding", "n": "depth", "w": "reached"}
-    names |= {"s": "stopAt", "v": "via", "f": "first"}
+    names |= {"s": "stopAt", "v": "via", "h": "firstHop", "f": "first"}
     found["lineage"] = await asker.pages(
         "lineage", declared, given, LINEAGE, **{name: asked[of] for name, of in names.items()}
     )

@@ -85,6 +85,71 @@ async def test_where_never_prunes_and_stop_at_does_not_hide(store: Store) -> Non
     assert distances(await reach(store, "a", stop_at=named("a", "c"))) == {"b": 1, "c": 2, "e": 2}
 
 
+TRAIN = AssociationFilter(role=StringFilter(eq="train"))
+
+
+async def test_first_hop_filters_what_leaves_the_starts_and_nothing_else(store: Store) -> None:
+    """The case of the API: the models trained on a dataset."""
+    more = (
+        association("data", "fit", role="train"),
+        association("data", "check", role="validation"),
+        association("other", "fit", role="train"),
+        association("model", "data", role="back"),
+    )
+    whole = graph("fit>model>endpoint", "check>report")
+    await store.record(Batch((*whole.entities, entity("data"), entity("other")), whole.associations + more), by="me")
+    page = await reach(store, "data", first_hop=TRAIN, with_paths=True)
+    assert distances(page) == {"fit": 1, "model": 2, "data": 3, "endpoint": 3}, "what leads to a start is crossed"
+    assert hops(next(item.path for item in page.items if item.entity.name == "data")) == [
+        "data>fit",
+        "fit>model",
+        "model>data",
+    ]
+    assert distances(await reach(store, "endpoint", direction=Up, first_hop=TRAIN)) == {}
+    assert distances(await reach(store, "fit", direction=Up, first_hop=TRAIN)) == {
+        "data": 1,
+        "other": 1,
+        "model": 2,
+        "fit": 3,
+    }
+    validation = AssociationFilter(role=StringFilter(eq="validation"))
+    assert distances(await reach(store, "data", first_hop=validation)) == {"check": 1, "report": 2}
+    none = AssociationFilter(type=())
+    assert distances(await reach(store, "data", first_hop=none)) == {}
+    of_type = AssociationFilter(type=(AssociationType.CONTRIBUTED_TO,))
+    assert distances(await reach(store, "data", first_hop=TRAIN, via=of_type, depth=2)) == {"fit": 1, "model": 2}
+    assert (await reach(store, "data", first_hop=TRAIN, depth=2)).reasons == {IncompleteReason.DEPTH}
+    assert (await reach(store, "data", first_hop=none, depth=1)).reasons == frozenset()
+    assert distances(await reach(store, "data", first_hop=validation, depth=2)) == {"check": 1, "report": 2}
+    assert (await reach(store, "data", first_hop=validation, depth=2)).reasons == frozenset()
+
+
+async def test_first_hop_of_several_starts_and_among_what_was_traversed(store: Store) -> None:
+    more = (association("a", "c", role="train"), association("a", "b", role="test"), association("b", "d", role="test"))
+    await store.record(Batch(tuple(map(entity, "abcde")), (*more, association("d", "c"))), by="me")
+    view = await now(store)
+    for starts, expected, among in (
+        ("a", {"c": 1}, ["a>c"]),
+        ("ab", {"c": 1}, ["a>c"]),
+        ("ad", {"c": 1}, ["a>c"]),
+    ):
+        walk = Walk(view, tuple(map(id_of, starts)), Down, first_hop=TRAIN)
+        (page,) = await store.reach([Reach(walk)])
+        assert page is not None
+        assert distances(page) == expected
+        (found,) = await store.reach_associations([ReachAssociations(walk)])
+        assert found is not None
+        assert hops(found.items) == among
+    both = Walk(view, (id_of("c"),), Both, first_hop=TRAIN)
+    (found,) = await store.reach_associations([ReachAssociations(both)])
+    assert found is not None
+    assert hops(found.items) == ["a>c"], "not d>c, though it is among"
+    down = Walk(view, (id_of("a"),), Down, first_hop=AssociationFilter(role=StringFilter(eq="test")))
+    (found,) = await store.reach_associations([ReachAssociations(down)])
+    assert found is not None
+    assert hops(found.items) == ["a>b", "b>d", "d>c"], "not a>c, which leaves the start"
+
+
 async def test_via_says_which_associations_are_crossed(store: Store) -> None:
     batch = graph("a>b>c")
     more = (

@@ -241,9 +241,9 @@ async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[
         found = await now.pages(field, declared, given, shown, at=moment.given, **variables)
         assert found == await then.pages(field, declared, given, shown, **variables), field
     declared = ", $at: AsOf, $from: [ID!]!, $d: LineageDirection!, $c: Combine, $x: [ID!], $n: Int, $w: EntityFilter"
-    declared += ", $s: EntityFilter, $v: AssociationFilter, $f: Int"
+    declared += ", $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $f: Int"
     given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
-    given += ", first: $f, asOf: $at"
+    given += ", firstHop: $h, first: $f, asOf: $at"
     found = await now.pages("lineage", declared, given, PAGED, at=moment.given, **asked)
     assert found == await then.pages("lineage", declared, given, PAGED, **asked), "lineage"
 
@@ -260,6 +260,7 @@ def questions(draws: st.DataObject, urns: list[str]) -> dict[str, Any]:
         "w": draw(inputs(st.none() | entity_filters)),
         "s": draw(inputs(maybe(entity_filters))),
         "v": draw(inputs(st.none() | association_filters)),
+        "h": draw(inputs(maybe(association_filters))),
         "f": draw(st.sampled_from([1, 2, 100])),
     }
 
@@ -269,9 +270,10 @@ async def compared_below(
 ) -> None:
     """A moment given again further in, against the stores of both."""
     field = draws.draw(st.sampled_from(["ascendants", "descendants"]))
-    asked = {name: value for name, value in questions(draws, urns).items() if name in ("n", "w", "s", "v", "f")}
-    arguments = "depth: $n, where: $w, stopAt: $s, via: $v, first: $f"
-    plainly = "$u: String!, $n: Int, $w: EntityFilter, $s: EntityFilter, $v: AssociationFilter, $f: Int"
+    asked = {name: value for name, value in questions(draws, urns).items() if name in ("n", "w", "s", "v", "h", "f")}
+    arguments = "depth: $n, where: $w, stopAt: $s, via: $v, firstHop: $h, first: $f"
+    plainly = "$u: String!, $n: Int, $w: EntityFilter, $s: EntityFilter, $v: AssociationFilter"
+    plainly += ", $h: AssociationFilter, $f: Int"
     declared = f"{plainly}, $at: AsOf, $in: AsOf"
     for urn in urns:
         query = f"""query ({declared}, $after: String) {{ entity(urn: $u, asOf: $at) {{

@@ -49,6 +49,7 @@ async def filled() -> Store:
                 NewAssociation(data_urn, job, link, "train"),
                 NewAssociation(data_urn, other, link, "validation"),
                 NewAssociation(job, models[0], AssociationType.PRODUCED),
+                NewAssociation(other, models[1], AssociationType.PRODUCED),
             ),
         ),
         by="me",

@@ -414,6 +414,11 @@ class ReferenceStore(Store):
             for association in self._seen(walk.view).associations
             if {association.source_urn, association.destination_urn} <= ends
             and (walk.via is None or association_matches(association, walk.via))
+            and (
+                walk.first_hop is None
+                or association_matches(association, walk.first_hop)
+                or not any(near in found.starts for way in found.ways for near, _ in way.leads(association))
+            )
         ]
         return _association_page(among, question.first, question.after)
 

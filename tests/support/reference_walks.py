@@ -91,12 +91,13 @@ class DirectedWalk:
         return self.walk.stop_at is not None and matches(self.graph, name, self.walk.stop_at)
 
     def all_crossings(self, associations: list[Association]) -> list[Crossing]:
-        via = self.walk.via
+        via, first_hop = self.walk.via, self.walk.first_hop
         return [
             (near, far, association)
             for association in associations
             if via is None or association_matches(association, via)
             for near, far in self.leads(association)
+            if near not in self.starts or first_hop is None or association_matches(association, first_hop)
         ]
 
     def may_cross(self, near: str, far: str, association: Association, distance: int) -> bool:

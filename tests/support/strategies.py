@@ -258,6 +258,7 @@ walks = st.fixed_dictionaries(
         "depth": st.sampled_from([None, None, 0, 1, 2, 3]),
         "stop_at": maybe(entity_filters),
         "via": maybe(association_filters),
+        "first_hop": maybe(association_filters),
     }
 )
 

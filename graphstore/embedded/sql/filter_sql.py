@@ -24,6 +24,7 @@ from lineal.graphstore.filter_expressions import (
     Row,
     Table,
     checked,
+    conjunction,
     translated,
 )
 from lineal.graphstore.kinds import AssociationType
@@ -65,11 +66,9 @@ def atom_condition(atom: Atom) -> Condition:
     return ENTITY_TABLE[atom.field][atom.operator](atom)
 
 
-def association_condition(where: AssociationFilter | None, visibility: Visibility) -> Condition:
-    """A filter as a condition on `association a`."""
-    if where is None:
-        return EVERY_ROW
-    expression = compiled_association_filter(where)
+def association_condition(visibility: Visibility, *filters: AssociationFilter) -> Condition:
+    """All of some filters as a condition on `association a`."""
+    expression = conjunction(map(compiled_association_filter, filters))
     condition = translated(
         expression, lambda atom: ASSOCIATION_TABLE[atom.field][atom.operator](atom), all_of, any_of, _negated
     )

@@ -86,14 +86,14 @@ class Reader(NoPrefetch, RowReader):
             return self._far_readable(crossings, frontiers)
         # A filter sees only the type of an association that has a hidden end.
         hidden = {way: visibility.not_readable(keys) for way, keys in frontiers.items()}
-        bare = association_condition(_of_types(crossings.beside_hidden), visibility)
+        bare = association_condition(visibility, _of_types(crossings.beside_hidden))
         found = visibility.readable_set(self._far(hidden, bare))
         plain = {way: visibility.readable(keys) for way, keys in frontiers.items()}
         return found | self._far_readable(crossings, plain)
 
     def _far_readable(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> set[int]:
         """Every readable key one crossing away from readable ones; negative where the crossing was a SAME_AS."""
-        condition = association_condition(crossings.via, self.visibility)
+        condition = association_condition(self.visibility, *crossings.filters)
         if condition.exact:
             found = self._far(frontiers, condition)
             return self.visibility.readable_set(found)
@@ -112,7 +112,7 @@ class Reader(NoPrefetch, RowReader):
         if self._adjacency is not None:
             found = self._adjacency.far_keys(frontiers, types, visibility.not_readable)
         else:
-            found = self._far(frontiers, association_condition(_of_types(types), visibility))
+            found = self._far(frontiers, association_condition(visibility, _of_types(types)))
         return visibility.hidden(found)
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
@@ -162,13 +162,13 @@ class Reader(NoPrefetch, RowReader):
 
     def _plainly_crossed(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> list[Crossed]:
         """Crossings between readable entities."""
-        condition = association_condition(crossings.via, self.visibility)
+        condition = association_condition(self.visibility, *crossings.filters)
         rows = self._rows(frontiers, condition)
         if self.visibility.is_scoped:
             readable = self.visibility.readable_set({far for _, far, _ in rows})
             rows = [row for row in rows if row[1] in readable]
-        if not condition.exact and crossings.via is not None:
-            is_match = association_matcher(crossings.via)
+        if not condition.exact:
+            is_match = association_matcher(*crossings.filters)
             records = self.associations({key for _, _, key in rows})
             rows = [row for row in rows if is_match(records[row[2]])]
         return rows
@@ -179,7 +179,7 @@ class Reader(NoPrefetch, RowReader):
         types = crossings.beside_hidden
         if not visibility.is_scoped or not types:
             return []
-        condition = association_condition(_of_types(types), visibility)
+        condition = association_condition(visibility, _of_types(types))
         own = keys_of(self._own_keys([key for key in frontier if is_masked(key)]).values())
         near_plain = self._rows(dict.fromkeys(crossings.ways, plain), condition)
         near_masked = self._rows(dict.fromkeys(crossings.ways, own), condition)

@@ -16,6 +16,7 @@ def _lineage(direction: str, text: str) -> click.Command:
     @click.option("--depth", type=click.IntRange(1), help="Maximum number of hops; 1 is direct.")
     @click.option("--kind", multiple=True, help="Return only entities of this kind; repeatable.")
     @click.option("--via", multiple=True, help="Cross only associations of this type; repeatable.")
+    @click.option("--first-hop-role", help="Leave the entity only over associations of this role, for example `train`.")
     @as_of_option
     @occurred_by_option
     @first_option

@@ -12,10 +12,13 @@ from lineal.graphstore.errors import Unavailable
 PAGE: Final = 1000
 _LINEAGE: Final = """
 query (
-  $urn: String!, $asOf: AsOf, $depth: Int, $where: EntityFilter, $via: AssociationFilter, $first: Int, $after: String
+  $urn: String!, $asOf: AsOf, $depth: Int, $where: EntityFilter, $via: AssociationFilter, $firstHop: AssociationFilter,
+  $first: Int, $after: String
 ) {
   entity(urn: $urn, asOf: $asOf) {
-    lineage: DIRECTION(depth: $depth, where: $where, via: $via, first: $first, after: $after) {
+    lineage: DIRECTION(
+      depth: $depth, where: $where, via: $via, firstHop: $firstHop, first: $first, after: $after
+    ) {
       totalCount
       completeness { isComplete reasons visited }
       pageInfo { hasNextPage endCursor }
@@ -32,6 +35,7 @@ async def show_lineage(
     depth: int | None,
     kind: tuple[str, ...],
     via: tuple[str, ...],
+    first_hop_role: str | None,
     as_of: str | None,
     occurred_by: str | None,
     first: int | None,
@@ -49,6 +53,7 @@ async def show_lineage(
         "depth": depth,
         "where": {"kind": [name.upper() for name in kind]} if kind else None,
         "via": {"type": [name.upper() for name in via]} if via else None,
+        "firstHop": None if first_hop_role is None else {"role": {"eq": first_hop_role}},
     }
 
     def page_of(data: dict[str, Any]) -> dict[str, Any]:
