@@ -6,8 +6,9 @@ Settled here, once for all engines:
 - Empty lists: an empty `in`, `or` or list of words is NEVER; an empty `and` or `property` is ALWAYS.
 - `eq` and `in` are one operator, IN; all bounds on one field are one RANGE.
 - Case: texts under `ignore_case` are case-folded.
-- Types: integers and floats are compared as one type; an RFC 3339 text is a time as well; booleans and JSON have no
-  order; bounds whose types have no order in common hold for no value.
+- Types: integers and floats are compared as one type; a text that is an integer in decimal is a number as well, and an
+  RFC 3339 time or date a time; booleans and JSON have no order; bounds whose types have no order in common hold for no
+  value.
 - Lineage types are the kinds that belong to them.
 """
 
@@ -45,7 +46,7 @@ from lineal.graphstore.queries import (
     StringFilter,
     TimeFilter,
 )
-from lineal.graphstore.values import parse_timestamp
+from lineal.graphstore.values import parse_date_or_timestamp, parse_integer
 
 
 def check_fields(filter_class: type, compiled: Collection[str]) -> None:
@@ -240,13 +241,16 @@ def _ordered_values(operand: Operand) -> Iterator[Value]:
     if operand.type in NUMBERS:
         yield NUMBER, operand.value
     elif operand.type is PropertyType.STRING:
-        yield PropertyType.STRING, operand.value
-        if (time := _parsed_time(str(operand.value))) is not None:
+        text = str(operand.value)
+        yield PropertyType.STRING, text
+        if (number := parse_integer(text)) is not None:
+            yield NUMBER, number
+        if (time := _parsed_time(text)) is not None:
             yield PropertyType.TIMESTAMP, time
 
 
 def _parsed_time(text: str) -> int | None:
     try:
-        return parse_timestamp(text)
+        return parse_date_or_timestamp(text)
     except ValueError:
         return None

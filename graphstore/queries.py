@@ -8,7 +8,10 @@ follows, once for all engines):
 - A missing field or property satisfies only `exists=False`, and a `not_` of any other condition.
 - Values of different types are never equal, and an ordering across types is false; integers and floats compare as
   numbers, exactly; strings by code point; booleans and JSON have no order; JSON is equal by canonical text.
-- Against a TIMESTAMP property, a STRING operand that is an RFC 3339 time is that time; any other is of another type.
+- A STRING operand is compared with a property of another type as what it says: with a number as the integer that it is
+  in decimal (`"9007199254740993"`, from clients whose numbers are less precise; no plus, no leading zeros), with a
+  TIMESTAMP as the RFC 3339 time that it is, or as the beginning, in UTC, of the date that it is. One that says nothing
+  of that type is of another type. With a STRING property it is compared as text, whatever it says.
 - `contains` and `starts_with` hold for strings only. `ignore_case` is Unicode full case folding of both sides, for
   every operator of its filter.
 """
@@ -31,7 +34,7 @@ from lineal.graphstore.records import View
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A value to compare with, with its type, so that 1, 1.0, true and "1" stay apart. JSON as canonical text."""
+    """A value to compare with, with its type, so that 1, true and "a" stay apart. JSON as canonical text."""
 
     type: PropertyType
     value: str | int | float | bool

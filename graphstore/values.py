@@ -30,6 +30,8 @@ INT64_MAX: Final = 2**63 - 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INTEGER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -50,6 +52,12 @@ class Property:
         is_time = self.type is PropertyType.TIMESTAMP and isinstance(self.value, int)
         return format_timestamp(self.value) if is_time else self.value  # type: ignore[arg-type]
 
+    @property
+    def text(self) -> str:
+        """The value as text, without loss: a string as it is, a timestamp as RFC 3339, all else as `json_text`."""
+        shown = self.shown
+        return shown if isinstance(shown, str) and self.type is not PropertyType.JSON else json_text(shown)
+
 
 def parse_timestamp(text: str) -> int:
     """Microseconds of an RFC 3339 date-time; its offset is required, digits beyond microseconds are cut off.
@@ -69,6 +77,25 @@ def parse_timestamp(text: str) -> int:
     except (ValueError, OverflowError):
         raise ValueError(f"{text[:64]!r} is not a time that exists: check its date, hour and offset") from None
     return since
+
+
+def parse_date_or_timestamp(text: str) -> int:
+    """Microseconds of an RFC 3339 date-time, or of the beginning, in UTC, of a date without a time.
+
+    Raises ValueError as `parse_timestamp` does.
+    """
+    return parse_timestamp(f"{text}T00:00:00Z" if is_date(text) else text)
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is written as a date without a time: `2026-03-01`."""
+    return _DATE.fullmatch(text) is not None
+
+
+def parse_integer(text: str) -> int | None:
+    """The integer of 64 bits that a text is in decimal, without a plus or leading zeros; None where it is none."""
+    value = int(text) if _INTEGER.fullmatch(text) else None
+    return value if value is not None and INT64_MIN <= value <= INT64_MAX else None
 
 
 def format_timestamp(micros: int) -> str:
@@ -153,6 +180,21 @@ def _numbers_merged(value: Json) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"$number": format_float(value) if isinstance(value, float) else str(value)}
     return value
+
+
+def json_text(value: Json) -> str:
+    """A JSON value as text: keys in RFC 8785's order, floats as it prints them, integers in decimal, to the last digit.
+
+    So two clients print one value alike, also where their numbers are less precise than 64 bits.
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return orjson.dumps(value).decode()
+    if isinstance(value, int | float):
+        return format_float(value) if isinstance(value, float) else str(value)
+    if isinstance(value, list):
+        return f"[{','.join(map(json_text, value))}]"
+    keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+    return f"{{{','.join(f'{json_text(key)}:{json_text(value[key])}' for key in keys)}}}"
 
 
 def text_problem(text: str, most: int = MAX_VALUE_BYTES) -> str | None:

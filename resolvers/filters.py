@@ -33,7 +33,7 @@ Converter = Callable[[str, Any], Any]
 
 
 def entity_filter(sent: Any) -> EntityFilter | None:
-    """An EntityFilter input, or None. Raises BadInput on a null operand, and LimitExceeded past the limits above."""
+    """An EntityFilter input, or None. Raises BadInput, and LimitExceeded past the limits above."""
     _check_size(sent)
     return None if sent is None else _entity_filter("", sent)
 
@@ -88,29 +88,25 @@ def _word(words: Callable[[str], Any], name: str, sent: str) -> Any:
     return words(sent)
 
 
-def _operators(where: str, sent: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    operators = {name: getattr(sent, name) for name in names if getattr(sent, name) is not UNSET}
-    for name, operand in operators.items():
-        if operand is None:
-            raise BadInput(
-                f"{where}.{name.rstrip('_')} is null, which nothing compares with: leave it out, or ask exists: false"
-            )
-    return operators
+def _operators(sent: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """The operators that are set: clients send null for what they leave out."""
+    values = {name: getattr(sent, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None and value is not UNSET}
 
 
 def string_filter(where: str, sent: Any) -> StringFilter | None:
-    """A StringFilter input, or None. Raises BadInput on a null operand."""
+    """A StringFilter input, or None."""
     if sent is None:
         return None
-    operators = _operators(where, sent, ("eq", "ne", "in_", "contains", "starts_with", "exists"))
+    operators = _operators(sent, ("eq", "ne", "in_", "contains", "starts_with", "exists"))
     if "in_" in operators:
         operators["in_"] = tuple(operators["in_"])
     return StringFilter(**operators, ignore_case=bool(sent.ignore_case))
 
 
 def time_filter(where: str, sent: Any) -> TimeFilter | None:
-    """A TimeFilter input, or None. Raises BadInput on a null operand."""
-    return None if sent is None else TimeFilter(**_operators(where, sent, ("gt", "gte", "lt", "lte")))
+    """A TimeFilter input, or None."""
+    return None if sent is None else TimeFilter(**_operators(sent, ("gt", "gte", "lt", "lte")))
 
 
 _COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte")
@@ -118,7 +114,7 @@ _COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte")
 
 def _property_filter(name: str, sent: Any) -> PropertyFilter:
     where = f"property {sent.key[:64]!r}"
-    operators = _operators(where, sent, (*_COMPARISONS, "in_", "contains", "starts_with", "exists"))
+    operators = _operators(sent, (*_COMPARISONS, "in_", "contains", "starts_with", "exists"))
     if not operators:
         raise BadInput(f"{where} asks nothing: give eq, ne, gt, gte, lt, lte, in, contains, startsWith or exists")
     for comparison in _COMPARISONS:

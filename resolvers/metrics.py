@@ -98,8 +98,9 @@ async def series(context: Context, parent: Metric, first: int | None, after: str
     )
 
 
-async def buckets(context: Context, parent: Metric, most: int) -> Sequence[Bucket]:
-    """The observations of a metric in at most `most` buckets, in order; none for a property."""
+async def buckets(context: Context, parent: Metric, most: int | None) -> Sequence[Bucket]:
+    """The observations of a metric in at most `most` buckets (500 by default), in order; none for a property."""
+    most = 500 if most is None else most
     if not 1 <= most <= MOST_OBSERVATIONS:
         raise BadInput(f"most is {most}: give 1 to {MOST_OBSERVATIONS}")
     view, size = _asked(context, parent, most)

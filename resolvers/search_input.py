@@ -41,4 +41,6 @@ def ordering(text: Any) -> Ordering:
         raise BadInput("orderBy PROPERTY needs a propertyKey: give the key of the property to order by")
     if key is not None and not by_property:
         raise BadInput(f"orderBy {field} takes no propertyKey: leave it out, or order by PROPERTY")
-    return Ordering(field, key, OrderDirection(text.direction) is OrderDirection.DESCENDING)
+    return Ordering(
+        field, key, text.direction is not None and OrderDirection(text.direction) is OrderDirection.DESCENDING
+    )

@@ -7,7 +7,7 @@ import strawberry
 from lineal.schema.inputs import AsOf as AsOfInput
 from lineal.schema.inputs import AssociationFilter, EntityFilter, EntityOrder
 
-First = Annotated[int, strawberry.argument(description="Number of items a page, 1 to 100.")]
+First = Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 100.")]
 RelatedFirst = Annotated[
     int | None,
     strawberry.argument(
@@ -15,7 +15,7 @@ RelatedFirst = Annotated[
         "the limit on an answer's values."
     ),
 ]
-LineageFirst = Annotated[int, strawberry.argument(description="Number of items a page, 1 to 1000.")]
+LineageFirst = Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 1000.")]
 After = Annotated[
     str | None,
     strawberry.argument(

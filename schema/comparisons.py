@@ -64,10 +64,10 @@ class ComparedMetric:
         self,
         goal: Annotated[resolve.MetricGoal, strawberry.argument(description="Which values are better.")],
         by: Annotated[
-            resolve.MetricValue, strawberry.argument(description="Which value of a metric is compared.")
+            resolve.MetricValue | None, strawberry.argument(description="Which value of a metric is compared.")
         ] = resolve.MetricValue.LAST,
     ) -> MetricCell | None:
-        return resolve.best(self, goal, by)  # type: ignore[arg-type, return-value]
+        return resolve.best(self, goal, by or resolve.MetricValue.LAST)  # type: ignore[arg-type, return-value]
 
 
 @strawberry.type(

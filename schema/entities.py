@@ -40,7 +40,13 @@ class Property:
     key: str = strawberry.field(description="Key of the property, for example `hyperparameters.learning_rate`.")
     type: PropertyType = strawberry.field(description="Type of the value.")
     shown: JSON = strawberry.field(
-        name="value", description="Value of the property; a timestamp is an RFC 3339 string."
+        name="value",
+        description="Value of the property; a timestamp is an RFC 3339 string. An integer is a JSON number of 64 bits, "
+        "which some clients round: `text` is exact.",
+    )
+    text: str = strawberry.field(
+        description="Value of the property as text, without loss: a string as it is, an integer in decimal, a float "
+        "as RFC 8785 prints it, `true` or `false`, a timestamp as RFC 3339, and JSON with sorted keys and such numbers."
     )
 
 

@@ -9,11 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from typing import Any, Final
 
-from graphql import GraphQLInputObjectType, GraphQLSchema
+from graphql import GraphQLError, GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import StrawberryObjectDefinition
 
+from lineal.schema.scalars import Midnight
+
 _DEFINITION: Final = "strawberry-definition"
+_TAKING_DATES: Final = frozenset({"AsOf", "TimeFilter"})
+"""The inputs in which a date without a time is a time. In what is recorded it would feign a precision it lacks."""
 
 
 def build_inputs_on_coercion(graph: GraphQLSchema, config: StrawberryConfig) -> None:
@@ -35,8 +39,15 @@ def _constructor(
         if field.default_value is MISSING and field.default_factory is MISSING
     )
     build = definition.origin
+    takes_dates = definition.name in _TAKING_DATES
 
     def built(values: dict[str, Any]) -> Any:
+        if not takes_dates:
+            for name, value in values.items():
+                if value.__class__ is Midnight:
+                    raise GraphQLError(
+                        f"{definition.name}.{name} is a date without a time: write it as 2026-03-01T12:00:00Z"
+                    )
         return build(**(absent | {names[name]: value for name, value in check(values).items()}))
 
     return built

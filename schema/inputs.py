@@ -18,8 +18,8 @@ from lineal.schema.scalars import JSON, DateTime
 
 
 @strawberry.input(
-    description="Condition on a text field. All operators that are set must hold. A missing text satisfies "
-    "only `exists: false`."
+    description="Condition on a text field. All operators that are set must hold; one that is null is not set, and "
+    "where none is set, every entity matches. A missing text satisfies only `exists: false`."
 )
 class StringFilter:
     eq: str | None = strawberry.field(default=UNSET, description="Equal to this.")
@@ -30,12 +30,15 @@ class StringFilter:
     contains: str | None = strawberry.field(default=UNSET, description="Contains this text.")
     starts_with: str | None = strawberry.field(default=UNSET, description="Starts with this text.")
     exists: bool | None = strawberry.field(default=UNSET, description="True: present. False: missing.")
-    ignore_case: bool = strawberry.field(
+    ignore_case: bool | None = strawberry.field(
         default=False, description="Compare without regard to case, by Unicode full case folding."
     )
 
 
-@strawberry.input(description="Condition on a time. All bounds that are set must hold.")
+@strawberry.input(
+    description="Condition on a time. All bounds that are set must hold; one that is null is not set. A date without a "
+    "time is its midnight in UTC."
+)
 class TimeFilter:
     gt: DateTime | None = strawberry.field(default=UNSET, description="Later than.")
     gte: DateTime | None = strawberry.field(default=UNSET, description="At or later than.")
@@ -45,9 +48,10 @@ class TimeFilter:
 
 @strawberry.input(
     description="Condition on the property with a key. All operators that are set must hold, and at least "
-    "one must be set. Values of different types are never equal, and order comparisons across "
-    "types are false. Integers and floats compare as numbers, exactly. Compared with a timestamp "
-    "property, an RFC 3339 string is a time."
+    "one must be set; one that is null is not set. Values of different types are never equal, and order comparisons "
+    "across types are false. Integers and floats compare as numbers, exactly. A string is compared with a string "
+    "property as text, with a number as the integer that it is in decimal (`9007199254740993`, without leading zeros), "
+    "and with a timestamp as the RFC 3339 time that it is, or the midnight in UTC of the date that it is."
 )
 class PropertyFilter:
     key: str = strawberry.field(description="Key of the property.")
@@ -113,7 +117,7 @@ class EntityOrder:
     property_key: str | None = strawberry.field(
         default=None, description="Key of the property to sort by; required where the field is PROPERTY."
     )
-    direction: OrderDirection = strawberry.field(default=OrderDirection.ASCENDING, description="Direction.")
+    direction: OrderDirection | None = strawberry.field(default=OrderDirection.ASCENDING, description="Direction.")
 
 
 @strawberry.input(
@@ -140,7 +144,8 @@ class AssociationFilter:
 
 @strawberry.input(
     description="Times to answer as of: what was recorded or occurred later does not exist in the answer. A "
-    "time that is not set is that of the enclosing field; on a root field it is unlimited. "
+    "time that is not set is that of the enclosing field; on a root field it is unlimited. A date without a time is "
+    "its midnight in UTC. "
     "Permissions and group membership are always those of today."
 )
 class AsOf:

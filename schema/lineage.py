@@ -62,7 +62,7 @@ class LineageConnection:
     async def associations(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description="Number of items a page, 1 to 100.")] = 100,
+        first: Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 100.")] = 100,
         after: arg.After = None,
     ) -> ListConnection[Association]:
         return await resolve.among(info.context, self, first, after)  # type: ignore[arg-type, return-value]

@@ -69,7 +69,7 @@ class Metric:
     async def series(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description="Number of items a page, 1 to 1000.")] = 100,
+        first: Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 1000.")] = 100,
         after: arg.After = None,
     ) -> ListConnection[Observation]:
         return await resolve.series(info.context, self, first, after)  # type: ignore[arg-type, return-value]
@@ -82,6 +82,6 @@ class Metric:
     async def buckets(
         self,
         info: Info,
-        most: Annotated[int, strawberry.argument(description="Greatest number of buckets, 1 to 1000.")] = 500,
+        most: Annotated[int | None, strawberry.argument(description="Greatest number of buckets, 1 to 1000.")] = 500,
     ) -> list[MetricBucket]:
         return await resolve.buckets(info.context, self, most)  # type: ignore[arg-type, return-value]

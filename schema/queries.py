@@ -80,7 +80,7 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
             EntityKind | None,
             strawberry.argument(description="Kind of the entities whose keys are suggested; all kinds by default."),
         ] = None,
-        first: Annotated[int, strawberry.argument(description="Number of keys, 1 to 100.")] = 20,
+        first: Annotated[int | None, strawberry.argument(description="Number of keys, 1 to 100.")] = 20,
     ) -> list[str]:
         return await resolve.property_keys(info.context, starts_with, kind, first)
 
@@ -98,7 +98,7 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
         ],
         direction: Annotated[LineageDirection, strawberry.argument(description="Direction.")],
         combine: Annotated[
-            Combine, strawberry.argument(description="How the lineages of several starts are combined.")
+            Combine | None, strawberry.argument(description="How the lineages of several starts are combined.")
         ] = Combine.UNION,
         excluding: Annotated[
             list[strawberry.ID] | None,

@@ -30,7 +30,7 @@ from lineal.graphstore.queries import (
 )
 from lineal.graphstore.records import AsOf, Association, Entity, Source, View
 from lineal.graphstore.urns import entity_id, make_urn
-from lineal.graphstore.values import Property, canonical_json
+from lineal.graphstore.values import Property, canonical_json, parse_timestamp
 
 VIEW = View(EVERYTHING, AsOf(0))
 TIME, LATER = "2020-09-13T12:26:40.000001Z", "2020-09-13T12:26:41Z"
@@ -121,14 +121,24 @@ AT = (EPOCH + 1,)
         (True, {"eq": True}),
         (True, {"ne": 1}),
         (1, {"ne": True}),
-        (1, {"ne": "1"}),
-        (1, {"in_": ["1", 1.0]}),
+        (1, {"eq": "1"}),
+        (1.0, {"eq": "1"}),
+        ("1", {"eq": "1"}),
+        (1, {"ne": "01"}),
+        (1, {"in_": ["x", "1"]}),
+        (2**53 + 1, {"eq": str(2**53 + 1), "gt": str(2**53), "lte": 2**53 + 1}),
+        (-(2**63), {"eq": str(-(2**63))}),
+        (10, {"gt": "9", "lt": "11"}),
+        ("10", {"lt": "9"}),
         ("\U0001f600", {"gt": "\ue000"}),
         ("ab", {"gte": "a", "lt": "b", "contains": "b", "starts_with": "a"}),
         (AT, {"eq": TIME}),
         (AT, {"in_": ["x", TIME]}),
         (AT, {"gte": TIME, "lt": LATER}),
         (AT, {"ne": "no time"}),
+        (AT, {"gt": "2020-09-13", "lt": "2020-09-14"}),
+        ((parse_timestamp("2020-09-13T00:00:00Z"),), {"eq": "2020-09-13"}),
+        ("2020-09-13", {"eq": "2020-09-13"}),
         (AT, {"exists": True}),
         (TIME, {"eq": TIME, "starts_with": "2020", "contains": "T12"}),
         (TIME, {"gte": "2020", "lt": LATER}),
@@ -146,7 +156,15 @@ def test_values_that_match(value: Any, asked: Any) -> None:
     ("value", "asked"),
     [
         (1, {"eq": True}),
-        (1, {"eq": "1"}),
+        (1, {"ne": "1"}),
+        (1, {"eq": "01"}),
+        (1, {"eq": "+1"}),
+        (1, {"eq": "1.0"}),
+        (2**63 - 1, {"lt": "9223372036854775808"}),
+        (2**53 + 1, {"eq": str(2**53)}),
+        ("1", {"eq": 1}),
+        (AT, {"eq": "2020-09-13"}),
+        (AT, {"lt": "2020-02-30"}),
         (2**53 + 1, {"eq": 2.0**53}),
         (1, {"gt": 1, "gte": 1}),
         (1, {"lt": 1, "lte": 1}),
@@ -154,7 +172,7 @@ def test_values_that_match(value: Any, asked: Any) -> None:
         (2, {"gt": 1, "gte": 3}),
         (1, {"lte": 2, "lt": 1}),
         (3, {"lt": 4, "lte": 2}),
-        (1, {"gt": 0, "lt": "2"}),
+        (1, {"gt": 0, "lt": "a"}),
         (1, {"in_": []}),
         (True, {"gte": False}),
         ([1], {"gte": [1]}),

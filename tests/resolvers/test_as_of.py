@@ -396,7 +396,8 @@ async def test_the_entities_of_a_group_are_shown_as_the_one_they_are_found_by() 
 
 
 BAD = [
-    ({"recordedAt": "2026-03-03"}, "'2026-03-03' is not an RFC 3339 time with an offset: write it as"),
+    ({"recordedAt": "2026-3-03"}, "'2026-3-03' is not an RFC 3339 time with an offset: write it as"),
+    ({"recordedAt": "2026-02-30"}, "is not a time that exists: check its date, hour and offset"),
     ({"occurredAt": "2026-03-03T12:00:00"}, "is not an RFC 3339 time with an offset"),
     ({"recordedAt": "2026-02-30T00:00:00Z"}, "is not a time that exists: check its date, hour and offset"),
     ({"recordedAt": 1772539200}, "a time is text: write it as 2026-03-01T12:00:00Z"),

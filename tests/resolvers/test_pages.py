@@ -111,7 +111,7 @@ async def test_page_sizes_and_counts_are_bounded() -> None:
         "{ nodes(ids: [" + '"x" ' * 101 + "]) { id } }": "ids names 101: give 0 to 100",
         '{ propertyKeys(startsWith: "", first: 101) }': "first is 101: give 1 to 100",
         '{ entities(where: {property: [{key: "k"}]}) { totalCount } }': "property 'k' asks nothing: give eq, ne",
-        "{ entities(where: {name: {eq: null}}) { totalCount } }": "name.eq is null, which nothing compares with",
+        '{ entities(where: {property: [{key: "k", eq: null, in: null}]}) { totalCount } }': "'k' asks nothing: give",
     }
     for text, message in asked.items():
         result = await answer(store, text)

@@ -144,9 +144,16 @@ def compared(property: Property, operand: Operand) -> str:
         return _sign(Fraction(property.value), Fraction(operand.value))  # type: ignore[arg-type]
     if property.type is PropertyType.TIMESTAMP and operand.type is PropertyType.STRING:
         try:
-            return _sign(Fraction(property.value), Fraction(parse_timestamp(str(operand.value))))  # type: ignore[arg-type]
+            text = str(operand.value)
+            time = parse_timestamp(text + "T00:00:00Z" if len(text) == 10 else text)
+            return _sign(Fraction(property.value), Fraction(time))  # type: ignore[arg-type]
         except ValueError:
             return "?"
+    if property.type in numbers and operand.type is PropertyType.STRING:
+        text = str(operand.value)
+        if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 20 or str(int(text)) != text:
+            return "?"
+        return _sign(Fraction(property.value), Fraction(text)) if -(2**63) <= int(text) < 2**63 else "?"  # type: ignore[arg-type]
     if property.type is not operand.type:
         return "?"
     if property.type is PropertyType.STRING:
