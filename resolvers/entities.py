@@ -23,6 +23,7 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.cursors import as_of_cursor
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
+from lineal.resolvers.list_names import graphql_name
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
 from lineal.resolvers.references import asked_urn
 from lineal.resolvers.search_input import ordering, search_text
@@ -69,11 +70,28 @@ async def entities(
     """
     asked = entity_filter(where) or EntityFilter()
     if kind is not None:
+        _check_kinds(asked, kind)
         asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
     question = Find(
         context.view(as_of), asked, ordering(order_by), checked_first(first, 20, MOST), search=search_text(search)
     )
     return await _found(context, "entities", question, after, narrowed, by)
+
+
+def _check_kinds(asked: EntityFilter, kind: EntityKind) -> None:
+    """Raise BadInput where a filter on the list of one kind names another, which none of its entities matches."""
+    for other in asked.kind or ():
+        if other is not kind:
+            instead = (
+                "entities"
+                if other is EntityKind.RESTRICTED
+                else f"{graphql_name(other)}, or entities for several kinds"
+            )
+            raise BadInput(
+                f"{graphql_name(kind)} lists entities of kind {kind} only, and where.kind names {other}: ask {instead}"
+            )
+    for part in (*(asked.and_ or ()), *(asked.or_ or ())):
+        _check_kinds(part, kind)
 
 
 async def versions(

@@ -14,7 +14,7 @@ from lineal.schema.object_types import TYPES
 from lineal.schema.queries import Query
 from lineal.schema.scalars import SCALARS
 
-_CONFIG = StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS, sort_schema=True)
+_CONFIG = StrawberryConfig(scalar_map=SCALARS, sort_schema=True)
 
 schema = strawberry.Schema(Query, Mutation, types=list(TYPES.values()), config=_CONFIG)
 """The one schema."""

@@ -13,18 +13,15 @@ from lineal.schema.accounts import Account, ApiKey
 from lineal.schema.entities import Info
 from lineal.schema.groups import LineageGroup
 from lineal.schema.shares import Invitation, ResourceShare
+from lineal.schema.user_errors import UserError
 
 _CODE = "Type of problem."
-_MESSAGE = "Description of the problem and of its remedy."
-_PATH = "Path to the argument at fault, from `input` on."
 _ERRORS = "Reasons why nothing was changed; empty if the mutation succeeded."
 
 
 @strawberry.type(description="Reason why lineageGroupCreate changed nothing.")
-class LineageGroupCreateError:
+class LineageGroupCreateError(UserError):
     code: codes.LineageGroupCreateErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of lineageGroupCreate.")
@@ -34,10 +31,8 @@ class LineageGroupCreatePayload:
 
 
 @strawberry.type(description="Reason why lineageGroupChange changed nothing.")
-class LineageGroupChangeError:
+class LineageGroupChangeError(UserError):
     code: codes.LineageGroupChangeErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of lineageGroupChange.")
@@ -47,10 +42,8 @@ class LineageGroupChangePayload:
 
 
 @strawberry.type(description="Reason why lineageGroupPolicySet changed nothing.")
-class LineageGroupPolicySetError:
+class LineageGroupPolicySetError(UserError):
     code: codes.LineageGroupPolicySetErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
     line: int | None = strawberry.field(description="Line of the policy, from 1; null if the policy is not at fault.")
     column: int | None = strawberry.field(
         description="Column of the line, from 1; null if the problem is somewhere in the statement that begins in "
@@ -67,10 +60,8 @@ class LineageGroupPolicySetPayload:
 
 
 @strawberry.type(description="Reason why resourceShareCreate changed nothing.")
-class ResourceShareCreateError:
+class ResourceShareCreateError(UserError):
     code: codes.ResourceShareCreateErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of resourceShareCreate.")
@@ -80,10 +71,8 @@ class ResourceShareCreatePayload:
 
 
 @strawberry.type(description="Reason why resourceShareRevoke changed nothing.")
-class ResourceShareRevokeError:
+class ResourceShareRevokeError(UserError):
     code: codes.ResourceShareRevokeErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of resourceShareRevoke.")
@@ -93,10 +82,8 @@ class ResourceShareRevokePayload:
 
 
 @strawberry.type(description="Reason why invitationAccept changed nothing.")
-class InvitationAcceptError:
+class InvitationAcceptError(UserError):
     code: codes.InvitationAcceptErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of invitationAccept.")
@@ -108,10 +95,8 @@ class InvitationAcceptPayload:
 
 
 @strawberry.type(description="Reason why invitationReject changed nothing.")
-class InvitationRejectError:
+class InvitationRejectError(UserError):
     code: codes.InvitationRejectErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of invitationReject.")
@@ -123,10 +108,8 @@ class InvitationRejectPayload:
 
 
 @strawberry.type(description="Reason why accountCreate changed nothing.")
-class AccountCreateError:
+class AccountCreateError(UserError):
     code: codes.AccountCreateErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of accountCreate.")
@@ -136,10 +119,8 @@ class AccountCreatePayload:
 
 
 @strawberry.type(description="Reason why apiKeyCreate changed nothing.")
-class ApiKeyCreateError:
+class ApiKeyCreateError(UserError):
     code: codes.ApiKeyCreateErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of apiKeyCreate.")
@@ -153,10 +134,8 @@ class ApiKeyCreatePayload:
 
 
 @strawberry.type(description="Reason why apiKeyRevoke changed nothing.")
-class ApiKeyRevokeError:
+class ApiKeyRevokeError(UserError):
     code: codes.ApiKeyRevokeErrorCode = strawberry.field(description=_CODE)
-    message: str = strawberry.field(description=_MESSAGE)
-    path: list[str] = strawberry.field(description=_PATH)
 
 
 @strawberry.type(description="Result of apiKeyRevoke.")

@@ -9,24 +9,13 @@ from lineal.auth.permissions import Permission
 from lineal.graphstore.kinds import EntityKind
 from lineal.resolvers import entities as resolve
 from lineal.resolvers import trials
+from lineal.resolvers.list_names import LIST_NAMES
 from lineal.schema import arguments as arg
 from lineal.schema.connections import Connection
 from lineal.schema.entities import Info
 from lineal.schema.models import ModelVersionConnection
 from lineal.schema.object_types import TYPES
 from lineal.schema.trials import Trial
-
-
-def plural(kind: EntityKind) -> str:
-    """The plural of a kind in lower case, for example `trial components`."""
-    words = kind.lower().replace("_", " ")
-    if words.endswith("s"):
-        return words
-    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
-
-
-LIST_NAMES: Final = {kind: plural(kind).replace(" ", "_") for kind in EntityKind if kind is not EntityKind.RESTRICTED}
-"""The Python name of the root field by kind; its GraphQL name is the same in camel case."""
 
 
 def _list_of(kind: EntityKind) -> Any:

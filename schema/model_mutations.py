@@ -11,24 +11,17 @@ from lineal.schema.entities import Info
 from lineal.schema.enums import ModelVersionRegisterErrorCode, ModelVersionReviewErrorCode
 from lineal.schema.model_inputs import ModelVersionRegisterInput, ModelVersionReviewInput
 from lineal.schema.models import Approval, ModelVersion
+from lineal.schema.user_errors import UserError
 
 
 @strawberry.type(description="Reason why `modelVersionRegister` wrote nothing.")
-class ModelVersionRegisterError:
+class ModelVersionRegisterError(UserError):
     code: ModelVersionRegisterErrorCode = strawberry.field(description="Code of the problem, for programs.")
-    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
-    path: list[str] = strawberry.field(
-        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
-    )
 
 
 @strawberry.type(description="Reason why `modelVersionReview` wrote nothing.")
-class ModelVersionReviewError:
+class ModelVersionReviewError(UserError):
     code: ModelVersionReviewErrorCode = strawberry.field(description="Code of the problem, for programs.")
-    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
-    path: list[str] = strawberry.field(
-        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
-    )
 
 
 @strawberry.type(description="Result of `modelVersionRegister`.")

@@ -15,24 +15,17 @@ from lineal.schema.inputs import EntityReviseInput, LineageRecordInput
 from lineal.schema.model_mutations import ModelMutations
 from lineal.schema.observation_mutations import ObservationMutations
 from lineal.schema.revisions import Revision
+from lineal.schema.user_errors import UserError
 
 
 @strawberry.type(description="Reason why `lineageRecord` wrote nothing.")
-class LineageRecordError:
+class LineageRecordError(UserError):
     code: LineageRecordErrorCode = strawberry.field(description="Code of the problem, for programs.")
-    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
-    path: list[str] = strawberry.field(
-        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
-    )
 
 
 @strawberry.type(description="Reason why `entityRevise` wrote nothing.")
-class EntityReviseError:
+class EntityReviseError(UserError):
     code: EntityReviseErrorCode = strawberry.field(description="Code of the problem, for programs.")
-    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
-    path: list[str] = strawberry.field(
-        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
-    )
 
 
 @strawberry.type(description="An entity of the batch, with whether it is new.")

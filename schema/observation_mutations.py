@@ -10,15 +10,12 @@ from lineal.resolvers import observations
 from lineal.schema.entities import Entity, Info
 from lineal.schema.enums import ObservationsRecordErrorCode
 from lineal.schema.observation_inputs import ObservationsRecordInput
+from lineal.schema.user_errors import UserError
 
 
 @strawberry.type(description="Reason why `observationsRecord` wrote nothing.")
-class ObservationsRecordError:
+class ObservationsRecordError(UserError):
     code: ObservationsRecordErrorCode = strawberry.field(description="Code of the problem, for programs.")
-    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
-    path: list[str] = strawberry.field(
-        description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
-    )
 
 
 @strawberry.type(description="Result of `observationsRecord`.")

@@ -91,5 +91,5 @@ class Documents:
     def errors(self, document: Document) -> list[GraphQLError]:
         """The errors of validation; call this only after `judge` has passed the document."""
         if document.errors is None:
-            document.errors = validate(self._schema, document.node, max_errors=20, hide_suggestions=True)
+            document.errors = validate(self._schema, document.node, max_errors=20)
         return document.errors

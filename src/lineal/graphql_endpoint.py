@@ -184,7 +184,6 @@ async def _executed(request: Request, document: Document, asked: GraphQLRequest)
         context_value=context,
         raw_variable_values=asked.variables,
         operation_name=asked.operation_name,
-        hide_suggestions=True,
     )
     if isinstance(executor, list):
         return None, _presented(executor), False

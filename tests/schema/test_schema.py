@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asking import GRAPH, data
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+from asking import GRAPH, answer, data
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    get_named_type,
+)
 from making import DAY, EPOCH, properties
 from strawberry.utils.str_converters import to_camel_case
 
@@ -15,9 +21,10 @@ from lineal.graphstore.kinds import EntityKind, EntityStatus, SourceIdType
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.records import Source, SourceId
 from lineal.graphstore.urns import make_urn
+from lineal.resolvers.errors import BadInput
+from lineal.resolvers.list_names import LIST_NAMES
 from lineal.schema import sdl
 from lineal.schema.entities import type_name
-from lineal.schema.kind_lists import LIST_NAMES
 
 
 def test_the_committed_schema_is_the_code_s() -> None:
@@ -197,3 +204,41 @@ async def test_a_root_field_lists_the_entities_of_every_kind() -> None:
         name: {"totalCount": 1, "nodes": [{"__typename": type, "name": "a"}]} for name, type in lists.items()
     }
     assert sorted(lists.values()) == sorted(type_name(kind) for kind in kinds)
+
+
+async def test_the_errors_of_every_mutation_are_user_errors_with_codes_of_their_own() -> None:
+    mutation = GRAPH.mutation_type
+    assert mutation is not None
+    codes = []
+    for field in mutation.fields.values():
+        payload: Any = get_named_type(field.type)
+        error: Any = get_named_type(payload.fields["userErrors"].type)
+        assert [str(interface) for interface in error.interfaces] == ["UserError"]
+        codes.append(str(error.fields["code"].type))
+        assert codes[-1] == f"{error.name}Code!"
+    assert len(set(codes)) == len(mutation.fields)
+    query = """mutation { lineageRecord(input: {entities: [{kind: DATASET, name: ""}]}) {
+      userErrors { __typename ... on UserError { message path } ... on LineageRecordError { code } } } }"""
+    async with await open_store("memory:") as store:
+        (error,) = (await data(store, query))["lineageRecord"]["userErrors"]
+    assert (error["__typename"], error["code"], error["path"]) == (
+        "LineageRecordError",
+        "INVALID_VALUE",
+        ["input", "entities", "0", "name"],
+    )
+
+
+async def test_a_list_of_one_kind_refuses_another() -> None:
+    async with await open_store("memory:") as store:
+        for where, problem in (
+            ("{kind: [DATASET]}", "names DATASET: ask datasets, or entities for several kinds"),
+            ("{kind: [MODEL, MODEL_VERSION]}", "names MODEL_VERSION: ask modelVersions, or entities for several kinds"),
+            ("{or: [{and: [{kind: [LIBRARY]}]}, {}]}", "names LIBRARY: ask libraries, or entities for several kinds"),
+            ("{kind: [RESTRICTED]}", "names RESTRICTED: ask entities"),
+        ):
+            result = await answer(store, f"{{ models(where: {where}) {{ totalCount }} }}")
+            (error,) = result.errors
+            assert error.message == f"models lists entities of kind MODEL only, and where.kind {problem}"
+            assert isinstance(error.original_error, BadInput)
+        for where in ("{kind: [MODEL]}", "{not: {kind: [DATASET]}}", "{kind: []}", "{or: []}"):
+            assert (await data(store, f"{{ models(where: {where}) {{ totalCount }} }}"))["models"]["totalCount"] == 0
