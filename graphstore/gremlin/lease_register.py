@@ -12,6 +12,7 @@ traversals read it; one that JanusGraph executes at the very moment of a takeove
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -28,13 +29,22 @@ LEASE: Final = vertex_of_note("writer lease")
 HOLDER: Final = vertex_of_note("lease holder")
 """What only the holder writes: `value` is the plan of the open batch, after its stamp; `kept_at` counts renewals."""
 _WAITER: Final = vertex_of_note("lease waiter")
-"""`kept_at` is the version of the state for whose end another process waits."""
+"""The process that asked last for the lease: its number and name, and as `kept_at` the version of the state then."""
 _STATE_AND_RENEWALS: Final = 2
 EMPTIED: Final = "the graph has been emptied or replaced: start the server anew to set it up again"
 
 
 Write = Callable[[GraphTraversal], GraphTraversal]
 """Adds the steps that write a batch to a traversal, which then has no results unless all of it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """A process that waits for the lease: its number and its name, and the version of the state when it asked."""
+
+    version: int
+    holder: int
+    process: str
 
 
 class LeaseRegister(Protocol):
@@ -69,11 +79,11 @@ class LeaseRegister(Protocol):
     async def keep_plan(self, stamp: int, at: int) -> None:
         """Copy the plan of the open batch to a note of its own, before the batch is aborted."""
 
-    async def wait_for(self, version: int) -> None:
-        """Ask the holder to release the lease."""
+    async def ask_for(self, waiter: Waiter) -> None:
+        """Ask the holder for the lease."""
 
-    async def waited_for(self) -> int:
-        """The version at which a process asked last for the lease."""
+    async def waiter(self) -> Waiter:
+        """The process that asked last for the lease."""
 
     def fenced(self, stamp: int) -> GraphTraversal:
         """The start of a traversal that writes: it has no results unless the stamp is open."""
@@ -91,7 +101,7 @@ class GraphRegister:
         """Make the register's vertices, unless they are there."""
         state = {"kept_at": long(0), "recorded_at": long(0), "state": LeaseState().packed()}
         await self._make(HOLDER, value="", kept_at=long(0))
-        await self._make(_WAITER, kept_at=long(0))
+        await self._make(_WAITER, value="0 ", kept_at=long(0))
         await self._make(LEASE, **state)
 
     async def read(self) -> LeaseState:
@@ -130,13 +140,18 @@ class GraphRegister:
         of_stamp, _, plan = (await self._plan()).partition(" ")
         await self._make(plan_vertex(stamp), value=plan if of_stamp == str(stamp) else "", kept_at=long(at))
 
-    async def wait_for(self, version: int) -> None:
-        """Ask the holder to release the lease."""
-        await self._server.ask(g.V(_WAITER).property("kept_at", long(version)).count())
+    async def ask_for(self, waiter: Waiter) -> None:
+        """Ask the holder for the lease."""
+        asks = g.V(_WAITER).property("kept_at", long(waiter.version))
+        await self._server.ask(asks.property("value", f"{waiter.holder} {waiter.process}").count())
 
-    async def waited_for(self) -> int:
-        """The version at which a process asked last for the lease."""
-        return await self._number(_WAITER)
+    async def waiter(self) -> Waiter:
+        """The process that asked last for the lease."""
+        found = await self._server.ask(g.V(_WAITER).value_map("kept_at", "value"))
+        if not found:
+            return Waiter(0, 0, "")
+        holder, _, process = found[0]["value"][0].partition(" ")
+        return Waiter(int(found[0]["kept_at"][0]), int(holder), process)
 
     def fenced(self, stamp: int) -> GraphTraversal:
         """The start of a traversal that writes: it has no results unless the stamp is open."""

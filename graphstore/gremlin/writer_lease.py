@@ -10,7 +10,8 @@ stamp before. The state of the lease is in a register (see `lease_register`), an
   the open batch, in one compare-and-set. The commit of the old holder then fails, and its late writes are rejected.
 
 A process keeps the lease from batch to batch, without a request, until another process waits for it or it has nothing
-to write. `docs/adr/0008` has the reasons.
+to write. It hands the lease over by a commit, which names the process that waits as the holder. `docs/adr/0008` and
+`docs/adr/0021` have the reasons.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal
 
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
-from lineal.graphstore.gremlin.lease_register import LeaseRegister, Write
+from lineal.graphstore.gremlin.lease_register import LeaseRegister, Waiter, Write
 from lineal.graphstore.gremlin.process_identity import has_ended, this_process
 from lineal.graphstore.gremlin.snapshots import AccessProgress, LeaseState, Snapshot
 
@@ -35,8 +36,10 @@ ENDED_SECONDS: Final = 2.0
 """The same for a holder whose process has ended: the server has done what that process sent by then."""
 WAIT_SECONDS: Final = 30.0
 """How long a batch waits for the lease."""
-HOLD_SECONDS: Final = 0.25
-"""How long a process writes before it releases the lease to others that wait."""
+HOLD_SECONDS: Final = 0.05
+"""How long a process writes before it hands the lease over to another that waits."""
+_ASK_AGAIN_SECONDS: Final = 0.25
+"""After how long a process that waits asks for the lease again, since another may have asked after it."""
 MOST_ABORTED: Final = 1000
 """With more aborted batches nothing is written until some are cleaned up."""
 _OWN_SHARE: Final = 0.7
@@ -45,11 +48,9 @@ _RENEWALS: Final = 5
 """Renewals within `LEASE_SECONDS`."""
 _IDLE_SECONDS: Final = 0.3
 """How long a process keeps the lease with nothing to write."""
-_LOOK_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.02
 """How often the holder looks whether another process waits."""
 _POLL_SECONDS: Final = 0.005
-_HAND_OVER_SECONDS: Final = 0.1
-"""How long a process that released the lease lets others take it."""
 _SETTLE_SECONDS: Final = 2.0
 """How long the outcome of a commit is looked for whose answer was lost."""
 _RELEASE_SECONDS: Final = 2.0
@@ -95,8 +96,10 @@ class WriterLease:
         """Held while the register is written."""
         self._renewed_at = self._idle_since = self._held_since = self._asked_at = 0.0
         self._taken_at = self._renewals = 0
-        self._is_wanted = False
-        """Whether another process waits for the lease that this one holds."""
+        self._waiter: Waiter | None = None
+        """A process that waits for the lease that this one holds."""
+        self._observed_at = 0.0
+        """When this process, waiting for the lease, last asked for its state, and was not its holder."""
         self._seen: tuple[int, int] = (-1, 0)
         self._seen_at = 0.0
         self._keeper: asyncio.Task[None] | None = None
@@ -211,7 +214,7 @@ class WriterLease:
                     raise
                 state = closed
             finally:
-                self._held = state if state in (opened, closed) and state.holder else None
+                self._held = state if state in (opened, closed) and state.holder == self._me else None
             if state not in (opened, closed):
                 raise Fenced(_FENCED)
             self._learn(state)
@@ -264,9 +267,15 @@ class WriterLease:
                 raise
 
     def _closed(self, state: LeaseState, snapshot: Snapshot) -> LeaseState:
-        """The state after a commit, which releases the lease if another process waits for it."""
+        """The state after a commit, which hands the lease over if another process waits for it."""
         closed = state.next(open=0, snapshot=snapshot)
-        return replace(closed, holder=0, process="") if self._is_due() else closed
+        return self._handed_over(closed) if self._is_due() else closed
+
+    def _handed_over(self, released: LeaseState) -> LeaseState:
+        """A state in which this process does not hold the lease, but one that waits for it, if one does."""
+        if self._waiter is None or has_ended(self._waiter.process):
+            return replace(released, holder=0, process="")
+        return replace(released, holder=self._waiter.holder, process=self._waiter.process)
 
     async def _is_committed(self, held: LeaseState, unknown: str, error: Unavailable) -> bool:
         """Whether a commit took place whose answer is missing. If it did not, its batch is aborted, so it never will.
@@ -306,7 +315,7 @@ class WriterLease:
         except BaseException:
             self._held = None
             raise
-        self._held, self._renewed_at = new if new.holder else None, sent
+        self._held, self._renewed_at = new if new.holder == self._me else None, sent
 
     async def _replace(self, old: LeaseState, new: LeaseState, plan: str = "") -> None:
         """Replace a state, and keep the plan of a batch that this aborts. Raises Fenced if it is not the newest."""
@@ -324,8 +333,10 @@ class WriterLease:
         if self._held is not None and not self._is_late() and not self._is_due():
             return
         await self._stop_keeping()
-        if self._is_wanted:
-            await self._hand_over()
+        if self._waiter is not None:
+            with suppress(Fenced):
+                await self.release()
+        self._observed_at = 0.0
         try:
             while True:
                 if await self._is_taken():
@@ -345,22 +356,32 @@ class WriterLease:
         # An answer that arrived late says nothing of the time since it was asked for.
         expires_at = self._seen_at + (ENDED_SECONDS if has_ended(state.process) else LEASE_SECONDS)
         if state.holder not in (0, self._me) and sent <= expires_at:
-            if _clock() - self._asked_at > HOLD_SECONDS:
-                await self._register.wait_for(state.version)
+            self._observed_at = sent
+            if _clock() - self._asked_at > _ASK_AGAIN_SECONDS:
+                await self._register.ask_for(Waiter(state.version, self._me, this_process()))
                 self._asked_at = _clock()
             return False
-        try:
-            async with self._changing:
-                await self._change(state, state.next(holder=self._me, process=this_process(), open=0))
-        except Fenced:
-            return False
+        if not self._is_handed_over(state):
+            try:
+                async with self._changing:
+                    await self._change(state, state.next(holder=self._me, process=this_process(), open=0))
+            except Fenced:
+                return False
         self._asked_at = 0.0
         self._idle_since = self._held_since = _clock()
-        self._taken_at, self._is_wanted = self._newest.version, False
+        self._taken_at, self._waiter = self._newest.version, None
         self._keeper = asyncio.create_task(self._keep())
         if self.snapshot.aborted:
             self.on_aborted()
         return True
+
+    def _is_handed_over(self, state: LeaseState) -> bool:
+        """Take the lease if its holder handed it over to this process while this process waited."""
+        if state.holder != self._me or state.open or not self._observed_at:
+            return False
+        # Other processes may know of it for as long as this one has not asked.
+        self._held, self._renewed_at = state, self._observed_at
+        return not self._is_late()
 
     async def renew(self) -> None:
         """Show other processes that this one lives, as long as it holds the lease."""
@@ -374,29 +395,19 @@ class WriterLease:
                     self._held = None
 
     async def release(self) -> None:
-        """Release the lease, if this process holds it. A batch that is still open is aborted. Raises Fenced."""
+        """Release the lease, if this process holds it, or hand it over. An open batch is aborted. Raises Fenced."""
         async with self._changing:
             if self._held is not None:
-                await self._change(self._held, self._held.released())
+                await self._change(self._held, self._handed_over(self._held.released()))
 
     async def _others_wait(self) -> bool:
-        self._is_wanted = await self._register.waited_for() >= self._taken_at
-        return self._is_wanted
+        waiter = await self._register.waiter()
+        self._waiter = waiter if waiter.version >= self._taken_at and waiter.holder != self._me else None
+        return self._waiter is not None
 
     def _is_due(self) -> bool:
-        """Whether this process should release the lease to another."""
-        return self._is_wanted and _clock() - self._held_since > HOLD_SECONDS
-
-    async def _hand_over(self) -> None:
-        """Release the lease, unless a commit has done so, and let a process that waits for it take it."""
-        self._is_wanted = False
-        with suppress(Fenced):
-            await self.release()
-        released, began = self._newest.version, _clock()
-        while _clock() - began < _HAND_OVER_SECONDS:
-            await asyncio.sleep(_POLL_SECONDS)
-            if (await self.refresh()).version != released:
-                break
+        """Whether this process should hand the lease over to another."""
+        return self._waiter is not None and _clock() - self._held_since > HOLD_SECONDS
 
     async def _keep(self) -> None:
         """While the lease is held: renew it, see whether another process waits, and release it when it is not used."""
@@ -422,6 +433,10 @@ class WriterLease:
         """Release the lease if this process took it without learning so. If it cannot, others wait until it expires."""
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(_RELEASE_SECONDS):
+                if self._asked_at:
+                    self._asked_at = 0.0
+                    await self._register.ask_for(Waiter(0, 0, ""))
+                    await asyncio.sleep(2 * _LOOK_SECONDS)  # the holder may be about to hand it over
                 state = await self.refresh()
                 if state.holder == self._me:
                     await self._replace(state, state.released())

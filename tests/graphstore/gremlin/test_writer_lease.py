@@ -226,7 +226,36 @@ async def test_a_wait_that_is_cancelled_blocks_nobody(opened: OpenStore) -> None
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert await holder_of_lease(other) == holder._lease._me
+    await until_free(holder)
     await other.record(graph("a>b"), by="me")
+
+
+async def test_a_commit_hands_the_lease_over_to_a_process_that_waits(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which then writes without a request to acquire it."""
+    monkeypatch.setattr(writer_lease, "HOLD_SECONDS", 0.0)
+    holder, other = await opened(), await opened()
+    acquired: list[LeaseState] = []
+    replace_state = other._lease._register.replace
+
+    async def noted(old: LeaseState, new: LeaseState, plan: str = "") -> bool:
+        if old.holder != other._lease._me:
+            acquired.append(new)
+        return await replace_state(old, new, plan)
+
+    async def waits() -> bool:
+        return await holder._lease._others_wait()
+
+    monkeypatch.setattr(other._lease._register, "replace", noted)
+    async with holder._lease.held() as stamp:
+        waiting = asyncio.create_task(other.record(graph("a>b"), by="me"))
+        await until(waits)
+        await holder._lease.begin(stamp)
+        await holder._lease.commit(stamp, False, AccessProgress())
+    await waiting
+    assert acquired == []
+    assert await reached(holder, "a") == {"b"}
 
 
 @pytest.mark.parametrize("at", ["vertices", "edges"])
