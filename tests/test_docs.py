@@ -26,6 +26,20 @@ def test_the_tutorial_works_as_it_says(tmp_path: Path) -> None:
             assert {"data": server.ask(query)} == json.loads(answer), query
 
 
+def test_after_everything_occurred_the_tutorial_shows_what_it_shows_now(tmp_path: Path) -> None:
+    shown = """{{ entities{} {{ totalCount nodes {{
+      urn occurredAt status tags properties {{ key value }} history {{ totalCount }}
+      associations {{ nodes {{ id role occurredAt }} }}
+      ascendants {{ edges {{ distance path {{ id }} node {{ urn }} }} }} descendants {{ totalCount }} }} }} }}"""
+    with serving("memory:", tmp_path) as server:
+        for query in re.findall(r"```graphql\n(mutation.*?)```", (DOCS / "tutorial.md").read_text(), re.DOTALL):
+            server.ask(query)
+        now = server.ask(shown.format(""))
+        then = server.ask(shown.format('(asOf: {occurredAt: "2026-03-02T00:00:00Z"})'))
+    assert now["entities"]["totalCount"] == 5
+    assert then == now
+
+
 def test_every_question_in_the_guides_can_be_asked() -> None:
     pages = [page for page in DOCS.rglob("*.md") if page.name != "tutorial.md"]
     documents = [text for page in pages for text in re.findall(r"```graphql\n(.*?)```", page.read_text(), re.DOTALL)]
