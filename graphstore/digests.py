@@ -108,6 +108,12 @@ def revision_form(
     )
 
 
+def change_digest(revision: NewRevision) -> bytes:
+    """16 bytes of SHA-256 over what a revision sets and removes: alike for revisions that do the same."""
+    form = {"set": revision_set_form(revision), "removed": sorted(set(revision.removed))}
+    return sha256(canonical_bytes(form)).digest()[:16]
+
+
 def revision_set_form(revision: NewRevision) -> dict[str, object]:
     """What a revision sets, in digest form."""
     form = _present(

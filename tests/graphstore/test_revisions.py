@@ -8,6 +8,7 @@ from making import properties
 
 from lineal.graphstore.batches import NewRevision
 from lineal.graphstore.content_codec import packed_fields, unpacked_fields
+from lineal.graphstore.digests import change_digest
 from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.revisions import FoldOrder, RevisedFields
 
@@ -40,3 +41,23 @@ def test_the_sequence_of_application_does_not_matter(revisions: list[NewRevision
     chance.shuffle(numbered)
     assert _applied(numbered) == in_order
     assert unpacked_fields(packed_fields(in_order)) == in_order
+
+
+@given(st.lists(changes, max_size=8), st.integers(0, 3))
+def test_of_revisions_that_set_the_same_only_the_last_decides(revisions: list[NewRevision], at: int) -> None:
+    numbered = [((each.occurred_at or 0, each.rank, number), each) for number, each in enumerate(revisions, 1)]
+    in_view = sorted((each for each in numbered if each[0][0] <= at), key=lambda each: each[0])
+    last = {(change_digest(change), change.rank): (order, change) for order, change in in_view}
+    assert _applied(list(last.values())) == _applied(in_view)
+
+
+def test_a_state_that_did_not_change_cannot_be_left_out() -> None:
+    def status_as_of(at: int, *seen: tuple[int, EntityStatus]) -> EntityStatus | None:
+        revisions = [NewRevision("urn", status=status, occurred_at=day) for day, status in seen if day <= at]
+        return _applied([((each.occurred_at or 0, 0, n), each) for n, each in enumerate(revisions)]).status
+
+    a, late = EntityStatus.IN_SERVICE, (2, EntityStatus.OUT_OF_SERVICE)
+    assert status_as_of(3, (1, a), (3, a), late) == a
+    assert status_as_of(3, (1, a), late) != a, "without the second, which changed nothing when it came"
+    assert status_as_of(4, (1, a), (3, a), (5, a), late) == a
+    assert status_as_of(4, (1, a), (5, a), late) != a, "with the first and the last time of equal states alone"

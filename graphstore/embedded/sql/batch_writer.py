@@ -6,9 +6,10 @@ import apsw
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batch_validation import BatchValidation, Outcome, RecordedRevisions, Stands, now
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey, ObservationKey
 from lineal.graphstore.content_codec import packed, packed_properties, packed_source
+from lineal.graphstore.digests import change_digest
 from lineal.graphstore.embedded.sql import metric_series
 from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.index_writer import index_entities, index_revisions
@@ -124,18 +125,20 @@ class Recording:
         self.connection.executemany("INSERT INTO association_content VALUES (?, ?, ?, ?, ?)", contents)
 
     def _insert_revisions(self) -> None:
+        unseen: list[tuple[int, NewRevision]] = []
         for key, sequence, revision, kept in self.validation.revisions:
+            content = None if revision.is_sighting else change_digest(revision)
             self.connection.execute(
-                "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (key, sequence, revision.occurred_at, revision.rank, self.at, self.by, bytes.fromhex(kept)),
+                "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, sequence, revision.occurred_at, revision.rank, self.at, self.by, bytes.fromhex(kept), content),
             )
-            if revision.is_sighting:
+            if content is None:
                 continue
             self.connection.execute(
-                "INSERT INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
-                    sequence,
+                    content,
                     revision.status,
                     None if revision.tags is None else packed(sorted(set(revision.tags))),
                     revision.description,
@@ -144,8 +147,10 @@ class Recording:
                     revision.superseded_by,
                 ),
             )
+            if self.connection.changes():
+                unseen.append((key, revision))
 
-        index_revisions(self.connection, ((key, revision) for key, _, revision, _ in self.validation.revisions))
+        index_revisions(self.connection, unseen)
         numbered = ((key, sequence, revision) for key, sequence, revision, _ in self.validation.revisions)
         fold_revisions(self.connection, numbered, self.at)
         new = self.validation.entities

@@ -154,7 +154,7 @@ class RowReader:
         return {key: redacted_entity(entity, self.visibility.entity_scope(key)) for key, entity in found.items()}
 
     def _fold(self, entities: dict[int, Entity]) -> None:
-        """Fold revisions into entities: the row that the last write folded, or, at an earlier moment, one by one."""
+        """Fold revisions into entities: the row that the last write folded, or, at an earlier moment, themselves."""
         earlier = []
         rows = self.connection.execute(
             "SELECT r.entity, r.fields, r.recorded_at, r.occurred_at FROM carray(?) f CROSS JOIN revised_fields r "
@@ -166,8 +166,20 @@ class RowReader:
                 entities[key] = unpacked_fields(fields).applied_to(entities[key])
             else:
                 earlier.append(key)
-        for key, revisions in (self._revisions(earlier, self.visibility.at_moment("r")) if earlier else {}).items():
+        for key, revisions in (self._deciding_revisions(earlier) if earlier else {}).items():
             entities[key] = folded(entities[key], revisions)
+
+    def _deciding_revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
+        """The revisions of the view without those that a later one of the same content and rank repeats.
+
+        They fold to the same: the later one decides all that the earlier one sets.
+        """
+        source = (
+            "(SELECT v.*, row_number() OVER (PARTITION BY v.entity, v.content, v.rank "
+            "ORDER BY v.occurred_at DESC, v.sequence DESC) AS place "
+            f"FROM carray(?) f CROSS JOIN revision v ON v.entity = f.value WHERE {self.visibility.at_moment('v')}) r"
+        )
+        return self._revision_rows(source, carried(keys), "r.place = 1")
 
     def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
         """The revisions, in no promised order, of those keys that have any in the view; or only those of one time."""
@@ -218,7 +230,7 @@ class RowReader:
             "SELECT r.entity, r.sequence, c.status, c.tags, c.description, c.properties, c.removed, c.superseded_by, "
             "r.occurred_at, r.rank, r.recorded_at, r.recorded_by, r.digest, e.id "
             f"FROM {source} CROSS JOIN entity e ON e.key = r.entity "
-            "LEFT JOIN revision_content c ON c.entity = r.entity AND c.sequence = r.sequence "
+            "LEFT JOIN revision_content c ON c.entity = r.entity AND c.id = r.content "
             f"WHERE {condition}",
             (parameter,),
         )

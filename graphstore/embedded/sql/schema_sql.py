@@ -5,6 +5,9 @@ An entity's `key` is its sequence number times 64 plus the code of its kind. `ro
 digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `index_writer`) are derived
 from it. Observations are by their `series`, the metric of an entity; its batch names the recorder.
 
+Revisions of an entity that set and remove the same share their content, whose id is a digest of it. A revision that
+sets and removes nothing has none.
+
 An entity's `known_from` is derived: the earliest `occurred_at` of the entity and of its revisions. `moved_at` is the
 time of recording of the last batch, after the entity's own, that moved it to an earlier time, if any did.
 
@@ -19,7 +22,7 @@ from lineal.graphstore.codes import SAME_AS
 
 APPLICATION_ID: Final = 0x4C4E4C31
 """Marks a file as a Lineal store ("LNL1")."""
-VERSION: Final = 8
+VERSION: Final = 9
 """`user_version` of a database with this schema. A file with any other version is refused."""
 
 _RECORDED = (
@@ -118,20 +121,21 @@ CREATE TABLE revision (
     recorded_at INTEGER NOT NULL,
     recorded_by TEXT NOT NULL,
     digest BLOB NOT NULL,
+    content BLOB,
     PRIMARY KEY (entity, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX revision_by_time ON revision (entity, occurred_at);
 
 CREATE TABLE revision_content (
     entity INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
+    id BLOB NOT NULL,
     status TEXT,
     tags TEXT,
     description TEXT,
     properties TEXT,
     removed TEXT,
     superseded_by TEXT,
-    PRIMARY KEY (entity, sequence)
+    PRIMARY KEY (entity, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE revised_fields (

@@ -85,3 +85,29 @@ async def test_events_of_a_job_cost_the_same_after_many() -> None:
 
         early, late = await _early_and_late(store, event)
         assert late <= 1.5 * early
+
+
+async def test_the_same_change_again_and_again_is_kept_and_indexed_once() -> None:
+    store = await open_store("memory:")
+    assert isinstance(store, EmbeddedStore)
+    async with store:
+        new = await store.record(Batch(entities=(entity("a", occurred_at=0),)), by="me", returning=EVERYTHING)
+        (found,) = new.entities
+        assert found is not None
+        urn = found.urn
+
+        async def append_and_look_back(number: int) -> None:
+            facets = properties(sql=f"select {number % 2}", owner="team")
+            await store.record(Batch(revisions=(NewRevision(urn, properties=facets, occurred_at=number),)), by="me")
+            view = View(EVERYTHING, AsOf(await store.watermark(), number - 1))
+            (read,) = await store.entities(view, [entity_id(urn)])
+            assert read is not None
+            expected = properties(owner="team", sql=f"select {(number - 1) % 2}") if number > 1 else ()
+            assert read.properties == expected
+
+        for number in range(1, 50):
+            await append_and_look_back(number)
+        with store._database.lend() as connection:
+            assert connection.execute("SELECT count(*) FROM revision").get == 49
+            assert connection.execute("SELECT count(*) FROM revision_content").get == 2
+            assert connection.execute("SELECT count(*) FROM revised").get == 2
