@@ -146,8 +146,8 @@ class Revision:
     """One appended change to an entity: what it sets, and which property keys it removes.
 
     None means untouched; empty `tags` clear them. `rank` orders revisions of one `occurred_at` before `sequence` does.
-    Where the scope may hide keys of the entity: without those, without a digest, without the revisions that these leave
-    nothing of, and `sequence` counts those that are left.
+    Where the scope may hide keys of the entity: without those, without a digest, without the revisions that would then
+    have changed nothing, and `sequence` counts those that are left.
     """
 
     entity_id: str

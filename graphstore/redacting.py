@@ -23,24 +23,26 @@ def redacted_entity(entity: Entity, entity_scope: EntityScope) -> Entity:
     return replace(entity, properties=_shown(entity.properties, entity_scope), digest=None)
 
 
-def redacted_revisions(revisions: Iterable[Revision], entity_scope: EntityScope) -> list[Revision]:
+def redacted_revisions(revisions: Iterable[Revision], entity_scope: EntityScope, occurred_at: int) -> list[Revision]:
     """All revisions of an entity, of whatever moment, as a sight shows them.
 
-    One that nothing is left of, unless it is a sighting, is left out; so is one that is left equal to an earlier one,
-    as a revision is that is recorded again. `sequence` counts those that stay.
+    They are as if what is hidden had never been sent. One that is left equal to an earlier one is left out; one that
+    nothing is left of is a sighting, and left out where the entity, whose record has `occurred_at`, was known from as
+    early. `sequence` counts those that stay.
     """
     if not entity_scope.is_redacted:
         return list(revisions)
     shown: list[Revision] = []
     told: set[tuple[int, bytes]] = set()
+    known_from = occurred_at
     for revision in sorted(revisions, key=lambda revision: revision.sequence):
-        is_sighting = as_new_revision(revision, "").is_sighting
         properties = _shown(revision.properties, entity_scope)
         removed = tuple(key for key in revision.removed if not entity_scope.hides(key))
         left = replace(revision, sequence=len(shown) + 1, properties=properties, removed=removed, digest=None)
         sets = revision_set_form(as_new_revision(left, ""))
+        is_earliest, known_from = revision.occurred_at < known_from, min(revision.occurred_at, known_from)
         change = (revision.occurred_at, canonical_bytes({"set": sets, "removed": sorted(removed)}))
-        if (sets or removed or is_sighting) and change not in told:
+        if (sets or removed or is_earliest) and change not in told:
             told.add(change)
             shown.append(left)
     return shown

@@ -138,8 +138,9 @@ class RecordCache:
 
     def revisions(self, key: int) -> list[Revision]:
         """The revisions of the entity that show."""
-        shown = self._in_view(redacted_revisions(self._revisions.get(key, {}).values(), self._scopes.of(key)))
-        return [replace(revision, entity_id=self._entities[key].id) for revision in shown]
+        entity, revisions = self._entities[key], self._revisions.get(key, {}).values()
+        shown = self._in_view(redacted_revisions(revisions, self._scopes.of(key), entity.occurred_at))
+        return [replace(revision, entity_id=entity.id) for revision in shown]
 
     def _in_view(self, revisions: Iterable[Revision]) -> list[Revision]:
         return [each for each in revisions if self._visibility.has_occurred(each.occurred_at)]

@@ -143,12 +143,13 @@ async def stores(
     whole: Store, history: list[Batch], draws: st.DataObject
 ) -> AsyncIterator[tuple[Store, Store, list[str], list[str]]]:
     """A store with all of a history, one with what Bob may see of it, and the ids and urns of all there is."""
-    model = ReferenceStore()
+    times = [0]
+    model = ReferenceStore(lambda: times[-1])
     async with await open_store("memory:") as seen:
         for batch in history:
             for store in (whole, model):
                 with suppress(BatchRefused):
-                    await store.record(batch, by="me")
+                    times.append((await store.record(batch, by="me")).recorded_at or times[-1])
         every = list(model.ledger.entities)
         urns = sorted(kept.urn for kept in every)
         entity_groups = {kept.urn: kept.part.account for kept in every}

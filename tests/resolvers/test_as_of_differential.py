@@ -113,12 +113,6 @@ def with_times(batch: Batch, at: int, history: History) -> Batch:
     )
 
 
-def without_repeats(batch: Batch) -> Batch:
-    """A batch in which no two revisions are equal and without a time: recorded with times, they would be one."""
-    changes = [replace(each, rank=0) for each in batch.revisions]
-    return replace(batch, revisions=tuple(r for n, r in enumerate(batch.revisions) if changes[n] not in changes[:n]))
-
-
 def happened(part: Any) -> int:
     assert part.occurred_at is not None
     return int(part.occurred_at)
@@ -194,7 +188,7 @@ async def test_behind_graph_servers_too(graph_server: Engine, history: list[Batc
 
 async def compared(whole: Store, parts: list[Batch], draws: st.DataObject) -> None:
     async with whole:
-        history = await recorded(whole, [without_repeats(each) for each in parts])
+        history = await recorded(whole, parts)
         accounts = {
             urn: entity.account
             for _, batch in history

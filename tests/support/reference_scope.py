@@ -103,8 +103,8 @@ def without_hidden(entity: Entity, eye: Eye) -> Entity:
     return replace(entity, digest=None, properties=tuple(p for p in entity.properties if not eye.hides(p.key)))
 
 
-def revisions_shown(revisions: list[Revision], eye: Eye) -> list[Revision]:
-    """All revisions of an entity, in the order recorded, as they show."""
+def revisions_shown(revisions: list[Revision], eye: Eye, occurred_at: int) -> list[Revision]:
+    """All revisions of an entity whose record has a time, in the order recorded, as they show."""
     if not eye.hides_some:
         return revisions
     shown: list[Revision] = []
@@ -119,8 +119,8 @@ def revisions_shown(revisions: list[Revision], eye: Eye) -> list[Revision]:
         nothing = (left.status, left.tags, left.description, left.superseded_by) == (None, None, None, None)
         again = [replace(each, sequence=0, rank=0, recorded_at=0, recorded_by="") for each in shown]
         said_before = replace(left, sequence=0, rank=0, recorded_at=0, recorded_by="") in again
-        hidden = (revision.properties, revision.removed) != (left.properties, left.removed)
-        if (left.properties or left.removed or not nothing or not hidden) and not said_before:
+        before = [occurred_at, *(each.occurred_at for each in shown)]
+        if (left.properties or left.removed or not nothing or left.occurred_at < min(before)) and not said_before:
             shown.append(left)
     return shown
 

@@ -221,11 +221,12 @@ class ReferenceStore(Store):
         graph = self._seen(view)
         if urn not in graph.readable:
             return []
-        every = [revision_of(kept, view) for kept in self.ledger.revisions_of(urn)]
+        recorded, every = self.ledger.entity(urn), [revision_of(kept, view) for kept in self.ledger.revisions_of(urn)]
+        assert recorded is not None
         until, occurred_by = view.as_of.recorded_at, view.as_of.occurred_at
         return [
             revision
-            for revision in revisions_shown(every, graph.eyes[urn])
+            for revision in revisions_shown(every, graph.eyes[urn], recorded.occurred_at)
             if revision.recorded_at <= until and (occurred_by is None or revision.occurred_at <= occurred_by)
         ]
 

@@ -191,10 +191,12 @@ class RowReader:
         )
         if redacted:
             # The revisions of other moments count in the sequence numbers of these.
+            own = "SELECT e.key, e.occurred_at FROM carray(?) f CROSS JOIN entity e ON e.key = f.value"
+            times: dict[int, int] = dict(self.connection.execute(own, (carried(redacted),)))
             for key, revisions in self._revisions(redacted, "true").items():
                 shown = [
                     revision
-                    for revision in redacted_revisions(revisions, entity_scopes[key])
+                    for revision in redacted_revisions(revisions, entity_scopes[key], times[key])
                     if visibility.is_at_moment(revision.recorded_at, revision.occurred_at)
                     and occurred_at in (None, revision.occurred_at)
                 ]
