@@ -26,11 +26,11 @@ from lineal.graphstore.values import Json, Property, format_float, format_timest
 Closed = TypeVar("Closed", bound=StrEnum)
 
 _ENTITY: Final = frozenset(
-    "key kind name version account type description status source tags properties occurredAt createdAt".split()
+    "key kind name version account type description title status source tags properties occurredAt createdAt".split()
 )
 _ASSOCIATION: Final = frozenset("source destination type role properties occurredAt createdAt".split())
 _REVISION: Final = frozenset(
-    "entity status tags description properties removed supersededBy occurredAt createdAt rank".split()
+    "entity status tags description title properties removed supersededBy occurredAt createdAt rank".split()
 )
 _OBSERVATION: Final = frozenset("entity metric step value occurredAt createdAt".split())
 _SOURCE: Final = frozenset({"uri", "type", "ids"})
@@ -90,6 +90,7 @@ class Reader:
             tuple(_texts(fields, "tags") or ()),
             read_properties(fields.get("properties")),
             _time(fields),
+            _text(fields, "title"),
         )
         urn = make_urn(account, entity.kind, name, version)
         key = _text(fields, "key")
@@ -124,6 +125,7 @@ class Reader:
             self._reference(fields, "supersededBy"),
             _time(fields),
             rank,
+            _text(fields, "title"),
         )
 
     def _observation(self, fields: dict[str, Any]) -> NewObservation:
@@ -324,6 +326,7 @@ def _entity_row(entity: NewEntity) -> dict[str, Any]:
         "account": entity.account,
         "type": entity.type,
         "description": entity.description,
+        "title": entity.title,
         "status": entity.status,
         "tags": list(entity.tags) or None,
     }
@@ -339,6 +342,7 @@ def _revision_row(revision: NewRevision) -> dict[str, Any]:
         "status": revision.status,
         "tags": None if revision.tags is None else list(revision.tags),
         "description": revision.description,
+        "title": revision.title,
         "removed": list(revision.removed) or None,
         "supersededBy": revision.superseded_by,
         "rank": revision.rank or None,

@@ -31,6 +31,7 @@ def without_lost_ties(revision: NewRevision, history: Iterable[Revision]) -> New
         revision,
         status=_greater(revision.status, [each.status for each in tied]),
         description=_greater(revision.description, [each.description for each in tied]),
+        title=_greater(revision.title, [each.title for each in tied]),
         properties=tuple(p for p in revision.properties if _weight(p) > set_by.get(p.key, "")),
         removed=tuple(key for key in revision.removed if key not in set_by and key not in removed_by),
     )

@@ -22,6 +22,8 @@ class NewEntity:
     tags: tuple[str, ...] = ()
     properties: tuple[Property, ...] = ()
     occurred_at: int | None = None
+    title: str | None = None
+    """What people read where the name is a number or an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class NewRevision:
     superseded_by: str | None = None
     occurred_at: int | None = None
     rank: int = 0
+    title: str | None = None
 
     @property
     def is_sighting(self) -> bool:

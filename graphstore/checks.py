@@ -96,6 +96,7 @@ def _entity_problems(entity: NewEntity, path: Path) -> Iterator[Problem]:
     yield from _named(entity.version, (*path, "version"))
     yield from _word(entity.type, (*path, "type"))
     yield from _text(entity.description, (*path, "description"))
+    yield from _text(entity.title, (*path, "title"))
     if entity.source is not None:
         yield from _source(entity.source, (*path, "source"))
     yield from _tags(entity.tags, (*path, "tags"))
@@ -115,6 +116,7 @@ def _revision_problems(revision: NewRevision, path: Path) -> Iterator[Problem]:
         sentence = f"{revision.entity} cannot supersede itself: name another entity."
         yield Problem(ProblemCode.INVALID_VALUE, sentence, (*path, "supersededBy"))
     yield from _text(revision.description, (*path, "description"))
+    yield from _text(revision.title, (*path, "title"))
     yield from _tags(revision.tags or (), (*path, "tags"))
     yield from _properties(revision.properties, (*path, "properties"))
     for index, key in enumerate(revision.removed):

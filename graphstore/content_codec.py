@@ -83,16 +83,17 @@ def packed_fields(fields: RevisedFields) -> str:
         [key, order, None if value is None else (_CODES[value.type], _stored(value))]
         for key, (order, value) in fields.properties.items()
     ]
-    return packed([list(fields.statuses.values()), fields.tags, fields.description, properties])
+    return packed([list(fields.statuses.values()), fields.tags, fields.description, fields.title, properties])
 
 
 def unpacked_fields(text: str) -> RevisedFields:
     """What `packed_fields` was given."""
-    statuses, tags, description, properties = orjson.loads(text)
+    statuses, tags, description, title, properties = orjson.loads(text)
     return RevisedFields(
         {order[1]: (tuple(order), EntityStatus(status)) for order, status in statuses},
         None if tags is None else (tuple(tags[0]), tuple(tags[1])),
         None if description is None else (tuple(description[0]), description[1]),
+        None if title is None else (tuple(title[0]), title[1]),
         {
             key: (tuple(order), None if value is None else Property(key, _TYPES[value[0]], value[1]))
             for key, order, value in properties

@@ -65,6 +65,7 @@ def entity_form(entity: NewEntity) -> dict[str, object]:
             "version": entity.version,
             "type": entity.type,
             "description": entity.description,
+            "title": entity.title,
             "status": None if entity.status is None else str(entity.status),
             "tags": sorted(set(entity.tags)),
             "source": None if entity.source is None else _source_form(entity.source),
@@ -120,6 +121,7 @@ def revision_set_form(revision: NewRevision) -> dict[str, object]:
         {
             "status": None if revision.status is None else str(revision.status),
             "description": revision.description,
+            "title": revision.title,
             "properties": _properties_form(revision.properties),
             "supersededBy": revision.superseded_by,
         }

@@ -4,9 +4,9 @@ A text is normalised (NFKC), fully case-folded and normalised again. Its words a
 and digits (the Unicode categories L, M and N); every other character separates words. So `S3://Bucket/train-v2.csv`
 has the words `s3`, `bucket`, `train`, `v2` and `csv`. In a script without spaces, a run is one word.
 
-A search finds an entity if every word of the search starts a word of the entity's name, version, type, description,
-tags, source URI or text properties, as read: neither what revisions replaced or removed nor what the scope hides
-counts. Property keys and values of other types are not searched.
+A search finds an entity if every word of the search starts a word of the entity's title, name, version, type,
+description, tags, source URI or text properties, as read: neither what revisions replaced or removed nor what the scope
+hides counts. Property keys and values of other types are not searched.
 """
 
 from collections.abc import Collection, Iterable
@@ -47,14 +47,14 @@ def words_among(texts: Iterable[str | None], tags: Iterable[str] | None, propert
 def words_recorded(part: NewEntity | NewRevision) -> set[str]:
     """The words of an entity as first recorded, or of the fields that a revision sets."""
     if isinstance(part, NewRevision):
-        return words_among((part.description,), part.tags, part.properties)
+        return words_among((part.title, part.description), part.tags, part.properties)
     return words_of_entity(part)
 
 
 def words_of_entity(entity: Entity | NewEntity) -> set[str]:
     """The words of an entity as read, or as first recorded."""
     uri = None if entity.source is None else entity.source.uri
-    texts = (entity.name, entity.version, entity.type, entity.description, uri)
+    texts = (entity.title, entity.name, entity.version, entity.type, entity.description, uri)
     return words_among(texts, entity.tags, entity.properties)
 
 

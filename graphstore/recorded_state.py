@@ -18,6 +18,7 @@ def as_new_entity(entity: Entity) -> NewEntity:
         entity.tags,
         entity.properties,
         entity.occurred_at,
+        entity.title,
     )
 
 
@@ -45,4 +46,5 @@ def as_new_revision(revision: Revision, entity: str) -> NewRevision:
         revision.superseded_by,
         revision.occurred_at,
         revision.rank,
+        revision.title,
     )

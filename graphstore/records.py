@@ -65,6 +65,8 @@ class Entity:
     version: str | None
     type: str | None
     description: str | None
+    title: str | None
+    """What people read where the name is a number or an id."""
     status: EntityStatus | None
     source: Source | None
     tags: tuple[str, ...]
@@ -101,6 +103,7 @@ class Restricted:
     version: None = field(default=None, init=False)
     type: None = field(default=None, init=False)
     description: None = field(default=None, init=False)
+    title: None = field(default=None, init=False)
     status: None = field(default=None, init=False)
     source: None = field(default=None, init=False)
     tags: tuple[str, ...] = field(default=(), init=False)
@@ -155,6 +158,7 @@ class Revision:
     status: EntityStatus | None
     tags: tuple[str, ...] | None
     description: str | None
+    title: str | None
     properties: tuple[Property, ...]
     removed: tuple[str, ...]
     superseded_by: str | None

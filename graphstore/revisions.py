@@ -35,6 +35,7 @@ class RevisedFields:
     """By rank: the last status that a revision of the rank sets."""
     tags: tuple[FoldOrder, tuple[str, ...]] | None = None
     description: tuple[FoldOrder, str] | None = None
+    title: tuple[FoldOrder, str] | None = None
     properties: dict[str, tuple[FoldOrder, Property | None]] = field(default_factory=dict)
 
     def apply(self, revision: Revision | NewRevision, order: FoldOrder) -> None:
@@ -45,6 +46,8 @@ class RevisedFields:
             self.tags = order, tuple(sorted(set(revision.tags)))
         if revision.description is not None and _decides(order, self.description):
             self.description = order, revision.description
+        if revision.title is not None and _decides(order, self.title):
+            self.title = order, revision.title
         changes: dict[str, Property | None] = dict.fromkeys(revision.removed)
         changes |= {each.key: each for each in revision.properties}
         for key, value in changes.items():
@@ -71,6 +74,7 @@ class RevisedFields:
             status=entity.status if self.status is None else self.status,
             tags=entity.tags if self.tags is None else self.tags[1],
             description=entity.description if self.description is None else self.description[1],
+            title=entity.title if self.title is None else self.title[1],
             properties=tuple(properties[key] for key in sorted(properties)),
         )
 

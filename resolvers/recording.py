@@ -131,12 +131,13 @@ async def entity_revise(context: Context, input: Any) -> EntityRevised:
             tuple(input.removed or ()),
             None if input.superseded_by is None else refs.urn(input.superseded_by, ("revisions", 0, "supersededBy")),
             input.occurred_at,
+            title=input.title,
         )
         refs.refuse()
         if revision.is_sighting and revision.occurred_at is None:
             sentence = (
-                "The revision changes nothing: give status, tags, description, properties, removed or supersededBy, "
-                "or only occurredAt, which says that the entity existed at that time."
+                "The revision changes nothing: give status, tags, description, title, properties, removed or "
+                "supersededBy, or only occurredAt, which says that the entity existed at that time."
             )
             raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence),))
         batch = Batch(revisions=(revision,))
@@ -168,6 +169,7 @@ def _new_entity(context: Context, input: Any) -> NewEntity:
         tuple(input.tags or ()),
         given_properties(input.properties),
         input.occurred_at,
+        input.title,
     )
 
 

@@ -65,7 +65,7 @@ ComponentWhere = Annotated[
 Search = Annotated[
     str | None,
     strawberry.argument(
-        description="Full-text search: every word of it must begin a word of the entity's name, version, type, "
+        description="Full-text search: every word of it must begin a word of the entity's title, name, version, type, "
         "description, tags, source URI or string properties. Case does not matter."
     ),
 ]

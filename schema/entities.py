@@ -113,6 +113,9 @@ class Entity(Node):
         "is one, for example `lineal:acme:DATASET:reviews@7`. Clients should not parse it: its parts "
         "are fields."
     )
+    title: str | None = strawberry.field(
+        description="What people read where the name is a number or an id; null where it has none."
+    )
     kind: EntityKind = strawberry.field(description="Kind of the entity.")
     lineage_type: LineageType = strawberry.field(
         description="Family of the kind: EXPERIMENT, TRIAL, TRIAL_COMPONENT, ARTIFACT, ACTION or CONTEXT."

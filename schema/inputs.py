@@ -231,6 +231,9 @@ class EntityInput:
     description: str | None = strawberry.field(
         default=None, description="Description of the entity, as its recorder wrote it; null where it has none."
     )
+    title: str | None = strawberry.field(
+        default=None, description="What people read where the name is a number or an id; null where it has none."
+    )
     status: EntityStatus | None = strawberry.field(
         default=None, description="Status of the entity; null where none was recorded."
     )
@@ -292,6 +295,7 @@ class EntityReviseInput:
         default=None, description="New tags; they replace the earlier ones, and an empty list removes all."
     )
     description: str | None = strawberry.field(default=None, description="New description.")
+    title: str | None = strawberry.field(default=None, description="New title.")
     properties: list[PropertyInput] | None = strawberry.field(default=None, description="Properties to set.")
     removed: list[str] | None = strawberry.field(
         default=None, description="Keys of the properties that the revision removes."

@@ -85,7 +85,7 @@ class Mutation(AccessMutations, ModelMutations, ObservationMutations):
         return await resolve.lineage_record(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Appends a revision to an entity: a new status, tags, description or properties.",
+        description="Appends a revision to an entity: a new status, title, tags, description or properties.",
         **access(Permission.RECORD),
     )
     async def entity_revise(

@@ -20,6 +20,7 @@ class Revision:
         description="Tags of the entity from this revision on; they replace the earlier ones."
     )
     description: str | None = strawberry.field(description="Description of the entity from this revision on.")
+    title: str | None = strawberry.field(description="Title of the entity from this revision on.")
     properties: list[Property] = strawberry.field(description="Properties that the revision sets, sorted by key.")
     removed: list[str] = strawberry.field(description="Keys of the properties that the revision removes.")
     occurred_at: DateTime = strawberry.field(description="Time of the change in the world.")

@@ -91,7 +91,7 @@ def packed_entity(urn: str, code: int, entity: NewEntity, kept: str, at: int, by
     return packed(
         [
             _ENTITY, urn, entity.account, code, entity.name, entity.version, entity.type, entity.description,
-            entity.status, None if source is None else source.uri, packed_source(source),
+            entity.title, entity.status, None if source is None else source.uri, packed_source(source),
             packed(sorted(set(entity.tags))) if entity.tags else None, packed_properties(entity.properties),
             entity.occurred_at, at, by, kept,
         ]
@@ -104,7 +104,7 @@ def packed_revision(key: int, sequence: int, revision: NewRevision, kept: str, a
         [
             _REVISION, key, sequence, revision.status,
             None if revision.tags is None else packed(sorted(set(revision.tags))), revision.description,
-            packed_properties(revision.properties), packed(sorted(set(revision.removed))),
+            revision.title, packed_properties(revision.properties), packed(sorted(set(revision.removed))),
             revision.superseded_by, revision.occurred_at, revision.rank, at, by, kept,
         ]
     )  # fmt: skip
@@ -118,7 +118,7 @@ def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
     """The key of an entity, and the entity as first recorded or a revision of it; a revision's `entity_id` is ''."""
     part, *fields = held
     if part == _REVISION:
-        key, sequence, status, tags, description, properties, removed, superseded_by, *rest = fields
+        key, sequence, status, tags, description, title, properties, removed, superseded_by, *rest = fields
         occurred_at, rank, at, by, kept = rest
         return key, Revision(
             "",
@@ -126,6 +126,7 @@ def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
             _status(status),
             None if tags is None else unpacked_words(tags),
             description,
+            title,
             unpacked_properties(properties),
             unpacked_words(removed),
             superseded_by,
@@ -136,7 +137,7 @@ def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
             kept,
             view,
         )
-    urn, account, code, name, version, type, description, status, uri, source, tags, properties, *rest = fields
+    urn, account, code, name, version, type, description, title, status, uri, source, tags, properties, *rest = fields
     occurred_at, at, by, kept = rest
     id = entity_id(urn)
     return key_of(id, code), Entity(
@@ -148,6 +149,7 @@ def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
         version,
         type,
         description,
+        title,
         _status(status),
         None if uri is None and source is None else unpacked_source(uri, source),
         unpacked_words(tags),

@@ -154,6 +154,7 @@ def _revision(revision: NewRevision, sequence: int, digest: str) -> Revision:
         revision.status,
         revision.tags,
         revision.description,
+        revision.title,
         revision.properties,
         revision.removed,
         revision.superseded_by,

@@ -57,10 +57,12 @@ FULL = NewEntity(
     ("b", "a", "b"),
     properties(n=1, x=0.5, t="text", f=False, j={"deep": [1, 1.0, None, {"k": "v"}]}),
     EPOCH,
+    "what people read",
 )
 DIFFERENT: dict[str, Any] = {
     "type": "other",
     "description": None,
+    "title": "another",
     "status": EntityStatus.FAILED,
     "source": Source("s3://x", "S3"),
     "tags": ("a",),
@@ -76,7 +78,7 @@ async def test_what_was_recorded_is_read_back(store: Store) -> None:
     (found,) = await store.entities(await now(store), [entity_id(full_urn)])
     assert found is not None
     assert (found.urn, found.version, found.type, found.description) == (full_urn, "v1", "kind of thing", "prose")
-    assert (found.status, found.tags) == (EntityStatus.PENDING, ("a", "b"))
+    assert (found.status, found.tags, found.title) == (EntityStatus.PENDING, ("a", "b"), "what people read")
     assert found.source == Source("s3://x", "S3", (SourceId(SourceIdType.MD5, "1"), SourceId(SourceIdType.MD5, "2")))
     assert [each.key for each in found.properties] == ["f", "j", "n", "t", "x"]
     assert (found.occurred_at, found.recorded_at, found.recorded_by) == (EPOCH, done.recorded_at, "me")
@@ -413,3 +415,22 @@ async def test_a_clock_that_goes_back_moves_no_batch_into_the_past(
     assert second.recorded_at > first.recorded_at
     assert await store.watermark() == second.recorded_at
     assert await store.entities(view, [id_of("a"), id_of("b")]) == [await read(store, "a"), None]
+
+
+async def test_a_title_is_revised_and_searched_like_a_description(store: Store) -> None:
+    await store.record(Batch((entity("4711", title="Churn"),)), by="me")
+    before = await now(store)
+    revisions = [
+        NewRevision(urn("4711"), title=title, occurred_at=EPOCH + at) for title, at in (("Last", 2), ("Old", 1))
+    ]
+    done = await store.record(Batch(revisions=tuple(revisions)), by="me", returning=EVERYTHING)
+    assert [each and each.title for each in done.revisions] == ["Last", "Old"]
+    assert [(await read(store, "4711", view)).title for view in (before, await now(store))] == ["Churn", "Last"]
+    questions = [Find(await now(store), search=text) for text in ("churn", "old", "last")]
+    assert [page.total for page in await store.find(questions)] == [0, 0, 1]
+    (history,) = await store.history([HistoryOf(await now(store), id_of("4711"))])
+    assert [each.title for each in history.items] == ["Old", "Last"]
+    (exported, *changes) = [part async for part in store.export(await now(store))]
+    assert isinstance(exported, NewEntity)
+    assert exported.title == "Churn"
+    assert [each.title for each in changes if isinstance(each, NewRevision)] == ["Last", "Old"]

@@ -44,11 +44,13 @@ async def test_every_part_that_is_searched_and_none_that_is_not(store: Store) ->
             entity("b", type="subtype", description="Some Prose, here"),
             entity("c", tags=("tagged",), source=Source("s3://lake/customers.csv", "S3")),
             entity("d", properties=properties(secretkey="text VALUE", number=12345, json=["listed"])),
+            entity("4711", title="Churn of Customers"),
         )
     )
     await store.record(batch, by="me")
     searches = {
         "ZET": ["zeta-one"],
+        "churn of": ["4711"],
         "vert one": ["zeta-one"],
         "subt": ["b"],
         "here pro": ["b"],

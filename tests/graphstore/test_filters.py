@@ -49,6 +49,7 @@ def read(new: NewEntity) -> Entity:
         version=new.version,
         type=new.type,
         description=new.description,
+        title=new.title,
         status=new.status,
         source=new.source,
         tags=new.tags,

@@ -78,7 +78,7 @@ async def test_what_is_masked_is_shown_as_restricted(store: Store) -> None:
 
 RESTRICTED = """{ entity(urn: "lineal:b:DATASET:d") { associations(direction: ASCENDANTS) { nodes {
   id role occurredAt recordedAt recordedBy digest properties { key } source { ... on Restricted {
-    id urn kind lineageType account name version type description status source { uri } tags properties { key }
+    id urn kind lineageType account name version type description title status source { uri } tags properties { key }
     property(key: "rows") occurredAt recordedAt recordedBy digest lineageGroups { id }
     versions { totalCount nodes { id } } history { totalCount pageInfo { hasNextPage } }
     ascendants { totalCount edges { distance } completeness { isComplete visited } associations { totalCount } }
@@ -102,7 +102,7 @@ async def test_a_restricted_has_nothing_and_asks_nothing(store: Store) -> None:
         "account": "restricted",
         "name": "restricted",
         "recordedBy": "restricted",
-        **dict.fromkeys(("version", "type", "description", "status", "source", "property", "digest"), None),
+        **dict.fromkeys(("version", "type", "description", "title", "status", "source", "property", "digest"), None),
         **dict.fromkeys(("occurredAt", "recordedAt"), None),
         **{key: [] for key in ("tags", "properties", "lineageGroups")},
         "versions": nothing,

@@ -50,7 +50,9 @@ def test_everything_is_described() -> None:
 
 
 async def test_every_kind_shows_every_plain_field_of_its_record() -> None:
-    plain = "__typename id urn kind lineageType account name version type description status tags recordedBy digest "
+    plain = (
+        "__typename id urn kind lineageType account name version type description title status tags recordedBy digest "
+    )
     plain += "occurredAt recordedAt source { uri type ids { type value } } properties { key type value }"
     made = tuple(
         NewEntity(
@@ -65,6 +67,7 @@ async def test_every_kind_shows_every_plain_field_of_its_record() -> None:
             ("b", "a"),
             properties(n=1),
             EPOCH,
+            "title",
         )
         for kind in EntityKind
         if kind is not EntityKind.RESTRICTED
@@ -85,6 +88,7 @@ async def test_every_kind_shows_every_plain_field_of_its_record() -> None:
                 "version": "v",
                 "type": "sub",
                 "description": "text",
+                "title": "title",
                 "status": "PENDING",
                 "tags": ["a", "b"],
                 "recordedBy": "me",

@@ -24,7 +24,7 @@ def words(text: str) -> list[str]:
 
 
 def search_finds(entity: Entity, search: str) -> bool:
-    texts: list[Any] = [entity.name, entity.version, entity.type, entity.description, *entity.tags]
+    texts: list[Any] = [entity.title, entity.name, entity.version, entity.type, entity.description, *entity.tags]
     texts += [entity.source.uri] if entity.source else []
     texts += [each.value for each in entity.properties if each.type is PropertyType.STRING]
     mine = [word for text in texts if text is not None for word in words(text)]

@@ -104,7 +104,8 @@ def entity_of(kept: Kept[NewEntity], known_from: int, view: View) -> Entity:
     part = normal(kept.part)
     return Entity(
         entity_id(kept.urn), kept.urn, part.account, part.kind, part.name, part.version, part.type, part.description,
-        part.status, part.source, part.tags, part.properties, known_from, kept.at, kept.by, kept.digest, view,
+        part.title, part.status, part.source, part.tags, part.properties, known_from, kept.at, kept.by,
+        kept.digest, view,
     )  # fmt: skip
 
 
@@ -118,6 +119,7 @@ def changed(entity: Entity, kept: Kept[NewRevision]) -> Entity:
         status=entity.status if part.status is None else part.status,
         tags=entity.tags if part.tags is None else part.tags,
         description=entity.description if part.description is None else part.description,
+        title=entity.title if part.title is None else part.title,
         properties=tuple(properties[key] for key in sorted(properties)),
     )
 
@@ -136,6 +138,6 @@ def association_of(kept: Kept[NewAssociation], ends_at: int, view: View) -> Asso
 def revision_of(kept: Kept[NewRevision], view: View) -> Revision:
     part = normal(kept.part)
     return Revision(
-        entity_id(kept.urn), kept.sequence, part.status, part.tags, part.description, part.properties, part.removed,
-        part.superseded_by, kept.occurred_at, part.rank, kept.at, kept.by, kept.digest, view,
+        entity_id(kept.urn), kept.sequence, part.status, part.tags, part.description, part.title, part.properties,
+        part.removed, part.superseded_by, kept.occurred_at, part.rank, kept.at, kept.by, kept.digest, view,
     )  # fmt: skip

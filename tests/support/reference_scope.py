@@ -116,7 +116,7 @@ def revisions_shown(revisions: list[Revision], eye: Eye, occurred_at: int) -> li
             digest=None,
             sequence=len(shown) + 1,
         )
-        nothing = (left.status, left.tags, left.description, left.superseded_by) == (None, None, None, None)
+        nothing = (left.status, left.tags, left.description, left.title, left.superseded_by) == (None,) * 5
         again = [replace(each, sequence=0, rank=0, recorded_at=0, recorded_by="") for each in shown]
         said_before = replace(left, sequence=0, rank=0, recorded_at=0, recorded_by="") in again
         before = [occurred_at, *(each.occurred_at for each in shown)]

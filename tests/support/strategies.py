@@ -67,6 +67,7 @@ property_lists = st.lists(typed(), max_size=3, unique_by=lambda property: proper
 statuses = st.sampled_from([None, EntityStatus.FAILED, EntityStatus.COMPLETED, EntityStatus.IN_PROGRESS])
 tags = st.lists(st.sampled_from(WORDS), max_size=2).map(tuple)
 texts = st.sampled_from([None, "prose", ""])
+titles = st.sampled_from([None, None, "Title", "x", ""])
 
 entities = st.builds(
     NewEntity,
@@ -81,6 +82,7 @@ entities = st.builds(
     tags,
     property_lists,
     some_times,
+    titles,
 )
 
 
@@ -130,6 +132,7 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             st.none(),
             some_times,
             st.integers(0, 2),
+            titles,
         )
         sighted = st.builds(NewRevision, among, occurred_at=some_times)
         drawn = draw(st.lists(linked, min_size=least, max_size=20)) if len(set(pool)) > 1 else []

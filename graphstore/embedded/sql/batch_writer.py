@@ -108,7 +108,7 @@ class Recording:
         )  # fmt: skip
         contents = ((key, *_content(part.entity)) for key, part in new.items())
         self.connection.executemany(
-            "INSERT INTO entity_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO entity_content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (row for row in contents if any(column is not None for column in row[1:])),
         )
 
@@ -135,13 +135,14 @@ class Recording:
             if content is None:
                 continue
             self.connection.execute(
-                "INSERT OR IGNORE INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
                     content,
                     revision.status,
                     None if revision.tags is None else packed(sorted(set(revision.tags))),
                     revision.description,
+                    revision.title,
                     packed_properties(revision.properties),
                     packed(sorted(set(revision.removed))) if revision.removed else None,
                     revision.superseded_by,
@@ -173,6 +174,7 @@ def _content(entity: NewEntity) -> tuple[str | None, ...]:
     return (
         entity.type,
         entity.description,
+        entity.title,
         entity.status,
         packed(sorted(set(entity.tags))) if entity.tags else None,
         None if source is None else source.uri,

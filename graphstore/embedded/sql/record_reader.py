@@ -106,8 +106,8 @@ class RowReader:
         found: dict[int, Entity] = {}
         occurred = "e.occurred_at" if as_recorded else self.visibility.known_from("e")
         rows = self.connection.execute(
-            "SELECT e.key, e.id, e.urn, e.account, e.name, e.version, c.type, c.description, c.status, c.source_uri, "
-            f"c.source, c.tags, c.properties, {occurred}, e.recorded_at, e.recorded_by, e.digest "
+            "SELECT e.key, e.id, e.urn, e.account, e.name, e.version, c.type, c.description, c.title, c.status, "
+            f"c.source_uri, c.source, c.tags, c.properties, {occurred}, e.recorded_at, e.recorded_by, e.digest "
             "FROM carray(?) f CROSS JOIN entity e ON e.key = f.value LEFT JOIN entity_content c ON c.key = e.key",
             (carried(keys),),
         )
@@ -120,6 +120,7 @@ class RowReader:
             version,
             type,
             text,
+            title,
             status,
             uri,
             source,
@@ -137,6 +138,7 @@ class RowReader:
                 version,
                 type,
                 text,
+                title,
                 None if status is None else _STATUSES[status],
                 None if uri is None and source is None else unpacked_source(uri, source),
                 () if tags is None else unpacked_words(tags),
@@ -229,15 +231,15 @@ class RowReader:
 
     def _revision_rows(self, source: str, parameter: object, condition: str) -> dict[int, list[Revision]]:
         rows = self.connection.execute(
-            "SELECT r.entity, r.sequence, c.status, c.tags, c.description, c.properties, c.removed, c.superseded_by, "
-            "r.occurred_at, r.rank, r.recorded_at, r.recorded_by, r.digest, e.id "
+            "SELECT r.entity, r.sequence, c.status, c.tags, c.description, c.title, c.properties, c.removed, "
+            "c.superseded_by, r.occurred_at, r.rank, r.recorded_at, r.recorded_by, r.digest, e.id "
             f"FROM {source} CROSS JOIN entity e ON e.key = r.entity "
             "LEFT JOIN revision_content c ON c.entity = r.entity AND c.id = r.content "
             f"WHERE {condition}",
             (parameter,),
         )
         found = defaultdict(list)
-        for key, sequence, status, tags, text, properties, removed, superseded_by, *rest in rows:
+        for key, sequence, status, tags, text, title, properties, removed, superseded_by, *rest in rows:
             occurred_at, rank, recorded_at, recorded_by, digest, id = rest
             found[key].append(
                 Revision(
@@ -246,6 +248,7 @@ class RowReader:
                     None if status is None else _STATUSES[status],
                     None if tags is None else unpacked_words(tags),
                     text,
+                    title,
                     unpacked_properties(properties),
                     unpacked_words(removed),
                     superseded_by,

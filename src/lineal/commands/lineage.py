@@ -5,7 +5,7 @@ from typing import Any, Final
 import click
 
 from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
-from lineal.commands.showing import show_json, show_table
+from lineal.commands.showing import show_json, show_table, shown_name
 from lineal.commands.times import as_of_argument, as_of_text
 from lineal.graphstore.errors import Unavailable
 
@@ -22,7 +22,7 @@ query (
       totalCount
       completeness { isComplete reasons visited }
       pageInfo { hasNextPage endCursor }
-      items: edges { distance node { urn kind account name version occurredAt } }
+      items: edges { distance node { urn kind account title name version occurredAt } }
     }
   }
 }"""
@@ -78,7 +78,7 @@ async def show_lineage(
 
 
 def _shown(node: dict[str, Any]) -> tuple[str, ...]:
-    return node["kind"], node["name"], node["version"] or "", node["account"], node["occurredAt"]
+    return node["kind"], shown_name(node), node["version"] or "", node["account"], node["occurredAt"]
 
 
 def _missing_message(urn: str, at: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ import click
 import orjson
 
 from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
-from lineal.commands.showing import show_json, show_table
+from lineal.commands.showing import show_json, show_table, shown_name
 from lineal.graphstore.queries import EntityOrderField
 
 PAGE: Final = 100
@@ -16,7 +16,7 @@ query ($search: String, $where: EntityFilter, $orderBy: EntityOrder, $first: Int
   entities(search: $search, where: $where, orderBy: $orderBy, first: $first, after: $after) {
     totalCount
     pageInfo { hasNextPage endCursor }
-    items: nodes { urn kind account name version status occurredAt }
+    items: nodes { urn kind account title name version status occurredAt }
   }
 }"""
 _BY_PROPERTY: Final = "property:"
@@ -79,4 +79,4 @@ def _order(option: str) -> dict[str, Any]:
 
 
 def _shown(node: dict[str, Any]) -> tuple[str, ...]:
-    return node["kind"], node["name"], node["version"] or "", node["account"]
+    return node["kind"], shown_name(node), node["version"] or "", node["account"]

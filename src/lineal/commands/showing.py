@@ -44,6 +44,11 @@ def show_lines(rows: RowReader) -> None:
         click.echo("\t".join(map(plain, row)))
 
 
+def shown_name(entity: Mapping[str, Any]) -> str:
+    """The name of an entity, after its title if it has one."""
+    return f"{entity['title']} ({entity['name']})" if entity["title"] else str(entity["name"])
+
+
 def plain(text: str) -> str:
     """A text on one line, with every unprintable character escaped, so that it cannot control a terminal."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

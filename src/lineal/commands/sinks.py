@@ -231,7 +231,7 @@ def entity_input(entity: Any) -> dict[str, Any]:
         "type": entity.source.type,
         "ids": [{"type": id.type, "value": id.value} for id in entity.source.ids],
     }
-    names = ("account", "kind", "name", "version", "type", "description", "status")
+    names = ("account", "kind", "name", "version", "type", "description", "title", "status")
     return {
         **{name: getattr(entity, name) for name in names},
         "source": source,
@@ -254,6 +254,7 @@ def revision_input(revision: NewRevision) -> dict[str, Any]:
         "status": revision.status,
         "tags": None if revision.tags is None else list(revision.tags),
         "description": revision.description,
+        "title": revision.title,
         "removed": list(revision.removed),
         **superseding,
         **_shared(revision),
