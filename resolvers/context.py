@@ -11,7 +11,8 @@ from lineal.auth.access_service import AccessService, microseconds
 from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.authorizer import Authorizer
 from lineal.auth.directive import NeverChecked, checked
-from lineal.auth.operations.base import Operation
+from lineal.auth.operations.accounts import create_account
+from lineal.auth.operations.base import Operation, RefusalCode, Refused
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
 from lineal.graphstore.queries import (
@@ -66,6 +67,8 @@ class Context:
     request_id: str = ""
     is_large: bool = False
     """Whether the input of the request is so large that processing it takes many milliseconds."""
+    is_dev: bool = False
+    """Whether the server runs in development mode, where recording into an account registers it."""
     known: dict[tuple[View, str], Entity] = field(default_factory=dict)
     """Entities loaded ahead of the fields that read them, by view and id."""
     not_seen: dict[str, None] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class Context:
         newest: Newest | None = None,
         request_id: str = "",
         is_large: bool = False,
+        is_dev: bool = False,
     ) -> "Context":
         """Return the context of a principal's request at the store's newest state, read here unless passed.
 
@@ -93,7 +97,9 @@ class Context:
         moment = await store.newest() if newest is None else newest
         snapshot = await access_service.at(moment.epoch)
         authorizer = await access_service.authorizer(snapshot, principal, microseconds())
-        return cls(store, access_service, snapshot, authorizer, moment, cursor_key, limits, request_id, is_large)
+        return cls(
+            store, access_service, snapshot, authorizer, moment, cursor_key, limits, request_id, is_large, is_dev
+        )
 
     async def compute(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **named: Arguments.kwargs
@@ -147,6 +153,14 @@ class Context:
         self.authorizer = await self.access_service.authorizer(self.snapshot, self.principal, microseconds())
         self.__dict__.pop("loaders", None)
         return result
+
+    async def register(self, account: str) -> None:
+        """Register an account, unless it is registered or its name is not valid. Raises as `change` does."""
+        try:
+            await self.change(Permission.ADMINISTER, create_account(account))
+        except Refused as refused:
+            if refused.code not in (RefusalCode.CONFLICT, RefusalCode.INVALID_VALUE):
+                raise
 
     def cursors(self, field: str, view: View, *arguments: object) -> Cursors:
         """Return the cursors of a field's query by the caller."""

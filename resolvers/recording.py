@@ -89,12 +89,20 @@ async def lineage_record(context: Context, input: Any) -> LineageRecorded:
         done = await context.store.record(
             batch, by=context.principal.shown, idempotency=key, returning=scope, audit=authorization.audit
         )
+        await _register_accounts(context, batch)
     except BatchRefused as refused:
         return LineageRecorded(user_errors=_user_errors(refused, authorization))
     return LineageRecorded(
         [RecordedEntity(*each) for each in zip(done.entities, done.entities_are_new, strict=True)],
         [RecordedAssociation(*each) for each in zip(done.associations, done.associations_are_new, strict=True)],
     )
+
+
+async def _register_accounts(context: Context, batch: Batch) -> None:
+    """In development mode, register the accounts of recorded entities, so that they have default groups."""
+    if context.is_dev:
+        for account in sorted({each.account for each in batch.entities} - context.snapshot.accounts.keys()):
+            await context.register(account)
 
 
 def _new_entities(context: Context, input: Any) -> tuple[tuple[NewEntity, ...], list[str]]:

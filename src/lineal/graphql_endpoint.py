@@ -139,6 +139,7 @@ async def opened_context(request: Request, is_large: bool = False) -> Context:
         newest=caller.newest,
         request_id=request.state.request_id,
         is_large=is_large,
+        is_dev=state.settings.dev,
     )
 
 

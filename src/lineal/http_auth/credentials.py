@@ -1,6 +1,7 @@
 """Authentication of tokens and API keys."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
@@ -10,7 +11,9 @@ import structlog
 from lineal.auth.access_service import AccessService, microseconds
 from lineal.auth.access_snapshot import AccessSnapshot
 from lineal.auth.keys import key_hash, key_id
-from lineal.auth.principals import Principal
+from lineal.auth.operations.accounts import create_account
+from lineal.auth.operations.base import Refused
+from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.tokens import TokenRefused, Tokens
 from lineal.config import ConfigError, Settings
 from lineal.graphstore.errors import StoreError
@@ -113,8 +116,12 @@ class Credentials:
 
 
 async def opened_credentials(settings: Settings, store: Store, access_service: AccessService) -> Credentials:
-    """Return the credentials of a server. Raises ConfigError if no caller could authenticate."""
+    """Return the credentials of a server. Raises ConfigError if no caller could authenticate.
+
+    In development mode, registers the account of the local administrator.
+    """
     if settings.dev:
+        await _register_local_account(access_service)
         return Credentials(store, access_service, None, accepts_keys=False)
     tokens = await opened_tokens(settings)
     if tokens is None and not (settings.api_keys and await _has_usable_key(access_service)):
@@ -140,3 +147,11 @@ def _no_callers(settings: Settings) -> str:
         f"account and a key: `lineal account create ACCOUNT --operator --store {settings.store}`, then "
         f"`lineal key create ACCOUNT NAME --role admin --store {settings.store}`; or {others}"
     )
+
+
+async def _register_local_account(access_service: AccessService) -> None:
+    """Register the account of the local administrator of a server in development mode, unless it is registered."""
+    if LOCAL.account not in (await access_service.newest()).accounts:
+        # Another server on the same store may register it at the same time.
+        with suppress(Refused):
+            await access_service.change(LOCAL, create_account(LOCAL.account))
