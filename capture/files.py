@@ -1,5 +1,6 @@
 """Reads files of lineage: lines of the native form or of OpenLineage events, or one JSON document of events."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -8,9 +9,13 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
+from lineal.capture.lenient_json import InvalidDocument, read_json
 from lineal.capture.native import InvalidLine, Reader
 from lineal.graphstore.batches import NewPart
 
+_BOM: Final = b"\xef\xbb\xbf"
+_EVENT: Final = frozenset({"eventTime", "run", "job", "dataset"})
+_LONG_DIGITS: Final = re.compile(rb"[0-9]{19}")
 NATIVE: Final = frozenset({"entity", "association", "revision", "observation", "focal"})
 
 
@@ -30,15 +35,21 @@ def read_lines(stream: BinaryIO, account: str) -> Iterator[Line]:
     """Every line that is not blank, in order. A document of several lines is read into memory."""
     reader, at = Reader(account), 0
     lines: Iterable[bytes]
-    first = next(iter(stream), b"")
-    if first.lstrip()[:1] in (b"[", b"{") and _is_no_json(first):
+    first = next(iter(stream), b"").removeprefix(_BOM)
+    broken = _problem_of(first) if first.lstrip()[:1] in (b"[", b"{") else None
+    if broken is not None:
         # The first line is the beginning of a JSON document of several lines, or it is invalid.
         whole = first + stream.read()
-        if not _is_no_json(whole):
-            row = orjson.loads(whole)
-            yield from _events(row if isinstance(row, list) else [row], len(whole))
+        try:
+            row = read_json(whole)
+        except InvalidDocument as error:
+            if broken.position >= len(first.rstrip().decode(errors="replace")):
+                yield Line(1, problem=str(error), end=len(whole))
+                return
+            lines = whole.splitlines(keepends=True)
+        else:
+            yield from _events(_listed(row) or [row], len(whole))
             return
-        lines = whole.splitlines(keepends=True)
     else:
         lines = chain([first], stream)
     for number, text in enumerate(lines, 1):
@@ -46,31 +57,52 @@ def read_lines(stream: BinaryIO, account: str) -> Iterator[Line]:
         if not text.strip():
             continue
         try:
-            row = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
+            row = _parsed(text)
+        except InvalidDocument as error:
             yield Line(number, problem=f"is not JSON: {error}", end=at)
             continue
-        if isinstance(row, list) and number == 1:
-            yield from _events(row, at)
+        listed = _listed(row)
+        if listed is not None and number == 1:
+            yield from _events(listed, at)
             continue
         yield _line(number, row, reader, at)
 
 
+def _parsed(text: bytes) -> Any:
+    try:
+        row = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return read_json(text)
+    # orjson reads integers beyond 64 bits as floats.
+    return read_json(text) if _is_event(row) and _LONG_DIGITS.search(text) else row
+
+
+def _problem_of(text: bytes) -> InvalidDocument | None:
+    try:
+        _parsed(text)
+    except InvalidDocument as error:
+        return error
+    return None
+
+
+def _listed(row: Any) -> list[Any] | None:
+    """The events of a list, or of an export's `events`; None for anything else."""
+    if isinstance(row, dict) and not _is_event(row) and isinstance(row.get("events"), list):
+        row = row["events"]
+    return row if isinstance(row, list) else None
+
+
+def _is_event(row: Any) -> bool:
+    return isinstance(row, dict) and not row.keys() & NATIVE and bool(row.keys() & _EVENT)
+
+
 def _line(number: int, row: Any, reader: Reader, at: int) -> Line:
-    if isinstance(row, dict) and not row.keys() & NATIVE and row.keys() & {"eventTime", "run", "job", "dataset"}:
+    if _is_event(row):
         return Line(number, event=row, end=at)
     try:
         return Line(number, part=reader.read(row), end=at)
     except InvalidLine as error:
         return Line(number, problem=str(error), end=at)
-
-
-def _is_no_json(text: bytes) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return True
-    return False
 
 
 def _events(rows: list[Any], end: int) -> Iterator[Line]:

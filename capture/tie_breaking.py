@@ -13,7 +13,7 @@ from lineal.graphstore.batches import NewRevision
 from lineal.graphstore.records import Revision
 from lineal.graphstore.values import Property, canonical_json
 
-Text = TypeVar("Text", bound=str)
+Ordered = TypeVar("Ordered", bound=str | tuple[str, ...])
 
 
 def without_lost_ties(revision: NewRevision, history: Iterable[Revision]) -> NewRevision | None:
@@ -32,6 +32,7 @@ def without_lost_ties(revision: NewRevision, history: Iterable[Revision]) -> New
         status=_greater(revision.status, [each.status for each in tied]),
         description=_greater(revision.description, [each.description for each in tied]),
         title=_greater(revision.title, [each.title for each in tied]),
+        tags=_greater(revision.tags, [each.tags for each in tied]),
         properties=tuple(p for p in revision.properties if _weight(p) > set_by.get(p.key, "")),
         removed=tuple(key for key in revision.removed if key not in set_by and key not in removed_by),
     )
@@ -43,5 +44,5 @@ def _weight(property: Property) -> str:
     return f"{property.type}{canonical_json(property.value)}"
 
 
-def _greater(given: Text | None, standing: Iterable[Text | None]) -> Text | None:
-    return None if given is not None and any(each is not None and each >= given for each in standing) else given
+def _greater(sent: Ordered | None, recorded: Iterable[Ordered | None]) -> Ordered | None:
+    return None if sent is not None and any(each is not None and each >= sent for each in recorded) else sent  # type: ignore[operator]

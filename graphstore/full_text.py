@@ -5,11 +5,11 @@ and digits (the Unicode categories L, M and N); every other character separates 
 has the words `s3`, `bucket`, `train`, `v2` and `csv`. In a script without spaces, a run is one word.
 
 A search finds an entity if every word of the search starts a word of the entity's title, name, version, type,
-description, tags, source URI or text properties, as read: neither what revisions replaced or removed nor what the scope
-hides counts. Property keys and values of other types are not searched.
+description, tags, source URI, text properties or the texts within JSON properties, as read: neither what revisions
+replaced or removed nor what the scope hides counts. Keys and values of other types are not searched.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from re import ASCII, compile
 from typing import Final
 from unicodedata import category, normalize
@@ -17,8 +17,9 @@ from unicodedata import category, normalize
 from lineal.graphstore.batches import NewEntity, NewRevision
 from lineal.graphstore.kinds import PropertyType
 from lineal.graphstore.records import Entity
-from lineal.graphstore.values import Property
+from lineal.graphstore.values import Json, Property
 
+_SEARCHED: Final = (PropertyType.STRING, PropertyType.JSON)
 LONGEST_WORD: Final = 64
 """An index holds only so many characters of a word."""
 _ASCII_WORD: Final = compile("[a-z0-9]+", ASCII)
@@ -33,8 +34,8 @@ def words_of(text: str) -> list[str]:
 
 
 def words_among(texts: Iterable[str | None], tags: Iterable[str] | None, properties: Iterable[Property]) -> set[str]:
-    """The words of texts, tags and text properties."""
-    values = [str(property.value) for property in properties if property.type is PropertyType.STRING]
+    """The words of texts, tags, text properties and the texts within JSON properties."""
+    values = [text for property in properties if property.type in _SEARCHED for text in _texts(property.value)]
     searched = [text for text in (*texts, *(tags or ()), *values) if text is not None]
     # All ASCII texts in one call, which is faster: the line end separates words.
     words = set(words_of("\n".join([text for text in searched if text.isascii()])))
@@ -42,6 +43,15 @@ def words_among(texts: Iterable[str | None], tags: Iterable[str] | None, propert
         if not text.isascii():
             words.update(words_of(text))
     return words
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """The texts of a JSON value, without its keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 def words_recorded(part: NewEntity | NewRevision) -> set[str]:

@@ -287,13 +287,13 @@ class AssociationsOf:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOf:
-    """A page of an entity's revisions in fold order; only of those that occurred at `occurred_at`, where it is set."""
+    """A page of an entity's revisions in fold order; where `since` is set, of those that occurred then or later."""
 
     view: View
     entity: str
     first: int = 20
     after: RevisionPosition | None = None
-    occurred_at: int | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

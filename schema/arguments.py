@@ -66,7 +66,7 @@ Search = Annotated[
     str | None,
     strawberry.argument(
         description="Full-text search: every word of it must begin a word of the entity's title, name, version, type, "
-        "description, tags, source URI or string properties. Case does not matter."
+        "description, tags, source URI, string properties or the texts within JSON properties. Case does not matter."
     ),
 ]
 OrderBy = Annotated[EntityOrder | None, strawberry.argument(description="Order of the entities; by URN by default.")]

@@ -33,7 +33,7 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
         "auth/scopes.py",
         "cli/__init__.py",
         "py.typed",
-        "capture/openlineage_spec/OpenLineage.json",
+        "capture/openlineage/mapping.py",
         "graphstore/gremlin/servers/janusgraph-server.yaml",
         "graphstore/gremlin/servers/janusgraph-berkeleyje.properties",
         "graphstore/gremlin/servers/init.groovy",

@@ -26,7 +26,7 @@ NO_READS = {"close", "ready", "record", "secret", "watermark"}
 MAKES_SCOPES = {
     "auth/scopes.py": "defines them",
     "auth/authorizer.py": "makes them of policies and shares",
-    "capture/openlineage.py": "finds out what of a permitted event is not recorded yet",
+    "capture/openlineage/recording.py": "finds out what of a permitted event is not recorded yet",
     "graphstore/embedded/sql/batch_writer.py": "judges a batch against all that stands",
     "graphstore/gremlin/recorded_state.py": "validates batches against all that is recorded",
     "src/lineal/commands/exporting.py": "is run by whoever holds the store itself",

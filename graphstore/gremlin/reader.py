@@ -89,10 +89,10 @@ class Reader:
         self.prefetcher.urns(keys)
         return {key: self._hidden.restricted(key) for key in keys}
 
-    def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
+    def revisions(self, keys: Collection[int], since: int | None = None) -> dict[int, list[Revision]]:
         self.prefetcher.keys(keys)
         by_key = {
-            key: [each for each in self.records.revisions(key) if occurred_at in (None, each.occurred_at)]
+            key: [each for each in self.records.revisions(key) if since is None or each.occurred_at >= since]
             for key in keys
         }
         return {key: revisions for key, revisions in by_key.items() if revisions}

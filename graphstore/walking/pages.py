@@ -123,7 +123,7 @@ def history_pages(reader: Reader, questions: Sequence[HistoryOf]) -> list[Revisi
 
 def _history_page(reader: Reader, question: HistoryOf) -> RevisionPage:
     keys = list(reader.keys_of([question.entity]).values())
-    by_key = reader.revisions(keys, question.occurred_at)
+    by_key = reader.revisions(keys, question.since)
     revisions = sorted((revision for some in by_key.values() for revision in some), key=fold_order)
     after = question.after
     if after is not None:

@@ -78,8 +78,8 @@ class Records(Protocol):
     def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
         """The restricted records of masked keys."""
 
-    def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
-        """The revisions, in no promised order, of those keys that have any in the view; or only those of one time."""
+    def revisions(self, keys: Collection[int], since: int | None = None) -> dict[int, list[Revision]]:
+        """The revisions, in no promised order, of those keys that have any in the view; or only those since a time."""
 
     def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
         """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""

@@ -38,7 +38,7 @@ from lineal.http_auth.middleware import Authentication
 from lineal.logs import configure
 from lineal.loop_lag import LoopLag
 from lineal.metrics import Metrics
-from lineal.openlineage_endpoint import openlineage
+from lineal.openlineage_endpoint import openlineage, openlineage_batch
 from lineal.resolvers.denied_read_audit import DeniedReadAudit
 from lineal.running_writes import RunningWrites
 from lineal.schema import GRAPH, sdl
@@ -119,6 +119,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         Route("/graphql", graphql, methods=["GET", "POST"]),
         Route("/schema.graphql", schema_text),
         Route("/api/v1/lineage", openlineage, methods=["POST"]),
+        Route("/api/v1/lineage/batch", openlineage_batch, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics_text),
@@ -218,7 +219,15 @@ class RequestTelemetry:
 
 
 def _route(scope: Scope) -> str:
-    known = ("/graphql", "/schema.graphql", "/api/v1/lineage", "/healthz", "/readyz", "/metrics")
+    known = (
+        "/graphql",
+        "/schema.graphql",
+        "/api/v1/lineage",
+        "/api/v1/lineage/batch",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    )
     return scope["path"] if scope["path"] in known else "other"
 
 

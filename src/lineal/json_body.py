@@ -1,4 +1,4 @@
-"""Request bodies: JSON only, of limited size."""
+"""Request bodies: JSON only, of limited size, also where they are compressed."""
 
 import json
 import re
@@ -7,12 +7,17 @@ from typing import Any, Final
 import orjson
 from starlette.requests import Request
 
+from lineal.inflating import ENCODINGS, InvalidEncoding, TooLarge, inflated
 from lineal.threads import LARGE_BYTES, off_loop_if
 
 _LONG_DIGITS: Final = re.compile(r"[0-9]{19}")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _LONG_CHARACTERS: Final = 256 * 1024
 """The length from which orjson, which never lets another thread run, takes some ten milliseconds."""
+
+
+_LARGE_COMPRESSED: Final = 1024
+"""The size from which a compressed body may take milliseconds to inflate."""
 
 
 class BodyRefused(Exception):
@@ -26,7 +31,20 @@ class BodyRefused(Exception):
 async def json_body(request: Request, max_bytes: int) -> tuple[Any, int]:
     """The JSON value of a body, and the body's size in bytes.
 
-    Raises BodyRefused: 415 for another content type, 413 for a body over `max_bytes`, 400 for invalid JSON.
+    Raises BodyRefused as `raw_body` does, and with 400 for invalid JSON.
+    """
+    body = await raw_body(request, max_bytes)
+    try:
+        return await off_loop_if(len(body) > LARGE_BYTES, _parsed_body, body), len(body)
+    except ValueError as error:
+        raise BodyRefused(400, f"The body is not JSON: {error}.") from error
+
+
+async def raw_body(request: Request, max_bytes: int) -> bytes:
+    """The body of a request, inflated where it is compressed with gzip or deflate.
+
+    Raises BodyRefused: 415 for another content type or encoding, 413 for a body that is, compressed or inflated, over
+    `max_bytes`, 400 for one that cannot be inflated.
 
     The required content type keeps pages of other origins from sending anything: a browser sends it only after a CORS
     preflight, which this server answers for allowed origins alone.
@@ -35,18 +53,25 @@ async def json_body(request: Request, max_bytes: int) -> tuple[Any, int]:
     charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
     if kind != "application/json" or charset not in ("utf-8", "utf8"):
         raise BodyRefused(415, "Content-Type must be application/json, in UTF-8.")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower() or "identity"
+    if encoding not in ENCODINGS:
+        raise BodyRefused(415, "Content-Encoding must be gzip or deflate, or left out.")
+    too_large = BodyRefused(413, f"The body is larger than {max_bytes} bytes: split it into several requests.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_bytes:
-            raise BodyRefused(413, f"The body is larger than {max_bytes} bytes: split it into several requests.")
+            raise too_large
+    is_large = encoding != "identity" and len(body) > _LARGE_COMPRESSED
     try:
-        return await off_loop_if(len(body) > LARGE_BYTES, _parsed_body, body), len(body)
-    except ValueError as error:
-        raise BodyRefused(400, f"The body is not JSON: {error}.") from error
+        return await off_loop_if(is_large, inflated, bytes(body), encoding, max_bytes)
+    except TooLarge:
+        raise too_large from None
+    except InvalidEncoding as error:
+        raise BodyRefused(400, f"The body {error}.") from error
 
 
-def _parsed_body(body: bytearray) -> Any:
+def _parsed_body(body: bytes) -> Any:
     return parsed_json(body.decode())
 
 

@@ -1,39 +1,115 @@
-"""`POST /api/v1/lineage`: OpenLineage events, one per request."""
+"""OpenLineage events: `POST /api/v1/lineage` takes one, `POST /api/v1/lineage/batch` a list of them."""
 
 from functools import partial
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from lineal.capture.lenient_json import InvalidDocument, read_json
 from lineal.capture.openlineage import InvalidEvent, mapped_event, record_event
 from lineal.graphql_endpoint import opened_context
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Unavailable
-from lineal.json_body import BodyRefused, json_body
+from lineal.json_body import BodyRefused, raw_body
+from lineal.resolvers.context import Context
 from lineal.resolvers.write_permissions import authorize
-from lineal.threads import LARGE_BYTES
+from lineal.threads import LARGE_BYTES, off_loop_if
+
+MAX_EVENTS: Final = 10_000
+"""The most events of one request."""
 
 
 async def openlineage(request: Request) -> Response:
     """Return 201 if the event is new, 200 if it was recorded before, else an error status with the problems."""
-    state = request.app.state
     try:
-        event, size = await json_body(request, state.settings.max_body_bytes)
+        event, context = await _document(request)
         if isinstance(event, list):
-            raise BodyRefused(400, "Post one event per request; use `lineal ingest` for files of many events.")
-        context = await opened_context(request, size > LARGE_BYTES)
-        principal, permit = context.principal, partial(authorize, context)
-        mapped = await context.compute(mapped_event, event, principal.account)
-        write = record_event(state.store, mapped, by=principal.shown, permit=permit)
-        result = await state.running_writes.run(write)
+            raise BodyRefused(400, "The body is a list of events: post it to /api/v1/lineage/batch.")
+        is_new = await _record(request, context, event)
+    except _Refused as refused:
+        return _problems(refused.status, refused.problems)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])
+    return Response(status_code=201 if is_new else 200)
+
+
+async def openlineage_batch(request: Request) -> Response:
+    """Record the events of a list, or of the `events` of an object, one after the other.
+
+    Returns 200 with how many were recorded and the reason for each that was not; 400 if none was.
+    """
+    try:
+        events, context = await _document(request)
+        if isinstance(events, dict) and isinstance(events.get("events"), list):
+            events = events["events"]
+        if not isinstance(events, list):
+            raise BodyRefused(400, "The body is no list of events: post a single event to /api/v1/lineage.")
+        if len(events) > MAX_EVENTS:
+            raise BodyRefused(413, f"The body holds {len(events)} events; the most is {MAX_EVENTS}: send several.")
+    except _Refused as refused:
+        return _problems(refused.status, refused.problems)
+    except BodyRefused as refused:
+        return _problems(refused.status, [str(refused)])
+    failed = []
+    for index, event in enumerate(events):
+        try:
+            await _record(request, context, event)
+        except _Refused as refused:
+            is_retriable = refused.status == 503
+            failed.append({"index": index, "reason": " ".join(refused.problems), "retriable": is_retriable})
+    return JSONResponse(_summary(len(events), failed), 400 if failed and len(failed) == len(events) else 200)
+
+
+def _summary(received: int, failed: list[dict[str, Any]]) -> dict[str, Any]:
+    retriable = sum(1 for each in failed if each["retriable"])
+    return {
+        "status": "success" if not failed else "failure" if len(failed) == received else "partial_success",
+        "summary": {
+            "received": received,
+            "successful": received - len(failed),
+            "failed": len(failed),
+            "retriable": retriable,
+            "non_retriable": len(failed) - retriable,
+        },
+        "failed_events": failed,
+    }
+
+
+class _Refused(Exception):
+    """A document or event that was not recorded: the status, and a sentence for each problem."""
+
+    def __init__(self, status: int, problems: list[str]) -> None:
+        super().__init__(*problems)
+        self.status, self.problems = status, problems
+
+
+async def _document(request: Request) -> tuple[Any, Context]:
+    """The JSON value of the body, and the context of the caller."""
+    body = await raw_body(request, request.app.state.settings.max_body_bytes)
+    is_large = len(body) > LARGE_BYTES
+    try:
+        value = await off_loop_if(is_large, read_json, body)
+        return value, await opened_context(request, is_large)
+    except InvalidDocument as invalid:
+        raise _Refused(400, [str(invalid)]) from invalid
+    except Unavailable as error:
+        raise _Refused(503, [str(error)]) from error
+
+
+async def _record(request: Request, context: Context, event: object) -> bool:
+    """Record one event; gives whether anything of it was new."""
+    state, principal = request.app.state, context.principal
+    try:
+        mapped = await context.compute(mapped_event, event, principal.account)
+        write = record_event(state.store, mapped, by=principal.shown, permit=partial(authorize, context))
+        is_new: bool = await state.running_writes.run(write)
     except InvalidEvent as invalid:
-        return _problems(400, invalid.problems)
+        raise _Refused(400, invalid.problems) from invalid
     except BatchRefused as refused:
-        return _problems(403, [problem.message for problem in refused.problems])
+        raise _Refused(403, [problem.message for problem in refused.problems]) from refused
     except (Unavailable, LimitExceeded) as error:
-        return _problems(503, [str(error)])
-    return Response(status_code=200 if result.recorded_at is None else 201)
+        raise _Refused(503, [str(error)]) from error
+    return is_new
 
 
 def _problems(status: int, problems: list[str]) -> Response:

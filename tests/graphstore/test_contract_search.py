@@ -43,7 +43,7 @@ async def test_every_part_that_is_searched_and_none_that_is_not(store: Store) ->
             entity("zeta-one", version="vertwo"),
             entity("b", type="subtype", description="Some Prose, here"),
             entity("c", tags=("tagged",), source=Source("s3://lake/customers.csv", "S3")),
-            entity("d", properties=properties(secretkey="text VALUE", number=12345, json=["listed"])),
+            entity("d", properties=properties(secretkey="text VALUE", number=12345, json={"jsonkey": ["listed"]})),
             entity("4711", title="Churn of Customers"),
         )
     )
@@ -59,7 +59,8 @@ async def test_every_part_that_is_searched_and_none_that_is_not(store: Store) ->
         "value": ["d"],
         "secretkey": [],
         "12345": [],
-        "listed": [],
+        "listed": ["d"],
+        "jsonkey": [],
         "eta": [],
         "zeta b": [],
         "me": [],

@@ -27,6 +27,13 @@ def search_finds(entity: Entity, search: str) -> bool:
     texts: list[Any] = [entity.title, entity.name, entity.version, entity.type, entity.description, *entity.tags]
     texts += [entity.source.uri] if entity.source else []
     texts += [each.value for each in entity.properties if each.type is PropertyType.STRING]
+    for each in entity.properties:
+        if each.type is PropertyType.JSON:
+            waiting: list[Any] = [each.value]
+            while waiting:
+                value = waiting.pop()
+                waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+                texts += [value] if isinstance(value, str) else []
     mine = [word for text in texts if text is not None for word in words(text)]
     return all(any(word.startswith(wanted) for word in mine) for wanted in words(search))
 

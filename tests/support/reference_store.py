@@ -301,8 +301,8 @@ class ReferenceStore(Store):
         self._refuse_if_closed()
         urns = [kept.urn for kept in self.ledger.entities if entity_id(kept.urn) == question.entity]
         in_order = sorted((each for urn in urns for each in self._revisions(question.view, urn)), key=_order)
-        if question.occurred_at is not None:
-            in_order = [revision for revision in in_order if revision.occurred_at == question.occurred_at]
+        if question.since is not None:
+            in_order = [revision for revision in in_order if revision.occurred_at >= question.since]
         after = question.after
         given = (after.occurred_at, after.rank, after.sequence) if after else None
         left = [revision for revision in in_order if given is None or _order(revision) > given]

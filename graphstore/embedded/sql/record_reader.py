@@ -183,14 +183,12 @@ class RowReader:
         )
         return self._revision_rows(source, carried(keys), "r.place = 1")
 
-    def revisions(self, keys: Collection[int], occurred_at: int | None = None) -> dict[int, list[Revision]]:
-        """The revisions, in no promised order, of those keys that have any in the view; or only those of one time."""
+    def revisions(self, keys: Collection[int], since: int | None = None) -> dict[int, list[Revision]]:
+        """The revisions, in no promised order, of those keys that have any in the view; or only those since a time."""
         visibility = self.visibility
         entity_scopes = {key: visibility.entity_scope(key) for key in keys} if visibility.is_scoped else {}
         redacted = {key for key, entity_scope in entity_scopes.items() if entity_scope.is_redacted}
-        found = self._revisions(
-            [key for key in keys if key not in redacted], self.visibility.at_moment("r"), occurred_at
-        )
+        found = self._revisions([key for key in keys if key not in redacted], self.visibility.at_moment("r"), since)
         if redacted:
             # The revisions of other moments count in the sequence numbers of these.
             own = "SELECT e.key, e.occurred_at FROM carray(?) f CROSS JOIN entity e ON e.key = f.value"
@@ -200,7 +198,7 @@ class RowReader:
                     revision
                     for revision in redacted_revisions(revisions, entity_scopes[key], times[key])
                     if visibility.is_at_moment(revision.recorded_at, revision.occurred_at)
-                    and occurred_at in (None, revision.occurred_at)
+                    and (since is None or revision.occurred_at >= since)
                 ]
                 if shown:
                     found[key] = shown
@@ -221,12 +219,10 @@ class RowReader:
         pairs = [(key, occurred_at) for key, some in times.items() for occurred_at in some]
         return self._revision_rows(source, packed(pairs), self.visibility.at_moment("r"))
 
-    def _revisions(
-        self, keys: Collection[int], condition: str, occurred_at: int | None = None
-    ) -> dict[int, list[Revision]]:
+    def _revisions(self, keys: Collection[int], condition: str, since: int | None = None) -> dict[int, list[Revision]]:
         # The planner would take the primary key, and look through all revisions of an entity.
-        of_time = "" if occurred_at is None else f"INDEXED BY revision_by_time ON r.occurred_at = {occurred_at:d} AND"
-        source = f"carray(?) f CROSS JOIN revision r {of_time or 'ON'} r.entity = f.value"
+        by_time = "" if since is None else f"INDEXED BY revision_by_time ON r.occurred_at >= {since:d} AND"
+        source = f"carray(?) f CROSS JOIN revision r {by_time or 'ON'} r.entity = f.value"
         return self._revision_rows(source, carried(keys), condition)
 
     def _revision_rows(self, source: str, parameter: object, condition: str) -> dict[int, list[Revision]]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from lineal.capture.files import Line, read_lines, size_of
-from lineal.capture.openlineage import InvalidEvent, mapped, validated
+from lineal.capture.openlineage import InvalidEvent, mapped_event
 from lineal.commands.graphql_client import open_client
 from lineal.commands.opening import opened_store
 from lineal.commands.servers import server_client
@@ -139,8 +139,7 @@ def _problem(line: Line, account: str) -> str | None:
         return line.problem
     try:
         if line.event is not None:
-            validated(line.event)
-            mapped(line.event, account)
+            mapped_event(line.event, account)
         elif line.part is not None:
             checked_urns(_batch_of(line))
     except (InvalidEvent, BatchRefused) as error:

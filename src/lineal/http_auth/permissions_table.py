@@ -15,6 +15,7 @@ ROOTS: Final = ("Query", "Mutation", "Subscription")
 ROUTES: Final = {
     "/graphql": "a principal, and the permissions of its fields. The page of GraphiQL: nothing",
     "/api/v1/lineage": f"`{Permission.RECORD.shown}` and `{Permission.ASSOCIATE.shown}`",
+    "/api/v1/lineage/batch": f"`{Permission.RECORD.shown}` and `{Permission.ASSOCIATE.shown}`",
     "/schema.graphql": "nothing",
     "/healthz": "nothing",
     "/readyz": "nothing",

@@ -1,0 +1,78 @@
+"""Reads JSON documents as producers write them: with a BOM, with NaN, with integers of any length, nested deep.
+
+Values that cannot be recorded arrive as they are, so that the rest of their document is taken and they are named.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+import orjson
+
+_BOM: Final = b"\xef\xbb\xbf"
+_LONG_DIGITS: Final = re.compile(r"[0-9]{19}")
+_LONG_CHARACTERS: Final = 256 * 1024
+"""The length from which orjson, which never lets another thread run, takes some ten milliseconds."""
+_MAX_DIGITS: Final = 4000
+"""Python converts no longer text to an integer; such a number stays a text."""
+_MAX_DEPTH: Final = 200
+"""What nests deeper becomes null where the parser cannot follow: twice as deep as a value may nest."""
+_MARKS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+class InvalidDocument(Exception):
+    """A document that is no JSON; the message says where it breaks, and `position` so in characters."""
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+def read_json(document: bytes | bytearray) -> Any:
+    """The value of a JSON document. Raises InvalidDocument."""
+    try:
+        text = bytes(document).removeprefix(_BOM).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(
+            f"The document is not UTF-8 at byte {error.start}, so nothing of it was taken: send UTF-8."
+        ) from error
+    if len(text) <= _LONG_CHARACTERS and not _LONG_DIGITS.search(text):
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass  # NaN, lone surrogates and deep nesting are read below
+    try:
+        return _parsed(text)
+    except RecursionError:
+        return _parsed(_without_depths(text))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        # With a hook, Python code runs for each object, so that other threads run meanwhile.
+        return json.loads(text, object_hook=lambda value: value, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise InvalidDocument(
+            f"The document breaks at line {error.lineno}, column {error.colno} ({error.msg}), so nothing of it was "
+            "taken: send valid JSON.",
+            error.pos,
+        ) from error
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= _MAX_DIGITS else text
+
+
+def _without_depths(text: str) -> str:
+    """The text with null for what nests too deep."""
+    parts, depth, begin = [], 0, 0
+    for mark in _MARKS.finditer(text):
+        if mark[0] in "[{":
+            depth += 1
+            if depth == _MAX_DEPTH + 1:
+                parts += [text[begin : mark.start()], "null"]
+        elif mark[0] in "]}":
+            depth -= 1
+            if depth == _MAX_DEPTH:
+                begin = mark.end()
+    return "".join([*parts, text[begin:]]) if depth <= _MAX_DEPTH else text[:0]

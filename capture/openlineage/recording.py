@@ -1,0 +1,210 @@
+"""Records what events come to, whole or not at all, however often and in whatever order they come."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from lineal.auth.access_store import AuditEntry
+from lineal.auth.scopes import EVERYTHING
+from lineal.capture.openlineage.events import InvalidEvent
+from lineal.capture.openlineage.facets import belongs
+from lineal.capture.openlineage.mapped import Mapped
+from lineal.capture.openlineage.mapping import mapped_event
+from lineal.capture.tie_breaking import without_lost_ties
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewRevision
+from lineal.graphstore.errors import BatchRefused, ProblemCode
+from lineal.graphstore.queries import HistoryOf
+from lineal.graphstore.records import AsOf, Entity, Revision, View
+from lineal.graphstore.store import Store
+from lineal.graphstore.urns import entity_id
+
+MAX_PARTS: Final = 5_000
+"""Most entities of one transaction; an event of more is recorded in several, its run's status with the last."""
+MAX_REVISIONS: Final = 10_000
+"""How many revisions of an entity at an event's time and later are compared with the event."""
+_ATTEMPTS: Final = 8
+
+Permitting: TypeAlias = Callable[[Batch], Awaitable[Sequence[AuditEntry]]]
+"""Says whether all of an event may be written, and gives what of that goes into the audit log; else raises."""
+
+
+async def permit_all(batch: Batch) -> Sequence[AuditEntry]:
+    """For a writer into its own store, without a server."""
+    return ()
+
+
+async def receive(store: Store, event: object, *, account: str, by: str, permit: Permitting = permit_all) -> bool:
+    """Record one event, as `record_event`. Raises InvalidEvent if the event is invalid too."""
+    return await record_event(store, mapped_event(event, account), by=by, permit=permit)
+
+
+async def record_event(store: Store, wanted: Mapped, *, by: str, permit: Permitting = permit_all) -> bool:
+    """Record one event; gives whether anything of it was new.
+
+    `permit` is asked of all that the event comes to, whether or not it is recorded already. Raises InvalidEvent where
+    the event contradicts what is recorded, what `permit` raises, and what `Store.record` raises.
+    """
+    audit = await permit(wanted.batch())
+    is_new = False
+    for part in _parts(wanted):
+        is_new |= await _record_part(store, part, by, audit)
+        audit = ()
+    return is_new
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What of an event is recorded in one transaction."""
+
+    wanted: Mapped
+    urns: Sequence[str]
+    associations: Sequence[NewAssociation]
+    revisions: Mapping[str, NewRevision]
+    observations: tuple[NewObservation, ...]
+    status: NewRevision | None
+
+
+def _parts(wanted: Mapped) -> Iterator[_Part]:
+    revisions = {each.entity: each for each in wanted.revisions()}
+    # The subject, the run of a run event, is recorded first, and its status last, when all is there.
+    urns = [wanted.subject, *(urn for urn in wanted.entities if urn != wanted.subject)]
+    place = {urn: index // MAX_PARTS for index, urn in enumerate(urns)}
+    associations: dict[int, list[NewAssociation]] = {}
+    for each in wanted.associations.values():
+        associations.setdefault(max(place[each.source], place[each.destination]), []).append(each)
+    end = place[urns[-1]]
+    for number in range(end + 1):
+        chunk = urns[number * MAX_PARTS : (number + 1) * MAX_PARTS]
+        own = {urn: revisions[urn] for urn in chunk if urn in revisions}
+        observed = tuple(each for each in wanted.observations if place[each.entity] == number)
+        yield _Part(
+            wanted, chunk, associations.get(number, []), own, observed, wanted.status if number == end else None
+        )
+
+
+async def _record_part(store: Store, part: _Part, by: str, audit: Sequence[AuditEntry]) -> bool:
+    for attempt in range(_ATTEMPTS):
+        batch = await _missing(store, part)
+        try:
+            done = await store.record(batch, by=by, audit=audit)
+        except BatchRefused as refused:
+            # Another writer recorded an entity since we looked, or an association is recorded with other content.
+            raced = all(problem.code is ProblemCode.IMMUTABLE_CONFLICT for problem in refused.problems)
+            if not raced or attempt == _ATTEMPTS - 1:
+                raise InvalidEvent([problem.message for problem in refused.problems]) from refused
+            known = {problem.path[1] for problem in refused.problems if problem.path[0] == "associations"}
+            left = [each for index, each in enumerate(part.associations) if index not in known]
+            part = replace(part, associations=left)
+            continue
+        fresh = {urn for urn, is_new in zip(_urns(batch.entities, part), done.entities_are_new, strict=True) if is_new}
+        await _replace_facets(store, part, fresh, by)
+        return done.recorded_at is not None
+    raise AssertionError("unreachable")
+
+
+def _urns(entities: Iterable[NewEntity], part: _Part) -> Iterator[str]:
+    by_entity = {id(part.wanted.entities[urn]): urn for urn in part.urns}
+    return (by_entity[id(each)] for each in entities)
+
+
+async def _missing(store: Store, part: _Part) -> Batch:
+    """What of a part is not recorded yet."""
+    wanted = part.wanted
+    view = View(EVERYTHING, AsOf(await store.watermark()))
+    recorded = await _recorded(store, view, part.urns)
+    entities = tuple(wanted.entities[urn] for urn in part.urns if urn not in recorded)
+    revisions = {}
+    for urn in part.urns:
+        revision = _with_sighting(wanted, urn, part.revisions.get(urn), recorded.get(urn))
+        if revision is not None:
+            revisions[urn] = revision
+    asked = [urn for urn in revisions if urn in recorded]
+    ties = dict(zip(asked, await _since(store, view, asked, wanted.at), strict=True))
+    left = [without_lost_ties(revision, ties.get(urn, ())) for urn, revision in revisions.items()]
+    if part.status is not None:
+        (history,) = await _since(store, view, [part.status.entity], wanted.at)
+        left.append(without_lost_ties(part.status, history))
+    revised = tuple(each for each in left if each is not None)
+    return Batch(entities, tuple(part.associations), revised, part.observations)
+
+
+def _with_sighting(
+    wanted: Mapped, urn: str, revision: NewRevision | None, recorded: Entity | None
+) -> NewRevision | None:
+    identity = wanted.identities.get(urn, ())
+    if recorded is not None and wanted.at >= (recorded.occurred_at or 0):
+        keys = {each.key for each in recorded.properties}
+        if all(each.key in keys for each in identity):
+            return revision
+    if revision is None:
+        return wanted.sighting(urn)
+    properties = {each.key: each for each in (*identity, *revision.properties)}
+    return replace(revision, properties=tuple(properties.values()))
+
+
+async def _recorded(store: Store, view: View, urns: Iterable[str]) -> dict[str, Entity]:
+    ids = {entity_id(urn): urn for urn in urns}
+    found = await store.entities(view, list(ids))
+    return {ids[entity.id]: entity for entity in found if entity is not None}
+
+
+async def _since(store: Store, view: View, urns: Sequence[str], at: int) -> list[tuple[Revision, ...]]:
+    """The revisions of each entity at a time and later. How many were before does not count."""
+    questions = [HistoryOf(view, entity_id(urn), MAX_REVISIONS, since=at) for urn in urns]
+    return [page.items for page in await store.history(questions)]
+
+
+async def _replace_facets(store: Store, part: _Part, fresh: set[str], by: str) -> None:
+    """Remove what earlier statements of the part's facets left behind, and what the part's leave behind in later ones.
+
+    Done after recording, so that of two events recorded at once at least one sees the other.
+    """
+    wanted = part.wanted
+    urns = [urn for urn in part.revisions if wanted.stated.get(urn) and urn not in fresh]
+    if not urns:
+        return
+    view = View(EVERYTHING, AsOf(await store.watermark()))
+    since = dict(zip(urns, await _since(store, view, urns, wanted.at), strict=True))
+    late = [urn for urn in urns if any(each.occurred_at > wanted.at for each in since[urn])]
+    # Where nothing occurred later, an entity is as it was at the event's time.
+    entities = await _recorded(store, view, [urn for urn in urns if urn not in late])
+    if late:
+        at_time = View(EVERYTHING, AsOf(view.as_of.recorded_at, wanted.at))
+        entities |= await _recorded(store, at_time, late)
+    repairs = []
+    for urn in urns:
+        entity = entities.get(urn)
+        keys = {each.key for each in entity.properties} if entity is not None else set()
+        stale = keys - _kept(part, urn, since[urn])
+        stale = {key for key in stale if any(belongs(key, facet) for facet in wanted.stated[urn])}
+        if stale:
+            repairs.append(NewRevision(urn, removed=tuple(sorted(stale)), occurred_at=wanted.at))
+        repairs += _superseded(urn, part, since[urn])
+    if repairs:
+        await store.record(Batch(revisions=tuple(repairs)), by=by)
+
+
+def _kept(part: _Part, urn: str, since: Iterable[Revision]) -> set[str]:
+    """The keys that the part sets, or another event of its time does that counts as later."""
+    ties = [each for each in since if each.occurred_at == part.wanted.at]
+    return {each.key for each in part.revisions[urn].properties} | {each.key for tie in ties for each in tie.properties}
+
+
+def _superseded(urn: str, part: _Part, since: Iterable[Revision]) -> Iterator[NewRevision]:
+    """The removals of what the next statements of the part's facets do not state again."""
+    groups: dict[int, list[Revision]] = {}
+    for each in since:
+        if each.occurred_at > part.wanted.at:
+            groups.setdefault(each.occurred_at, []).append(each)
+    waiting = set(part.wanted.stated[urn])
+    mine = {each.key for each in part.revisions[urn].properties}
+    for at, revisions in groups.items():
+        set_keys = {each.key for revision in revisions for each in revision.properties}
+        removed = {key for revision in revisions for key in revision.removed}
+        restated = {facet for facet in waiting if facet in removed or any(belongs(key, facet) for key in set_keys)}
+        waiting -= restated
+        gone = {key for key in mine if key not in set_keys and any(belongs(key, facet) for facet in restated)}
+        if gone - removed:
+            yield NewRevision(urn, removed=tuple(sorted(gone - removed)), occurred_at=at)
+        if not waiting:
+            return
