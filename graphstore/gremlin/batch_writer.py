@@ -6,8 +6,10 @@ where that fails, nothing of it is visible.
 """
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from sys import getsizeof
 from typing import Final
@@ -51,6 +53,8 @@ from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 MOST_PARTS: Final = 1000
 """A group holds no more parts of batches, unless its first batch alone does."""
+_GATHER_SHARE: Final = 0.25
+"""For how long a group waits for more batches, as a part of the time that the group before it took."""
 MOST_AT_ONCE: Final = 2000
 """Of no more vertices and edges a group is written in one request, and in chunks of several otherwise."""
 MOST_KEY_BYTES: Final = 16 * 1024 * 1024
@@ -115,6 +119,10 @@ class Recording:
         self.backlog = IndexBacklog(server, lease)
         self._waiting: deque[_Request] = deque()
         self._leading = asyncio.Lock()
+        self._expected, self._took_seconds = 1, 0.0
+        """How many batches were in the last group or waited at its end, and how long the group took."""
+        self._are_all_back = asyncio.Event()
+        """Set when so many wait again."""
         self._property_keys: BoundedCache[tuple[str, int], int] = BoundedCache(MOST_KEY_BYTES, _key_bytes)
         """From when on a key of a kind is recorded. A key that the cache has forgotten is recorded once more."""
 
@@ -124,6 +132,8 @@ class Recording:
         """Record a batch that has been checked, as `Store.record` says, and return which of its parts are new."""
         request = _Request(batch, urns, by, idempotency, audit)
         self._waiting.append(request)
+        if len(self._waiting) >= self._expected:
+            self._are_all_back.set()
         async with self._leading:
             if not request.is_done:
                 await self._record_next()
@@ -143,9 +153,11 @@ class Recording:
         """Record the group of the request that has waited longest."""
         group: list[_Request] = []
         try:
+            await self._gather()
             async with self._lease.held() as stamp:
-                group = self._next_group()
+                group, began = self._next_group(), time.monotonic()
                 await self._record(group, stamp)
+                self._expected, self._took_seconds = len(group) + len(self._waiting), time.monotonic() - began
         except ServerRefused as error:
             if len(group) > 1:
                 # It may be that the server refuses one of them: the others are recorded without it.
@@ -163,6 +175,14 @@ class Recording:
                 await self._record([request], stamp)
         except BaseException as error:
             self._fail([request], error)
+
+    async def _gather(self) -> None:
+        """Wait for the next batches of those whose batches were recorded just now: a group costs as much as a batch."""
+        self._are_all_back.clear()
+        if len(self._waiting) < self._expected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER_SHARE * self._took_seconds):
+                    await self._are_all_back.wait()
 
     def _next_group(self) -> list[_Request]:
         group = [self._waiting.popleft()]

@@ -224,3 +224,17 @@ async def test_a_turn_that_does_not_come_fails_all_that_wait(
     assert all("nothing of this was written" in str(answer) for answer in answers)
     assert groups == []
     await store.record(Batch((entity("c"),)), by="me")
+
+
+async def test_a_group_waits_for_the_clients_of_the_one_before(store: GremlinStore, groups: Groups) -> None:
+    """Not longer than a part of the time that one took: two clients of three go on."""
+    await together(store, *(store.record(Batch((entity(f"first{number}"),)), by="me") for number in range(3)))
+
+    async def record(number: int) -> None:
+        await asyncio.sleep(0)
+        await store.record(Batch((entity(f"second{number}"),)), by="me")
+
+    store._recording._took_seconds = 4.0
+    await asyncio.gather(*map(record, range(3)))
+    await asyncio.gather(*map(record, range(3, 5)))
+    assert groups == [3, 3, 2]
