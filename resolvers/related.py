@@ -10,7 +10,7 @@ from typing import Final
 
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import AssociationType, EntityKind, LineageDirection, LineageType
-from lineal.graphstore.queries import AssociationFilter, EntityFilter, Limits, Reach, ReachPosition, Walk
+from lineal.graphstore.queries import AssociationFilter, EntityFilter, Limits, Reach, ReachPosition, StringFilter, Walk
 from lineal.graphstore.records import Entity, View
 from lineal.graphstore.store import Reached, ReachPage
 from lineal.resolvers.context import Context
@@ -21,6 +21,8 @@ from lineal.resolvers.pages import FIRST_RELATED, MOST, Connection, checked_firs
 MOST_SORTED: Final = 100_000
 """Greatest number of related entities that are sorted in memory."""
 
+ROOT: Final = "root"
+"""Role of the association of the topmost run with one further below than its children."""
 _GROUPING: Final = (AssociationType.ASSOCIATED_WITH,)
 FLOW: Final = (AssociationType.CONTRIBUTED_TO, AssociationType.PRODUCED, AssociationType.DERIVED_FROM)
 _UP: Final = LineageDirection.ASCENDANTS
@@ -31,7 +33,8 @@ _DOWN: Final = LineageDirection.DESCENDANTS
 class Relation:
     """A relation of an entity to those that match `where`, across one association of these types.
 
-    With `through`, also across two, with an entity of that kind between them.
+    With `through`, also across two, with an entity of that kind between them; with `without_role`, not across
+    associations of that role.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Relation:
     types: tuple[AssociationType, ...]
     where: EntityFilter
     through: EntityKind | None = None
+    without_role: str | None = None
 
     def narrowed(self, *conditions: EntityFilter) -> "Relation":
         """The relation to those of the entities that also match all conditions."""
@@ -50,7 +54,8 @@ class Relation:
         """The question for a page of the entities that are related to any of the entities of some ids."""
         stop_at = None if self.through is None else EntityFilter(not_=EntityFilter(kind=(self.through,)))
         depth = 1 if self.through is None else 2
-        via = AssociationFilter(type=self.types)
+        role = None if self.without_role is None else AssociationFilter(role=StringFilter(eq=self.without_role))
+        via = AssociationFilter(type=self.types, not_=role)
         walk = Walk(view, ids, self.direction, depth=depth, stop_at=stop_at, via=via, limits=limits)
         return Reach(walk, self.where, first, after)
 
@@ -75,8 +80,8 @@ INPUTS_OF_EXECUTION: Final = Relation("inputs", _UP, FLOW, _ARTIFACTS)
 OUTPUTS_OF_EXECUTION: Final = Relation("outputs", _DOWN, FLOW, _ARTIFACTS)
 RUNS_OF_PIPELINE: Final = Relation("runs", _DOWN, _GROUPING, _RUNS)
 PIPELINE_OF_RUN: Final = Relation("pipeline", _UP, _GROUPING, _kinds(EntityKind.PIPELINE))
-PARENT_OF_RUN: Final = Relation("parent", _UP, _GROUPING, _RUNS)
-CHILDREN_OF_RUN: Final = Relation("children", _DOWN, _GROUPING, _RUNS)
+PARENT_OF_RUN: Final = Relation("parent", _UP, _GROUPING, _RUNS, without_role=ROOT)
+CHILDREN_OF_RUN: Final = Relation("children", _DOWN, _GROUPING, _RUNS, without_role=ROOT)
 FEATURES_OF_DATASET: Final = Relation("features", _DOWN, _GROUPING, _kinds(EntityKind.FEATURE))
 DATASET_OF_FEATURE: Final = Relation("dataset", _UP, _GROUPING, _kinds(EntityKind.DATASET))
 VERSIONS_BEHIND_ENDPOINT: Final = Relation(

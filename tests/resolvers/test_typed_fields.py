@@ -112,6 +112,13 @@ async def test_jobs_show_parameters_and_data_as_components_do(store: Store, kind
     await record(store, f"DATASET:in>{kind}:run", f"CODE:c>{kind}:run", type="CONTRIBUTED_TO")
     await record(store, f"{kind}:run>MODEL:out", type="PRODUCED")
     await record(store, f"PIPELINE:p>{kind}:run", f"PROCESSING_JOB:above>{kind}:run", f"{kind}:run>TRAINING_JOB:below")
+    root, run = "PIPELINE_EXECUTION:aaa", f"{kind}:run"
+    await record(store, root)
+    ends = {"source": {"urn": f"lineal:a:{root}"}, "destination": {"urn": f"lineal:a:{run}"}}
+    root_of = {**ends, "type": "ASSOCIATED_WITH", "role": "root"}
+    assert await recorded(store, A, associations=[root_of]) == []
+    above = await field(store, root, f"children {LISTED}")
+    assert names(above["children"]) == [], "the root of a run is not its parent"
     properties = [{"key": "parameters.seed", "value": {"int": 1}}, {"key": "host", "value": {"string": "h"}}]
     revise = {"entity": {"urn": f"lineal:a:{kind}:run"}, "properties": properties}
     assert (await revised(store, A, **revise))["userErrors"] == []
