@@ -57,8 +57,20 @@ def viewer(context: Context) -> Viewer:
 async def lineage_groups(context: Context, first: int | None, after: str | None) -> Connection[LineageGroup]:
     """Return the groups of the caller's account, and those of others that allow it something or are offered to it."""
     checked(Permission.READ)
+    if context.is_dev:
+        await _register_accounts(context)
     seen = await asyncio.to_thread(context.authorizer.visible_groups)
     return listed(context, "lineageGroups", ((each.name, each.id, each) for each in seen), first, after)
+
+
+async def _register_accounts(context: Context) -> None:
+    """In development mode, register the accounts of entities that were recorded without a server."""
+    for _ in range(MOST):
+        others = EntityFilter(not_=EntityFilter(account=tuple(context.snapshot.accounts)))
+        (page,) = await context.store.find([Find(context.view(), others, first=1)])
+        if not page.items:
+            return
+        await context.register(page.items[0].account)
 
 
 def lineage_group(context: Context, id: str) -> LineageGroup | None:
@@ -69,6 +81,8 @@ def lineage_group(context: Context, id: str) -> LineageGroup | None:
 async def groups_of(context: Context, entity: Entity | Restricted) -> list[LineageGroup]:
     """Return the groups of an entity that the caller may know of: the default group first, then by name."""
     checked(Permission.READ)
+    if context.is_dev and isinstance(entity, Entity) and entity.account not in context.snapshot.accounts:
+        await context.register(entity.account)
     loaded = None if isinstance(entity, Restricted) else await context.loaders.entity_groups.load(entity.id)
     groups = [context.snapshot.groups[id] for id in (loaded.groups if loaded else ()) if _sees(context, id)]
     in_order = sorted(groups, key=lambda group: (not group.is_default, group.name, group.id))

@@ -161,6 +161,7 @@ class Context:
         except Refused as refused:
             if refused.code not in (RefusalCode.CONFLICT, RefusalCode.INVALID_VALUE):
                 raise
+            self.snapshot = await self.access_service.at(self.snapshot.epoch)
 
     def cursors(self, field: str, view: View, *arguments: object) -> Cursors:
         """Return the cursors of a field's query by the caller."""

@@ -1,12 +1,16 @@
 """Access in development mode: the local administrator has groups, and every query and mutation about access works."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from keys import make_account, make_key
 from serving import Server, serving
+
+from lineal.cli import main
 
 RECORD = """mutation { lineageRecord(input: {entities: [{kind: DATASET, name: "d", account: "acme"},
   {kind: DATASET, name: "mine"}, {kind: MODEL, name: "m", account: "team b"}]}) { userErrors { message } } }"""
@@ -31,6 +35,22 @@ def test_accounts_have_groups_once_something_is_recorded_in_them(tmp_path: Path)
     with serving(store, tmp_path) as server:
         server.ask(RECORD)
         assert groups(server) == {"team b": ["m"], "acme": ["d"], "local": ["mine"]}, "once each"
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_what_was_recorded_without_a_server_has_groups(tmp_path: Path, is_listed: bool) -> None:
+    store, file = f"sqlite:///{tmp_path}/lineal.db", tmp_path / "lines.jsonl"
+    entities = [{"kind": "DATASET", "name": f"d{n}", "account": f"team{n % 3}"} for n in range(6)]
+    file.write_text("\n".join(json.dumps({"entity": each}) for each in entities))
+    assert CliRunner().invoke(main, ["ingest", str(file), "--store", store]).exit_code == 0
+    with serving(store, tmp_path) as server:
+        if is_listed:
+            expected = {f"team{n}": [f"d{n}", f"d{n + 3}"] for n in range(3)}
+            assert groups(server) == {**expected, "local": []}
+        found = server.ask("{ datasets { nodes { name lineageGroups { account name } } } }")["datasets"]["nodes"]
+    assert found == [
+        {"name": f"d{n}", "lineageGroups": [{"account": f"team{n % 3}", "name": "default"}]} for n in (0, 3, 1, 4, 2, 5)
+    ]
 
 
 def test_elsewhere_recording_registers_nothing(tmp_path: Path) -> None:
