@@ -20,9 +20,12 @@ from lineal.auth.operations.shares import ShareTerms, create_share, revoke_share
 from lineal.auth.permissions import Permission
 from lineal.auth.records import Account, ApiKey, Invitation, LineageGroup, ResourceShare, ShareTarget
 from lineal.auth.scopes import Boundary
+from lineal.graphstore.errors import BatchRefused
+from lineal.graphstore.urns import canonical_urn
 from lineal.resolvers.access_shares import InvitationView, invitation_view
 from lineal.resolvers.context import Context
 from lineal.resolvers.idempotency import checked_key
+from lineal.resolvers.references import ref_id
 from lineal.resolvers.write_permissions import entity_groups
 
 Result = TypeVar("Result")
@@ -102,8 +105,13 @@ async def change_lineage_group(context: Context, input: Any) -> GroupPayload:
         return GroupPayload(user_errors=_errors(refused))
 
 
-async def _group_change(context: Context, input: Any, adds: Sequence[str], removes: Sequence[str]) -> GroupChange:
-    """Return the change of a group, with the accounts of the entities that the caller may read."""
+async def _group_change(
+    context: Context, input: Any, add_refs: Sequence[Any], remove_refs: Sequence[Any]
+) -> GroupChange:
+    """Return the change of a group, with the accounts of the entities that the caller may read. Raises Refused."""
+    shown: dict[str, str] = {}
+    adds = _ids(add_refs, "addEntities", shown)
+    removes = _ids(remove_refs, "removeEntities", shown)
     owners = {}
     if len(adds) <= MAX_ENTITIES and len(removes) <= MAX_ENTITIES:
         scope = context.authorizer.scope
@@ -123,7 +131,21 @@ async def _group_change(context: Context, input: Any, adds: Sequence[str], remov
         adds,
         removes,
         owners,
+        shown,
     )
+
+
+def _ids(refs: Sequence[Any], argument: str, shown: dict[str, str]) -> list[str]:
+    """The ids of references; notes the URN of each that is given by it. Raises Refused for what is no URN."""
+    ids = []
+    for place, ref in enumerate(refs):
+        try:
+            ids.append(ref_id(ref, argument, place))
+        except BatchRefused as refused:
+            raise Refused(RefusalCode.INVALID_VALUE, refused.problems[0].message, (argument, place)) from None
+        if ref.urn is not UNSET:
+            shown[ids[-1]] = canonical_urn(ref.urn)
+    return ids
 
 
 async def set_lineage_group_policy(context: Context, input: Any) -> GroupPayload:

@@ -130,20 +130,21 @@ class Comparison:
 
 
 async def comparison(
-    context: Context, ids: Sequence[str] | None, experiment: Any, first: int | None, as_of: Any
+    context: Context, of: Sequence[Any] | None, experiment: Any, first: int | None, as_of: Any
 ) -> Comparison | None:
-    """Compare the entities of some ids, or the first trials of an experiment by URN.
+    """Compare the given entities, or the first trials of an experiment by URN.
 
-    None where the caller may not read one of the ids, or the experiment. Raises BadInput unless one of both is given,
-    LimitExceeded where an entity has more than MOST_PARTS parts.
+    None where the caller may not read one of the entities, or the experiment. Raises BadInput unless one of both is
+    given, LimitExceeded where an entity has more than MOST_PARTS parts.
     """
-    if (ids is None) == (experiment is None):
+    if (of is None) == (experiment is None):
         raise BadInput("comparison takes either of, the entities to compare, or experiment: give one of them")
     size = checked_first(first, FIRST_TRIALS, MOST_TRIALS)
     view = context.view(as_of)
-    if ids is None:
+    if of is None:
         return await _comparison_of_trials(context, view, asked_id(experiment), size)
-    checked_count("of", ids, 2)
+    checked_count("of", of, 2)
+    ids = list(map(asked_id, of))
     found = await context.loaders.entity.load_many([(view, id) for id in ids])
     entities = [each for each in found if each is not None]
     if len(entities) < len(ids):

@@ -32,6 +32,7 @@ from lineal.resolvers.pages import (
     connection,
     counted,
 )
+from lineal.resolvers.references import asked_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +120,21 @@ _REACHED_NOTHING: Final = ReachPage((), 0, {}, False, None, frozenset(), 0)
 
 async def lineage(
     context: Context,
-    starts: Sequence[str],
+    starts: Sequence[Any],
     direction: LineageDirection,
     combine: Combine | None,
-    excluding: Sequence[str] | None,
+    excluding: Sequence[Any] | None,
     as_of: Any,
     **asked: Any,
 ) -> Lineage | None:
     """A page of what a walk from the starts reaches; None where the caller may not read a start or an excluded one."""
     checked_count("from", starts, least=1)
     checked_count("excluding", excluding or ())
-    begin = (tuple(starts), LineageDirection(direction), Combine(combine or Combine.UNION), tuple(excluding or ()))
+    left_out = tuple(map(asked_id, excluding or ()))
+    begin = (tuple(map(asked_id, starts)), LineageDirection(direction), Combine(combine or Combine.UNION), left_out)
     found = await _reached(context, Walk(context.view(as_of), *begin), **asked)
     if found is None:
-        context.missed([*starts, *(excluding or ())])
+        context.missed([*begin[0], *left_out])
     return found
 
 

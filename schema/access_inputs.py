@@ -6,12 +6,13 @@ from strawberry import UNSET
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Boundary
 from lineal.graphstore.kinds import EntityKind, LineageDirection
+from lineal.schema.inputs import EntityRef
 from lineal.schema.scalars import DateTime
 
 _IDEMPOTENCY_KEY = (
     "Key of your choice. A request that repeats the key within 24 hours creates nothing and returns the first result."
 )
-_ADDED = "Ids of entities that join the group, at most 1000. They must belong to its account."
+_ADDED = "Entities that join the group, at most 1000. They must belong to its account."
 
 
 @strawberry.input(description="Lineage group to create. Its policy is empty at first, and permits nothing.")
@@ -28,7 +29,7 @@ class LineageGroupCreateInput:
         default=None,
         description="Whether answers state how many entities of the group they withhold; false by default.",
     )
-    add_entities: list[strawberry.ID] | None = strawberry.field(default=None, description=_ADDED)
+    add_entities: list[EntityRef] | None = strawberry.field(default=None, description=_ADDED)
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
 
 
@@ -43,9 +44,9 @@ class LineageGroupChangeInput:
     tells_withheld: bool | None = strawberry.field(
         default=None, description="Whether answers state how many entities of the group they withhold."
     )
-    add_entities: list[strawberry.ID] | None = strawberry.field(default=None, description=_ADDED)
-    remove_entities: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Ids of entities that leave the group, at most 1000."
+    add_entities: list[EntityRef] | None = strawberry.field(default=None, description=_ADDED)
+    remove_entities: list[EntityRef] | None = strawberry.field(
+        default=None, description="Entities that leave the group, at most 1000."
     )
 
 

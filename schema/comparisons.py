@@ -154,9 +154,7 @@ class ComparisonQueries:
     async def comparison(
         self,
         info: Info,
-        of: Annotated[
-            list[strawberry.ID] | None, strawberry.argument(description="Ids of the entities, 2 to 100.")
-        ] = None,
+        of: Annotated[list[EntityRef] | None, strawberry.argument(description="The entities, 2 to 100.")] = None,
         experiment: Annotated[
             EntityRef | None, strawberry.argument(description="Experiment whose trials are compared, by URN.")
         ] = None,

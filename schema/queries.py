@@ -14,6 +14,7 @@ from lineal.schema.access_queries import AccessQueries
 from lineal.schema.comparisons import ComparisonQueries
 from lineal.schema.entities import Entity, Info, Node
 from lineal.schema.entity_pages import EntityConnection
+from lineal.schema.inputs import EntityRef
 from lineal.schema.kind_lists import KindLists
 from lineal.schema.lineage import LineageConnection
 from lineal.schema.selection import path_options
@@ -93,17 +94,15 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
     async def lineage(
         self,
         info: Info,
-        from_: Annotated[
-            list[strawberry.ID], strawberry.argument(name="from", description="Ids of the starts, 1 to 100.")
-        ],
+        from_: Annotated[list[EntityRef], strawberry.argument(name="from", description="The starts, 1 to 100.")],
         direction: Annotated[LineageDirection, strawberry.argument(description="Direction.")],
         combine: Annotated[
             Combine | None, strawberry.argument(description="How the lineages of several starts are combined.")
         ] = Combine.UNION,
         excluding: Annotated[
-            list[strawberry.ID] | None,
+            list[EntityRef] | None,
             strawberry.argument(
-                description="Ids of at most 100 entities. What the same traversal reaches from them is removed "
+                description="At most 100 entities. What the same traversal reaches from them is removed "
                 "from the answer."
             ),
         ] = None,

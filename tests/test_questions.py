@@ -14,7 +14,6 @@ from lineal.capture.sample import write
 from lineal.cli import main
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
-from lineal.graphstore.urns import entity_id
 from lineal.schema.limits import DocumentLimits, judge
 
 GUIDE = {
@@ -83,7 +82,7 @@ async def test_what_made_a_model(store: Store) -> None:
 
 
 async def test_what_differs_between_two_models(store: Store) -> None:
-    this, that = (entity_id(f"{ACCOUNT}:MODEL:model-{n}@{n}") for n in (4, 0))
+    this, that = ({"urn": f"{ACCOUNT}:MODEL:model-{n}@{n}"} for n in (4, 0))
     found = await asked(store, "WhatDiffers", this=this, that=that)
     assert {"kind": "TRAINING_JOB", "name": "train-4", "version": None} in found["onlyThis"]["nodes"]
     assert {"kind": "TRAINING_JOB", "name": "train-0", "version": None} in found["onlyThat"]["nodes"]

@@ -41,6 +41,8 @@ class GroupChange:
     adds: Sequence[str] = ()
     removes: Sequence[str] = ()
     owners: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """By id, what messages call an entity; its id where it is missing."""
 
 
 def create_group(
@@ -107,11 +109,11 @@ def _changed(
         tells_withheld=group.tells_withheld if change.tells_withheld is None else change.tells_withheld,
     )
     documents = () if snapshot.groups.get(group.id) == changed else (document(changed),)
-    joins = _members(group, change.adds, change.owners, "addEntities")
-    leaves = _members(group, change.removes, change.owners, "removeEntities")
+    joins = _members(group, change.adds, change, "addEntities")
+    leaves = _members(group, change.removes, change, "removeEntities")
     both = {member.entity for member in joins} & {member.entity for member in leaves}
     if both:
-        message = f"Entity {min(both)} cannot both join and leave: name it in one list."
+        message = f"Entity {change.shown.get(min(both), min(both))} cannot both join and leave: name it in one list."
         raise Refused(RefusalCode.INVALID_VALUE, message, ("removeEntities",))
     return Plan(AccessChange(documents, joins, leaves, (entry,)), changed)
 
@@ -123,15 +125,16 @@ def _check_unused(snapshot: AccessSnapshot, group: LineageGroup, name: str) -> N
 
 
 def _members(
-    group: LineageGroup, entities: Sequence[str], owners: Mapping[str, str], argument: str
+    group: LineageGroup, entities: Sequence[str], change: GroupChange, argument: str
 ) -> tuple[Membership, ...]:
     checked_count(len(entities), MAX_ENTITIES, "entities", argument)
     for place, entity in enumerate(entities):
-        if entity not in owners:
-            raise Refused(RefusalCode.NOT_FOUND, f"There is no entity {printable(entity)}.", (argument, place))
-        if owners[entity] != group.account:
+        shown = change.shown.get(entity, entity)
+        if entity not in change.owners:
+            raise Refused(RefusalCode.NOT_FOUND, f"There is no entity {printable(shown)}.", (argument, place))
+        if change.owners[entity] != group.account:
             message = (
-                f"Entity {entity} is not of account {group.account}: a group holds its own account's entities only."
+                f"Entity {shown} is not of account {group.account}: a group holds its own account's entities only."
             )
             raise Refused(RefusalCode.INVALID_VALUE, message, (argument, place))
     return tuple(Membership(group.id, entity) for entity in dict.fromkeys(entities))

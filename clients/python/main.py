@@ -114,8 +114,8 @@ async def main() -> None:
         pages = [edges async for edges in downstream_of(client, RAW, 10)]
         observed = (await client.record_metrics(LOSSES)).observations_record
         entities = [each.entity for each in recorded.entities if each.entity]
-        ids = [entity.id for entity in entities if entity.urn in TRIALS]
-        comparison = (await client.compare(ids)).comparison
+        trials = [EntityRef(id=entity.id) for entity in entities if entity.urn in TRIALS]
+        comparison = (await client.compare(trials)).comparison
         assert comparison
         (loss,) = comparison.metrics
         before = AsOf(recorded_at=entities[0].recorded_at)

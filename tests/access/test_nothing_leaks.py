@@ -102,6 +102,10 @@ async def questions(draws: st.DataObject, ids: list[str]) -> dict[str, Any]:
     }
 
 
+def refs(ids: Any) -> list[dict[str, str]]:
+    return [{"id": id} for id in ids]
+
+
 async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: list[str]) -> dict[str, Any]:
     """Everything asked, by what it is."""
     found: dict[str, Any] = {}
@@ -111,9 +115,9 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
     for urn in urns:
         query = f"query ($u: String!) {{ entity(urn: $u) {{ {ENTITY} }} }}"
         found[urn] = await asker.ask(query, u=urn)
-    query = f"query ($of: [ID!]!) {{ comparison(of: $of) {{ {COMPARISON} }} }}"
-    found["comparison"] = await asker.ask(query, of=asked["compared"])
-    found["pairs"] = [await asker.ask(query, of=list(pair)) for pair in pairwise(ids)]
+    query = f"query ($of: [EntityRef!]!) {{ comparison(of: $of) {{ {COMPARISON} }} }}"
+    found["comparison"] = await asker.ask(query, of=refs(asked["compared"]))
+    found["pairs"] = [await asker.ask(query, of=refs(pair)) for pair in pairwise(ids)]
     shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {ENTITY} }}"
     declared, given = ", $w: EntityFilter, $s: String, $o: EntityOrder", "where: $w, search: $s, orderBy: $o, first: 2"
     found["entities"] = await asker.pages(
@@ -124,15 +128,15 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
     for kind in (None, "MODEL"):
         query = 'query ($k: EntityKind) { propertyKeys(startsWith: "", kind: $k) }'
         found[f"keys of {kind}"] = await asker.ask(query, k=kind)
-    declared = ", $from: [ID!]!, $d: LineageDirection!, $c: Combine, $x: [ID!], $n: Int, $w: EntityFilter"
+    declared = ", $from: [EntityRef!]!, $d: LineageDirection!, $c: Combine, $x: [EntityRef!], $n: Int, $w: EntityFilter"
     declared += ", $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $f: Int!"
     given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
     given += ", firstHop: $h, first: $f"
     names = {"from": "starts", "d": "direction", "c": "combine", "x": "excluding", "n": "depth", "w": "reached"}
     names |= {"s": "stopAt", "v": "via", "h": "firstHop", "f": "first"}
-    found["lineage"] = await asker.pages(
-        "lineage", declared, given, LINEAGE, **{name: asked[of] for name, of in names.items()}
-    )
+    variables = {name: asked[of] for name, of in names.items()}
+    variables |= {name: refs(variables[name] or ()) for name in ("from", "x")}
+    found["lineage"] = await asker.pages("lineage", declared, given, LINEAGE, **variables)
     listed = "id name entities(first: 100) { totalCount nodes { urn } }"
     found["groups"] = await asker.ask(f"{{ lineageGroups(first: 100) {{ totalCount nodes {{ {listed} }} }} }}")
     return found

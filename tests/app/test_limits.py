@@ -102,11 +102,12 @@ def test_metrics_count_by_what_they_ask() -> None:
 
 
 def test_comparisons_count_by_what_they_compare() -> None:
-    text = "query ($of: [ID!]!) { comparison(of: $of) { entities { urn } parameters { cells { values { value } } } } }"
+    text = "query ($of: [EntityRef!]!) { comparison(of: $of) { entities { urn } %s } }"
+    text %= "parameters { cells { values { value } } }"
     for count in (2, 100):
-        assert judged(text, {"of": ["x"] * count}).values == 1 + count * 2 + 10 * (1 + count * (1 + 2 * 2))
-    assert judged(text).values == judged(text, {"of": ["x"] * 100}).values, "of what is not known, the most"
-    assert judged('{ comparison(of: ["x", "y"]) { entities { urn } } }').values == 1 + 2 * 2
+        assert judged(text, {"of": [{"id": "x"}] * count}).values == 1 + count * 2 + 10 * (1 + count * (1 + 2 * 2))
+    assert judged(text).values == judged(text, {"of": [{"id": "x"}] * 100}).values, "of what is not known, the most"
+    assert judged('{ comparison(of: [{id: "x"}, {id: "y"}]) { entities { urn } } }').values == 1 + 2 * 2
     of_trials = '{ comparison(experiment: {urn: "x"}%s) { entities { urn } } }'
     assert judged(of_trials % "").values == 1 + 100 * 2
     assert judged(of_trials % ", first: 7").values == 1 + 7 * 2

@@ -86,7 +86,7 @@ RECORDS = """query ($after: String) { entities(first: 100, after: $after) {
   associations(first: 100, direction: DESCENDANTS) { totalCount nodes {
     id type role digest occurredAt source { urn } destination { urn } properties { key type value } } }
 } } }"""
-LINEAGE = """query ($from: [ID!]!, $direction: LineageDirection!, $where: EntityFilter, $stopAt: EntityFilter,
+LINEAGE = """query ($from: [EntityRef!]!, $direction: LineageDirection!, $where: EntityFilter, $stopAt: EntityFilter,
   $via: AssociationFilter, $depth: Int) {
   lineage(from: $from, direction: $direction, where: $where, stopAt: $stopAt, via: $via, depth: $depth, first: 1000) {
     totalCount countsByKind { kind count } completeness { isComplete reasons visited }
@@ -125,7 +125,9 @@ def answers(url: str) -> list[Any]:
             assert len(nodes) == page["totalCount"]
             given = [nodes]
             ids = {node["urn"].split(":", 3)[3]: node["id"] for node in nodes}
-            starts = [[ids["n0@0"]], [ids["full@%C3%9F"]], [nodes[0]["id"], nodes[1]["id"]], [ids["raw-0-0@1"]]]
+            named = [["n0@0"], ["full@%C3%9F"], ["raw-0-0@1"]]
+            starts = [[{"id": ids[each]} for each in some] for some in named]
+            starts.append([{"urn": nodes[0]["urn"]}, {"urn": nodes[1]["urn"]}])
             shapes: list[dict[str, Any]] = [
                 {},
                 {"where": {"name": {"contains": "1"}}, "depth": 3},

@@ -190,7 +190,7 @@ def test_names_alike_are_told_apart_and_texts_cannot_steer(store: str, tmp_path:
             1,
         ),
         ((trial(1), trial(2), "--as-of", "soon"), "--as-of is 'soon': write a date", 2),
-        ((trial(1), trial(77), "no"), f"not recorded here: {trial(77)}, no. Check the URNs", 1),
+        ((trial(1), trial(77), trial(78)), f"not recorded here: {trial(77)}, {trial(78)}. Check the URNs", 1),
         (
             (trial(1), trial(2), "--occurred-by", "2020-01-01"),
             f"not recorded here, occurred by 2020-01-01T00:00:00.000000Z: {trial(1)}, {trial(2)}. Check the URNs",

@@ -139,7 +139,9 @@ async def test_the_log_names_no_policies_of_others(store: Store) -> None:
     id = await share(store, "a", "b", actions=["READ", "ASSOCIATE"])
     policy = """@id("secret") forbid (principal in Lineal::Account::"b", action == Lineal::Action::"Associate",
       resource);"""
-    group = (await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[id_at("a", "m")]))["group"]
+    group = (await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "m")}]))[
+        "group"
+    ]
     await changed(store, admin("a"), "lineageGroupPolicySet", id=group["id"], policy=policy)
     for name in ("d", "m"):
         ends = {"source": {"urn": urn_of("a", name)}, "destination": {"urn": urn_of("b", "j")}}
@@ -164,7 +166,7 @@ async def test_access_is_explained_to_administrators(store: Store) -> None:
     (default,) = told["groups"]
     assert (default["group"], default["isAllowed"], default["shares"]) == ({"name": "default"}, True, [id])
     assert default["reasons"]
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[id_at("a", "d")])
+    made = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "d")}])
     policy = '@id("no") forbid (principal == Lineal::Principal::"b/mia", action, resource);'
     await changed(store, admin("a"), "lineageGroupPolicySet", id=made["group"]["id"], policy=policy)
     told = (await data(store, EXPLAIN, {**asked, "e": {"id": id_at("a", "d")}}, admin("a")))["explainAccess"]

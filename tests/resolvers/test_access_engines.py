@@ -68,7 +68,7 @@ async def test_two_accounts(store: Store) -> None:
     assert await data(store, hidden, by=B) == {"entity": {"digest": None, "properties": []}, "propertyKeys": ["rows"]}
 
     # A group with a policy that forbids takes one entity out again.
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="secret", addEntities=[id_at("a", "j")])
+    made = await changed(store, admin("a"), "lineageGroupCreate", name="secret", addEntities=[{"id": id_at("a", "j")}])
     group = made["group"]
     assert group["entities"] == {"nodes": [{"urn": urn_of("a", "j")}]}
     policy = '@id("b") forbid (principal in Lineal::Account::"b", action, resource);'
@@ -81,7 +81,10 @@ async def test_two_accounts(store: Store) -> None:
     # Its owner may let it be known that something is there, and crossed.
     assert await codes(store, admin("a"), "lineageGroupChange", id=group["id"], boundary="MASK") == []
     assert await reached(store) == [*own, *across[:1], (4, "Restricted"), (None, urn_of("a", "d"))]
-    assert await codes(store, admin("a"), "lineageGroupChange", id=group["id"], removeEntities=[id_at("a", "j")]) == []
+    assert (
+        await codes(store, admin("a"), "lineageGroupChange", id=group["id"], removeEntities=[{"id": id_at("a", "j")}])
+        == []
+    )
     assert await reached(store) == own + across
 
     # Revoked, all of it is gone.

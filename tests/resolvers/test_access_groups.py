@@ -54,7 +54,7 @@ async def test_a_group_unknown_and_a_group_of_others_look_the_same(store: Store)
 
 async def test_groups_are_made_and_changed_by_those_who_may_share(store: Store) -> None:
     made = await changed(
-        store, admin("a"), "lineageGroupCreate", name="models", boundary="MASK", addEntities=[id_at("a", "m")]
+        store, admin("a"), "lineageGroupCreate", name="models", boundary="MASK", addEntities=[{"id": id_at("a", "m")}]
     )
     group = made["group"]
     assert (group["name"], group["account"], group["boundary"], group["tellsWithheld"]) == (
@@ -64,7 +64,11 @@ async def test_groups_are_made_and_changed_by_those_who_may_share(store: Store) 
         False,
     )
     assert group["entities"] == {"nodes": [{"urn": urn_of("a", "m")}]}
-    change: dict[str, Any] = {"id": group["id"], "addEntities": [id_at("a", "d")], "removeEntities": [id_at("a", "m")]}
+    change: dict[str, Any] = {
+        "id": group["id"],
+        "addEntities": [{"id": id_at("a", "d")}],
+        "removeEntities": [{"id": id_at("a", "m")}],
+    }
     done = await changed(store, admin("a"), "lineageGroupChange", **change, name="data", tellsWithheld=True)
     assert done["group"] == {
         "id": group["id"],
@@ -90,9 +94,9 @@ async def test_what_is_refused_of_groups(store: Store) -> None:
         (admin("a"), "lineageGroupCreate", {"name": "x", "account": "b"}, "NOT_FOUND", ["input", "account"]),
         (admin("a"), "lineageGroupCreate", {"name": "x", "account": "no"}, "NOT_FOUND", ["input", "account"]),
         (admin("a"), "lineageGroupChange", {"id": default_group("a"), "name": "x"}, "INVALID_VALUE", ["input"]),
-        (admin("a"), "lineageGroupChange", {"id": mine, "addEntities": [id_at("b", "d")]}, "NOT_FOUND",
+        (admin("a"), "lineageGroupChange", {"id": mine, "addEntities": [{"id": id_at("b", "d")}]}, "NOT_FOUND",
          ["input", "addEntities", "0"]),
-        (admin("a"), "lineageGroupChange", {"id": mine, "addEntities": ["x"] * 1001}, "TOO_LARGE",
+        (admin("a"), "lineageGroupChange", {"id": mine, "addEntities": [{"id": "x"}] * 1001}, "TOO_LARGE",
          ["input", "addEntities"]),
     ]  # fmt: skip
     before = (await store.newest()).epoch
@@ -101,7 +105,7 @@ async def test_what_is_refused_of_groups(store: Store) -> None:
         assert (done["group"], [(e["code"], e["path"]) for e in done["userErrors"]]) == (None, [(code, path)]), given
     assert (await store.newest()).epoch == before
     await share(store, "b", "a")
-    (error,) = (await changed(store, admin("a"), "lineageGroupChange", id=mine, addEntities=[id_at("b", "d")]))[
+    (error,) = (await changed(store, admin("a"), "lineageGroupChange", id=mine, addEntities=[{"id": id_at("b", "d")}]))[
         "userErrors"
     ]
     assert (error["code"], error["path"]) == ("INVALID_VALUE", ["input", "addEntities", "0"])
@@ -145,7 +149,7 @@ async def test_a_policy_is_for_administrators(store: Store) -> None:
 
 async def test_an_entity_tells_its_groups_as_far_as_they_are_known(store: Store) -> None:
     for name in ("zoo", "ark"):
-        await changed(store, admin("a"), "lineageGroupCreate", name=name, addEntities=[id_at("a", "d")])
+        await changed(store, admin("a"), "lineageGroupCreate", name=name, addEntities=[{"id": id_at("a", "d")}])
     ask = '{ entity(urn: "lineal:a:DATASET:d") { lineageGroups { name } } }'
 
     async def told(by: Principal) -> Any:

@@ -32,8 +32,8 @@ async def store() -> AsyncIterator[Store]:
 async def test_absent_and_forbidden_look_the_same(store: Store) -> None:
     query = """query ($id: ID!, $urn: String!, $own: ID!) {
       node(id: $id) { id } nodes(ids: [$id, $own]) { id } entity(urn: $urn) { id }
-      lineage(from: [$own, $id], direction: BOTH) { totalCount }
-      excluded: lineage(from: [$own], excluding: [$id], direction: BOTH) { totalCount }
+      lineage(from: [{id: $own}, {id: $id}], direction: BOTH) { totalCount }
+      excluded: lineage(from: [{id: $own}], excluding: [{id: $id}], direction: BOTH) { totalCount }
       entities(where: {urn: {eq: $urn}}) { totalCount nodes { id } countsByKind { count } } }"""
     own = id_at("b", "d")
     hidden = await data(store, query, {"id": id_at("a", "d"), "urn": urn_of("a", "d"), "own": own}, B)
@@ -188,7 +188,7 @@ async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(s
     queries = [
         f'{{ node(id: "{hidden}") {{ id }} }}',
         f'{{ nodes(ids: ["{hidden}", "{absent}", "{own}"]) {{ id }} entity(urn: "{urn_of("a", "j")}") {{ id }} }}',
-        f'{{ lineage(from: ["{own}", "{hidden}"], direction: BOTH) {{ totalCount }} }}',
+        f'{{ lineage(from: [{{id: "{own}"}}, {{id: "{hidden}"}}], direction: BOTH) {{ totalCount }} }}',
         f'{{ entity(urn: "lineal:a:DATASET:nothing") {{ id }} node(id: "{own}") {{ id }} }}',
     ]
     for query in queries:
@@ -206,7 +206,7 @@ async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(s
 
 async def test_the_owner_learns_which_policy_denied(store: Store) -> None:
     policy = '@id("never") forbid (principal in Lineal::Account::"b", action, resource);'
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[id_at("a", "d")])
+    made = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "d")}])
     await changed(store, admin("a"), "lineageGroupPolicySet", id=made["group"]["id"], policy=policy)
     await share(store, "a", "b")
     denied_reads, context = DeniedReadAudit(store), await context_of(store, B)

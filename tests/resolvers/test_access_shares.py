@@ -71,9 +71,9 @@ async def test_each_shares_with_each_other(store: Store) -> None:
 
 async def test_by_policy_alone(store: Store) -> None:
     """A's policy lets the members of B read one group of A's; no share and no invitation is needed."""
-    group = (await changed(store, admin("a"), "lineageGroupCreate", name="open", addEntities=[id_at("a", "m")]))[
-        "group"
-    ]
+    group = (
+        await changed(store, admin("a"), "lineageGroupCreate", name="open", addEntities=[{"id": id_at("a", "m")}])
+    )["group"]
     policy = 'permit (principal in Lineal::Account::"b", action == Lineal::Action::"Read", resource);'
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group["id"], policy=policy) == []
     assert await sees(store, B) == all_of("b") | {urn_of("a", "m")}

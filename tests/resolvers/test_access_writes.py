@@ -118,7 +118,7 @@ async def test_associating_takes_the_permission_on_both_ends(store: Store) -> No
 async def test_a_forbid_wins_on_the_very_next_write(store: Store) -> None:
     own = {"urn": urn_of("a", "d")}, {"urn": urn_of("a", "m")}
     assert await recorded(store, A, associations=[link(*own)]) == []
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="frozen", addEntities=[id_at("a", "d")])
+    made = await changed(store, admin("a"), "lineageGroupCreate", name="frozen", addEntities=[{"id": id_at("a", "d")}])
     policy = """@id("freeze") forbid (principal, action in [Lineal::Action::"Associate", Lineal::Action::"Record"],
       resource);"""
     group = made["group"]["id"]

@@ -91,12 +91,12 @@ async def test_times_that_are_not_given_are_not_asked(given: Any) -> None:
 
 async def test_every_root_goes_back() -> None:
     store, known, _, _ = await told()
-    query = """query ($at: AsOf, $from: [ID!]!) {
+    query = """query ($at: AsOf, $from: [EntityRef!]!) {
       entities(asOf: $at) { totalCount countsByKind { count } nodes { name ascendants { totalCount } } }
       datasets(asOf: $at) { nodes { name tags } } models(asOf: $at) { totalCount }
       lineage(from: $from, direction: ASCENDANTS, asOf: $at) { nodes { name } associations { totalCount } } }"""
     start = (await data(store, f'{{ entity(urn: "{urn("model")}") {{ id }} }}'))["entity"]["id"]
-    assert await data(store, query, {"at": {"recordedAt": known}, "from": [start]}) == {
+    assert await data(store, query, {"at": {"recordedAt": known}, "from": [{"id": start}]}) == {
         "entities": {
             "totalCount": 2,
             "countsByKind": [{"count": 2}],
@@ -109,7 +109,7 @@ async def test_every_root_goes_back() -> None:
         "models": {"totalCount": 0},
         "lineage": {"nodes": [{"name": "data"}], "associations": {"totalCount": 1}},
     }
-    absent = await data(store, query, {"at": {"recordedAt": BEFORE}, "from": [start]})
+    absent = await data(store, query, {"at": {"recordedAt": BEFORE}, "from": [{"id": start}]})
     assert absent["lineage"] is None, "a start that did not exist must not read as nothing to roll back"
     assert (absent["entities"]["totalCount"], absent["datasets"]["nodes"]) == (0, [])
     await store.close()
@@ -166,14 +166,14 @@ async def test_all_that_is_read_as_of_a_time_bears_its_moment(url: str, tmp_path
         root = NewRevision(urn("root"), superseded_by=urn("model"), occurred_at=day(3))
         await wrote(store, Batch(graph("root>model").entities))
         learned = await wrote(store, Batch(associations=graph("root>model").associations, revisions=(root,)))
-        query = f"""query ($id: ID!, $ids: [ID!]!, $u: String!, $at: AsOf) {{
+        query = f"""query ($id: ID!, $ids: [ID!]!, $refs: [EntityRef!]!, $u: String!, $at: AsOf) {{
           node(id: $id, asOf: $at) {{ ... on Entity {{ {EVERYWHERE} }} }}
           nodes(ids: $ids, asOf: $at) {{ ... on Entity {{ {EVERYWHERE} }} }}
           entity(urn: $u, asOf: $at) {{ {EVERYWHERE} }}
           entities(asOf: $at) {{ nodes {{ {EVERYWHERE} }} edges {{ node {{ id moment }} }} }}
-          lineage(from: $ids, direction: BOTH, asOf: $at) {{ nodes {{ {EVERYWHERE} }} }} }}"""
+          lineage(from: $refs, direction: BOTH, asOf: $at) {{ nodes {{ {EVERYWHERE} }} }} }}"""
         ids = [entity_id(urn("model")), entity_id(urn("root"))]
-        asked = {"id": ids[0], "ids": ids, "u": urn("model")}
+        asked = {"id": ids[0], "ids": ids, "refs": [{"id": id} for id in ids], "u": urn("model")}
         moments = [
             None,
             {"recordedAt": learned},

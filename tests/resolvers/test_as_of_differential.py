@@ -221,9 +221,9 @@ async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[
     for urn in urns:
         query = f"query ($u: String!, $at: AsOf) {{ entity(urn: $u, asOf: $at) {{ {selection} }} }}"
         assert await now.ask(query, u=urn, at=moment.given) == await then.ask(query, u=urn), urn
-    query = f"query ($of: [ID!]!, $at: AsOf) {{ comparison(of: $of, asOf: $at) {{ {COMPARISON} }} }}"
+    query = f"query ($of: [EntityRef!]!, $at: AsOf) {{ comparison(of: $of, asOf: $at) {{ {COMPARISON} }} }}"
     for pair in pairwise(map(entity_id, urns)):
-        of = list(pair)
+        of = [{"id": id} for id in pair]
         assert await now.ask(query, of=of, at=moment.given) == await then.ask(query, of=of), pair
     shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {selection} }}"
     declared = ", $at: AsOf, $w: EntityFilter, $f: Int"
@@ -234,8 +234,8 @@ async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[
         variables = {"w": asked["w"] if field == "entities" else without_kinds(asked["w"]), "f": asked["f"]}
         found = await now.pages(field, declared, given, shown, at=moment.given, **variables)
         assert found == await then.pages(field, declared, given, shown, **variables), field
-    declared = ", $at: AsOf, $from: [ID!]!, $d: LineageDirection!, $c: Combine, $x: [ID!], $n: Int, $w: EntityFilter"
-    declared += ", $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $f: Int"
+    declared = ", $at: AsOf, $from: [EntityRef!]!, $d: LineageDirection!, $c: Combine, $x: [EntityRef!]"
+    declared += ", $n: Int, $w: EntityFilter, $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $f: Int"
     given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
     given += ", firstHop: $h, first: $f, asOf: $at"
     found = await now.pages("lineage", declared, given, PAGED, at=moment.given, **asked)
@@ -252,7 +252,7 @@ def without_kinds(where: Any) -> Any:
 
 def questions(draws: st.DataObject, urns: list[str]) -> dict[str, Any]:
     draw = draws.draw
-    way, ids = draw(walks), st.sampled_from([entity_id(urn) for urn in urns])
+    way, ids = draw(walks), st.sampled_from([{"id": entity_id(urn)} for urn in urns])
     return {
         "from": draw(st.lists(ids, min_size=1, max_size=2)),
         "d": way["direction"],

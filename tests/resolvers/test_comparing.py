@@ -56,8 +56,8 @@ METRICS = "metrics%s { name cells { of { urn } metrics { last min max count from
 
 
 async def compared(store: Store, *of: str, shown: str, by: Principal = A, **variables: Any) -> Any:
-    query = f"query ($of: [ID!]!, $at: AsOf) {{ comparison(of: $of, asOf: $at) {{ {shown} }} }}"
-    return (await data(store, query, {"of": [entity_id(urn(each)) for each in of], **variables}, by))["comparison"]
+    query = f"query ($of: [EntityRef!]!, $at: AsOf) {{ comparison(of: $of, asOf: $at) {{ {shown} }} }}"
+    return (await data(store, query, {"of": [{"urn": urn(each)} for each in of], **variables}, by))["comparison"]
 
 
 async def parameters(store: Store, *of: str, arguments: str = "", by: Principal = A, **variables: Any) -> Any:
@@ -289,7 +289,7 @@ async def test_null_where_one_is_absent_or_hidden(store: Store) -> None:
     assert await compared(store, "TRIAL:a", "TRIAL:nob", shown="entities { urn }") is None
     own, hidden = entity_id("lineal:b:DATASET:d"), entity_id(urn("TRIAL:b"))
     context = await context_of(store, B)
-    query = f'{{ comparison(of: ["{own}", "{hidden}"]) {{ entities {{ urn }} }} }}'
+    query = f'{{ comparison(of: [{{id: "{own}"}}, {{id: "{hidden}"}}]) {{ entities {{ urn }} }} }}'
     found = await answer_in(context, query)
     assert (found.data, found.errors) == ({"comparison": None}, None)
     assert list(context.not_seen) == [hidden], "to be looked into for the audit log"
@@ -297,8 +297,8 @@ async def test_null_where_one_is_absent_or_hidden(store: Store) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 101])
 async def test_how_many_may_be_compared(store: Store, count: int) -> None:
-    query = "query ($of: [ID!]!) { comparison(of: $of) { entities { urn } } }"
-    (error,) = (await answer(store, query, {"of": ["x"] * count}, A)).errors
+    query = "query ($of: [EntityRef!]!) { comparison(of: $of) { entities { urn } } }"
+    (error,) = (await answer(store, query, {"of": [{"id": "x"}] * count}, A)).errors
     assert isinstance(error.original_error, BadInput)
     assert error.message == f"of names {count}: give 2 to 100"
 
@@ -343,7 +343,7 @@ async def test_the_trials_of_an_experiment(store: Store) -> None:
     ("arguments", "problem"),
     [
         ("", "takes either of"),
-        ('(of: ["a", "b"], experiment: {urn: "u"})', "takes either of"),
+        ('(of: [{id: "a"}, {id: "b"}], experiment: {urn: "u"})', "takes either of"),
         ('(experiment: {urn: "lineal:a:TRIAL:t1"})', "of the kind TRIAL: give an EXPERIMENT"),
         ('(experiment: {urn: "lineal:a:EXPERIMENT:x"}, first: 0)', "first is 0"),
         ('(experiment: {urn: "lineal:a:EXPERIMENT:x"}, first: 1001)', "first is 1001"),
@@ -387,8 +387,8 @@ async def test_too_many_parts_are_refused(store: Store, monkeypatch: pytest.Monk
     await made(store, "TRIAL:a>TRIAL_COMPONENT:c")
     assert await compared(store, "TRIAL:a", "TRIAL:b", shown="entities { name }")
     await made(store, "TRIAL:a>TRIAL_COMPONENT:d")
-    query = "query ($of: [ID!]!) { comparison(of: $of) { entities { urn } } }"
-    of = [entity_id(urn(each)) for each in ("TRIAL:a", "TRIAL:b")]
+    query = "query ($of: [EntityRef!]!) { comparison(of: $of) { entities { urn } } }"
+    of = [{"id": entity_id(urn(each))} for each in ("TRIAL:a", "TRIAL:b")]
     (error,) = (await answer(store, query, {"of": of}, A)).errors
     assert isinstance(error.original_error, LimitExceeded)
     assert error.message.startswith("A compared entity has more than 1 parts")
@@ -408,7 +408,7 @@ async def test_what_is_hidden_tells_nothing(store: Store) -> None:
     await made(store, "TRIAL_COMPONENT:c>MODEL:made", type="PRODUCED")
     await observed(store, A, series(urn("TRIAL:a"), "loss", 1), series(urn("TRIAL:b"), "f1", 1))
     await share(store, "a", "b", redacted=["secret", "metrics.loss"])
-    hidden = [entity_id(urn(each)) for each in ("TRIAL_COMPONENT:c", "PARAMETERS:p")]
+    hidden = [{"urn": urn(each)} for each in ("TRIAL_COMPONENT:c", "PARAMETERS:p")]
     group = (await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=hidden))["group"]["id"]
     policy = '@id("b") forbid (principal in Lineal::Account::"b", action, resource);'
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group, policy=policy) == []

@@ -66,13 +66,18 @@ async def test_what_is_null_is_not_set(where: Any, expected: list[str]) -> None:
 
 
 async def test_a_null_argument_is_an_absent_one() -> None:
-    query = """query ($first: Int, $combine: Combine, $order: EntityOrder, $ids: [ID!]!) {
+    query = """query ($first: Int, $combine: Combine, $order: EntityOrder, $ids: [EntityRef!]!) {
       entities(first: $first, orderBy: $order, where: null, search: null, after: null, asOf: null) { totalCount }
       lineage(from: $ids, direction: BOTH, combine: $combine, excluding: null, depth: null, first: $first) {
         totalCount associations(first: $first) { totalCount } } }"""
     async with await filled() as store:
-        ids = [(await data(store, f'{{ entity(urn: "{urn("on")}") {{ id }} }}'))["entity"]["id"]]
-        given = {"first": None, "combine": None, "order": {"field": "NAME", "direction": None}, "ids": ids}
+        ids = [{"urn": urn("on")}]
+        given = {
+            "first": None,
+            "combine": None,
+            "order": {"field": "NAME", "direction": None},
+            "ids": ids,
+        }
         found = await data(store, query, given)
         assert found == {
             "entities": {"totalCount": 3},

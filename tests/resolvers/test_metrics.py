@@ -253,7 +253,7 @@ async def test_hidden_as_their_property_keys_are(store: Store) -> None:
 async def test_nothing_of_what_is_restricted(store: Store) -> None:
     await observed(store, A, series(JOB, "loss", 1))
     await share(store, "a", "b")
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[entity_id(JOB)])
+    made = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[{"id": entity_id(JOB)}])
     group = made["group"]["id"]
     policy = '@id("b") forbid (principal in Lineal::Account::"b", action, resource);'
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group, policy=policy) == []

@@ -249,7 +249,11 @@ async def test_versions_that_may_not_be_seen_take_numbers(store: Store) -> None:
     for _ in range(3):
         await registered(store, A, **GROUP)
     made = await changed(
-        store, ADA, "lineageGroupCreate", name="secret", addEntities=[entity_id(version(2)), entity_id(version(3))]
+        store,
+        ADA,
+        "lineageGroupCreate",
+        name="secret",
+        addEntities=[{"id": entity_id(version(2))}, {"id": entity_id(version(3))}],
     )
     policy = '@id("no") forbid (principal == Lineal::Principal::"a/mia", action == Lineal::Action::"Read", resource);'
     assert await codes(store, ADA, "lineageGroupPolicySet", id=made["group"]["id"], policy=policy) == []
@@ -290,7 +294,7 @@ async def test_who_may_register(store: Store) -> None:
 async def test_a_group_that_may_not_be_read_is_not_registered_in(store: Store) -> None:
     await registered(store, A, **GROUP)
     group = "lineal:a:MODEL_GROUP:churn"
-    made = await changed(store, ADA, "lineageGroupCreate", name="secret", addEntities=[entity_id(group)])
+    made = await changed(store, ADA, "lineageGroupCreate", name="secret", addEntities=[{"id": entity_id(group)}])
     policy = '@id("no") forbid (principal == Lineal::Principal::"a/mia", action == Lineal::Action::"Read", resource);'
     assert await codes(store, ADA, "lineageGroupPolicySet", id=made["group"]["id"], policy=policy) == []
     done = await registered(store, A, **GROUP)

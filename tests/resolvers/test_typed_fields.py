@@ -264,7 +264,7 @@ async def test_what_is_hidden_or_masked_is_in_none_of_them(store: Store) -> None
     await record(store, "EXPERIMENT:x>TRIAL:t1", "EXPERIMENT:x>TRIAL:t2", "TRIAL:t2>TRIAL_COMPONENT:c")
     await share(store, "a", "b")
     trial = entity_id("lineal:a:TRIAL:t1")
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[trial])
+    made = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[{"id": trial}])
     group = made["group"]["id"]
     policy = '@id("b") forbid (principal in Lineal::Account::"b", action, resource);'
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group, policy=policy) == []
@@ -274,7 +274,7 @@ async def test_what_is_hidden_or_masked_is_in_none_of_them(store: Store) -> None
         assert names((await field(store, "EXPERIMENT:x", f"trials {LISTED}"))["trials"]) == ["t1", "t2"]
     # Its experiment hidden, a trial has none.
     experiment = entity_id("lineal:a:EXPERIMENT:x")
-    assert await codes(store, admin("a"), "lineageGroupChange", id=group, addEntities=[experiment]) == []
+    assert await codes(store, admin("a"), "lineageGroupChange", id=group, addEntities=[{"id": experiment}]) == []
     assert await field(store, "TRIAL:t2", "experiment { name }", by=B) == {"experiment": None}
 
 

@@ -185,7 +185,7 @@ async def test_revising() -> None:
 async def test_absent_is_null() -> None:
     async with await open_store("memory:") as store:
         query = """{ node(id: "x") { id } nodes(ids: ["", "y"]) { id } entity(urn: "lineal:local:DATASET:x") { id }
-          lineage(from: ["x"], direction: DESCENDANTS) { totalCount } }"""
+          lineage(from: [{id: "x"}], direction: DESCENDANTS) { totalCount } }"""
         assert await data(store, query) == {"node": None, "nodes": [None, None], "entity": None, "lineage": None}
 
 

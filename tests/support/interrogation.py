@@ -17,7 +17,8 @@ from ground_truth import Answer, Cross, Graph, Match, always, never
 Ask: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 QUERY = """
-query Ask($from: [ID!]!, $direction: LineageDirection!, $combine: Combine!, $excluding: [ID!], $depth: Int,
+query Ask($from: [EntityRef!]!, $direction: LineageDirection!, $combine: Combine!, $excluding: [EntityRef!],
+          $depth: Int,
           $where: EntityFilter, $stopAt: EntityFilter, $via: AssociationFilter, $first: Int, $after: String,
           $paths: Boolean!, $associations: Boolean!) {
   lineage(from: $from, direction: $direction, combine: $combine, excluding: $excluding, depth: $depth,
@@ -107,10 +108,10 @@ class Interrogation:
         truth = self.graph.lineage(starts, direction, combine, excluding, depth=depth, stop=stop, via=cross)
         paths = combine == "UNION" and not excluding and len(truth.distance) < 3000
         variables = {
-            "from": [self.id(urn) for urn in starts],
+            "from": [{"id": self.id(urn)} for urn in starts],
             "direction": direction,
             "combine": combine,
-            "excluding": [self.id(urn) for urn in excluding] or None,
+            "excluding": [{"urn": urn} for urn in excluding] or None,
             "depth": depth,
             "where": where,
             "stopAt": stop_at,

@@ -80,7 +80,7 @@ export async function* downstreamOf(client: Client, urn: string, first: number):
 }
 
 const compare = graphql(`
-  query Compare($of: [ID!]!) {
+  query Compare($of: [EntityRef!]!) {
     comparison(of: $of) {
       parameters(varying: true) { key cells { of { id moment name } values { value } } }
       metrics {
@@ -93,7 +93,7 @@ const compare = graphql(`
 `);
 
 export async function comparisonOf(client: Client, ids: string[]) {
-  return (await client.execute(compare, { of: ids })).comparison;
+  return (await client.execute(compare, { of: ids.map((id) => ({ id })) })).comparison;
 }
 
 const read = graphql(`

@@ -22,7 +22,6 @@ from lineal.commands.showing import (
 from lineal.commands.times import as_of_argument, as_of_text
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.metric_values import read_value
-from lineal.graphstore.urns import entity_id
 from lineal.graphstore.values import METRICS
 
 MAX_ENTITIES: Final = 100
@@ -35,7 +34,7 @@ query ($urns: [String!], $asOf: AsOf) {
 }"""
 _COMPARISON: Final = """
 query (
-  $of: [ID!], $experiment: EntityRef, $first: Int, $asOf: AsOf, $goal: MetricGoal!, $by: MetricValue!,
+  $of: [EntityRef!], $experiment: EntityRef, $first: Int, $asOf: AsOf, $goal: MetricGoal!, $by: MetricValue!,
   $key: String = "", $from: EntityRef = {urn: ""}, $differing: Boolean!
 ) {
   comparison(of: $of, experiment: $experiment, first: $first, asOf: $asOf) {
@@ -146,7 +145,7 @@ async def _compared(
     at: dict[str, str],
 ) -> dict[str, Any]:
     variables = {
-        "of": None if experiment else [entity_id(urn) for urn in urns],
+        "of": None if experiment else [{"urn": urn} for urn in urns],
         "experiment": {"urn": experiment} if experiment else None,
         "first": MAX_TRIALS,
         "asOf": at or None,
