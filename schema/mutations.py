@@ -63,7 +63,8 @@ class EntityRevisePayload:
         description="The entity as it is now; null where the revision was refused."
     )
     revision: Revision | None = strawberry.field(
-        description="The revision; null where it was refused, and where a policy hides property keys of the entity."
+        description="The revision; null where it was refused, where it states only a time and the entity is known "
+        "from as early, and where a policy hides property keys of the entity."
     )
     is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
     user_errors: list[EntityReviseError] = strawberry.field(

@@ -140,15 +140,17 @@ class Prefetcher:
         for crossed, fetched in hidden.items():
             self._hidden.note_fetched(crossed, fetched)
 
-    def records(self, keys: Collection[int], associations: Collection[AssociationKey]) -> None:
-        """Fetch the records of keys and of associations."""
+    def records(
+        self, keys: Collection[int], associations: Collection[AssociationKey], *, with_times: bool = True
+    ) -> None:
+        """Fetch the records of keys and of associations, and from when the ends of these are known where it matters."""
         requests = self._missing_records(key >> KIND_BITS for key in keys if not is_masked(key))
         plain = [key for key in associations if not is_beside_masked(key)]
         if unknown := self._edges.missing(plain):
             requests.append(_Request(self._edges.steps_of(unknown), self._edges.take))
         if without_contents := self._edges.missing_contents(plain):
             requests.append(_Request(self._edges.content_steps_of(without_contents), self._edges.take_contents))
-        if without_times := self._records.missing_times(self._edges.without_times(plain)):
+        if with_times and (without_times := self._records.missing_times(self._edges.without_times(plain))):
             steps = self._visibility.times_of(self._visibility.known(without_times))
             requests.append(_Request(steps, self._records.take_times))
         ends = {end for key in associations for end in (key[0], key[2])}

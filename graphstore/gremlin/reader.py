@@ -128,7 +128,7 @@ class Reader:
     def associations(
         self, keys: Collection[AssociationKey], *, as_recorded: bool = False
     ) -> dict[AssociationKey, Association]:
-        self.prefetcher.records((), keys)
+        self.prefetcher.records((), keys, with_times=not as_recorded)
         ends = {end for key in keys for end in (key[0], key[2]) if not is_masked(end)}
         self.prefetcher.scopes(ends)
         return {key: self._bare(key) if is_beside_masked(key) else self._association(key, as_recorded) for key in keys}
@@ -237,8 +237,9 @@ class Reader:
         if crossings.asks_only_types:
             return list(steps)
         keys = {key for _, _, key in steps}
-        if any(asks_properties(each) or asks_times(each) for each in crossings.filters):
-            records = self.associations(keys)
+        with_times = any(map(asks_times, crossings.filters))
+        if with_times or any(map(asks_properties, crossings.filters)):
+            records = self.associations(keys, as_recorded=not with_times)
         else:
             records = {key: self._edges.association(key, as_recorded=True) for key in keys}
         is_match = association_matcher(*crossings.filters)

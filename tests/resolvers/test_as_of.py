@@ -413,3 +413,26 @@ async def test_what_is_no_moment_is_refused(given: Any, message: str) -> None:
         result = await answer(store, f"query ($at: AsOf) {{ {query} }}", {"at": given})
         assert message in result.errors[0].message
     await store.close()
+
+
+REVISE = """mutation ($of: String!, $at: DateTime) { entityRevise(input: { entity: {urn: $of}, occurredAt: $at }) {
+  isNew entity { occurredAt } revision { sequence status occurredAt } userErrors { code message } } }"""
+
+
+async def test_a_revision_of_nothing_but_a_time_is_a_sighting() -> None:
+    store = await open_store("memory:")
+    await wrote(store, Batch((entity("model", occurred_at=day(5)),)))
+
+    async def revised(at: int | None) -> Any:
+        given = None if at is None else format_timestamp(at)
+        return (await data(store, REVISE, {"of": urn("model"), "at": given}))["entityRevise"]
+
+    early = format_timestamp(day(2))
+    seen = {"sequence": 1, "status": None, "occurredAt": early}
+    assert await revised(day(2)) == {"isNew": True, "entity": {"occurredAt": early}, "revision": seen, "userErrors": []}
+    later = await revised(day(3))
+    assert (later["isNew"], later["entity"], later["revision"]) == (False, {"occurredAt": early}, None)
+    (error,) = (await revised(None))["userErrors"]
+    assert error["code"] == "INVALID_VALUE"
+    assert "or only occurredAt" in error["message"]
+    await store.close()

@@ -6,6 +6,7 @@ watermark, is not among them.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -29,6 +30,7 @@ FILTERS = [
     'stopAt: { property: [{ key: "lr", lt: 0.1 }] }',
     'where: { tag: ["late"], status: [] }',
     'via: { role: { exists: false }, property: [{ key: "x", exists: false }] }',
+    'where: { occurredAt: { lt: "2050-01-01T00:00:00Z" } }, via: { occurredAt: { gt: "2000-01-01T00:00:00Z" } }',
 ]
 
 
@@ -51,14 +53,14 @@ Ask = Callable[[str, int], object]
 
 
 async def journeys_of(engine: Engine, query: str, width: int, made: list[int]) -> int:
-    """How many one request makes, on a tree of three levels; half the entities are revised."""
+    """How many one request makes, on a tree of three levels; half the entities are revised, half the edges untimed."""
     await emptied(engine.url)
     async with await open_store(engine.url) as store:
         tree = graph(*(f"root>{n}>{n}x{m}>{n}x{m}y" for n in range(width) for m in range(width)))
         names = [each.name for each in tree.entities]
         batch = Batch(
             tuple(entity(name, properties=properties(lr=0.5, n=index)) for index, name in enumerate(names)),
-            tree.associations,
+            tuple(replace(each, occurred_at=None) if n % 2 else each for n, each in enumerate(tree.associations)),
             tuple(NewRevision(urn(name), tags=("late",)) for name in names[::2]),
         )
         await store.record(batch, by="me")
@@ -91,7 +93,7 @@ async def test_a_multi_hop_field_with_paths(
     """Closure, matches or page, paths; however much has to be matched by the engine."""
     monkeypatch.setattr(prefetcher, "MOST_LOADED", most_loaded)
     query = f"{{ {ROOT} {{ descendants(first: 1000 {depth} {filters}) {{ totalCount countsByKind {{ kind }} edges {{ "
-    query += "distance cursor node { urn properties { key } } path { type role properties { key } } } } } }"
+    query += "distance cursor node { urn properties { key } } path { type role occurredAt properties { key } } } } } }"
     assert await journeys_of(graph_server, query, 6, journeys) <= 1 + 3
 
 
