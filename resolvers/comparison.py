@@ -20,7 +20,7 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.metrics import Metric, asked_names, metrics_of
 from lineal.resolvers.pages import checked_count, checked_first
-from lineal.resolvers.references import asked_id
+from lineal.resolvers.references import asked_id, asked_name
 from lineal.resolvers.related import (
     COMPONENTS_OF_TRIAL,
     FLOW,
@@ -30,6 +30,7 @@ from lineal.resolvers.related import (
     Relation,
     reached_of,
 )
+from lineal.resolvers.suggestions import warn_of_absent
 
 MOST_TRIALS: Final = 1000
 """Greatest number of trials of an experiment that are compared."""
@@ -130,7 +131,12 @@ class Comparison:
 
 
 async def comparison(
-    context: Context, of: Sequence[Any] | None, experiment: Any, first: int | None, as_of: Any
+    context: Context,
+    of: Sequence[Any] | None,
+    experiment: Any,
+    first: int | None,
+    as_of: Any,
+    path: Sequence[str | int],
 ) -> Comparison | None:
     """Compare the given entities, or the first trials of an experiment by URN.
 
@@ -142,13 +148,17 @@ async def comparison(
     size = checked_first(first, FIRST_TRIALS, MOST_TRIALS)
     view = context.view(as_of)
     if of is None:
-        return await _comparison_of_trials(context, view, asked_id(experiment), size)
+        found_trials = await _comparison_of_trials(context, view, asked_id(experiment), size)
+        if found_trials is None:
+            await warn_of_absent(context, view, [asked_name(experiment)], path)
+        return found_trials
     checked_count("of", of, 2)
     ids = list(map(asked_id, of))
     found = await context.loaders.entity.load_many([(view, id) for id in ids])
     entities = [each for each in found if each is not None]
     if len(entities) < len(ids):
         context.missed([id for id, each in zip(ids, found, strict=True) if each is None])
+        await warn_of_absent(context, view, list(map(asked_name, of)), path)
         return None
     parts_of = await _parts(context, view, list({each.id: each for each in entities}.values()))
     return Comparison(view, entities, parts_of, len(entities))

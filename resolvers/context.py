@@ -73,6 +73,10 @@ class Context:
     """Entities loaded ahead of the fields that read them, by view and id."""
     not_seen: dict[str, None] = field(default_factory=dict)
     """Ids that the request asked for and did not see: absent or denied."""
+    suggested: int = 0
+    """How many absent URNs of the request something near was searched for."""
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    """What the answer says beside its data: `extensions.warnings`."""
     observations_asked: int = 0
     """How many observations, and buckets of them, the request asked for so far."""
 

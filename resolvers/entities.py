@@ -27,6 +27,7 @@ from lineal.resolvers.list_names import graphql_name
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
 from lineal.resolvers.references import asked_urn
 from lineal.resolvers.search_input import ordering, search_text
+from lineal.resolvers.suggestions import warn_of_absent
 
 
 async def node(context: Context, id: str, as_of: Any = None) -> Entity | None:
@@ -46,9 +47,13 @@ async def nodes(context: Context, ids: Sequence[str], as_of: Any = None) -> Sequ
     return found
 
 
-async def entity(context: Context, urn: str, as_of: Any) -> Entity | None:
+async def entity(context: Context, urn: str, as_of: Any, path: Sequence[str | int]) -> Entity | None:
     """The entity of a urn; None where there is none that the caller may read."""
-    return await node(context, entity_id(asked_urn(urn)), as_of)
+    asked = asked_urn(urn)
+    found = await node(context, entity_id(asked), as_of)
+    if found is None:
+        await warn_of_absent(context, context.view(as_of), [asked], path)
+    return found
 
 
 async def entities(

@@ -32,7 +32,8 @@ from lineal.resolvers.pages import (
     connection,
     counted,
 )
-from lineal.resolvers.references import asked_id
+from lineal.resolvers.references import asked_id, asked_name
+from lineal.resolvers.suggestions import warn_of_absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ async def lineage(
     combine: Combine | None,
     excluding: Sequence[Any] | None,
     as_of: Any,
+    path: Sequence[str | int],
     **asked: Any,
 ) -> Lineage | None:
     """A page of what a walk from the starts reaches; None where the caller may not read a start or an excluded one."""
@@ -135,6 +137,7 @@ async def lineage(
     found = await _reached(context, Walk(context.view(as_of), *begin), **asked)
     if found is None:
         context.missed([*begin[0], *left_out])
+        await warn_of_absent(context, context.view(as_of), list(map(asked_name, [*starts, *(excluding or ())])), path)
     return found
 
 

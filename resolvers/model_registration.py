@@ -102,7 +102,7 @@ async def _registered(
     group_id = entity_id(_urn(group))
     for _ in range(MOST_TRIES):
         number, groups_by_id = await next_number(context, version, [ref_id(model_ref, "model"), group_id])
-        model = referenced_groups(context, groups_by_id, model_ref, EntityKind.MODEL, "model")
+        model = await referenced_groups(context, groups_by_id, model_ref, EntityKind.MODEL, "model")
         mark = Property(REGISTRATION, PropertyType.STRING, secrets.token_urlsafe(16))
         numbered = replace(version, version=str(number), properties=(*version.properties, mark))
         # A recorded group that the caller may not read is refused like any entity that is recorded again.

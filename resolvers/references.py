@@ -13,6 +13,7 @@ from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import NotAUrn, canonical_urn, entity_id
 from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
+from lineal.resolvers.suggestions import did_you_mean
 from lineal.resolvers.write_permissions import entity_groups
 
 
@@ -27,6 +28,11 @@ def asked_urn(text: str) -> str:
 def asked_id(ref: Any) -> str:
     """The id of a reference in an argument of a read, or of its urn. Raises BadInput for what is no URN."""
     return entity_id(asked_urn(ref.urn)) if ref.urn is not UNSET else str(ref.id)
+
+
+def asked_name(ref: Any) -> str:
+    """The URN of a reference in an argument of a read, as it is recorded, or its id. Raises as `asked_id`."""
+    return asked_urn(ref.urn) if ref.urn is not UNSET else str(ref.id)
 
 
 def ref_id(ref: Any, *path: str | int) -> str:
@@ -92,18 +98,18 @@ async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Ent
         view = View(view.scope, AsOf((await context.store.newest()).recorded_at))
         (found,) = await context.store.entities(view, [id])
     if found is None:
-        raise _absent(context, ref, field)
+        raise await _absent(context, ref, field)
     _check_kind(found.urn, found.kind, kind, field)
     return found
 
 
-def referenced_groups(
+async def referenced_groups(
     context: Context, groups_by_id: Mapping[str, EntityGroups], ref: Any, kind: EntityKind, field: str
 ) -> EntityGroups:
     """The groups of the referenced entity of a kind. Raises as `named`."""
     found = groups_by_id.get(ref_id(ref, field))
     if found is None or not is_readable(context, found):
-        raise _absent(context, ref, field)
+        raise await _absent(context, ref, field)
     _check_kind(found.urn, found.kind, kind, field)
     return found
 
@@ -113,13 +119,13 @@ def is_readable(context: Context, groups: EntityGroups | None) -> bool:
     return groups is not None and context.authorizer.scope.entity_scope(groups.groups, groups.kind).is_readable
 
 
-def _absent(context: Context, ref: Any, field: str) -> BatchRefused:
+async def _absent(context: Context, ref: Any, field: str) -> BatchRefused:
     context.missed([ref_id(ref)])
-    sentence = (
-        not_recorded(_ref_urn(ref, (field,)))
-        if ref.urn is not UNSET
-        else f"No entity has the id {str(ref.id)[:64]!r}: record it first."
-    )
+    if ref.urn is UNSET:
+        sentence = f"No entity has the id {str(ref.id)[:64]!r}: record it first."
+    else:
+        urn = _ref_urn(ref, (field,))
+        sentence = not_recorded(urn) + await did_you_mean(context, context.view(), urn)
     return BatchRefused((Problem(ProblemCode.NOT_FOUND, sentence, (field,)),))
 
 

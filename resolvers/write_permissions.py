@@ -22,6 +22,7 @@ from lineal.graphstore.store import EntityGroups
 from lineal.graphstore.urns import entity_id, make_urn
 from lineal.resolvers.context import Context
 from lineal.resolvers.kind_fields import DECISION_KEYS
+from lineal.resolvers.suggestions import did_you_mean
 
 MOST_AUDITED: Final = 100
 """How many denied permissions of one batch go into the audit log."""
@@ -49,6 +50,8 @@ class WriteAuthorization:
     """The allowed permissions, for the audit log."""
     _denied: dict[tuple[Permission, str], AuditEntry] = field(default_factory=dict)
     _problems: list[Problem] = field(default_factory=list)
+    _absent: dict[int, str] = field(default_factory=dict)
+    """By place among the problems, the URN that names nothing."""
     _own: dict[str, EntityGroups] = field(default_factory=dict)
     """By id, the groups of the batch's own entities: the recorded ones, or those of a new entity."""
 
@@ -59,6 +62,7 @@ class WriteAuthorization:
         """Authorize a batch. Raises BatchRefused if any part is denied, and logs the denied permissions."""
         authorization = cls(context, batch, urns, recorded)
         await context.compute(authorization._decide)
+        await authorization._suggest()
         if authorization._problems:
             await context.store.audit(list(authorization._denied.values())[:MOST_AUDITED])
             raise BatchRefused(tuple(authorization._problems))
@@ -145,8 +149,16 @@ class WriteAuthorization:
         if entity is not None and entity.urn == urn and self.entity_scope(entity).is_readable:
             return entity
         self.context.missed([entity_id(urn)])
+        self._absent[len(self._problems)] = urn
         self._problems.append(Problem(ProblemCode.NOT_FOUND, not_recorded(urn), path))
         return None
+
+    async def _suggest(self) -> None:
+        view = self.context.view() if self._absent else None
+        for place, urn in self._absent.items():
+            if view is not None and (more := await did_you_mean(self.context, view, urn)):
+                problem = self._problems[place]
+                self._problems[place] = replace(problem, message=problem.message + more)
 
     def _allows(self, permission: Permission, entity: EntityGroups, what: str, *path: str | int) -> bool:
         decision = self.context.authorizer.decide(permission, entity.groups, entity.kind)

@@ -164,4 +164,5 @@ class ComparisonQueries:
         ] = 100,
         as_of: arg.AsOf = None,
     ) -> Comparison | None:
-        return await resolve.comparison(info.context, of, experiment, first, as_of)  # type: ignore[return-value]
+        path = info.path.as_list()
+        return await resolve.comparison(info.context, of, experiment, first, as_of, path)  # type: ignore[return-value]

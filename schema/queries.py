@@ -44,7 +44,9 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
         return await resolve.nodes(info.context, ids, as_of)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Entity with a URN; null where there is none that the caller may read.", **access(Permission.READ)
+        description="Entity with a URN; null where there is none that the caller may read, of which "
+        "`extensions.warnings` then says so.",
+        **access(Permission.READ),
     )
     async def entity(
         self,
@@ -52,7 +54,8 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
         urn: Annotated[str, strawberry.argument(description="URN of the entity.")],
         as_of: arg.AsOf = None,
     ) -> Entity | None:
-        return await resolve.entity(info.context, urn, as_of)  # type: ignore[return-value]
+        path = info.path.as_list()
+        return await resolve.entity(info.context, urn, as_of, path)  # type: ignore[return-value]
 
     @strawberry.field(description="Entities that match `where` and `search`, of all kinds.", **access(Permission.READ))
     async def entities(
@@ -122,6 +125,7 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
             combine,
             excluding,
             as_of,
+            info.path.as_list(),
             depth=depth,
             where=where,
             stop_at=stop_at,

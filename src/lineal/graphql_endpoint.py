@@ -81,7 +81,9 @@ async def _run(request: Request, asked: GraphQLRequest) -> tuple[str, dict[str, 
         raise Refused(405, "A mutation must be sent by POST.", Allow="POST")
     execute = _writes if writes else _reads
     data, errors, began = await execute(request, document, asked)
-    body = {**({"errors": errors} if errors else {}), "data": data, "extensions": _extensions(cost)}
+    warnings = request.state.context.warnings
+    extensions = {**_extensions(cost), **({"warnings": warnings} if warnings else {})}
+    body = {**({"errors": errors} if errors else {}), "data": data, "extensions": extensions}
     if not began:
         del body["data"]
         raise Failed(400, body)
@@ -174,6 +176,7 @@ async def _executed(request: Request, document: Document, asked: GraphQLRequest)
     state, is_large = request.app.state, asked.size > LARGE_BYTES
     try:
         context = await opened_context(request, is_large)
+        request.state.context = context
         request.state.background = BackgroundTask(state.denied_read_audit.note, context)
     except Unavailable as error:
         raise Failed(503, {"data": None, "errors": [refusal(str(error), UNAVAILABLE)]}) from error

@@ -86,7 +86,7 @@ async def test_a_hidden_end_is_told_of_as_an_absent_one(store: Store, side: str,
         pair = (hidden, own) if side == "source" else (own, hidden)
         return {"entities": [conflict], "associations": [link(*pair)]}
 
-    hidden, absent = urn_of("b", "d"), "lineal:b:DATASET:nothing"
+    hidden, absent = urn_of("b", "d"), "lineal:c:DATASET:d"
     told = await recorded(store, A, **ends(hidden))
     errors_of_absent = await recorded(store, A, **ends(absent))
     names = (entity_id(hidden), entity_id(absent)) if by_id else (hidden, absent)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 import orjson
 
-from lineal.commands.graphql_client import GraphQLClient
+from lineal.commands.graphql_client import GraphQLClient, suggestion_of
 from lineal.commands.showing import (
     Row,
     is_terminal,
@@ -157,11 +157,12 @@ async def _compared(
     comparison: dict[str, Any] | None = (await client.execute(_COMPARISON, variables))["comparison"]
     when = f", {as_of_text(at)}" if at else ""
     if comparison is None and experiment:
-        raise StoreError(f"there is no experiment {experiment} here{when}: check the URN")
+        raise StoreError(f"there is no experiment {experiment} here{when}: check the URN{suggestion_of(client)}")
     if comparison is None:
+        suggestion = suggestion_of(client)
         recorded = await client.execute(_RECORDED, {"urns": urns, "asOf": at or None})
         missing = sorted(set(urns) - {entity["urn"] for entity in recorded["entities"]["nodes"]})
-        raise StoreError(f"not recorded here{when}: {', '.join(missing)}. Check the URNs")
+        raise StoreError(f"not recorded here{when}: {', '.join(missing)}. Check the URNs{suggestion}")
     if len(comparison["entities"]) < 2:
         raise StoreError(f"{experiment} has {comparison['totalCount']} trials{when}; it takes 2 to compare")
     by_name = {metric["name"]: metric for metric in comparison["metrics"]}

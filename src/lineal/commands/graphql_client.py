@@ -10,6 +10,7 @@ from lineal.auth.access_service import AccessService
 from lineal.auth.principals import LOCAL
 from lineal.commands.opening import opened_store
 from lineal.commands.servers import check_admitted, server_client
+from lineal.commands.showing import plain
 from lineal.commands.sinks import server_unreachable
 from lineal.config import Settings
 from lineal.graphstore.errors import StoreError
@@ -19,7 +20,12 @@ from lineal.schema import schema
 
 
 class GraphQLClient(Protocol):
-    """Executes a GraphQL document and returns its data. Raises StoreError if there are errors."""
+    """Executes a GraphQL document and returns its data. Raises StoreError if there are errors.
+
+    `warnings` are those of the last answer.
+    """
+
+    warnings: list[dict[str, Any]]
 
     async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]: ...
 
@@ -27,6 +33,7 @@ class GraphQLClient(Protocol):
 class _Server:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self.warnings: list[dict[str, Any]] = []
 
     async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -34,16 +41,26 @@ class _Server:
         except httpx.TransportError as error:
             raise server_unreachable(self._client, error) from error
         check_admitted(answer)
-        return _data(answer.json())
+        body = answer.json()
+        self.warnings = body.get("extensions", {}).get("warnings", [])
+        return _data(body)
 
 
 class _InProcess:
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.warnings: list[dict[str, Any]] = []
 
     async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         result = await schema.execute(document, variables, context_value=self._context)
+        self.warnings = self._context.warnings
         return _data({"data": result.data, "errors": [error.formatted for error in result.errors or ()]})
+
+
+def suggestion_of(client: GraphQLClient) -> str:
+    """The end of a message about what the last query did not find: ` Did you mean ...?`, or nothing."""
+    found = [warning["suggestion"] for warning in client.warnings if warning.get("suggestion")]
+    return f". Did you mean {', or '.join(map(plain, found))}?" if found else ""
 
 
 def _data(answer: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import click
 
-from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages
+from lineal.commands.graphql_client import GraphQLClient, items_of, read_pages, suggestion_of
 from lineal.commands.showing import show_json, show_table, shown_name
 from lineal.commands.times import as_of_argument, as_of_text
 from lineal.graphstore.errors import Unavailable
@@ -58,7 +58,7 @@ async def show_lineage(
 
     def page_of(data: dict[str, Any]) -> dict[str, Any]:
         if data["entity"] is None:
-            raise Unavailable(_missing_message(urn, at))
+            raise Unavailable(_missing_message(urn, at) + suggestion_of(client))
         page: dict[str, Any] = data["entity"]["lineage"]
         return page
 
