@@ -48,9 +48,13 @@ _RENEWALS: Final = 5
 """Renewals within `LEASE_SECONDS`."""
 _IDLE_SECONDS: Final = 0.3
 """How long a process keeps the lease with nothing to write."""
-_LOOK_SECONDS: Final = 0.02
+_LOOK_SECONDS: Final = 0.05
 """How often the holder looks whether another process waits."""
-_POLL_SECONDS: Final = 0.005
+_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.005, 0.25
+"""How long a process that waits pauses between reads of the state: twice as long as one takes, within these bounds.
+
+Reads take time of the graph server from the process that writes.
+"""
 _SETTLE_SECONDS: Final = 2.0
 """How long the outcome of a commit is looked for whose answer was lost."""
 _RELEASE_SECONDS: Final = 2.0
@@ -339,9 +343,11 @@ class WriterLease:
         self._observed_at = 0.0
         try:
             while True:
+                began = _clock()
                 if await self._is_taken():
                     break
-                await asyncio.sleep(_POLL_SECONDS)
+                pause = max(_POLL_SECONDS, 2 * (_clock() - began))
+                await asyncio.sleep(min(pause, _LONGEST_POLL_SECONDS))
         except BaseException:
             await self._withdraw()
             raise
