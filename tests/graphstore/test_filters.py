@@ -39,7 +39,6 @@ TIME, LATER = "2020-09-13T12:26:40.000001Z", "2020-09-13T12:26:41Z"
 def read(new: NewEntity) -> Entity:
     """An entity as read just after it was recorded."""
     urn = make_urn(new.account, new.kind, new.name, new.version)
-    assert new.occurred_at is not None
     return Entity(
         id=entity_id(urn),
         urn=urn,
@@ -54,7 +53,7 @@ def read(new: NewEntity) -> Entity:
         source=new.source,
         tags=new.tags,
         properties=new.properties,
-        occurred_at=new.occurred_at,
+        occurred_at=EPOCH + 3 if new.occurred_at is None else new.occurred_at,
         recorded_at=EPOCH + 3,
         recorded_by="me",
         digest=None,

@@ -32,13 +32,16 @@ DECIDES = re.compile(
     r"\.(readable|is_readable|entity_scope)\("
 )
 THROUGH_VISIBILITY = re.compile(r"\bvisibility\.(readable|entity_scope)\(")
+OF_A_QUESTION = re.compile(r"occurred_at >= \{?since")
+"""A time that a question names, not its view."""
 WITHOUT_VIEW = {"batch_writer.py", "memory_sources.py"}
 """Modules that read no view: they compare times to write, or to load what is newer than memory holds."""
 
 
 def deciding(text: str) -> list[str]:
     """The lines that decide by themselves what shows."""
-    return [line.strip() for line in text.splitlines() if DECIDES.search(THROUGH_VISIBILITY.sub("", line))]
+    lines = (OF_A_QUESTION.sub("", THROUGH_VISIBILITY.sub("", line)) for line in text.splitlines())
+    return [line.strip() for line in lines if DECIDES.search(line)]
 
 
 def test_only_visibility_compares_times_and_asks_the_scope() -> None:
