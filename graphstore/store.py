@@ -42,6 +42,7 @@ from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, Audi
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.kinds import EntityKind, IncompleteReason
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import (
     UNMEASURED,
     AssociationsOf,
@@ -374,6 +375,24 @@ class Store(ABC):
     @abstractmethod
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
         """When each of some API keys was last used, of those that were."""
+
+    # -- the quarantine: read without a scope, by whoever holds the store itself -----------------------------------
+
+    @abstractmethod
+    async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
+        """Keep a document that could not be recorded, and drop those that the limits no longer allow, the oldest first.
+
+        A document whose id is kept already takes the new time, recipient and problems. A document larger than the limit
+        is not kept. Nothing of it is lineage: no watermark moves.
+        """
+
+    @abstractmethod
+    async def quarantined(self, question: QuarantineQuestion) -> QuarantinePage:
+        """A page of the documents that are kept, the newest first; of the same time, by id, the greatest first."""
+
+    @abstractmethod
+    async def discard_quarantined(self, id: str) -> bool:
+        """Remove a document; false where none of that id is kept."""
 
     # -- the engine --------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.memory.scope_table import ScopeTables
-from lineal.graphstore.embedded.sql import access_tables, metric_series
+from lineal.graphstore.embedded.sql import access_tables, metric_series, quarantine_table
 from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.database import Database
 from lineal.graphstore.embedded.sql.entity_pages import find_pages
@@ -26,6 +26,7 @@ from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.embedded.sql.transactions import Writer
 from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
 from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
@@ -146,6 +147,15 @@ class EmbeddedStore(WalkingStore[Reader]):
         if not ids:
             return {}
         return await self._in_snapshot(self._control_reads, partial(access_tables.keys_used, ids=ids))
+
+    async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
+        await self._write(lambda: self._writer.quarantine(kept, limits))
+
+    async def quarantined(self, question: QuarantineQuestion) -> QuarantinePage:
+        return await self._in_snapshot(self._small_reads, partial(quarantine_table.page, question=question))
+
+    async def discard_quarantined(self, id: str) -> bool:
+        return await self._write(lambda: self._writer.discard_quarantined(id))
 
     async def ready(self) -> None:
         await self._in_snapshot(

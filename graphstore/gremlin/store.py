@@ -28,12 +28,14 @@ from lineal.graphstore.gremlin.graph_setup import is_in_memory, name_of_graph, s
 from lineal.graphstore.gremlin.lease_register import LeaseRegister
 from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, is_its_own
 from lineal.graphstore.gremlin.property_keys import property_keys
+from lineal.graphstore.gremlin.quarantine import Quarantine
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.transport import Address, Transport
 from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.vertex_ids import vertex_of_note
 from lineal.graphstore.gremlin.writer_lease import WriterLease
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
 from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
@@ -77,6 +79,7 @@ class GremlinStore(WalkingStore[Reader]):
         self._urns = UrnCache()
         self._log = AuditLog(self._server, self._lease)
         self._access = Access(self._server, self._lease, self._log)
+        self._quarantine = Quarantine(self._server, self._lease)
         self._recording = Recording(self._server, self._lease, self._urns, self._log)
 
     @classmethod
@@ -183,6 +186,19 @@ class GremlinStore(WalkingStore[Reader]):
 
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
         return await self._told(keys_used(self._server, ids)) if ids else {}
+
+    async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
+        self._refuse_if_closed()
+        await self._look_at_graph()
+        await self._whole(self._quarantine.keep(kept, limits))
+
+    async def quarantined(self, question: QuarantineQuestion) -> QuarantinePage:
+        return await self._told(self._quarantine.page(question))
+
+    async def discard_quarantined(self, id: str) -> bool:
+        self._refuse_if_closed()
+        await self._look_at_graph()
+        return await self._whole(self._quarantine.discard(id))
 
     async def ready(self) -> None:
         self._refuse_if_closed()

@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore.batches import Batch, Idempotency, NewPart, Recorded
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import (
     AssociationsOf,
     BucketsOf,
@@ -133,6 +134,15 @@ class StoreProxy(Store):
 
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
         return await self._forward("keys_used", self.inner.keys_used, ids)
+
+    async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
+        await self._forward("quarantine", self.inner.quarantine, kept, limits)
+
+    async def quarantined(self, question: QuarantineQuestion) -> QuarantinePage:
+        return await self._forward("quarantined", self.inner.quarantined, question)
+
+    async def discard_quarantined(self, id: str) -> bool:
+        return await self._forward("discard_quarantined", self.inner.discard_quarantined, id)
 
     async def ready(self) -> None:
         await self._forward("ready", self.inner.ready)

@@ -10,7 +10,9 @@ from lineal.graphstore.errors import LimitExceeded, Unavailable
 from lineal.graphstore.proxies.base import Answer, Arguments, StoreProxy
 from lineal.graphstore.store import Store
 
-WRITES: Final = frozenset({"record", "change_access", "audit", "key_used", "secret"})
+WRITES: Final = frozenset(
+    {"record", "change_access", "audit", "key_used", "secret", "quarantine", "discard_quarantined"}
+)
 SMALL: Final = frozenset({"watermark", "newest", "access_since", "ready"})
 """Reads so small that one which is late means an engine that does not answer."""
 

@@ -23,6 +23,12 @@ class Metrics:
             buckets=(10, 100, 1_000, 10_000, 100_000),
             registry=self.registry,
         )
+        self.openlineage = Counter(
+            "lineal_openlineage_events",
+            "OpenLineage events and documents: new, known, quarantined, denied or unavailable.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.verbs = Counter(
             "lineal_store_calls",
             "Calls of store verbs, one round trip each.",

@@ -1,20 +1,29 @@
 """OpenLineage events: `POST /api/v1/lineage` takes one, `POST /api/v1/lineage/batch` a list of them."""
 
+import json
 from functools import partial
 from typing import Any, Final
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from lineal.auth.principals import Principal
 from lineal.capture.lenient_json import InvalidDocument, read_json
 from lineal.capture.openlineage import InvalidEvent, mapped_event, record_event
 from lineal.graphql_endpoint import opened_context
+from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Unavailable
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, quarantine_id
 from lineal.json_body import BodyRefused, raw_body
 from lineal.resolvers.context import Context
 from lineal.resolvers.write_permissions import authorize
 from lineal.threads import LARGE_BYTES, off_loop_if
 
+log = structlog.get_logger()
+
+_MAX_NAME: Final = 500
+"""The most characters of a run's or job's name that are kept beside a refused event."""
 MAX_EVENTS: Final = 10_000
 """The most events of one request."""
 
@@ -27,7 +36,7 @@ async def openlineage(request: Request) -> Response:
             raise BodyRefused(400, "The body is a list of events: post it to /api/v1/lineage/batch.")
         is_new = await _record(request, context, event)
     except _Refused as refused:
-        return _problems(refused.status, refused.problems)
+        return _problems(refused.status, refused.problems, refused.quarantined)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])
     return Response(status_code=201 if is_new else 200)
@@ -47,7 +56,7 @@ async def openlineage_batch(request: Request) -> Response:
         if len(events) > MAX_EVENTS:
             raise BodyRefused(413, f"The body holds {len(events)} events; the most is {MAX_EVENTS}: send several.")
     except _Refused as refused:
-        return _problems(refused.status, refused.problems)
+        return _problems(refused.status, refused.problems, refused.quarantined)
     except BodyRefused as refused:
         return _problems(refused.status, [str(refused)])
     failed = []
@@ -78,9 +87,9 @@ def _summary(received: int, failed: list[dict[str, Any]]) -> dict[str, Any]:
 class _Refused(Exception):
     """A document or event that was not recorded: the status, and a sentence for each problem."""
 
-    def __init__(self, status: int, problems: list[str]) -> None:
+    def __init__(self, status: int, problems: list[str], quarantined: str | None = None) -> None:
         super().__init__(*problems)
-        self.status, self.problems = status, problems
+        self.status, self.problems, self.quarantined = status, problems, quarantined
 
 
 async def _document(request: Request) -> tuple[Any, Context]:
@@ -91,7 +100,8 @@ async def _document(request: Request) -> tuple[Any, Context]:
         value = await off_loop_if(is_large, read_json, body)
         return value, await opened_context(request, is_large)
     except InvalidDocument as invalid:
-        raise _Refused(400, [str(invalid)]) from invalid
+        kept = await _quarantine(request, request.state.caller.principal, body, [str(invalid)], None)
+        raise _Refused(400, [str(invalid)], kept) from invalid
     except Unavailable as error:
         raise _Refused(503, [str(error)]) from error
 
@@ -104,13 +114,45 @@ async def _record(request: Request, context: Context, event: object) -> bool:
         write = record_event(state.store, mapped, by=principal.shown, permit=partial(authorize, context))
         is_new: bool = await state.running_writes.run(write)
     except InvalidEvent as invalid:
-        raise _Refused(400, invalid.problems) from invalid
+        document = json.dumps(event).encode()
+        kept = await _quarantine(request, principal, document, invalid.problems, event)
+        raise _Refused(400, invalid.problems, kept) from invalid
     except BatchRefused as refused:
+        state.metrics.openlineage.labels("denied").inc()
         raise _Refused(403, [problem.message for problem in refused.problems]) from refused
     except (Unavailable, LimitExceeded) as error:
+        state.metrics.openlineage.labels("unavailable").inc()
         raise _Refused(503, [str(error)]) from error
+    state.metrics.openlineage.labels("new" if is_new else "known").inc()
     return is_new
 
 
-def _problems(status: int, problems: list[str]) -> Response:
-    return JSONResponse({"problems": problems}, status)
+async def _quarantine(
+    request: Request, principal: Principal, document: bytes, problems: list[str], event: object
+) -> str:
+    """Keep a refused document whole with its problems; gives its id. Raises _Refused if the store does not answer."""
+    state, settings = request.app.state, request.app.state.settings
+    run, job = (_name(event, part, field) for part, field in (("run", "runId"), ("job", "name")))
+    id = quarantine_id(principal.account, document)
+    shown = tuple(problem.encode(errors="replace").decode() for problem in problems)
+    kept = Quarantined(id, principal.account, now(), principal.shown, shown, run, job, document)
+    try:
+        limits = QuarantineLimits(settings.quarantine_days, settings.quarantine_bytes)
+        await state.running_writes.run(state.store.quarantine(kept, limits))
+    except (Unavailable, LimitExceeded) as error:
+        state.metrics.openlineage.labels("unavailable").inc()
+        raise _Refused(503, [str(error)]) from error
+    state.metrics.openlineage.labels("quarantined").inc()
+    log.warning("OpenLineage event quarantined", id=id, run=run, job=job, problems=list(shown))
+    return id
+
+
+def _name(event: object, part: str, field: str) -> str | None:
+    """A name in a refused event, cut, and without what is no text."""
+    value = event.get(part) if isinstance(event, dict) else None
+    name = value.get(field) if isinstance(value, dict) else None
+    return name[:_MAX_NAME].encode(errors="replace").decode() if isinstance(name, str) else None
+
+
+def _problems(status: int, problems: list[str], quarantined: str | None = None) -> Response:
+    return JSONResponse({"problems": problems} | ({"quarantined": quarantined} if quarantined else {}), status)

@@ -3,11 +3,19 @@
 import gzip
 import json
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from openlineage_events import event
-from serving import Server
+from serving import Server, serving
+
+from lineal.cli import main
+from lineal.commands.quarantine import retry_quarantined
+from lineal.config import load_settings
+from lineal.graphstore.opening import open_store
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantineQuestion, quarantine_id
 
 URL = "/api/v1/lineage"
 JSON = {"Content-Type": "application/json"}
@@ -100,3 +108,37 @@ def test_a_batch_says_what_became_of_each_event(server: Server) -> None:
 def test_a_thousand_events_in_one_request(server: Server) -> None:
     answer = server.client.post(f"{URL}/batch", json=[numbered(number) for number in range(1000, 2000)], timeout=120)
     assert answer.json()["summary"]["successful"] == 1000
+
+
+def test_what_is_refused_is_kept_whole_and_retried(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/lineal.db"
+    wrong = {**numbered(1), "eventTime": "yesterday"}
+    with serving(url, tmp_path) as server:
+        refused = server.client.post(URL, json=wrong).json()
+        broken = server.client.post(URL, content=b"{\xff", headers=JSON).json()
+        metrics = server.client.get("/metrics").text
+    assert 'lineal_openlineage_events_total{outcome="quarantined"} 2.0' in metrics
+    run = CliRunner().invoke
+    listed = run(main, ["quarantine", "list", "--store", url]).output
+    assert refused["quarantined"] in listed
+    assert broken["quarantined"] in listed
+    assert "\trun-1\tj\teventTime 'yesterday' is no time" in listed
+    shown = run(main, ["quarantine", "show", broken["quarantined"], "--store", url])
+    assert shown.stdout_bytes == b"{\xff"
+    again = run(main, ["quarantine", "retry", "--store", url])
+    assert (again.exit_code, "0 recorded, 2 refused again" in again.output) == (1, True)
+    assert run(main, ["quarantine", "discard", broken["quarantined"], "--store", url]).exit_code == 0
+    gone = run(main, ["quarantine", "show", broken["quarantined"], "--store", url])
+    assert "`lineal quarantine list` prints those that are" in gone.output
+
+
+async def test_a_document_that_is_taken_now_leaves_the_quarantine(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/lineal.db"
+    document = json.dumps(numbered(1)).encode()
+    kept = Quarantined(quarantine_id("a", document), "a", 1, "me", ("It was refused once.",), None, None, document)
+    async with await open_store(url) as store:
+        await store.quarantine(kept, QuarantineLimits(30, 1_000_000))
+    assert await retry_quarantined(load_settings({"store": url}), kept.id) == 0
+    async with await open_store(url) as store:
+        assert (await store.quarantined(QuarantineQuestion())).total == 0
+        assert await store.watermark() > 0

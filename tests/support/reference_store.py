@@ -36,6 +36,7 @@ from lineal.graphstore.batches import Batch, Idempotency, NewEntity, NewObservat
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Problem, ProblemCode, Unavailable
 from lineal.graphstore.kinds import AssociationType, EntityKind, IncompleteReason, LineageDirection
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import (
     UNMEASURED,
     AssociationPosition,
@@ -93,6 +94,7 @@ class ReferenceStore(Store):
         self.access = ReferenceAccess(clock)
         self.keys: dict[tuple[str, str], tuple[str, int | None, Judged]] = {}
         self.secrets: dict[str, bytes] = {}
+        self.kept: dict[str, Quarantined] = {}
         self.is_closed = False
 
     # -- writing --
@@ -479,6 +481,31 @@ class ReferenceStore(Store):
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
         self._refuse_if_closed()
         return {id: self.access.uses[id] for id in ids if id in self.access.uses}
+
+    # -- the quarantine --
+
+    async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
+        self._refuse_if_closed()
+        self.kept[kept.id] = kept
+        left = limits.max_bytes
+        for each in sorted(self.kept.values(), key=lambda each: (-each.received_at, each.id)):
+            left -= len(each.document)
+            if left < 0 or kept.received_at - each.received_at > limits.days * 86_400_000_000:
+                del self.kept[each.id]
+
+    async def quarantined(self, question: QuarantineQuestion) -> QuarantinePage:
+        self._refuse_if_closed()
+        mine = [each for each in self.kept.values() if question.account in (None, each.account)]
+        mine = sorted((each for each in mine if question.id in (None, each.id)), key=lambda each: each.id, reverse=True)
+        mine.sort(key=lambda each: each.received_at, reverse=True)
+        places = [index for index, each in enumerate(mine, 1) if question.before and each.id == question.before.id]
+        start = places[0] if places else 0
+        end = start + question.first
+        return QuarantinePage(tuple(mine[start:end]), len(mine), end < len(mine))
+
+    async def discard_quarantined(self, id: str) -> bool:
+        self._refuse_if_closed()
+        return self.kept.pop(id, None) is not None
 
     # -- the engine --
 

@@ -22,7 +22,7 @@ from lineal.graphstore.codes import SAME_AS
 
 APPLICATION_ID: Final = 0x4C4E4C31
 """Marks a file as a Lineal store ("LNL1")."""
-VERSION: Final = 9
+VERSION: Final = 10
 """`user_version` of a database with this schema. A file with any other version is refused."""
 
 _RECORDED = (
@@ -164,6 +164,18 @@ CREATE TABLE idempotency (
     PRIMARY KEY (principal, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_by_age ON idempotency (kept_at);
+
+CREATE TABLE quarantine (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    received_by TEXT NOT NULL,
+    problems TEXT NOT NULL,
+    run TEXT,
+    job TEXT,
+    document BLOB NOT NULL
+) STRICT;
+CREATE INDEX quarantine_by_time ON quarantine (received_at);
 
 CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 

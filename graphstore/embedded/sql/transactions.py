@@ -12,7 +12,7 @@ import apsw
 from lineal.auth.access_store import AccessChange, AuditEntry
 from lineal.graphstore.batch_validation import IDEMPOTENCY_MISMATCH, KEPT_MICROSECONDS, Outcome, now
 from lineal.graphstore.batches import Batch, Idempotency
-from lineal.graphstore.embedded.sql import access_tables
+from lineal.graphstore.embedded.sql import access_tables, quarantine_table
 from lineal.graphstore.embedded.sql.batch_writer import Recording
 from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.connections import FULL, NORMAL, set_synchronous
@@ -20,6 +20,7 @@ from lineal.graphstore.embedded.sql.database import Database
 from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS
 from lineal.graphstore.embedded.sql.schema_sql import VERSION
 from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Unavailable
+from lineal.graphstore.quarantine import Quarantined, QuarantineLimits
 from lineal.graphstore.store import Durability
 
 Result = TypeVar("Result")
@@ -144,6 +145,15 @@ class Writer:
     def key_used(self, id: str, at: int) -> Future[None]:
         """`Store.key_used`. A power loss may undo it."""
         return self._enqueue(partial(access_tables.key_used, id=id, at=at), Durability.CRASH, _CHANGE_UNKNOWN)
+
+    def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> Future[None]:
+        """`Store.quarantine`."""
+        write = partial(quarantine_table.keep, kept=kept, limits=limits)
+        return self._enqueue(write, Durability.POWER_LOSS, _CHANGE_UNKNOWN)
+
+    def discard_quarantined(self, id: str) -> Future[bool]:
+        """`Store.discard_quarantined`."""
+        return self._enqueue(partial(quarantine_table.discard, id=id), Durability.POWER_LOSS, _CHANGE_UNKNOWN)
 
     def secret(self, name: str, fresh: bytes) -> Future[bytes]:
         """The secret of a name; `fresh`, which is kept, if there is none."""

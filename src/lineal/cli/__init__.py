@@ -11,6 +11,7 @@ from lineal.cli.access import account, audit, key
 from lineal.cli.comparing import compare
 from lineal.cli.janusgraph import janusgraph
 from lineal.cli.options import config_option, on_store, plainly, run_to_end, store_of, targeted
+from lineal.cli.quarantine import quarantine
 from lineal.cli.questions import ascendants, descendants, models, search
 from lineal.commands.checkup import run_checks
 from lineal.commands.exporting import export_store
@@ -88,5 +89,5 @@ def doctor(config: Path | None, store: str | None) -> None:
     run_to_end(run_checks(config, store))
 
 
-for command in (ascendants, descendants, compare, models, search, account, key, audit, janusgraph):
+for command in (ascendants, descendants, compare, models, search, account, key, audit, quarantine, janusgraph):
     main.add_command(command)

@@ -1,0 +1,63 @@
+"""The table of documents in quarantine."""
+
+from typing import Any, Final
+
+import apsw
+import orjson
+
+from lineal.graphstore.content_codec import packed
+from lineal.graphstore.quarantine import (
+    MICROSECONDS_A_DAY,
+    Quarantined,
+    QuarantineLimits,
+    QuarantinePage,
+    QuarantineQuestion,
+    newest_first,
+)
+
+_COLUMNS: Final = "id, account, received_at, received_by, problems, run, job, document"
+
+
+def keep(connection: apsw.Connection, kept: Quarantined, limits: QuarantineLimits) -> None:
+    """Keep a document, and drop those that the limits no longer allow."""
+    row = (kept.id, kept.account, kept.received_at, kept.received_by, packed(list(kept.problems)), kept.run, kept.job)
+    connection.execute(
+        f"INSERT INTO quarantine ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "received_at = excluded.received_at, received_by = excluded.received_by, problems = excluded.problems",
+        (*row, kept.document),
+    )
+    oldest = kept.received_at - limits.days * MICROSECONDS_A_DAY
+    connection.execute("DELETE FROM quarantine WHERE received_at < ?", (oldest,))
+    connection.execute(
+        "DELETE FROM quarantine WHERE id IN (SELECT id FROM (SELECT id, sum(length(document)) OVER "
+        "(ORDER BY received_at DESC, id DESC) AS bytes FROM quarantine) WHERE bytes > ?)",
+        (limits.max_bytes,),
+    )
+
+
+def page(connection: apsw.Connection, question: QuarantineQuestion) -> QuarantinePage:
+    """`Store.quarantined`."""
+    asked = {"account = ?": question.account, "id = ?": question.id}
+    where = {condition: value for condition, value in asked.items() if value is not None}
+    mine = " AND ".join(where) or "true"
+    total: int = connection.execute(f"SELECT count(*) FROM quarantine WHERE {mine}", tuple(where.values())).get
+    values: list[Any] = list(where.values())
+    if question.before is not None:
+        mine += " AND (received_at, id) < (?, ?)"
+        values += newest_first(question.before)
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM quarantine WHERE {mine} ORDER BY received_at DESC, id DESC LIMIT ?",
+        (*values, question.first + 1),
+    ).fetchall()
+    items = tuple(_kept(row) for row in rows[: question.first])
+    return QuarantinePage(items, total, len(rows) > question.first)
+
+
+def discard(connection: apsw.Connection, id: str) -> bool:
+    """Remove a document; false where there is none."""
+    return bool(connection.execute("DELETE FROM quarantine WHERE id = ? RETURNING id", (id,)).fetchall())
+
+
+def _kept(row: tuple[Any, ...]) -> Quarantined:
+    id, account, received_at, received_by, problems, run, job, document = row
+    return Quarantined(id, account, received_at, received_by, tuple(orjson.loads(problems)), run, job, bytes(document))
