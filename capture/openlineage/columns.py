@@ -53,6 +53,11 @@ def map_column_lineage(mapped: Mapped, dataset: Named, urn: str, facet: Json) ->
             continue
         assert isinstance(content, dict)
         derived = map_column(mapped, dataset, urn, column)
+        stated = Values()
+        for key, value in content.items():
+            if key != "inputFields":
+                stated.set(f"columnLineage.{key}", value)
+        mapped.revise(derived, stated, stated={"columnLineage"})
         legacy = {"type": content.get("transformationType"), "description": content.get("transformationDescription")}
         for each in inputs:
             is_whole &= _derive(

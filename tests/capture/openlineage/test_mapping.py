@@ -135,6 +135,9 @@ async def test_columns_and_what_they_derive_from() -> None:
         "column.type": "int",
     }
     assert held.one("FEATURE", "pg/out#id").description == "the id"
+    old = held.properties("FEATURE", "pg/out#old")
+    assert old["columnLineage.transformationDescription"] == "d"
+    assert old["columnLineage.transformationType"] == "IDENTITY"
     assert ("DATASET:pg/out", "ASSOCIATED_WITH", "FEATURE:pg/out#id") in held.links()
     derived = {
         (
