@@ -231,6 +231,7 @@ class Walk:
     """A traversal from `starts` (ids, at least one), however its answer is filtered and paged afterwards.
 
     `depth` None goes all the way; `stop_at`, `via` and `first_hop` None ask nothing. `excluding` holds ids.
+    `causal` crosses only what could have flowed; not for CONNECTED, which has no direction to flow in.
     """
 
     view: View
@@ -242,6 +243,7 @@ class Walk:
     stop_at: EntityFilter | None = None
     via: AssociationFilter | None = None
     first_hop: AssociationFilter | None = None
+    causal: bool = False
     limits: Limits = Limits()
 
 

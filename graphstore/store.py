@@ -289,6 +289,15 @@ class Store(ABC):
           besides, in the direction of the walk (a SAME_AS, and any of CONNECTED, leaves both its ends), and no others:
           not those that lead to a start. Of INTERSECTION the start is that of each single walk; of `excluding`, what
           is excluded.
+        - `causal` (not for CONNECTED) reaches only what could have flowed, as far as times are recorded: along the path
+          from a start, or to it for ASCENDANTS, each association can be given a time within its span so that none is
+          earlier than the one before it in the direction of flow. The span of an association with an `occurred_at` of
+          its own is that time. Without one it begins with the time it is shown with, and ends, where an end of it is an
+          action of which a revision set the status to COMPLETED, FAILED or STOPPED and whose status is one of these,
+          with the latest such revision (never before it begins; of two such ends, with the later), else never. A
+          SAME_AS, and an association beside a hidden end, has all times. So nothing is left out that could have flowed.
+          The distance is the least of the causal paths, and the path is one of them. Among what is reached only across
+          hidden entities no times count. The walk takes a few round trips for every level.
         - `where` says which reached entities are returned and counted; it never prunes the walk.
         - UNION takes the least distance from any start. INTERSECTION keeps what the walk from each single start
           reaches, with the least of the distances. `excluding` removes what a walk with the same arguments reaches from

@@ -168,6 +168,7 @@ async def _reached(
     stop_at: Any,
     via: Any,
     first_hop: Any,
+    causal: bool | None,
     first: int | None,
     after: str | None,
     with_paths: bool,
@@ -177,12 +178,15 @@ async def _reached(
         raise BadInput(
             f"depth is {depth}: give 1 for direct associations, a greater number for more hops, or leave it out"
         )
+    if causal and walk.direction is LineageDirection.CONNECTED:
+        raise BadInput("causal needs a direction to flow in: ask ASCENDANTS, DESCENDANTS or BOTH, or leave it out")
     walk = replace(
         walk,
         depth=depth,
         stop_at=entity_filter(stop_at),
         via=association_filter(via),
         first_hop=association_filter(first_hop),
+        causal=bool(causal),
         limits=context.limits,
     )
     question = Reach(walk, entity_filter(where), checked_first(first, 20, MOST_LINEAGE), None, with_paths)

@@ -51,6 +51,14 @@ FirstHop = Annotated[
         'trained on a dataset are its descendants with `firstHop: {role: {eq: "train"}}`.'
     ),
 ]
+Causal = Annotated[
+    bool | None,
+    strawberry.argument(
+        description="Whether to reach only what could have flowed: each association no earlier than the one before it, "
+        "as far as times are recorded. Without it, a dataset that is written again and again connects everything that "
+        "ever read it with everything that ever wrote it."
+    ),
+]
 EntityWhere = Annotated[
     EntityFilter | None, strawberry.argument(description="Condition on the entities; all by default.")
 ]

@@ -228,12 +228,13 @@ class Entity(Node):
         stop_at: arg.StopAt = None,
         via: arg.Via = None,
         first_hop: arg.FirstHop = None,
+        causal: arg.Causal = False,
         as_of: arg.AsOf = None,
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
         found: LineageConnection = await _lineage(
-            self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, first_hop, as_of, first, after
+            self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, first_hop, causal, as_of, first, after
         )
         return found
 
@@ -248,12 +249,13 @@ class Entity(Node):
         stop_at: arg.StopAt = None,
         via: arg.Via = None,
         first_hop: arg.FirstHop = None,
+        causal: arg.Causal = False,
         as_of: arg.AsOf = None,
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
         found: LineageConnection = await _lineage(
-            self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, first_hop, as_of, first, after
+            self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, first_hop, causal, as_of, first, after
         )
         return found
 
@@ -286,6 +288,7 @@ async def _lineage(
     stop_at: EntityFilter | None,
     via: AssociationFilter | None,
     first_hop: AssociationFilter | None,
+    causal: bool | None,
     as_of: AsOf | None,
     first: int | None,
     after: str | None,
@@ -300,6 +303,7 @@ async def _lineage(
         stop_at=stop_at,
         via=via,
         first_hop=first_hop,
+        causal=causal,
         first=first,
         after=after,
         **path_options(info),

@@ -12,6 +12,7 @@ from sys import getsizeof
 from typing import Any, Final
 
 from lineal.bounded_cache import INT_BYTES
+from lineal.graphstore.codes import AssociationKey
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import EntityFilter
 from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, Reader, masked
@@ -35,6 +36,8 @@ class DirectedWalk:
 
     An entity shown as restricted is reached under its masked key and never expanded.
     """
+
+    is_causal = False
 
     def __init__(
         self,
@@ -113,11 +116,18 @@ class DirectedWalk:
             for found, hidden in reader.crossed_in_parts(crossings, self.frontier, len(self.levels) - 1):
                 yield self.first_reached(found, hidden)[0]
 
-    def expanded(self, key: int, level: int) -> bool:
-        """Whether the walk expanded a key to reach a level."""
-        if key in self.starts:
-            return level == 1
-        return self.distance.get(key) == level - 1 and key not in self.stopped
+    def learn_spans(self, reader: Reader, associations: Iterable[AssociationKey]) -> None:
+        """Read what `leads_on` has to know of associations."""
+
+    def leads_on(self, far: int, level: int, association: AssociationKey, latest: float) -> float | None:
+        """Whether the walk crossed from a far end to a level over an association, for a path that goes on from there.
+
+        `latest` is the last time at which it may be crossed so that the rest of the path can be. None: no. Else the
+        last time at which the path may reach the far end; what is not causal knows no times, and gives `latest`.
+        """
+        if far in self.starts:
+            return latest if level == 1 else None
+        return latest if self.distance.get(far) == level - 1 and far not in self.stopped else None
 
 
 def matching(reader: Reader, keys: Collection[int], where: EntityFilter | None) -> set[int]:
@@ -148,11 +158,12 @@ class HiddenReach:
         self.hidden = set(walk.hidden_frontier)
         self.frontier: set[int] = set(walk.hidden_frontier)
         self.reached: set[int] = set()
+        self.expanded: set[int] = set()
 
     @property
     def weight(self) -> int:
         """About how many bytes this holds beside the walk."""
-        sets = (self.reached, self.hidden, self.frontier)
+        sets = (self.reached, self.hidden, self.frontier, self.expanded)
         return sum(getsizeof(each) + INT_BYTES * len(each) for each in sets)
 
     def next_hop(self, reader: Reader) -> Hop:
@@ -162,7 +173,8 @@ class HiddenReach:
         hidden = reader.hidden_keys(walk.crossings, self.frontier, None)
         first, new = walk.first_reached(found, hidden.masked)
         reached = first - self.reached
-        expandable = reached & new
+        # Times are unknown beyond what is hidden: what a causal walk reached too late may lead on from here.
+        expandable = {abs(key) for key in found} - walk.starts - self.expanded if walk.is_causal else reached & new
         crossable = (hidden.masked - masked_stops(reader, hidden.masked, walk.stop_at)) | hidden.bridged
         crossable -= self.hidden
         frontier = (expandable - matching(reader, expandable, walk.stop_at)) | crossable
@@ -173,6 +185,7 @@ class HiddenReach:
         self.walk.withheld |= hop.withheld
         self.reached |= hop.reached
         self.hidden |= hop.hidden
+        self.expanded |= hop.frontier
         self.frontier = hop.frontier
 
 

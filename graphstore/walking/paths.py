@@ -1,6 +1,7 @@
 """One shortest path to each of some reached entities, traced back level by level for all of them at once."""
 
 from collections import defaultdict
+from math import inf
 
 from lineal.graphstore.codes import SAME_AS, AssociationKey
 from lineal.graphstore.kinds import LineageDirection
@@ -8,8 +9,8 @@ from lineal.graphstore.records import Association
 from lineal.graphstore.walking.breadth_first import DirectedWalk
 from lineal.graphstore.walking.reader_protocol import Reader, is_masked
 
-Open = tuple[int, ...]
-"""The walks, by index, in which a trail may still go back."""
+Open = tuple[tuple[int, float], ...]
+"""The walks, by index, in which a trail may still go back, with the last time at which it may; see `leads_on`."""
 State = tuple[int, Open]
 Trail = tuple[AssociationKey, State]
 
@@ -23,7 +24,7 @@ class ShortestPaths:
         self._begins: dict[tuple[int, int], State] = {}
         wanted: defaultdict[int, set[State]] = defaultdict(set)
         for key, level in targets:
-            state = (key, tuple(index for index, way in enumerate(ways) if way.distance.get(key) == level))
+            state = (key, tuple((index, inf) for index, way in enumerate(ways) if way.distance.get(key) == level))
             self._begins[key, level] = state
             wanted[level].add(state)
         for level in range(max(wanted, default=0), 0, -1):
@@ -65,22 +66,26 @@ def _crosses(reader: Reader, way: DirectedWalk, far: int, association: Associati
 def _one_back(reader: Reader, ways: list[DirectedWalk], level: int, states: set[State]) -> dict[State, Trail]:
     behind: defaultdict[tuple[int, int], list[tuple[int, AssociationKey]]] = defaultdict(list)
     for index, way in enumerate(ways):
-        keys = {key for key, open_ways in states if index in open_ways}
+        keys = {key for key, open_ways in states if index in dict(open_ways)}
         if not keys:
             continue
-        for near, far, association in reader.crossed_back(way.crossings_to(level), keys):
+        crossed = reader.crossed_back(way.crossings_to(level), keys)
+        way.learn_spans(reader, {association for _, _, association in crossed})
+        for near, far, association in crossed:
             returns_over_same_as = near in way.starts and association[1] == SAME_AS
-            if way.expanded(far, level) and not returns_over_same_as and _crosses(reader, way, far, association, level):
+            is_open = way.leads_on(far, level, association, inf) is not None
+            if is_open and not returns_over_same_as and _crosses(reader, way, far, association, level):
                 behind[near, index].append((far, association))
     urns = reader.urns({far for crossings in behind.values() for far, _ in crossings} | {key for key, _ in states})
     trails = {}
     for key, open_ways in states:
         choices = [
-            ((urns[far], association[1], association[3], urns[association[0]]), far, association, index)
-            for index in open_ways
+            ((urns[far], association[1], association[3], urns[association[0]]), far, association, (index, latest_there))
+            for index, latest in open_ways
             for far, association in behind[key, index]
+            if (latest_there := ways[index].leads_on(far, level, association, latest)) is not None
         ]
         rank, far, association, _ = min(choices)
-        still_open = tuple(sorted({index for other, _, _, index in choices if other == rank}))
+        still_open = tuple(sorted({way for other, _, _, way in choices if other == rank}))
         trails[key, open_ways] = (association, (far, still_open))
     return trails

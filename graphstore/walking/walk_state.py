@@ -15,6 +15,7 @@ from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.kinds import Combine, IncompleteReason, LineageDirection
 from lineal.graphstore.queries import UNMEASURED, EntityFilter, Limits, ReachPosition, Walk
 from lineal.graphstore.walking.breadth_first import DirectedWalk, WalkUnion
+from lineal.graphstore.walking.causality import CausalWalk
 from lineal.graphstore.walking.reader_protocol import Crossings, Reader
 
 
@@ -140,9 +141,10 @@ class WalkState:
         directions = [walk.direction]
         if walk.direction is LineageDirection.BOTH:
             directions = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
+        kind = CausalWalk if walk.causal else DirectedWalk
         return WalkUnion(
             [
-                DirectedWalk(
+                kind(
                     starts,
                     Crossings(direction, walk.via),
                     Crossings(direction, walk.via, walk.first_hop),

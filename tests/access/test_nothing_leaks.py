@@ -98,6 +98,7 @@ async def questions(draws: st.DataObject, ids: list[str]) -> dict[str, Any]:
         "stopAt": draw(inputs(maybe(entity_filters))),
         "via": draw(inputs(st.none() | association_filters)),
         "firstHop": draw(inputs(maybe(association_filters))),
+        "causal": way["causal"],
         "first": draw(st.sampled_from([1, 2, 100])),
     }
 
@@ -129,11 +130,11 @@ async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: li
         query = 'query ($k: EntityKind) { propertyKeys(startsWith: "", kind: $k) }'
         found[f"keys of {kind}"] = await asker.ask(query, k=kind)
     declared = ", $from: [EntityRef!]!, $d: LineageDirection!, $c: Combine, $x: [EntityRef!], $n: Int, $w: EntityFilter"
-    declared += ", $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $f: Int!"
+    declared += ", $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $k: Boolean, $f: Int!"
     given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
-    given += ", firstHop: $h, first: $f"
+    given += ", firstHop: $h, causal: $k, first: $f"
     names = {"from": "starts", "d": "direction", "c": "combine", "x": "excluding", "n": "depth", "w": "reached"}
-    names |= {"s": "stopAt", "v": "via", "h": "firstHop", "f": "first"}
+    names |= {"s": "stopAt", "v": "via", "h": "firstHop", "k": "causal", "f": "first"}
     variables = {name: asked[of] for name, of in names.items()}
     variables |= {name: refs(variables[name] or ()) for name in ("from", "x")}
     found["lineage"] = await asker.pages("lineage", declared, given, LINEAGE, **variables)

@@ -69,6 +69,9 @@ def test_ingest_and_ask(tmp_path: Path, target: tuple[str, str]) -> None:
     assert run("descendants", "lineal:local:DATASET:d", "--via", "produced", *target).output.startswith("0 of 0")
     other_role = run("descendants", "lineal:local:DATASET:d", "--first-hop-role", "validation", *target)
     assert other_role.output.startswith("0 of 0")
+    assert run("descendants", "lineal:local:DATASET:d", "--causal", *target).output.endswith(
+        "2 of 2 descendants of lineal:local:DATASET:d\n"
+    )
     absent = run("descendants", "lineal:local:DATASET:nothing", *target)
     assert absent.exit_code == 1
     assert "lineal:local:DATASET:nothing is not recorded here: check the URN" in absent.output

@@ -235,9 +235,10 @@ async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[
         found = await now.pages(field, declared, given, shown, at=moment.given, **variables)
         assert found == await then.pages(field, declared, given, shown, **variables), field
     declared = ", $at: AsOf, $from: [EntityRef!]!, $d: LineageDirection!, $c: Combine, $x: [EntityRef!]"
-    declared += ", $n: Int, $w: EntityFilter, $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $f: Int"
+    declared += ", $n: Int, $w: EntityFilter, $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter"
+    declared += ", $k: Boolean, $f: Int"
     given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
-    given += ", firstHop: $h, first: $f, asOf: $at"
+    given += ", firstHop: $h, causal: $k, first: $f, asOf: $at"
     found = await now.pages("lineage", declared, given, PAGED, at=moment.given, **asked)
     assert found == await then.pages("lineage", declared, given, PAGED, **asked), "lineage"
 
@@ -263,6 +264,7 @@ def questions(draws: st.DataObject, urns: list[str]) -> dict[str, Any]:
         "s": draw(inputs(maybe(entity_filters))),
         "v": draw(inputs(st.none() | association_filters)),
         "h": draw(inputs(maybe(association_filters))),
+        "k": way["causal"],
         "f": draw(st.sampled_from([1, 2, 100])),
     }
 

@@ -91,6 +91,8 @@ class Seen:
     """Bare ones to, from and between what is not shown."""
     eyes: dict[str, Eye] = field(default_factory=dict)
     """By the name of the node."""
+    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By the id of an association, the times at which it may have carried something."""
 
     @property
     def readable(self) -> dict[str, Entity]:

@@ -7,6 +7,7 @@ revisions fold, how walks go and pages are cut is written here once more, the si
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -32,10 +33,17 @@ from reference_walks import WalkState, matches, walked
 from lineal.auth.access_store import AccessChange, AccessDelta, AuditEntry, AuditPage, AuditQuestion
 from lineal.auth.scopes import Scope
 from lineal.graphstore import ordering
-from lineal.graphstore.batches import Batch, Idempotency, NewEntity, NewObservation, NewPart, Recorded
+from lineal.graphstore.batches import Batch, Idempotency, NewAssociation, NewEntity, NewObservation, NewPart, Recorded
 from lineal.graphstore.checks import checked_urns
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Problem, ProblemCode, Unavailable
-from lineal.graphstore.kinds import AssociationType, EntityKind, IncompleteReason, LineageDirection
+from lineal.graphstore.kinds import (
+    AssociationType,
+    EntityKind,
+    EntityStatus,
+    IncompleteReason,
+    LineageDirection,
+    LineageType,
+)
 from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import (
     UNMEASURED,
@@ -213,7 +221,10 @@ class ReferenceStore(Store):
             found[kept.urn] = changed(found[kept.urn], kept)
         ends_at = [max(known_from[k.part.source], known_from[k.part.destination]) for k in ledger.associations]
         associations = [association_of(*each, view) for each in zip(ledger.associations, ends_at, strict=True)]
-        return seen(found, associations, view, self._groups)
+        graph = seen(found, associations, view, self._groups)
+        for recorded, shown in zip(ledger.associations, associations, strict=True):
+            graph.spans[shown.id] = _span(recorded.part, shown, found, ledger)
+        return graph
 
     def _entities(self, view: View) -> dict[str, Entity]:
         return self._seen(view).readable
@@ -518,6 +529,22 @@ class ReferenceStore(Store):
 
     async def close(self) -> None:
         self.is_closed = True
+
+
+def _span(part: NewAssociation, shown: Association, found: dict[str, Entity], ledger: Ledger) -> tuple[float, float]:
+    """When an association may have carried something."""
+    if part.type is AssociationType.SAME_AS:
+        return -inf, inf
+    if part.occurred_at is not None:
+        return part.occurred_at, part.occurred_at
+    assert shown.occurred_at is not None
+    over = (EntityStatus.COMPLETED, EntityStatus.FAILED, EntityStatus.STOPPED)
+    ends: list[float] = []
+    for urn in (part.source, part.destination):
+        if found[urn].lineage_type is LineageType.ACTION:
+            told = [each.occurred_at for each in ledger.revisions if each.urn == urn and each.part.status in over]
+            ends.append(max(told) if told and found[urn].status in over else inf)
+    return shown.occurred_at, max(shown.occurred_at, *ends) if ends else inf
 
 
 def _order(revision: Revision) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import inf
 
 from reference_filters import association_matches, entity_matches, restricted_matches
 from reference_scope import EVER, Seen
@@ -73,8 +74,7 @@ class DirectedWalk:
                         following.add(far)
                 elif not self.ignored(association, far):
                     if (
-                        far not in self.distance
-                        and far not in reached
+                        (self.walk.causal or (far not in self.distance and far not in reached))
                         and far not in self.starts
                         and not self.stops(far)
                     ):
@@ -126,6 +126,52 @@ class DirectedWalk:
         return far in self.starts and (connected or association.type is AssociationType.SAME_AS)
 
 
+class CausalWalk(DirectedWalk):
+    """The reach of some starts in one direction over what could have flowed: every path there is, one by one.
+
+    None goes over an entity twice: without the round it would be shorter, and no later.
+    """
+
+    def __init__(self, graph: Seen, starts: set[str], way: LineageDirection, walk: Walk) -> None:
+        super().__init__(graph, starts, way, replace(walk, causal=False, depth=0))
+        self.walk = walk
+        self.hidden: set[str] = set()
+        self.paths: dict[str, list[list[tuple[str, Association]]]] = {}
+        """By what they lead to, all paths: near ends and associations."""
+        for start in starts:
+            self.go_on(start, -inf, [])
+        self.steps = max(self.distance.values(), default=0) + 1
+        if walk.depth is None:
+            self.go_beyond(self.hidden)
+
+    def go_on(self, near: str, label: float, path: list[tuple[str, Association]]) -> None:
+        """Follow every path on from its last entity; what arrives by `label` may go on from then."""
+        hops = len(path)
+        if hops == self.walk.depth:
+            return
+        for at, far, association in self.hidden_crossings:
+            if at == near and self.may_cross(near, far, association, hops):
+                self.withheld.add(far)
+                if self.graph.eyes[far].boundary is Boundary.BRIDGE:
+                    self.hidden.add(far)
+        for at, far, association in self.crossings:
+            first, last = self.graph.spans.get(association.id, (-inf, inf))
+            if self.way is Up:
+                first, last = -last, -first
+            if at != near or label > last or not self.may_cross(near, far, association, hops):
+                continue
+            if self.ignored(association, far):
+                continue
+            longer = [*path, (near, association)]
+            self.distance[far] = min(len(longer), self.distance.get(far, len(longer)))
+            self.paths.setdefault(far, []).append(longer)
+            if self.is_masked(far):
+                if not self.stops(far):
+                    self.hidden.add(far)
+            elif far not in self.starts and far not in [each for each, _ in path] and not self.stops(far):
+                self.go_on(far, max(label, first), longer)
+
+
 def matches(graph: Seen, name: str, where: EntityFilter) -> bool:
     entity = graph.entities[name]
     return entity_matches(entity, where) if isinstance(entity, Entity) else restricted_matches(where)
@@ -159,6 +205,14 @@ class WalkState:
         """The shortest path the tie rule leads to."""
         if distance == UNMEASURED:
             return ()
+        if isinstance(self.ways[0], CausalWalk):
+            paths = [path for way in self.ways if isinstance(way, CausalWalk) for path in way.paths.get(urn, ())]
+            ranked = [
+                ([(near, a.type, a.role or "", a.source_urn) for near, a in path[::-1]], [a for _, a in path])
+                for path in paths
+                if len(path) == distance
+            ]
+            return tuple(min(ranked, key=lambda each: each[0])[1])
         at, path = urn, list[Association]()
         ways = [way for way in self.ways if way.distance.get(urn) == distance]
         for level in range(distance, 0, -1):
@@ -185,7 +239,8 @@ def walked(walk: Walk, graph: Seen) -> WalkState | None:
 
     def go(starts: set[str], deeper: int = 0) -> list[DirectedWalk]:
         bounded = replace(walk, depth=None if walk.depth is None else walk.depth + deeper)
-        return [DirectedWalk(graph, starts, way, bounded) for way in ways]
+        kind = CausalWalk if walk.causal else DirectedWalk
+        return [kind(graph, starts, way, bounded) for way in ways]
 
     starts = {urn_of[id] for id in walk.starts}
     groups = [{start} for start in starts] if walk.combine is Combine.INTERSECTION else [starts]

@@ -269,8 +269,9 @@ walks = st.fixed_dictionaries(
         "stop_at": maybe(entity_filters),
         "via": maybe(association_filters),
         "first_hop": maybe(association_filters),
+        "causal": st.sampled_from([False, False, True]),
     }
-)
+).map(lambda walk: walk | {"causal": walk["causal"] and walk["direction"] is not LineageDirection.CONNECTED})
 
 GROUPS = ["group one", "group two", "group three"]
 """The ids of groups beside the default ones."""

@@ -17,6 +17,7 @@ def _lineage(direction: str, text: str) -> click.Command:
     @click.option("--kind", multiple=True, help="Return only entities of this kind; repeatable.")
     @click.option("--via", multiple=True, help="Cross only associations of this type; repeatable.")
     @click.option("--first-hop-role", help="Leave the entity only over associations of this role, for example `train`.")
+    @click.option("--causal", is_flag=True, help="Return only what could have flowed: each hop after the one before.")
     @as_of_option
     @occurred_by_option
     @first_option

@@ -13,11 +13,11 @@ PAGE: Final = 1000
 _LINEAGE: Final = """
 query (
   $urn: String!, $asOf: AsOf, $depth: Int, $where: EntityFilter, $via: AssociationFilter, $firstHop: AssociationFilter,
-  $first: Int, $after: String
+  $causal: Boolean, $first: Int, $after: String
 ) {
   entity(urn: $urn, asOf: $asOf) {
     lineage: DIRECTION(
-      depth: $depth, where: $where, via: $via, firstHop: $firstHop, first: $first, after: $after
+      depth: $depth, where: $where, via: $via, firstHop: $firstHop, causal: $causal, first: $first, after: $after
     ) {
       totalCount
       completeness { isComplete reasons visited }
@@ -36,6 +36,7 @@ async def show_lineage(
     kind: tuple[str, ...],
     via: tuple[str, ...],
     first_hop_role: str | None,
+    causal: bool,
     as_of: str | None,
     occurred_by: str | None,
     first: int | None,
@@ -54,6 +55,7 @@ async def show_lineage(
         "where": {"kind": [name.upper() for name in kind]} if kind else None,
         "via": {"type": [name.upper() for name in via]} if via else None,
         "firstHop": None if first_hop_role is None else {"role": {"eq": first_hop_role}},
+        "causal": causal,
     }
 
     def page_of(data: dict[str, Any]) -> dict[str, Any]:
