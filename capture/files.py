@@ -43,10 +43,11 @@ def read_lines(stream: BinaryIO, account: str) -> Iterator[Line]:
         try:
             row = read_json(whole)
         except InvalidDocument as error:
-            if broken.position >= len(first.rstrip().decode(errors="replace")):
+            lines = whole.splitlines(keepends=True)
+            is_unfinished = broken.position >= len(first.rstrip().decode(errors="replace"))
+            if is_unfinished and not (first.lstrip().startswith(b"{") and any(map(_is_object, lines[1:]))):
                 yield Line(1, problem=str(error), end=len(whole))
                 return
-            lines = whole.splitlines(keepends=True)
         else:
             yield from _events(_listed(row) or [row], len(whole))
             return
@@ -75,6 +76,11 @@ def _parsed(text: bytes) -> Any:
         return read_json(text)
     # orjson reads integers beyond 64 bits as floats.
     return read_json(text) if _is_event(row) and _LONG_DIGITS.search(text) else row
+
+
+def _is_object(line: bytes) -> bool:
+    """Whether a line is a record by itself, as no line of a document of several lines is."""
+    return line.lstrip()[:1] == b"{" and _problem_of(line) is None
 
 
 def _problem_of(text: bytes) -> InvalidDocument | None:

@@ -38,6 +38,11 @@ def test_a_bad_first_line_is_one_line() -> None:
     assert good == (2, True, None)
 
 
+def test_an_unfinished_first_line_before_good_ones_is_one_line() -> None:
+    bad, good = read("{\n" + json.dumps(event()))
+    assert (bad[:2], good) == ((1, False), (2, True, None))
+
+
 def test_a_number_past_64_bits_keeps_its_digits() -> None:
     (line,) = read_lines(io.BytesIO(json.dumps(event(extra=2**70)).encode()), "a")
     assert line.event is not None
