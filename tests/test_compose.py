@@ -37,7 +37,7 @@ def test_every_service_is_pinned_watched_and_restarted(compose: dict[str, Any]) 
             assert port.startswith("127.0.0.1:"), f"{name} listens on more than loopback"
 
 
-def test_services_wait_until_those_they_need_are_well(compose: dict[str, Any]) -> None:
+def test_services_wait_for_healthy_dependencies(compose: dict[str, Any]) -> None:
     services = compose["services"]
     needed = {"janusgraph": ["cassandra", "elasticsearch"], "lineal": ["janusgraph"]}
     for name, others in needed.items():
@@ -95,7 +95,7 @@ def parts_of_the_script(compose: dict[str, Any]) -> tuple[str, str, str]:
     return filling, waiting, start
 
 
-def test_the_script_waits_until_all_that_is_needed_listens(compose: dict[str, Any]) -> None:
+def test_the_script_waits_for_its_dependencies(compose: dict[str, Any]) -> None:
     _, waiting, start = parts_of_the_script(compose)
     assert start == "bin/janusgraph-server.sh /tmp/lineal/janusgraph-server.yaml\n"
     places = "cassandra/9042 elasticsearch/9200"
@@ -170,7 +170,7 @@ def test_required_settings_are_there() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in GRAPH_SERVERS if name.startswith("janusgraph")])
-async def test_janusgraph_knows_every_option(name: str, request: pytest.FixtureRequest) -> None:
+async def test_every_janusgraph_option_exists(name: str, request: pytest.FixtureRequest) -> None:
     """It passes over what it does not know, without a word."""
     engine: Engine = request.getfixturevalue(name.replace("-", "_"))
     (properties,) = engine.folder.glob("janusgraph-*.properties")

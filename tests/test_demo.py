@@ -58,7 +58,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     janusgraph.stop(folder / "demo" / "janusgraph")
 
 
-def test_a_flag_it_does_not_know(demo: Demo) -> None:
+def test_an_unknown_flag_is_refused(demo: Demo) -> None:
     said = demo.run("--neo4j", status=2)
     assert "scripts/demo knows no --neo4j\nusage: scripts/demo [--janusgraph]\n" in said
     assert demo.run("--help") == said.partition("\n")[2]

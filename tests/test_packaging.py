@@ -47,7 +47,7 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_runs_where_only_the_wheel_is(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_runs_alone(wheel: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path), str(wheel)]
     subprocess.run(command, check=True)
     script = f"""

@@ -62,7 +62,7 @@ def test_every_read_verb_takes_a_scope(verb: str) -> None:
     assert any(carries_a_view(hints[name]) for name in required), f"Store.{verb} can be called without a scope"
 
 
-def test_a_view_has_no_scope_of_its_own_accord() -> None:
+def test_a_view_has_no_default_scope() -> None:
     with pytest.raises(TypeError):
         View(as_of=None)  # type: ignore[call-arg, arg-type]
     assert not Scope().everything
@@ -78,7 +78,7 @@ def makes_a_scope(node: ast.AST) -> bool:
     return False
 
 
-def test_every_scope_comes_from_where_access_is_decided() -> None:
+def test_every_scope_is_created_by_the_authorizer() -> None:
     found = set()
     for folder in FOLDERS:
         for file in sorted((ROOT / folder).rglob("*.py")):

@@ -51,14 +51,16 @@ NESTED = f"""{ENTITY} {TYPED} {METRICS}
 
 @settings(max_examples=WITH_MANY_QUESTIONS)
 @given(batches(), st.data())
-async def test_answers_are_as_if_what_is_hidden_had_never_been(history: list[Batch], draws: st.DataObject) -> None:
+async def test_answers_equal_those_of_a_store_without_the_hidden_entities(
+    history: list[Batch], draws: st.DataObject
+) -> None:
     await compared(await open_store("memory:"), history, draws)
 
 
 @pytest.mark.parametrize("kinds", [KINDS_OF_TRIALS, KINDS_OF_REGISTRIES, KINDS_OF_PIPELINES])
 @settings(max_examples=ON_SERVERS)
 @given(batches(), st.data())
-async def test_what_shows_in_the_fields_of_other_kinds(
+async def test_typed_fields_show_only_visible_entities(
     kinds: dict[str, str], history: list[Batch], draws: st.DataObject
 ) -> None:
     await compared(await open_store("memory:"), [as_of_kinds(batch, kinds) for batch in history], draws)

@@ -67,7 +67,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
         yield People(server, keys)
 
 
-def test_each_sees_what_is_its_own(people: People) -> None:
+def test_a_principal_reads_only_its_own_account(people: People) -> None:
     assert people.ask("mia", RECORD % "of-a") == {"lineageRecord": {"userErrors": []}}
     assert people.ask("bob", RECORD % "of-b") == {"lineageRecord": {"userErrors": []}}
     for who, urn in (("mia", "lineal:a:DATASET:of-a"), ("bob", "lineal:b:DATASET:of-b")):
@@ -77,7 +77,7 @@ def test_each_sees_what_is_its_own(people: People) -> None:
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/graphql-response+json"])
-def test_what_is_forbidden_has_its_code(people: People, media: str) -> None:
+def test_a_forbidden_request_has_the_code_forbidden(people: People, media: str) -> None:
     answer = people.post("mia", {"query": "{ auditLog { nodes { at } } }"}, Accept=media)
     assert answer.status_code == 200
     body = answer.json()
@@ -95,7 +95,7 @@ def test_what_is_forbidden_has_its_code(people: People, media: str) -> None:
     }
 
 
-def test_events_need_the_permission_to_record_them(people: People) -> None:
+def test_an_openlineage_event_needs_the_permission_to_record(people: People) -> None:
     refused = people.post("reader", EVENT, "/api/v1/lineage")
     assert refused.status_code == 403
     sentences = {
@@ -112,7 +112,7 @@ def test_events_need_the_permission_to_record_them(people: People) -> None:
     assert {each["isAllowed"] for each in people.logged("admin", 1, principal="a/max", action="RECORD")} == {False}
 
 
-def test_the_log_knows_the_request(people: People) -> None:
+def test_the_audit_log_holds_the_request_id(people: People) -> None:
     query = (RECORD % "x").replace("{kind", '{account: "a", kind')
     answer = people.post("bob", {"query": query}, **{"X-Request-Id": "the request"})
     assert answer.json()["data"] == {"lineageRecord": {"userErrors": [{"code": "FORBIDDEN"}]}}
@@ -128,7 +128,7 @@ def test_denied_reads_are_logged(people: People) -> None:
     assert [(each["resource"], each["isAllowed"]) for each in found] == [("lineal:a:DATASET:secret", False)]
 
 
-def test_denied_reads_are_logged_before_the_server_ends(tmp_path: Path) -> None:
+def test_denied_reads_are_logged_before_the_server_stops(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/lineal.db"
     make_account(store, "a")
     make_account(store, "b")
@@ -142,7 +142,7 @@ def test_denied_reads_are_logged_before_the_server_ends(tmp_path: Path) -> None:
         assert len(People(server, keys).ask("admin", AUDIT, w={"action": "READ"})["auditLog"]["nodes"]) == 50
 
 
-def test_a_browser_s_page_and_the_schema_need_nobody(people: People) -> None:
+def test_graphiql_and_the_schema_need_no_credentials(people: People) -> None:
     page = people.server.client.get("/graphql", headers={"Accept": "text/html"})
     assert page.status_code == 200
     schema = people.server.client.get("/schema.graphql")

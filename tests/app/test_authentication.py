@@ -92,14 +92,14 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         yield Guarded(server, issuer, store, key)
 
 
-def test_a_token_and_a_key_say_who_asks(guarded: Guarded) -> None:
+def test_a_token_or_a_key_identifies_the_principal(guarded: Guarded) -> None:
     assert guarded.viewer(guarded.issuer.token()) == {"principal": "acme/alice", "account": "acme"}
     assert guarded.viewer(guarded.key) == {"principal": "acme/ci", "account": "acme"}
     assert guarded.asked(f"bearer   {guarded.key}").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/api/v1/lineage", "/metrics", "/nothing", "/graphql/", "//healthz"])
-def test_nobody_is_let_in(guarded: Guarded, path: str) -> None:
+def test_a_request_without_credentials_is_refused(guarded: Guarded, path: str) -> None:
     for answer in (guarded.asked(path=path), guarded.server.client.get(path, params={"query": VIEWER})):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == 'Bearer realm="lineal"'
@@ -112,7 +112,7 @@ def test_nobody_is_let_in(guarded: Guarded, path: str) -> None:
         assert answer.json() == told
 
 
-def test_nothing_runs_for_nobody(guarded: Guarded) -> None:
+def test_no_resolver_runs_without_credentials(guarded: Guarded) -> None:
     assert guarded.asked(query=RECORD).status_code == 401
     assert guarded.asked(query="{ not GraphQL").status_code == 401
     assert guarded.asked("Bearer x.y.z", query=RECORD).status_code == 401
@@ -120,7 +120,7 @@ def test_nothing_runs_for_nobody(guarded: Guarded) -> None:
     assert found.json()["data"] == {"entity": None}
 
 
-def test_what_is_open(guarded: Guarded) -> None:
+def test_routes_that_need_no_credentials(guarded: Guarded) -> None:
     client = guarded.server.client
     for path in ("/healthz", "/readyz", "/schema.graphql", "/static/graphiql/graphiql.js"):
         assert client.get(path).status_code == 200, path
@@ -189,7 +189,7 @@ def test_forged_keys(guarded: Guarded) -> None:
     assert guarded.reason("Bearer lnl_") == "the key is malformed"
 
 
-def test_keys_that_change_at_the_issuer_are_followed(guarded: Guarded) -> None:
+def test_changed_keys_of_the_issuer_are_fetched(guarded: Guarded) -> None:
     issuer = guarded.issuer
     old = issuer.token()
     assert guarded.viewer(old)
@@ -203,7 +203,7 @@ def test_keys_that_change_at_the_issuer_are_followed(guarded: Guarded) -> None:
         issuer.is_away, issuer.keys = False, {**first, **issuer.keys}
 
 
-def test_a_key_is_made_and_revoked_while_servers_run(guarded: Guarded, tmp_path: Path) -> None:
+def test_a_key_is_created_and_revoked_while_the_server_runs(guarded: Guarded, tmp_path: Path) -> None:
     key = make_key(guarded.store, "acme", "bob")
     with serving(guarded.store, tmp_path, token=key) as second:
         assert guarded.viewer(key) == second.ask(VIEWER)["viewer"] == {"principal": "acme/bob", "account": "acme"}
@@ -212,7 +212,7 @@ def test_a_key_is_made_and_revoked_while_servers_run(guarded: Guarded, tmp_path:
         assert second.client.post("/graphql", json={"query": VIEWER}).status_code == 401
 
 
-def test_who_asks_too_often_waits(guarded: Guarded, tmp_path: Path) -> None:
+def test_a_principal_over_its_rate_limit_is_refused(guarded: Guarded, tmp_path: Path) -> None:
     keys = [make_key(guarded.store, "acme", name) for name in ("hasty", "patient")]
     with serving(guarded.store, tmp_path, token=keys[0]) as unlimited:
         assert unlimited.ask(VIEWER)
@@ -239,7 +239,7 @@ def test_a_key_expires(guarded: Guarded) -> None:
     assert guarded.reason(f"Bearer {key}") == "the key has expired"
 
 
-def test_when_a_key_was_last_used_is_noted(guarded: Guarded) -> None:
+def test_the_last_use_of_a_key_is_recorded(guarded: Guarded) -> None:
     from click.testing import CliRunner
 
     from lineal.cli import main
@@ -258,7 +258,7 @@ def test_when_a_key_was_last_used_is_noted(guarded: Guarded) -> None:
         sleep(0.05)
 
 
-def test_metrics_are_for_operators(guarded: Guarded) -> None:
+def test_only_operators_read_metrics(guarded: Guarded) -> None:
     operator = make_key(guarded.store, "operators", "prometheus", "--permission", "READ")
     client = guarded.server.client
     seen = client.get("/metrics", headers={"Authorization": f"Bearer {operator}"})
@@ -270,7 +270,7 @@ def test_metrics_are_for_operators(guarded: Guarded) -> None:
     )
 
 
-def test_pages_of_allowed_origins_may_bring_credentials(guarded: Guarded) -> None:
+def test_pages_of_allowed_origins_may_send_credentials(guarded: Guarded) -> None:
     origin = {"Origin": "https://ui.example"}
     asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     allowed = guarded.server.client.options("/graphql", headers={**origin, **asking})
@@ -295,7 +295,7 @@ def test_events_need_a_principal_too(guarded: Guarded) -> None:
     assert done.status_code == 201
 
 
-def test_an_issuer_that_is_away_is_waited_for(tmp_path: Path) -> None:
+def test_an_unreachable_issuer_is_asked_again(tmp_path: Path) -> None:
     issuer = Issuer("http://127.0.0.1:9")
     with (
         configured(tmp_path, oidc_issuer=issuer.address, oidc_audience=AUDIENCE) as file,

@@ -14,7 +14,7 @@ MB = 1024 * 1024
 
 
 @pytest.mark.parametrize("text", ["a ", "a(b: 1) { c } ", 'entity(urn: "lineal:a:MODEL:m") { name kind urn } '])
-def test_documents_hold_about_what_they_count(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_the_document_cache_counts_its_bytes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(document_cache, "MOST_BYTES", 2 * MB)
     gc.collect()
     tracemalloc.start()

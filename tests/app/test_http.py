@@ -15,16 +15,16 @@ RECORD = """mutation ($name: String!) { lineageRecord(input: {entities: [{kind: 
   entities { isNew entity { urn } } userErrors { code message path } } }"""
 
 
-def test_who_asks(server: Server) -> None:
+def test_the_viewer_is_the_caller(server: Server) -> None:
     assert server.ask(VIEWER) == {"viewer": {"principal": "local/local", "account": "local"}}
 
 
-def test_cost_is_told(server: Server) -> None:
+def test_the_cost_is_in_the_extensions(server: Server) -> None:
     assert server.post(VIEWER)["extensions"] == {"cost": {"requested": 3, "limit": 100_000}}
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_a_page_elsewhere_cannot_send_anything(server: Server, kind: str) -> None:
+def test_a_page_of_another_origin_cannot_send_requests(server: Server, kind: str) -> None:
     body = json.dumps({"query": RECORD, "variables": {"name": "csrf"}})
     for path in ("/graphql", "/api/v1/lineage"):
         answer = server.client.post(
@@ -93,7 +93,7 @@ def test_cors_is_an_allow_list(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_wrong_requests_are_told_what_to_do(server: Server, body: bytes, message: str) -> None:
+def test_errors_of_wrong_requests_say_what_to_do(server: Server, body: bytes, message: str) -> None:
     headers = {"Content-Type": "application/json", "Accept": "application/graphql-response+json"}
     answer = server.client.post("/graphql", content=body, headers=headers)
     error = answer.json()["errors"][0]
@@ -122,7 +122,7 @@ def test_a_misspelt_name_of_the_schema_is_answered_with_near_ones(
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-def test_a_body_over_the_limit_is_not_read(tmp_path: Path) -> None:
+def test_a_body_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
     config = tmp_path / "lineal.toml"
     config.write_text("max_body_bytes = 1000\n")
     with serving("memory:", tmp_path, "--config", str(config)) as server:
@@ -131,7 +131,7 @@ def test_a_body_over_the_limit_is_not_read(tmp_path: Path) -> None:
         assert answer.json()["errors"][0]["message"].startswith("The body is larger than 1000 bytes")
 
 
-def test_request_ids_come_back_and_are_logged(server: Server) -> None:
+def test_request_ids_are_returned_and_logged(server: Server) -> None:
     answer = server.client.post("/graphql", json={"query": VIEWER}, headers={"X-Request-Id": "mine-1"})
     assert answer.headers["x-request-id"] == "mine-1"
     deadline = monotonic() + 10  # the line is written after the answer
@@ -207,7 +207,7 @@ def test_integers_keep_64_bits_both_ways(server: Server) -> None:
         assert "int takes an integer of 64 bits" in error["message"]
 
 
-def test_what_starts_wrongly_says_why(tmp_path: Path) -> None:
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     from click.testing import CliRunner
 
     from lineal.cli import main
@@ -221,7 +221,7 @@ def test_what_starts_wrongly_says_why(tmp_path: Path) -> None:
         assert "stop the program that uses it, or choose" in run(main, ["serve", "--dev", "--port", port]).output
 
 
-def test_mutations_under_way_are_finished_when_told_to_stop(tmp_path: Path) -> None:
+def test_running_mutations_finish_before_the_server_stops(tmp_path: Path) -> None:
     import asyncio
 
     url = f"sqlite:///{tmp_path}/lineal.db"

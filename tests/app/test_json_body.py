@@ -28,7 +28,7 @@ def both(text: str) -> list[Any]:
 
 
 @given(VALUES, st.booleans())
-def test_a_value_is_the_same_however_long_its_text(value: Any, ascii_only: bool) -> None:
+def test_a_value_does_not_depend_on_the_length_of_its_text(value: Any, ascii_only: bool) -> None:
     short, long = both(json.dumps(value, ensure_ascii=ascii_only))
     assert short == long == repr(value)
 
@@ -54,7 +54,7 @@ def test_a_value_is_the_same_however_long_its_text(value: Any, ascii_only: bool)
         "[1] x",
     ],
 )
-def test_a_text_is_refused_or_not_however_long_it_is(text: str) -> None:
+def test_invalid_json_is_refused_at_any_length(text: str) -> None:
     short, long = both(text)
     assert short == long
 

@@ -41,7 +41,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", documents())
-def test_documents_made_to_cost(server: Server, name: str) -> None:
+def test_expensive_documents_are_refused(server: Server, name: str) -> None:
     answer = server.post(documents()[name])
     errors = answer.get("errors", [])
     if name in REFUSED:
@@ -51,7 +51,7 @@ def test_documents_made_to_cost(server: Server, name: str) -> None:
         assert not errors or errors[0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-def test_judging_is_linear_where_answers_would_be_exponential() -> None:
+def test_the_cost_limit_is_linear_for_exponential_documents() -> None:
     def bomb(levels: int) -> str:
         fragments = (f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(levels))
         return f"{{ ...F0 }} {' '.join(fragments)} fragment F{levels} on Query {{ viewer {{ account }} }}"
@@ -69,7 +69,7 @@ EXPERIMENTS_AND_THEIR_DATA = """{ experiments { totalCount nodes { name descript
 """Four lists within lists, none of which says how many items it wants."""
 
 
-def test_what_people_ask_is_let_through() -> None:
+def test_ordinary_queries_are_allowed() -> None:
     for text in (
         get_introspection_query(),
         '{ entity(urn: "u") { descendants(first: 1000) { nodes { urn kind name version properties { key type value } '
@@ -90,7 +90,7 @@ def test_pages_count_by_their_size() -> None:
     assert judged("{ entities { nodes { urn } } }").values == 1 + 20 * 2
 
 
-def test_metrics_count_by_what_they_ask() -> None:
+def test_metrics_cost_by_their_selection() -> None:
     asked = '{ entity(urn: "u") { metrics%s { %s } } }'
     assert judged(asked % ("", "last")).values == 1 + 10 * 2
     assert judged(asked % ('(names: ["a", "b"])', "last")).values == 1 + 2 * 2
@@ -101,7 +101,7 @@ def test_metrics_count_by_what_they_ask() -> None:
     assert "values; the most is 100000" in (judged(everything).problem or "")
 
 
-def test_comparisons_count_by_what_they_compare() -> None:
+def test_comparisons_cost_by_the_number_of_entities() -> None:
     text = "query ($of: [EntityRef!]!) { comparison(of: $of) { entities { urn } %s } }"
     text %= "parameters { cells { values { value } } }"
     for count in (2, 100):
@@ -116,7 +116,7 @@ def test_comparisons_count_by_what_they_compare() -> None:
 
 
 @pytest.mark.parametrize(("count", "each"), [(1, 10_000), (1000, 10)])
-def test_ten_thousand_observations_are_let_through(server: Server, count: int, each: int) -> None:
+def test_ten_thousand_observations_are_allowed(server: Server, count: int, each: int) -> None:
     name = f"observed{count}"
     recorded = (
         "mutation ($n: String!) { lineageRecord(input: {entities: [{kind: TRIAL, name: $n}]}) { userErrors { code } } }"
@@ -145,7 +145,7 @@ def test_deep_and_many_variables_are_refused() -> None:
     assert variables_problem({"a": {"b": [1, 2]}}, LIMITS) is None
 
 
-def test_errors_of_our_own_are_masked(server: Server) -> None:
+def test_internal_errors_are_masked(server: Server) -> None:
     from graphql import GraphQLError
 
     from lineal.graphstore.errors import OutcomeUnknown

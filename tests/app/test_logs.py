@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_traceback_on_a_terminal_does_not_show_what_requests_bring(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_traceback_on_a_terminal_shows_no_request_data(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
 

@@ -13,7 +13,7 @@ from lineal.http_auth.oidc_settings import opened_tokens, token_rules
 GOOD: dict[str, Any] = {"oidc_issuer": "https://issuer.example", "oidc_audience": "lineal"}
 
 
-def test_no_issuer_is_no_tokens() -> None:
+def test_without_an_issuer_tokens_are_refused() -> None:
     assert token_rules(Settings()) is None
 
 
@@ -53,7 +53,7 @@ def test_settings_that_are_refused(settings: dict[str, Any], message: str) -> No
     assert message in str(caught.value)
 
 
-async def test_a_file_of_keys_must_be_of_use_when_the_server_starts(tmp_path: Path) -> None:
+async def test_a_file_of_keys_is_checked_at_start(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     settings = Settings(**GOOD, oidc_jwks=str(file))
     with pytest.raises(ConfigError, match=r"oidc_jwks cannot be used: .* cannot be read"):

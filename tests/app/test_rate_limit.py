@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_a_minute_s_requests_at_once_then_evenly() -> None:
+def test_a_burst_of_a_minute_then_a_steady_rate() -> None:
     clock = Clock()
     some = RateLimit(60, clock)
     assert [some.wait("ann") for _ in range(60)] == [0.0] * 60
@@ -31,7 +31,7 @@ def test_no_limit() -> None:
     assert not any(RateLimit(0, Clock()).wait("ann") for _ in range(10_000))
 
 
-def test_the_rested_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_principals_are_dropped_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "MAX_PRINCIPALS", 3)
     clock = Clock()
     some = RateLimit(60, clock)

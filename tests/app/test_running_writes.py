@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from lineal.running_writes import RunningWrites
 
 
-async def test_a_write_goes_on_without_its_caller_and_is_waited_for() -> None:
+async def test_a_write_continues_after_its_caller_left() -> None:
     writes, written = RunningWrites(), []
 
     async def write() -> None:

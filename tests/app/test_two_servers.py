@@ -117,7 +117,7 @@ def test_registrations_at_once_through_two_servers_share_no_number(store: str, t
 
 
 @pytest.mark.slow
-def test_a_key_is_good_and_then_revoked_on_both_servers_at_the_next_request(store: str, tmp_path: Path) -> None:
+def test_a_key_and_its_revocation_count_on_both_servers_at_once(store: str, tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()

@@ -28,7 +28,7 @@ def when(condition: str) -> str:
         "permit (principal, action, resource) // ; ([{\n;",
     ],
 )
-def test_what_can_be_a_policy(text: str) -> None:
+def test_valid_policies(text: str) -> None:
     assert policy_problems(text) == []
 
 
@@ -107,7 +107,7 @@ def test_what_can_be_a_policy(text: str) -> None:
         ("\ud800", [(1, None, "The policy holds a lone surrogate, which is not text: send valid Unicode.")]),
     ],
 )
-def test_what_is_wrong_and_where(text: str, problems: list[tuple[int, int | None, str]]) -> None:
+def test_problems_name_their_line(text: str, problems: list[tuple[int, int | None, str]]) -> None:
     assert [(each.line, each.column, each.message) for each in policy_problems(text)] == problems
 
 
@@ -129,13 +129,13 @@ TOO_DEEP = "A policy nests at most 32 brackets and has at most 100 operators: sp
         '(")" == ' * 4_000,
     ],
 )
-def test_what_would_end_the_parser_is_never_given_to_it(condition: str) -> None:
+def test_input_that_would_crash_the_parser_is_refused_before_it(condition: str) -> None:
     (problem,) = policy_problems(f"{ANYONE}\n" + when(condition))
     assert problem.message == TOO_DEEP
     assert problem.line >= 2
 
 
-def test_many_problems_are_cut() -> None:
+def test_the_list_of_problems_is_cut() -> None:
     assert len(policy_problems("x;" * 1_000)) == 20
     assert [each.line for each in policy_problems("permit (principal, action, resource) when { 1 };\n" * 100)] == list(
         range(1, 21)
@@ -143,7 +143,7 @@ def test_many_problems_are_cut() -> None:
 
 
 @given(st.text(max_size=300) | st.text('([{}])"\\/;\n ait.&|?@', max_size=300))
-def test_any_text_is_judged_and_problems_lie_within_it(text: str) -> None:
+def test_every_problem_lies_within_the_text(text: str) -> None:
     lines = text.split("\n")
     for problem in policy_problems(text):
         assert 1 <= problem.line <= len(lines)
@@ -152,6 +152,6 @@ def test_any_text_is_judged_and_problems_lie_within_it(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
-def test_the_default_policy_of_any_account_can_be_kept(account: str) -> None:
+def test_the_default_policy_of_any_account_is_valid(account: str) -> None:
     assert policy_problems(default_policy(account)) == []
     assert policy_problems(f"permit (principal == Lineal::Principal::{quoted(account)}, action, resource);") == []

@@ -57,14 +57,14 @@ def signed(header: str, payload: str, key: Any = RSA) -> str:
     return f"{covered}.{urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
-async def test_a_token_speaks_for_its_subject(issuer: Issuer) -> None:
+async def test_a_token_identifies_its_subject(issuer: Issuer) -> None:
     expected = Principal("acme", "alice", frozenset({"reader"}))
     for kid in ("first", "second"):
         assert await tokens(issuer).principal(issuer.token(kid)) == expected
     assert expected.shown == "acme/alice"
 
 
-async def test_claims_are_found_by_name_then_by_path(issuer: Issuer) -> None:
+async def test_claims_are_read_by_name_then_by_path(issuer: Issuer) -> None:
     judge = tokens(issuer, account_claim="https://lineal.example/account", roles_claim="realm_access.roles")
     given: dict[str, Any] = {"https://lineal.example/account": "b", "realm_access": {"roles": ["x", "y"]}}
     assert await judge.principal(issuer.token(**given)) == Principal("b", "alice", frozenset({"x", "y"}))
@@ -121,12 +121,12 @@ NOW = int(time())
         ({"roles": [["admin"]]}, "the claim roles is not a string"),
     ],
 )
-async def test_claims_that_are_not_believed(issuer: Issuer, claims: dict[str, Any], reason: str) -> None:
+async def test_invalid_claims_are_refused(issuer: Issuer, claims: dict[str, Any], reason: str) -> None:
     token = signed(json.dumps({"alg": "RS256", "kid": "first"}), json.dumps(issuer.claims(**claims)))
     assert await refused(tokens(issuer), token) == reason
 
 
-async def test_clocks_may_differ_by_the_leeway_alone(issuer: Issuer) -> None:
+async def test_clocks_may_differ_by_the_leeway_only(issuer: Issuer) -> None:
     off: list[dict[str, Any]] = [{"exp": int(time()) - 20}, {"nbf": int(time()) + 20}, {"iat": int(time()) + 20}]
     for claims in off:
         assert await tokens(issuer, leeway=30).principal(issuer.token(**claims))
@@ -134,7 +134,7 @@ async def test_clocks_may_differ_by_the_leeway_alone(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
-async def test_a_public_key_is_no_shared_secret(issuer: Issuer, algorithm: str) -> None:
+async def test_a_public_key_does_not_verify_a_symmetric_signature(issuer: Issuer, algorithm: str) -> None:
     public = RSA.public_key()
     pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -153,14 +153,14 @@ async def test_unsigned_tokens(issuer: Issuer, name: Any) -> None:
     assert await refused(tokens(issuer), f"{covered}.AAAA") == "the token's algorithm is not accepted"
 
 
-async def test_an_algorithm_of_the_same_key_that_is_not_pinned(issuer: Issuer) -> None:
+async def test_an_algorithm_that_is_not_pinned_is_refused(issuer: Issuer) -> None:
     for name in ("PS256", "RS512"):
         token = jwt.encode(issuer.claims(), RSA, name, {"kid": "first"})
         assert await refused(tokens(issuer), token) == "the token's algorithm is not accepted"
         assert await tokens(issuer, algorithms=(name,)).principal(token)
 
 
-async def test_a_key_is_used_for_its_own_algorithm_alone(issuer: Issuer) -> None:
+async def test_a_key_verifies_its_own_algorithm_only(issuer: Issuer) -> None:
     issuer.members = {"alg": "RS256"}
     judge = tokens(issuer, algorithms=("RS256", "PS256"))
     assert await judge.principal(issuer.token())
@@ -171,7 +171,7 @@ async def test_a_key_is_used_for_its_own_algorithm_alone(issuer: Issuer) -> None
 
 
 @pytest.mark.parametrize("members", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"alg": "RSA-OAEP"}, {"kty": "oct"}])
-async def test_keys_that_are_not_for_this(members: dict[str, Any]) -> None:
+async def test_keys_for_other_uses_are_skipped(members: dict[str, Any]) -> None:
     issuer = Issuer(keys={"first": RSA}, members=members)
     with pytest.raises(KeysUnavailable, match="the issuer has no key for RS256, ES256"):
         await tokens(issuer).principal(issuer.token())
@@ -189,7 +189,7 @@ async def test_signed_by_another(issuer: Issuer) -> None:
     assert await refused(tokens(issuer), token) == "the token's signature is wrong"
 
 
-async def test_keys_that_a_token_brings_along_are_not_looked_at(issuer: Issuer) -> None:
+async def test_keys_inside_a_token_are_ignored(issuer: Issuer) -> None:
     brought = {
         "jwk": public_jwk(OTHER_RSA),
         "jku": "http://127.0.0.1:9/jwks",
@@ -204,25 +204,25 @@ async def test_keys_that_a_token_brings_along_are_not_looked_at(issuer: Issuer) 
 
 
 @pytest.mark.parametrize("kid", ["", "../../dev/null", "' OR 1=1 --", "first\x00", "FIRST"])
-async def test_odd_key_names_are_unknown_keys(issuer: Issuer, kid: str) -> None:
+async def test_odd_key_ids_are_unknown_keys(issuer: Issuer, kid: str) -> None:
     token = jwt.encode(issuer.claims(), RSA, "RS256", {"kid": kid})
     assert await refused(tokens(issuer), token) == "the token's key is unknown"
 
 
 @pytest.mark.parametrize("kid", ["null", "1", '["first"]', "{}"])
-async def test_key_names_that_are_no_text(issuer: Issuer, kid: str) -> None:
+async def test_key_ids_that_are_not_strings(issuer: Issuer, kid: str) -> None:
     token = signed(f'{{"alg": "RS256", "kid": {kid}}}', json.dumps(issuer.claims()))
     assert await refused(tokens(issuer), token) == "the token is malformed"
 
 
-async def test_no_key_name_where_one_key_fits_and_where_several_do(issuer: Issuer) -> None:
+async def test_a_token_without_key_id_needs_exactly_one_fitting_key(issuer: Issuer) -> None:
     token = jwt.encode(issuer.claims(), RSA, "RS256")
     assert await tokens(issuer).principal(token)
     issuer.keys["third"] = OTHER_RSA
     assert await refused(tokens(issuer), token) == "the token names no key of the issuer"
 
 
-async def test_two_keys_of_one_name_are_none() -> None:
+async def test_keys_that_share_an_id_are_not_used() -> None:
     issuer = Issuer(keys={"first": RSA, "x": OTHER_RSA}, members={"kid": "first"})
     assert await refused(tokens(issuer), issuer.token()) == "the token's key is unknown"
 
@@ -241,7 +241,7 @@ async def test_two_keys_of_one_name_are_none() -> None:
         "",
     ],
 )
-async def test_headers_that_can_be_read_two_ways_or_none(issuer: Issuer, header: str) -> None:
+async def test_ambiguous_or_invalid_headers_are_refused(issuer: Issuer, header: str) -> None:
     token = signed(header, json.dumps(issuer.claims()))
     assert await refused(tokens(issuer), token) == "the token is malformed"
 
@@ -259,7 +259,7 @@ async def test_headers_that_can_be_read_two_ways_or_none(issuer: Issuer, header:
         lambda text: text.replace('"exp"', '"exp": 1e999, "was"'),
     ],
 )
-async def test_claims_that_can_be_read_two_ways_or_none(issuer: Issuer, change: Callable[[str], str]) -> None:
+async def test_ambiguous_or_invalid_claims_are_refused(issuer: Issuer, change: Callable[[str], str]) -> None:
     token = signed('{"alg": "RS256", "kid": "first"}', change(json.dumps(issuer.claims())))
     assert await refused(tokens(issuer), token) == "the token is malformed"
 
@@ -276,7 +276,9 @@ async def test_claims_that_can_be_read_two_ways_or_none(issuer: Issuer, change: 
         ({"typ": 1}, "the token has another type"),
     ],
 )
-async def test_headers_that_ask_for_more(issuer: Issuer, header: dict[str, Any], reason: str) -> None:
+async def test_headers_with_critical_extensions_are_refused(
+    issuer: Issuer, header: dict[str, Any], reason: str
+) -> None:
     text = json.dumps({"alg": "RS256", "kid": "first", **header})
     assert await refused(tokens(issuer), signed(text, json.dumps(issuer.claims()))) == reason
 
@@ -286,7 +288,7 @@ async def test_types_of_access_tokens(issuer: Issuer, kind: str) -> None:
     assert await tokens(issuer).principal(issuer.token(header={"typ": kind}))
 
 
-async def test_what_is_no_token(issuer: Issuer) -> None:
+async def test_texts_that_are_not_tokens(issuer: Issuer) -> None:
     good = issuer.token()
     header, payload, signature = good.split(".")
     changed = part(issuer.claims(account="other"))
@@ -303,7 +305,7 @@ async def test_a_token_over_the_limit_is_not_read(issuer: Issuer) -> None:
     assert reason == "the token is larger than 16384 bytes"
 
 
-async def test_keys_change_while_tokens_come(issuer: Issuer) -> None:
+async def test_tokens_are_verified_while_keys_change(issuer: Issuer) -> None:
     clock = Clock()
     judge = tokens(issuer, clock)
     old = issuer.token()
@@ -315,7 +317,7 @@ async def test_keys_change_while_tokens_come(issuer: Issuer) -> None:
     assert await refused(judge, old) == "the token's key is unknown"
 
 
-async def test_unknown_keys_make_the_issuer_be_asked_once_in_thirty_seconds(issuer: Issuer) -> None:
+async def test_an_unknown_key_fetches_keys_at_most_every_thirty_seconds(issuer: Issuer) -> None:
     clock = Clock()
     judge = tokens(issuer, clock)
     stranger = jwt.encode(issuer.claims(), OTHER_RSA, "RS256", {"kid": "strange"})
@@ -327,7 +329,7 @@ async def test_unknown_keys_make_the_issuer_be_asked_once_in_thirty_seconds(issu
     assert issuer.asked == 3
 
 
-async def test_a_key_that_was_taken_back_is_forgotten_in_time(issuer: Issuer) -> None:
+async def test_a_withdrawn_key_is_dropped_in_time(issuer: Issuer) -> None:
     clock = Clock()
     judge = tokens(issuer, clock)
     token = issuer.token()
@@ -337,7 +339,7 @@ async def test_a_key_that_was_taken_back_is_forgotten_in_time(issuer: Issuer) ->
     assert await refused(judge, token) == "the token's key is unknown"
 
 
-async def test_while_the_issuer_is_away_its_keys_are_kept(issuer: Issuer) -> None:
+async def test_keys_are_kept_while_the_issuer_is_unreachable(issuer: Issuer) -> None:
     clock = Clock()
     judge = tokens(issuer, clock)
     token = issuer.token()
@@ -364,7 +366,7 @@ async def test_an_issuer_that_never_answered_is_asked_again(issuer: Issuer) -> N
     assert await judge.principal(issuer.token())
 
 
-async def test_many_ask_once(issuer: Issuer) -> None:
+async def test_concurrent_requests_share_one_fetch(issuer: Issuer) -> None:
     import asyncio
 
     judge = tokens(issuer)

@@ -28,7 +28,7 @@ def test_writing_is_the_inverse_of_reading(history: list[Batch]) -> None:
             assert reader.read(line(expected)) == expected
 
 
-def test_keys_name_entities_within_a_file() -> None:
+def test_keys_name_entities_of_the_same_file() -> None:
     reader = Reader("mine")
     entity = reader.read({"entity": {"key": "k", "kind": "DATASET", "name": "n", "createdAt": "2026-03-01T00:00:00Z"}})
     assert entity == NewEntity("mine", EntityKind.DATASET, "n", occurred_at=parse_timestamp("2026-03-01T00:00:00Z"))
@@ -48,7 +48,7 @@ def test_keys_name_entities_within_a_file() -> None:
     assert reader.read({"focal": {"anything": 1}}) is None
 
 
-def test_properties_flatten_and_say_their_types() -> None:
+def test_nested_properties_flatten_and_keep_their_types() -> None:
     given = {
         "a": {"b": 1, "c": {"d": "x"}},
         "e": {},
@@ -122,7 +122,7 @@ SEEN = {"entity": "lineal:a:DATASET:b", "metric": "m", "value": 1}
         ({"observation": {**SEEN, "digest": "x"}}, "observation has no field digest; its fields are createdAt, entity"),
     ],
 )
-def test_what_is_wrong_is_said(row: Any, message: str) -> None:
+def test_errors_say_what_is_wrong(row: Any, message: str) -> None:
     with pytest.raises(InvalidLine) as caught:
         Reader("a").read(row)
     assert message in str(caught.value)

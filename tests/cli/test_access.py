@@ -79,7 +79,7 @@ def test_keys_are_listed_by_account_and_revoked(store: str) -> None:
         (("revoke", "abcdefghijkl"), "There is no API key abcdefghijkl that you may revoke.", 1),
     ],
 )
-def test_what_is_wrong_is_said(store: str, words: tuple[str, ...], message: str, status: int) -> None:
+def test_errors_say_what_is_wrong(store: str, words: tuple[str, ...], message: str, status: int) -> None:
     make_account(store, "acme")
     done = run("key", *words, "--store", store)
     assert message in done.output
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said(store: str, words: tuple[str, ...], message: str,
     assert done.exit_code == status
 
 
-def test_the_store_may_come_from_the_settings(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_read_from_the_settings(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_account(store, "acme")
     monkeypatch.setenv("LINEAL_STORE", store)
     assert run("account", "list").output.startswith("acme\t")
@@ -97,7 +97,7 @@ def test_the_store_may_come_from_the_settings(store: str, tmp_path: Path, monkey
     assert run("account", "list", "--config", str(file)).output.startswith("acme\t")
 
 
-def test_a_server_that_could_let_nobody_in_says_how_to_go_on(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_any_credentials_says_how_to_create_some(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = run("serve", "--store", store, "--port", "0")
     assert refused.exit_code == 1
     steps = re.findall(r"`lineal ([^`]+)`", refused.output)
@@ -117,7 +117,7 @@ def test_a_server_that_could_let_nobody_in_says_how_to_go_on(store: str, monkeyp
     assert "api_keys is false, and no issuer is set. Turn keys on, or set oidc_issuer and oidc_audience" in output
 
 
-def test_commands_ask_a_server_as_someone(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_send_credentials_to_a_server(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_account(store, "acme")
     key = make_key(store, "acme", "ci", "--role", "admin")
     file = tmp_path / "lines.jsonl"
@@ -137,7 +137,7 @@ def test_commands_ask_a_server_as_someone(store: str, tmp_path: Path, monkeypatc
         assert run(*asking).output == "0 of 0 descendants of lineal:acme:DATASET:d\n"
 
 
-def test_doctor_looks_at_the_issuer(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_checks_the_issuer(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEAL_OIDC_ISSUER", "https://issuer.example")
     told = run("doctor", "--store", store)
     assert told.exit_code == 1

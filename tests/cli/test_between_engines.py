@@ -158,7 +158,7 @@ async def observations(store: Store, ids: list[str]) -> list[Any]:
 
 
 @pytest.mark.slow
-def test_round_the_engines_and_back(tmp_path: Path, janusgraph: Engine, gremlin_server: Engine) -> None:
+def test_an_export_through_all_engines_is_unchanged(tmp_path: Path, janusgraph: Engine, gremlin_server: Engine) -> None:
     for engine in (janusgraph, gremlin_server):
         asyncio.run(emptied(engine.url))
     urls = [f"sqlite:///{tmp_path}/first.db", janusgraph.url, gremlin_server.url, f"sqlite:///{tmp_path}/last.db"]
@@ -183,7 +183,7 @@ def test_round_the_engines_and_back(tmp_path: Path, janusgraph: Engine, gremlin_
 
 
 @pytest.mark.slow
-def test_events_over_http_and_by_the_store(tmp_path: Path, janusgraph: Engine) -> None:
+def test_events_over_http_and_into_the_store_give_the_same(tmp_path: Path, janusgraph: Engine) -> None:
     """What a server took in is there for a command without one, and the other way round."""
     asyncio.run(emptied(janusgraph.url))
     given, kept = "capture/samples/marquez.json", tmp_path / "kept.jsonl"

@@ -49,7 +49,7 @@ def file_of(tmp_path: Path, *lines: object, name: str = "lines.jsonl") -> str:
     return str(path)
 
 
-def test_ingest_and_ask(tmp_path: Path, target: tuple[str, str]) -> None:
+def test_ingest_then_query(tmp_path: Path, target: tuple[str, str]) -> None:
     file = file_of(tmp_path, *LINES)
     assert run("ingest", file, *target).output == "6 recorded, 0 already there, 0 bad\n"
     again = run("ingest", file, *target)
@@ -77,7 +77,7 @@ def test_ingest_and_ask(tmp_path: Path, target: tuple[str, str]) -> None:
     assert "lineal:local:DATASET:nothing is not recorded here: check the URN" in absent.output
 
 
-def test_ask_as_it_was(tmp_path: Path, target: tuple[str, str]) -> None:
+def test_query_as_of_a_time(tmp_path: Path, target: tuple[str, str]) -> None:
     lines = [
         {"entity": {"key": "d", "kind": "DATASET", "name": "d", "occurredAt": "2026-03-01T00:00:00Z"}},
         {"entity": {"key": "m", "kind": "MODEL", "name": "m", "occurredAt": "2026-03-02T00:00:00Z"}},
@@ -107,7 +107,7 @@ def test_ask_as_it_was(tmp_path: Path, target: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("flag", ["--as-of", "--occurred-by"])
 @pytest.mark.parametrize("bad", ["yesterday", "2026-02-30", "2026-03-03T12:00:00", "20260303", ""])
-def test_what_is_no_time_is_said(flag: str, bad: str) -> None:
+def test_an_invalid_time_is_explained(flag: str, bad: str) -> None:
     done = run("descendants", "lineal:x", flag, bad, "--store", "memory:")
     assert done.exit_code == 2
     assert f"{flag} is {bad!r}: write a date, 2027-03-01, or a time, 2027-03-01T12:00:00Z" in done.output
@@ -164,13 +164,13 @@ def test_a_terminal_shows_names_as_they_are(
         (("--property", "lr"), "--property is 'lr': write it as KEY=VALUE"),
     ],
 )
-def test_search_says_what_it_cannot_ask(store: str, flags: tuple[str, str], message: str) -> None:
+def test_search_explains_invalid_filters(store: str, flags: tuple[str, str], message: str) -> None:
     done = run("search", *flags, "--store", store)
     assert done.exit_code == 2
     assert message in done.output
 
 
-def test_bad_lines_are_reported_and_good_ones_kept(tmp_path: Path, target: tuple[str, str]) -> None:
+def test_bad_lines_are_reported_and_good_ones_recorded(tmp_path: Path, target: tuple[str, str]) -> None:
     entity = {"entity": {"key": "d", "kind": "DATASET", "name": "d", "description": "other"}}
     unknown = {"association": {"source": "d", "destination": "lineal:local:MODEL:gone", "type": "PRODUCED"}}
     assert run("ingest", file_of(tmp_path, *LINES[:1], name="first.jsonl"), *target).exit_code == 0
@@ -184,7 +184,7 @@ def test_bad_lines_are_reported_and_good_ones_kept(tmp_path: Path, target: tuple
     assert done.output.endswith("2 recorded, 0 already there, 4 bad\n")
 
 
-def test_observations_are_kept_but_for_bad_ones(tmp_path: Path, store: str) -> None:
+def test_valid_observations_are_recorded_and_bad_ones_reported(tmp_path: Path, store: str) -> None:
     def seen(step: object, value: object, entity: str = "j") -> dict[str, object]:
         return {"observation": {"entity": entity, "metric": "loss", "step": step, "value": value, "occurredAt": WHEN}}
 
@@ -269,7 +269,7 @@ def test_export_into_another_store_gives_the_same(tmp_path: Path, store: str) ->
         (("serve", "--config", "absent.toml"), "absent.toml cannot be read", 1),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(words: tuple[str, ...], message: str, status: int) -> None:
+def test_errors_are_one_sentence(words: tuple[str, ...], message: str, status: int) -> None:
     done = run(*words)
     assert message in done.output
     assert "Traceback" not in done.output

@@ -154,7 +154,7 @@ def test_wide_tables_are_cut_into_several(store: str, tmp_path: Path) -> None:
     assert sum(line.split()[0] == "w2" for line in lines) == len(heads), "each begins with what it is of"
 
 
-def test_names_alike_are_told_apart_and_texts_cannot_steer(store: str, tmp_path: Path) -> None:
+def test_equal_names_are_distinguished_and_control_characters_escaped(store: str, tmp_path: Path) -> None:
     twins = [{"entity": {"kind": "TRIAL", "name": "twin", "account": account}} for account in ("local", "other")]
     recorded(store, tmp_path, *twins, entity("TRIAL", "t8", **{HOSTILE: HOSTILE, "metrics.[b]": 1}))
     urns = [f"lineal:{account}:TRIAL:twin" for account in ("local", "other")]
@@ -206,7 +206,9 @@ def test_names_alike_are_told_apart_and_texts_cannot_steer(store: str, tmp_path:
         (("--experiment", "lineal:local:EXPERIMENT:lone"), "has 0 trials; it takes 2 to compare", 1),
     ],
 )
-def test_what_is_wrong_is_said(store: str, tmp_path: Path, words: tuple[str, ...], message: str, status: int) -> None:
+def test_errors_say_what_is_wrong(
+    store: str, tmp_path: Path, words: tuple[str, ...], message: str, status: int
+) -> None:
     recorded(store, tmp_path, entity("EXPERIMENT", "lone"))
     done = run("compare", *words, "--store", store)
     assert message in done.output
@@ -214,7 +216,7 @@ def test_what_is_wrong_is_said(store: str, tmp_path: Path, words: tuple[str, ...
     assert done.exit_code == status
 
 
-def test_as_it_was(store: str) -> None:
+def test_as_of_a_time(store: str) -> None:
     lines = run("compare", trial(1), trial(2), "--occurred-by", "2026-03-01", "--store", store).output.splitlines()
     assert lines[0] == "urn\tlr"
     assert lines[-1].endswith("which --all shows, occurred by 2026-03-01T00:00:00.000000Z")

@@ -73,7 +73,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_data_outlive_a_stop_and_a_kill(folder: Path) -> None:
+def test_data_survives_a_stop_and_a_kill(folder: Path) -> None:
     port = free_port()
     where = ("--data", str(folder))
     absent = lineal("status", *where)
@@ -142,7 +142,9 @@ def _listens_on(pid: int, port: int) -> set[str]:
 
 
 @pytest.mark.slow
-def test_what_is_required_is_in_force_and_a_hung_server_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_required_settings_are_active_and_a_hung_server_is_reported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = free_port()
     assert lineal("start", "--data", str(folder), "--port", str(port), "--heap", "512m").returncode == 0
     database = """
@@ -218,7 +220,7 @@ def test_a_taken_port(folder: Path) -> None:
     assert not (folder / "janusgraph.log").exists()
 
 
-def test_a_process_id_that_another_process_has_got(folder: Path) -> None:
+def test_a_reused_process_id_is_recognized(folder: Path) -> None:
     folder.mkdir()
     pid_file = folder / "janusgraph.pid"
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
@@ -236,13 +238,13 @@ def test_a_process_id_that_another_process_has_got(folder: Path) -> None:
     assert not pid_file.exists()
 
 
-def test_a_folder_is_the_same_however_it_is_named(tmp_path: Path) -> None:
+def test_a_folder_is_recognized_by_any_of_its_paths(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     linked, direct = server_folder(tmp_path / "link" / "x" / ".." / "y"), server_folder(tmp_path / "y")
     assert linked.process_marker == direct.process_marker
 
 
-def test_an_open_port_is_no_answer() -> None:
+def test_an_open_port_is_not_readiness() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         assert not answers(silent.getsockname()[1])
@@ -260,7 +262,7 @@ def test_two_commands_at_once(folder: Path) -> None:
     )
 
 
-def test_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tool_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jgo", None)
     done = CliRunner().invoke(main, ["janusgraph", "start", "--data", str(folder)])
     assert done.exit_code == 1
@@ -277,13 +279,13 @@ def test_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         (("--data", "a,b"), "a,b: name another folder with --data, of ASCII letters", 1),
     ],
 )
-def test_what_cannot_be_started(words: tuple[str, ...], message: str, status: int) -> None:
+def test_invalid_arguments_of_start(words: tuple[str, ...], message: str, status: int) -> None:
     done = CliRunner().invoke(main, ["janusgraph", "start", *words])
     assert message in done.output
     assert done.exit_code == status
 
 
-def test_a_damaged_library_is_fetched_again(tmp_path: Path) -> None:
+def test_a_damaged_library_is_downloaded_again(tmp_path: Path) -> None:
     from unittest.mock import MagicMock
     from zipfile import ZipFile
 
@@ -315,7 +317,7 @@ def test_a_repository_that_cannot_be_reached(folder: Path, tmp_path: Path, monke
     )
 
 
-def test_every_place_of_a_template_needs_a_value() -> None:
+def test_every_placeholder_of_a_template_needs_a_value() -> None:
     with pytest.raises(KeyError, match="port"):
         filled("gremlin-server.yaml", host="127.0.0.1")
     values = {"host": "127.0.0.1", "port": 1, "evaluation_timeout": 0, "folder": "/x", "graph": "y"}

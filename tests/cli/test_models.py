@@ -91,14 +91,14 @@ def test_a_registry_from_the_command_line(store: str) -> None:
         (("register", "churn"), "Missing argument 'MODEL_URN'", 2),
     ],
 )
-def test_what_is_wrong_is_said(store: str, words: tuple[str, ...], message: str, status: int) -> None:
+def test_errors_say_what_is_wrong(store: str, words: tuple[str, ...], message: str, status: int) -> None:
     done = run("models", *words, "--store", store)
     assert message in done.output
     assert "Traceback" not in done.output
     assert done.exit_code == status
 
 
-def test_as_it_was(store: str) -> None:
+def test_as_of_a_time(store: str) -> None:
     at = ("--store", store)
     for _ in range(2):
         assert run("models", "register", "churn", MODEL, *at).exit_code == 0
@@ -113,7 +113,7 @@ def test_as_it_was(store: str) -> None:
         assert run("models", flag, "2020-01-01", *at).output == ""
 
 
-def test_of_very_many_decisions_the_latest_are_shown(store: str, tmp_path: Path) -> None:
+def test_the_latest_of_many_decisions_are_shown(store: str, tmp_path: Path) -> None:
     assert run("models", "register", "churn", MODEL, "--store", store).exit_code == 0
     lines: list[dict[str, Any]] = []
     for number in range(101):
@@ -139,7 +139,7 @@ def test_help_is_help() -> None:
     assert "Without a subcommand, lists the groups, or the versions" in run("models", "--help").output
 
 
-def test_groups_of_one_name_are_told_apart(store: str, tmp_path: Path) -> None:
+def test_groups_of_one_name_are_distinguished(store: str, tmp_path: Path) -> None:
     file = tmp_path / "more.jsonl"
     file.write_text(
         '{"entity": {"key": "a", "account": "a", "kind": "MODEL_GROUP", "name": "churn"}}\n'
@@ -154,7 +154,7 @@ def test_groups_of_one_name_are_told_apart(store: str, tmp_path: Path) -> None:
     assert run("models", "lineal:a:MODEL_GROUP:churn", "--store", store).output == ""
 
 
-def test_as_someone_of_a_server(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_credentials_against_a_server(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_account(store, "acme")
     member, lead = make_key(store, "acme", "mia"), make_key(store, "acme", "ada", "--role", "admin")
     file = tmp_path / "model.jsonl"

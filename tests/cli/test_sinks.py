@@ -38,7 +38,7 @@ def sink(*answers: httpx.Response) -> tuple[ServerSink, list[httpx.Request]]:
     return ServerSink(httpx.AsyncClient(base_url="http://server", transport=httpx.MockTransport(answer))), got
 
 
-async def test_an_ingest_ends_where_the_store_stays_away() -> None:
+async def test_an_ingest_ends_if_the_store_stays_unavailable() -> None:
     """It is no fault of the lines, so none of them is called bad."""
     parts, _ = sink(*[httpx.Response(503, json=AWAY[0])] * 4)
     with pytest.raises(Unavailable, match=WHY):
@@ -51,7 +51,7 @@ async def test_an_ingest_ends_where_the_store_stays_away() -> None:
         await proxied.event({})
 
 
-async def test_it_goes_on_where_the_store_comes_back() -> None:
+async def test_an_ingest_continues_when_the_store_returns() -> None:
     done = {"data": {"lineageRecord": {"entities": [{"isNew": True}], "associations": [], "userErrors": []}}}
     parts, got = sink(httpx.Response(503, json=AWAY[0]), httpx.Response(200, json=done))
     assert (await parts.parts([NewEntity("a", EntityKind.DATASET, "d")])).new == 1
@@ -60,7 +60,7 @@ async def test_it_goes_on_where_the_store_comes_back() -> None:
     assert (await events.event({})).new == 1
 
 
-async def test_observations_go_by_series_and_again_without_those_refused() -> None:
+async def test_observations_are_sent_by_series_and_refused_ones_left_out() -> None:
     seen = [
         NewObservation("u", metric, value, step, 0) for step, (metric, value) in enumerate([("a", 1), ("b", 2)] * 2)
     ]

@@ -38,7 +38,7 @@ def file(tmp_path: Path, path: Path) -> str:
 
 
 @pytest.mark.parametrize("by", ["--config", "LINEAL_CONFIG", "LINEAL_STORE"])
-def test_every_command_opens_the_store_of_the_settings(
+def test_every_command_opens_the_configured_store(
     by: str, file: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ("--config", file) if by == "--config" else ()
@@ -53,7 +53,7 @@ def test_every_command_opens_the_store_of_the_settings(
     assert '"name":"m"' in run("export", *flags).output
 
 
-def test_a_flag_comes_before_the_environment_and_that_before_the_file(
+def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("ingest", "-", "--config", file, stdin=LINE)
@@ -62,13 +62,13 @@ def test_a_flag_comes_before_the_environment_and_that_before_the_file(
     assert URN in run("search", "m", "--config", file, "--store", f"sqlite:///{tmp_path}/lineal.db").output
 
 
-def test_a_server_that_is_named_is_asked_whatever_the_settings_say(file: str) -> None:
+def test_a_server_flag_wins_over_a_configured_store(file: str) -> None:
     done = run("search", "m", "--config", file, "--url", "http://127.0.0.1:1")
     assert done.exit_code == 1
     assert "http://127.0.0.1:1" in done.output
 
 
-def test_without_a_store_in_the_settings_a_server_is_asked(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_configured_store_commands_ask_a_server(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(file).write_text("port = 9000\n")
     asked: list[str | None] = []
     monkeypatch.setattr("lineal.commands.graphql_client.server_client", asked.append)
@@ -76,7 +76,7 @@ def test_without_a_store_in_the_settings_a_server_is_asked(file: str, monkeypatc
     assert asked == [None]
 
 
-def test_a_file_that_cannot_be_used_is_said(file: str) -> None:
+def test_an_unusable_store_file_is_reported(file: str) -> None:
     Path(file).write_text("stroe = 'x'\n")
     for question in QUESTIONS:
         done = run(*question, "--config", file)

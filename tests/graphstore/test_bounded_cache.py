@@ -35,7 +35,7 @@ def test_the_least_recently_used_goes_first() -> None:
     assert (len(cache), cache.bytes) == (2, 8)
 
 
-def test_a_value_that_grew_is_weighed_anew() -> None:
+def test_a_value_that_grew_is_measured_again() -> None:
     cache: BoundedCache[str, bytearray] = BoundedCache(10, lambda _, value: len(value))
     grown, other = bytearray(b"123"), bytearray(b"12345")
     cache.put("grown", grown)
@@ -45,7 +45,7 @@ def test_a_value_that_grew_is_weighed_anew() -> None:
     assert (cache.get("other"), cache.get("grown"), cache.bytes) == (None, grown, 6)
 
 
-def test_the_newest_stays_however_large() -> None:
+def test_the_newest_entry_stays_at_any_size() -> None:
     cache: BoundedCache[str, bytes] = BoundedCache(10, lambda _, value: len(value))
     cache.put("small", b"1")
     cache.put("large", bytes(100))
@@ -123,7 +123,7 @@ QUESTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize("among", [False, True])
 @pytest.mark.parametrize("number", range(len(QUESTIONS)))
-async def test_the_walk_cache_holds_about_what_it_counts(hub: EmbeddedStore, number: int, among: bool) -> None:
+async def test_the_walk_cache_counts_its_bytes(hub: EmbeddedStore, number: int, among: bool) -> None:
     asked, page = QUESTIONS[number]
     asked = {"starts": ("hub",), **asked}
     starts = tuple(map(id_of, asked.pop("starts")))
@@ -147,7 +147,7 @@ async def test_the_walk_cache_holds_about_what_it_counts(hub: EmbeddedStore, num
             assert counted / 2 < held() < counted * 2
 
 
-async def test_scope_tables_hold_about_what_they_count() -> None:
+async def test_the_scope_table_cache_counts_its_bytes() -> None:
     store = await open_store("memory:")
     assert isinstance(store, EmbeddedStore)
     async with store:

@@ -93,7 +93,7 @@ async def test_every_change_is_one_epoch(store: Store) -> None:
     assert await store.access_since(2) == AccessDelta(2, 0, ())
 
 
-async def test_of_a_document_only_the_newest_state_is_told(store: Store) -> None:
+async def test_a_delta_holds_the_newest_state_of_a_document(store: Store) -> None:
     await changed(
         store,
         putting(("group", "1", "old"), ("group", "2", "stays"), ("share", "1", "another part")),
@@ -109,7 +109,7 @@ async def test_of_a_document_only_the_newest_state_is_told(store: Store) -> None
 
 
 @pytest.mark.parametrize("epoch", [0, 2])
-async def test_what_was_decided_on_another_epoch_changes_nothing(store: Store, epoch: int) -> None:
+async def test_a_change_decided_on_another_epoch_is_refused(store: Store, epoch: int) -> None:
     await store.record(graph("a"), by="me")
     await changed(store, putting(("group", "1", "kept")))
     stale = replace(joining("g", "a"), documents=(Document("group", "1", "lost"),), audit=(ENTRY,))
@@ -120,7 +120,7 @@ async def test_what_was_decided_on_another_epoch_changes_nothing(store: Store, e
     assert await log(store) == ()
 
 
-async def test_a_change_of_the_log_alone_moves_no_epoch(store: Store) -> None:
+async def test_an_audit_record_alone_moves_no_epoch(store: Store) -> None:
     assert await store.change_access(AccessChange(audit=(ENTRY,)), epoch=0) == 0
     assert await store.change_access(AccessChange(), epoch=0) == 0
     assert (await store.newest()).epoch == 0
@@ -130,7 +130,7 @@ async def test_a_change_of_the_log_alone_moves_no_epoch(store: Store) -> None:
     assert len(await log(store)) == 1
 
 
-async def test_of_several_changers_one_wins_each_epoch(store: Store) -> None:
+async def test_one_of_several_concurrent_changes_wins_an_epoch(store: Store) -> None:
     async def change(number: int) -> bool:
         try:
             await store.change_access(putting(("group", "1", str(number))), epoch=3)
@@ -144,7 +144,7 @@ async def test_of_several_changers_one_wins_each_epoch(store: Store) -> None:
     assert await store.access_since(3) == AccessDelta(4, 0, (Document("group", "1", str(won.index(True))),))
 
 
-async def test_changes_and_batches_are_told_apart(store: Store) -> None:
+async def test_access_changes_and_batches_are_counted_apart(store: Store) -> None:
     recorded = await store.record(graph("a"), by="me")
     assert recorded.recorded_at is not None
     await changed(store, putting(("group", "1", "x")), joining("g", "a"))
@@ -169,7 +169,7 @@ async def test_entities_join_and_leave_groups(store: Store) -> None:
     assert await groups(store, "a") == [{"g"}]
 
 
-async def test_what_is_placed(store: Store) -> None:
+async def test_groups_of_an_entity(store: Store) -> None:
     batch = Batch((entity("a"), NewEntity("é", EntityKind.MODEL, "m", "v1")))
     await store.record(batch, by="me")
     made = await store.record(batch, by="me", returning=EVERYTHING)
@@ -183,7 +183,7 @@ async def test_what_is_placed(store: Store) -> None:
     assert entity_groups.groups == {default_group("é"), "x" * 22}
 
 
-async def test_joining_and_leaving_again_change_nothing(store: Store) -> None:
+async def test_joining_or_leaving_twice_changes_nothing(store: Store) -> None:
     await store.record(graph("a", "b"), by="me")
     await changed(store, joining("g", "a"), joining("g", "a", "a"), leaving("g", "b"), leaving("h", "a"))
     assert await groups(store, "a", "b") == [{"g"}, set()]
@@ -191,7 +191,7 @@ async def test_joining_and_leaving_again_change_nothing(store: Store) -> None:
     assert await groups(store, "a") == [{"g"}]
 
 
-async def test_default_groups_have_their_members_without_any(store: Store) -> None:
+async def test_default_groups_need_no_membership(store: Store) -> None:
     await store.record(graph("a"), by="me")
     await changed(store, leaving(DEFAULT, "a"), joining(DEFAULT, "a"), leaving(DEFAULT, "a"), joining("g", "a"))
     assert await groups(store, "a") == [{"g"}]
@@ -199,7 +199,7 @@ async def test_default_groups_have_their_members_without_any(store: Store) -> No
     assert await groups(store, "a") == [set()]
 
 
-async def test_what_does_not_stand_joins_nothing(store: Store) -> None:
+async def test_an_unrecorded_entity_joins_no_group(store: Store) -> None:
     await store.record(graph("a"), by="me")
     near = id_of("a")[:-2] + ("AA" if id_of("a")[-2:] != "AA" else "QA")
     odd = tuple(Membership("g", id) for id in ("no id", "é", "\x00", id_of("absent"), near))
@@ -354,9 +354,7 @@ async def test_filters_of_the_log(store: Store) -> None:
     assert await found(since=at[1], until=at[5] + DAY, account="a", first=1) == [4]
 
 
-async def test_the_log_is_looked_through_no_further_than_its_limit(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_search_of_the_log_stops_at_its_limit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.audit(entries(*"abcdef"))
     at = {record.entry.resource: record.at for record in await log(store)}
     monkeypatch.setattr(access_store, "MOST_LOOKED_THROUGH", 4)
@@ -388,7 +386,7 @@ async def test_a_batch_with_its_audit(store: Store) -> None:
     assert is_whole(found)
 
 
-async def test_many_at_once_write_one_log(store: Store) -> None:
+async def test_concurrent_writers_keep_one_chain(store: Store) -> None:
     await asyncio.gather(
         *(store.audit(entries(f"{number}", f"{number}")) for number in range(5)),
         *(store.record(graph(f"n{number}"), by="me", audit=entries(f"r{number}")) for number in range(5)),
@@ -405,7 +403,7 @@ async def test_many_at_once_write_one_log(store: Store) -> None:
 # -- the use of keys --
 
 
-async def test_when_keys_were_last_used(store: Store) -> None:
+async def test_the_last_use_of_keys(store: Store) -> None:
     await store.key_used("one", 5)
     await store.key_used("two", 7)
     await store.key_used("two", 6)
@@ -427,7 +425,7 @@ async def kept_at(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return engine.url
 
 
-async def test_everything_is_kept(kept_at: str) -> None:
+async def test_access_survives_reopening(kept_at: str) -> None:
     async with await open_store(kept_at) as store:
         await store.record(graph("a"), by="me", audit=[ENTRY])
         await changed(store, putting(("group", "1", "x")), replace(joining("g", "a"), audit=(ENTRY,)))
@@ -444,7 +442,7 @@ async def test_everything_is_kept(kept_at: str) -> None:
         assert await store.keys_used(["one"]) == {"one": 5}
 
 
-async def test_what_one_store_changes_another_sees_at_once(kept_at: str) -> None:
+async def test_a_change_is_visible_to_another_store_at_once(kept_at: str) -> None:
     async with await open_store(kept_at) as one, await open_store(kept_at) as other:
         await one.record(graph("a"), by="me")
         assert await one.change_access(replace(joining("g", "a"), audit=(ENTRY,)), epoch=0) == 1
@@ -460,7 +458,7 @@ async def test_what_one_store_changes_another_sees_at_once(kept_at: str) -> None
         assert is_whole(await log(one))
 
 
-async def test_of_changers_through_two_stores_one_wins_each_epoch(kept_at: str) -> None:
+async def test_one_change_of_two_stores_wins_an_epoch(kept_at: str) -> None:
     async with await open_store(kept_at) as one, await open_store(kept_at) as other:
 
         async def change(number: int) -> int:

@@ -154,7 +154,7 @@ async def test_a_zero_has_no_sign(observed: Store) -> None:
     assert await record(observed, seen(-0.0)) == (False,)
 
 
-async def test_without_a_time_it_is_of_the_time_it_is_recorded_at(observed: Store) -> None:
+async def test_an_observation_without_a_time_occurred_when_recorded(observed: Store) -> None:
     assert await record(observed, seen(1, at=None), seen(1, at=None), seen(0, at=None)) == (True, False, True)
     assert await record(observed, seen(2, at=None)) == (True,)
     items = (await series(observed)).items
@@ -162,7 +162,7 @@ async def test_without_a_time_it_is_of_the_time_it_is_recorded_at(observed: Stor
     assert [each.value for each in items] == [0, 1, 2]
 
 
-async def test_batches_that_overlap_tell_what_is_new(observed: Store) -> None:
+async def test_overlapping_batches_report_what_is_new(observed: Store) -> None:
     assert all(await record(observed, *(seen(n, n) for n in range(0, 40, 2))))
     assert await record(observed, *(seen(n, n) for n in range(10, 20))) == (False, True) * 5
     assert await record(observed, *(seen(9, 10, at=EPOCH + n) for n in range(3, 0, -1))) == (True,) * 3
@@ -170,7 +170,7 @@ async def test_batches_that_overlap_tell_what_is_new(observed: Store) -> None:
     assert len((await series(observed)).items) == 20 + 5 + 4
 
 
-async def test_what_names_no_entity_is_refused(observed: Store) -> None:
+async def test_an_observation_of_an_unknown_entity_is_refused(observed: Store) -> None:
     absent = [seen(1, name="absent"), seen(1), NewObservation("no urn", "loss", 1)]
     found = await refused(observed, Batch(observations=tuple(absent)))
     assert found == [(ProblemCode.NOT_FOUND, ("observations", place, "entity")) for place in (0, 2)]
@@ -360,7 +360,7 @@ async def test_observations_are_no_lineage(observed: Store) -> None:
     assert await observed.property_keys(PropertyKeys(view, "")) == []
 
 
-async def test_an_export_gives_them_last_and_in_order(opened: Any) -> None:
+async def test_an_export_lists_observations_last_in_order(opened: Any) -> None:
     first, second = await opened(), await opened()
     given = [seen(n / 4, n % 7, name, metric) for name in ("x", "job") for metric in ("b", "a") for n in range(5)]
     await first.record(graph("job", "other>x"), by="me")
@@ -385,7 +385,7 @@ async def test_a_long_series_is_exported_whole(observed: Store) -> None:
     assert (await metrics(observed))["m0600"] == (10_049, 1, 10_049, 10_050)
 
 
-async def test_properties_and_observations_of_one_name_are_apart(store: Store) -> None:
+async def test_properties_and_observations_of_one_name_are_independent(store: Store) -> None:
     await store.record(Batch((entity("job", properties=properties(**{"metrics.loss": 7.0})),)), by="me")
     assert await metrics(store) == {}
     await record(store, seen(0.5))

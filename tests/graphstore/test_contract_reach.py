@@ -246,7 +246,7 @@ async def test_a_visit_limit_cuts_in_order_and_the_next_page_goes_on(store: Stor
     assert pages == 4
 
 
-async def test_a_cut_walk_goes_on_even_where_nothing_matched(store: Store) -> None:
+async def test_a_cut_walk_continues_without_a_match(store: Store) -> None:
     await store.record(graph("a>b>c>d>e"), by="me")
     first = await reach(store, "a", limits=Limits(visits=2), where=named("e"))
     assert (first.items, first.total, first.visited, first.has_next) == ((), 0, 2, True)
@@ -263,7 +263,7 @@ async def test_intersection_past_a_limit_is_refused(store: Store) -> None:
         await reach(store, "a", excluding=["x"], limits=Limits(visits=2))
 
 
-async def test_a_visit_limit_cuts_behind_a_level_that_holds_nothing_new(store: Store) -> None:
+async def test_a_visit_limit_after_a_level_without_new_entities(store: Store) -> None:
     await store.record(graph("s>a>b>c>z", "b>s", "c>s"), by="me")
     full = await reach(store, "s", direction=Both)
     seen, after = [], None
@@ -290,7 +290,7 @@ async def test_depth_is_a_reason_only_where_something_lies_beyond(store: Store) 
     assert (await reach(store, "c", depth=0)).reasons == frozenset()
 
 
-async def test_what_was_reached_before_does_not_lie_beyond_the_depth(store: Store) -> None:
+async def test_entities_reached_before_are_not_beyond_the_depth(store: Store) -> None:
     await store.record(graph("a>b>c>b", "a>c", "d>e>d", "f>g=f"), by="me")
     assert (await reach(store, "a", depth=1)).reasons == frozenset()
     assert (await reach(store, "d", depth=1)).reasons == DEPTH
@@ -300,7 +300,7 @@ async def test_what_was_reached_before_does_not_lie_beyond_the_depth(store: Stor
     assert (await reach(store, "d", "e", depth=1)).reasons == frozenset()
 
 
-async def test_beyond_the_depth_lies_what_neither_walk_of_both_reaches(store: Store) -> None:
+async def test_depth_of_both_needs_an_entity_that_neither_walk_reaches(store: Store) -> None:
     await store.record(graph("s>a>b", "b>s", "s>c", "c>d", "d>s"), by="me")
     assert (await reach(store, "s", depth=1)).reasons == DEPTH
     assert (await reach(store, "s", depth=1, direction=Both)).reasons == frozenset()
@@ -321,7 +321,7 @@ async def test_beyond_the_depth_of_combined_walks(store: Store) -> None:
     assert (await reach(store, "a", depth=2, excluding=["d"])).reasons == DEPTH
 
 
-async def test_nothing_lies_beyond_the_depth_where_via_or_the_scope_shuts_it_off(store: Store) -> None:
+async def test_via_and_scope_bound_what_is_beyond_the_depth(store: Store) -> None:
     batch = graph("a>b", "c>d")
     more = (association("b", "c", AssociationType.DERIVED_FROM, role="x"),)
     await store.record(Batch(batch.entities, batch.associations + more), by="me")
@@ -377,7 +377,7 @@ async def test_a_hub(store: Store) -> None:
     assert (await reach(store, "z", direction=Up)).total == 3
 
 
-async def test_associations_among_what_was_traversed(store: Store) -> None:
+async def test_associations_among_traversed_entities(store: Store) -> None:
     await store.record(graph("a>b>c", "a>c", "x>b", "c>b"), by="me")
     walk = Walk(await now(store), (id_of("a"),), Down)
     (page,) = await store.reach_associations([ReachAssociations(walk, first=2)])
@@ -398,7 +398,7 @@ async def test_unicode_and_hostile_names(store: Store) -> None:
 
 
 @pytest.mark.parametrize("boundary", [Boundary.BRIDGE, Boundary.MASK])
-async def test_beside_hidden_entities_a_filter_sees_types_alone(store: Store, boundary: Boundary) -> None:
+async def test_filters_see_only_the_type_beside_hidden_entities(store: Store, boundary: Boundary) -> None:
     parts = (association("a", "h", role="y"), association("h", "c", role="x"), association("c", "d", role="x"))
     await store.record(Batch(tuple(map(entity, "ahcd")), parts), by="me")
     secret = AccessChange(joins=(Membership("secret", id_of("h")),))
@@ -417,7 +417,7 @@ async def test_beside_hidden_entities_a_filter_sees_types_alone(store: Store, bo
     assert await names(AssociationFilter()) == [*shown, "c", "d"]
 
 
-async def test_what_is_withheld_is_told_of_whole_walks_alone(store: Store) -> None:
+async def test_withheld_counts_need_a_complete_walk(store: Store) -> None:
     await store.record(graph("a>b>c>d", "a>h", "c>i"), by="me")
     joins = tuple(Membership("secret", id_of(name)) for name in "hi")
     await store.change_access(AccessChange(joins=joins), epoch=(await store.newest()).epoch)
@@ -463,7 +463,7 @@ async def test_stop_at_holds_beyond_hidden_entities(store: Store, boundary: Boun
     )
 
 
-async def test_stop_at_what_is_restricted_holds_beyond_hidden_entities(store: Store) -> None:
+async def test_stop_at_restricted_holds_beyond_hidden_entities(store: Store) -> None:
     await store.record(graph("a>h>m>x", "a>m"), by="me")
     await store.record(graph("b>h"), by="me")
     joins = (Membership("bridged", id_of("h")), Membership("masked", id_of("m")))

@@ -71,7 +71,7 @@ DIFFERENT: dict[str, Any] = {
 }
 
 
-async def test_what_was_recorded_is_read_back(store: Store) -> None:
+async def test_recorded_entities_are_read_back(store: Store) -> None:
     done = await store.record(Batch((FULL,)), by="me")
     assert done.entities_are_new == (True,)
     full_urn = "lineal:a:DATASET:full@v1"
@@ -96,7 +96,7 @@ async def test_other_content_under_one_identity_is_a_conflict_that_names_the_fie
     assert len((await store.find([Find(await now(store))]))[0].items) == 1
 
 
-async def test_the_same_again_changes_nothing(store: Store) -> None:
+async def test_recording_the_same_again_changes_nothing(store: Store) -> None:
     await store.record(Batch((FULL,)), by="me")
     before = await store.watermark()
     for again in (FULL, replace(FULL, occurred_at=None), replace(FULL, tags=("a", "b"))):
@@ -105,7 +105,7 @@ async def test_the_same_again_changes_nothing(store: Store) -> None:
     assert await store.watermark() == before
 
 
-async def test_without_a_time_it_is_the_time_of_recording(store: Store) -> None:
+async def test_an_entity_without_a_time_occurred_when_recorded(store: Store) -> None:
     done = await store.record(Batch((entity("x", occurred_at=None),)), by="me")
     found = await read(store, "x")
     assert found.occurred_at == found.recorded_at == done.recorded_at
@@ -119,7 +119,7 @@ async def test_twice_in_one_batch(store: Store) -> None:
     assert await refused(store, clash) == [(ProblemCode.IMMUTABLE_CONFLICT, ("entities", 1))]
 
 
-async def test_a_batch_is_whole_or_nothing_and_all_problems_are_told(store: Store) -> None:
+async def test_a_batch_is_atomic_and_all_problems_are_reported(store: Store) -> None:
     await store.record(Batch((entity("x"),)), by="me")
     batch = Batch(
         (entity("new"), entity("x", description="other")),
@@ -239,7 +239,7 @@ async def test_a_revision_without_a_time_is_always_new(store: Store) -> None:
     assert flags == [(True,), (True,)]
 
 
-async def test_returning_gives_the_records_as_they_stand(store: Store) -> None:
+async def test_returning_gives_the_current_records(store: Store) -> None:
     batch = replace(graph("a>b"), revisions=(NewRevision(urn("a"), status=EntityStatus.FAILED),))
     done = await store.record(batch, by="me", returning=EVERYTHING)
     assert [each and each.urn for each in done.entities] == [urn("a"), urn("b")]
@@ -253,7 +253,7 @@ async def test_returning_gives_the_records_as_they_stand(store: Store) -> None:
     assert again.entities_are_new == (False, False)
 
 
-async def test_an_idempotency_key_makes_repeats_answer_alike(store: Store) -> None:
+async def test_repeats_under_an_idempotency_key_answer_alike(store: Store) -> None:
     key = Idempotency("k", "f1")
     first = await store.record(Batch((entity("x", occurred_at=None),)), by="me", idempotency=key)
     again = await store.record(Batch((entity("x", occurred_at=None),)), by="me", idempotency=key)
@@ -306,7 +306,7 @@ async def test_racing_repeats_under_one_key_write_once(store: Store) -> None:
     assert (await store.history([HistoryOf(await now(store), id_of("x"))]))[0].total == 1
 
 
-async def test_a_view_shows_what_was_there(store: Store) -> None:
+async def test_a_view_shows_the_records_of_its_time(store: Store) -> None:
     assert await store.watermark() == 0
     await store.record(graph("a>b"), by="me")
     first = await now(store)

@@ -37,7 +37,7 @@ async def ordered(store: Store, order: Ordering, view: View | None = None, after
     return page
 
 
-async def test_every_part_that_is_searched_and_none_that_is_not(store: Store) -> None:
+async def test_search_reads_exactly_the_documented_fields(store: Store) -> None:
     batch = Batch(
         (
             entity("zeta-one", version="vertwo"),
@@ -68,7 +68,7 @@ async def test_every_part_that_is_searched_and_none_that_is_not(store: Store) ->
     assert {search: await found(store, search) for search in searches} == searches
 
 
-async def test_a_search_is_as_of_its_view_and_of_what_revisions_left(store: Store) -> None:
+async def test_a_search_sees_the_folded_records_of_its_view(store: Store) -> None:
     first = await store.record(Batch((entity("a", tags=("old",), properties=properties(k="gone")),)), by="me")
     revision = NewRevision(urn("a"), tags=("new",), properties=properties(more="fresh"), removed=("k",))
     await store.record(Batch(revisions=(revision,)), by="me")
@@ -79,7 +79,7 @@ async def test_a_search_is_as_of_its_view_and_of_what_revisions_left(store: Stor
         assert await found(store, search, before) == (["a"] if then else []), search
 
 
-async def test_what_is_hidden_is_neither_found_nor_sorted_by(store: Store) -> None:
+async def test_hidden_values_are_neither_found_nor_sorted_by(store: Store) -> None:
     for n in range(3):
         await store.record(Batch((entity(f"{n}", properties=properties(k=f"hidden{3 - n}", seen="word")),)), by="me")
     grant = Grant(ALL, redacted=frozenset({"k"}))
@@ -91,7 +91,7 @@ async def test_what_is_hidden_is_neither_found_nor_sorted_by(store: Store) -> No
     assert [each.name for each in (await ordered(store, BY_K)).items] == ["2", "1", "0"]
 
 
-async def test_a_page_goes_on_though_its_position_is_hidden_by_now(store: Store) -> None:
+async def test_a_page_continues_after_its_position_became_hidden(store: Store) -> None:
     some = [NewEntity("a", EntityKind.DATASET, f"{n}", occurred_at=EPOCH - n) for n in range(3)]
     some.append(NewEntity("b", EntityKind.DATASET, "b", occurred_at=EPOCH - 9))
     await store.record(Batch(tuple(some)), by="me")
@@ -115,7 +115,7 @@ async def test_a_page_goes_on_though_its_position_is_hidden_by_now(store: Store)
         ("NEAR(abc", []),
     ],
 )
-async def test_parts_of_texts_are_taken_as_they_are(store: Store, part: str, names: list[str]) -> None:
+async def test_substrings_are_literal(store: Store, part: str, names: list[str]) -> None:
     made = ['a"b*c', "'; --", "\U0001f600\U0001f600\u00e9x", "stra\u00dfe"]
     await store.record(Batch(tuple(entity(name, properties=properties(k=name)) for name in made)), by="me")
     view = await now(store)
@@ -127,7 +127,7 @@ async def test_parts_of_texts_are_taken_as_they_are(store: Store, part: str, nam
         assert [each.name for each in page.items] == names
 
 
-async def test_too_many_are_not_sorted_by_a_property(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sorting_too_many_by_a_property_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordering, "MOST_SORTED", 2)
     await store.record(Batch(tuple(entity(f"{n}", tags=("t",) if n < 2 else ()) for n in range(3))), by="me")
     view = await now(store)

@@ -55,7 +55,7 @@ async def test_an_asynchronous_block_stops_at_the_deadline() -> None:
             raise TimeoutError
 
 
-def test_what_waits_is_stopped_with_its_work() -> None:
+def test_waiting_work_stops_with_its_caller() -> None:
     stopped: list[str] = []
     limit = Deadline()
     with limit.stopping(lambda: stopped.append("waiting")):

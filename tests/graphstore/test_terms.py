@@ -28,7 +28,7 @@ def test_texts_keep_the_order_of_code_points(left: str, right: str) -> None:
 
 
 @given(texts, texts, texts)
-def test_parts_are_found_where_they_are(text: str, part: str, key: str) -> None:
+def test_substrings_are_found_at_any_position(text: str, part: str, key: str) -> None:
     term = index_terms.of_value(key or "k", PropertyType.STRING, text)
     assert (index_terms.text_of(part) in term) == (part in text)
     assert term.startswith(
@@ -36,7 +36,7 @@ def test_parts_are_found_where_they_are(text: str, part: str, key: str) -> None:
     ) == text.startswith(part)
 
 
-def test_long_texts_are_cut_and_told_apart() -> None:
+def test_long_texts_are_cut_and_stay_distinct() -> None:
     long = "é" * 5000
     entities = [NewEntity("a", EntityKind.MODEL, "m", properties=properties(k=long + end)) for end in ("", "a")]
     one, other = map(index_terms.of_part, entities)
@@ -51,7 +51,7 @@ def test_long_texts_are_cut_and_told_apart() -> None:
     )
 
 
-def test_terms_hold_what_any_index_takes() -> None:
+def test_terms_fit_every_index() -> None:
     values: dict[str, Any] = {"k: \n": {"a": [None, -1.5]}, "n": -0.1, "s": "\n -é"}
     odd = NewEntity("a", EntityKind.MODEL, "m", tags=("ß -", "\n"), properties=properties(**values))
     of_statuses = map(index_terms.of_status, EntityStatus)

@@ -38,7 +38,7 @@ def encoded(text: str, kept: bytes) -> str:
 
 
 @given(identities)
-def test_a_urn_holds_its_parts_and_nothing_else(identity: tuple[str, EntityKind, str, str | None]) -> None:
+def test_a_urn_is_its_parts(identity: tuple[str, EntityKind, str, str | None]) -> None:
     account, kind, name, version = identity
     urn = make_urn(*identity)
     parts = f"lineal:{encoded(account, UNRESERVED)}:{kind}:{encoded(name, IN_NAMES)}"
@@ -199,7 +199,7 @@ def test_an_account_has_at_most_128_bytes() -> None:
 
 
 @given(st.text(max_size=50))
-def test_an_id_is_the_start_of_the_urns_digest(urn: str) -> None:
+def test_an_id_is_the_prefix_of_the_digest_of_its_urn(urn: str) -> None:
     digest = hashlib.sha256(urn.encode()).digest()
     id = entity_id(urn)
     assert len(id) == 22
@@ -213,7 +213,7 @@ def test_ids_by_example() -> None:
     assert association_id(one, other, AssociationType.PRODUCED, "train") == "x_TG8QI-7_We-_NPn8pW9w"
 
 
-def test_associations_alike_but_in_one_thing_have_other_ids() -> None:
+def test_associations_that_differ_in_one_field_have_different_ids() -> None:
     one, other = "lineal:a:DATASET:x", "lineal:a:MODEL:y"
     produced, derived = AssociationType.PRODUCED, AssociationType.DERIVED_FROM
     ids = [

@@ -76,7 +76,7 @@ def test_keys_are_in_the_order_of_utf_16() -> None:
 
 
 @given(json_values, json_values)
-def test_values_told_apart_have_other_forms(one: Any, other: Any) -> None:
+def test_different_values_have_different_forms(one: Any, other: Any) -> None:
     """1 and 1.0 differ as recorded, and are one when compared; 0 and -0 never differ."""
 
     def plain(value: Any) -> str:
@@ -136,7 +136,7 @@ def test_times_by_example(given: str, shown: str) -> None:
         ("0001-01-01T00:00:00+00:01", "is not a time that exists"),
     ],
 )
-def test_what_is_no_time(given: str, sentence: str) -> None:
+def test_invalid_times(given: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         parse_timestamp(given)
 
@@ -154,7 +154,7 @@ def test_what_is_no_time(given: str, sentence: str) -> None:
         ([2**63 - 1, -(2**63), 1e308, "", "x" * MAX_VALUE_BYTES, {"": None}], None),
     ],
 )
-def test_what_json_can_be(value: Any, problem: str | None) -> None:
+def test_valid_json_values(value: Any, problem: str | None) -> None:
     found = json_problem(value)
     assert found is None if problem is None else found is not None and found.startswith(problem)
 

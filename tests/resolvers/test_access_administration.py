@@ -76,7 +76,7 @@ async def test_keys_are_made_shown_once_and_revoked(store: Store) -> None:
     assert (await keys(store, admin("a")))[0]["revokedBy"] == "a/ada"
 
 
-async def test_keys_are_their_account_s_affair(store: Store) -> None:
+async def test_keys_are_managed_by_their_account(store: Store) -> None:
     key = (await changed(store, admin("a"), "apiKeyCreate", name="ci"))["key"]["id"]
     assert await codes(store, A, "apiKeyCreate", name="x") == ["FORBIDDEN"]
     assert await codes(store, admin("b"), "apiKeyCreate", name="x", account="a") == ["NOT_FOUND"]
@@ -119,7 +119,7 @@ async def test_the_log_is_filtered_and_read_in_pages(store: Store) -> None:
     assert "after is not a cursor of this field with these arguments" in refused.errors[0].message
 
 
-async def test_the_log_is_an_account_s_own_and_its_chain_is_for_who_reads_it_whole(store: Store) -> None:
+async def test_an_account_reads_its_own_log_and_operators_the_chain(store: Store) -> None:
     await changed(store, admin("b"), "lineageGroupCreate", name="g")
     assert await logged(store, admin("a"), principal="b/ada") == []
     ask = "{ auditLog(first: 100) { nodes { sequence previous digest } } }"
@@ -194,7 +194,7 @@ async def test_access_is_not_explained_to_others(store: Store) -> None:
         ]
 
 
-async def test_what_a_request_changes_counts_for_what_follows_in_it(store: Store) -> None:
+async def test_a_change_counts_for_later_fields_of_its_request(store: Store) -> None:
     query = """mutation ($group: ID!, $policy: String!) {
       before: lineageRecord(input: {entities: [{kind: DATASET, name: "x"}]}) { userErrors { code } }
       lineageGroupPolicySet(input: {id: $group, policy: $policy}) { userErrors { code } group { permissions } }
@@ -216,7 +216,7 @@ async def test_a_change_counts_in_every_process_on_the_next_request(tmp_path: An
         assert [each["code"] for each in refused] == ["FORBIDDEN"]
 
 
-async def test_a_key_that_expired_meanwhile_can_be_looked_at(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_expired_key_can_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     soon = microseconds() + 60_000_000
     assert await codes(store, admin("a"), "apiKeyCreate", name="x", expiresAt=format_timestamp(soon)) == []
     at(monkeypatch, store, soon + 1)
@@ -238,7 +238,7 @@ CREATES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("mutation", "given", "other"), CREATES)
-async def test_a_repeat_makes_nothing_more(
+async def test_a_repeat_creates_nothing(
     store: Store, mutation: str, given: dict[str, Any], other: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = admin("a")
@@ -261,7 +261,7 @@ async def test_a_repeat_makes_nothing_more(
     assert len(kept) == 1, "what is old is swept"
 
 
-async def test_a_repeat_is_asked_anew_whether_it_may(store: Store) -> None:
+async def test_a_repeat_is_authorized_again(store: Store) -> None:
     given = {"name": "ci", "idempotencyKey": "k"}
     assert await codes(store, admin("a"), "apiKeyCreate", **given) == []
     assert await codes(store, Principal("a", "ada"), "apiKeyCreate", **given) == ["FORBIDDEN"]

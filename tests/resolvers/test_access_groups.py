@@ -38,7 +38,7 @@ async def test_a_member_sees_its_default_group_and_no_other_account_s(store: Sto
     assert sorted((each["account"], len(each["permissions"])) for each in both) == [("a", 12), ("b", 12)]
 
 
-async def test_a_group_unknown_and_a_group_of_others_look_the_same(store: Store) -> None:
+async def test_unknown_groups_and_groups_of_others_look_the_same(store: Store) -> None:
     ask = '{ lineageGroup(id: "%s") { id } }'
     assert await data(store, ask % default_group("b"), by=A) == {"lineageGroup": None}
     assert await data(store, ask % "nothing", by=A) == {"lineageGroup": None}
@@ -52,7 +52,7 @@ async def test_a_group_unknown_and_a_group_of_others_look_the_same(store: Store)
         assert [each["code"] for each in absent["userErrors"]] == ["NOT_FOUND"]
 
 
-async def test_groups_are_made_and_changed_by_those_who_may_share(store: Store) -> None:
+async def test_groups_are_created_and_changed_with_the_share_permission(store: Store) -> None:
     made = await changed(
         store, admin("a"), "lineageGroupCreate", name="models", boundary="MASK", addEntities=[{"id": id_at("a", "m")}]
     )
@@ -83,7 +83,7 @@ async def test_groups_are_made_and_changed_by_those_who_may_share(store: Store) 
     assert (left["group"]["boundary"], left["group"]["name"]) == (None, "data")
 
 
-async def test_what_is_refused_of_groups(store: Store) -> None:
+async def test_invalid_groups_are_refused(store: Store) -> None:
     mine = (await changed(store, admin("a"), "lineageGroupCreate", name="models"))["group"]["id"]
     cases: list[tuple[Principal, str, dict[str, Any], str, list[str]]] = [
         (A, "lineageGroupCreate", {"name": "x"}, "FORBIDDEN", ["input"]),
@@ -147,7 +147,7 @@ async def test_a_policy_is_for_administrators(store: Store) -> None:
         ]
 
 
-async def test_an_entity_tells_its_groups_as_far_as_they_are_known(store: Store) -> None:
+async def test_an_entity_lists_the_groups_visible_to_the_caller(store: Store) -> None:
     for name in ("zoo", "ark"):
         await changed(store, admin("a"), "lineageGroupCreate", name=name, addEntities=[{"id": id_at("a", "d")}])
     ask = '{ entity(urn: "lineal:a:DATASET:d") { lineageGroups { name } } }'

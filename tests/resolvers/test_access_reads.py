@@ -56,7 +56,7 @@ async def ascendants(store: Store, by: Principal = B) -> Any:
     return (await data(store, UP, by=by))["entity"]["ascendants"]
 
 
-async def test_what_is_cut_is_not_there(store: Store) -> None:
+async def test_cut_entities_are_absent(store: Store) -> None:
     found = await ascendants(store)
     assert [edge["node"]["urn"] for edge in found["edges"]] == [urn_of("b", "j"), urn_of("b", "d")]
     assert found["completeness"] == {"isComplete": True, "reasons": [], "visited": 2, "withheld": None}
@@ -65,7 +65,7 @@ async def test_what_is_cut_is_not_there(store: Store) -> None:
     assert told == {"isComplete": False, "reasons": ["POLICY"], "visited": 2, "withheld": 1}
 
 
-async def test_what_is_masked_is_shown_as_restricted(store: Store) -> None:
+async def test_masked_entities_are_restricted(store: Store) -> None:
     await boundary(store, "MASK")
     found = await ascendants(store)
     kinds = [(edge["distance"], edge["node"]["__typename"]) for edge in found["edges"]]
@@ -86,7 +86,7 @@ RESTRICTED = """{ entity(urn: "lineal:b:DATASET:d") { associations(direction: AS
     associations { totalCount nodes { id } } } } } } } }"""
 
 
-async def test_a_restricted_has_nothing_and_asks_nothing(store: Store) -> None:
+async def test_a_restricted_entity_has_no_fields_and_reads_nothing(store: Store) -> None:
     await boundary(store, "MASK")
     await data(store, "{ viewer { account } }", by=B)
     counting = CountingStore(store)
@@ -127,7 +127,7 @@ async def test_a_restricted_has_nothing_and_asks_nothing(store: Store) -> None:
     assert other["source"]["id"] != id, "two principals cannot compare what they were shown"
 
 
-async def test_what_is_bridged_is_crossed_and_not_shown(store: Store) -> None:
+async def test_bridged_entities_are_crossed_and_not_shown(store: Store) -> None:
     await chain(store, "b", "old-")
     ends = {"source": {"urn": urn_of("b", "old-m")}, "destination": {"urn": urn_of("a", "d")}}
     assert await recorded(store, LOCAL, associations=[{**ends, "type": "CONTRIBUTED_TO"}]) == []
@@ -151,7 +151,7 @@ async def test_an_account_named_restricted_is_one_like_any_other() -> None:
     await store.close()
 
 
-async def test_a_cursor_is_one_principal_s(store: Store) -> None:
+async def test_a_cursor_belongs_to_its_principal(store: Store) -> None:
     query = "query ($after: String) { entities(first: 2, after: $after) { nodes { urn } pageInfo { endCursor } } }"
     after = (await data(store, query, by=A))["entities"]["pageInfo"]["endCursor"]
     assert (await data(store, query, {"after": after}, A))["entities"]["nodes"]
@@ -162,7 +162,7 @@ async def test_a_cursor_is_one_principal_s(store: Store) -> None:
         ]
 
 
-async def test_a_cursor_does_not_tell_when_others_recorded(store: Store) -> None:
+async def test_a_cursor_does_not_reveal_the_writes_of_others(store: Store) -> None:
     newest = (await store.newest()).recorded_at
     cursor = (await data(store, "{ entities(first: 2) { pageInfo { endCursor } } }", by=A))["entities"]["pageInfo"]
     raw = urlsafe_b64decode(cursor["endCursor"] + "==")
@@ -217,7 +217,7 @@ async def test_the_owner_learns_which_policy_denied(store: Store) -> None:
     assert found["policies"] == [f"{made['group']['id']}/never"]
 
 
-async def test_a_guess_at_a_hidden_end_is_logged_to_its_owner(store: Store) -> None:
+async def test_a_guess_at_a_hidden_end_is_logged_for_its_owner(store: Store) -> None:
     context = await context_of(store, B)
     query = """mutation { lineageRecord(input: {associations: [{type: PRODUCED,
       source: {urn: "lineal:b:DATASET:d"}, destination: {urn: "lineal:a:DATASET:d"}}]}) { userErrors { code } } }"""

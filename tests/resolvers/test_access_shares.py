@@ -91,7 +91,7 @@ async def invitations(store: Store, by: Principal, state: str | None = None) -> 
     return (await data(store, INVITATIONS, {"state": state}, by))["invitations"]["nodes"]
 
 
-async def test_an_invitation_gives_nothing_until_it_is_accepted(store: Store) -> None:
+async def test_an_invitation_allows_nothing_until_it_is_accepted(store: Store) -> None:
     id = await share(store, "a", "b", "c", accept=False)
     assert await sees(store, B) == all_of("b")
     (seen,) = await invitations(store, B)
@@ -126,7 +126,7 @@ async def test_an_invitation_gives_nothing_until_it_is_accepted(store: Store) ->
     assert [each["state"] for each in await invitations(store, B, "ACCEPTED")] == ["ACCEPTED"]
 
 
-async def test_what_was_accepted_can_be_given_up(store: Store) -> None:
+async def test_an_accepted_share_can_be_rejected_later(store: Store) -> None:
     id = await share(store, "a", "b")
     assert await codes(store, admin("b"), "invitationReject", id=f"{id}/b") == []
     assert await sees(store, B) == all_of("b")
@@ -162,7 +162,7 @@ async def test_a_share_that_expires_is_over(store: Store, monkeypatch: pytest.Mo
     assert (await data(store, "{ viewer { pendingInvitations } }", by=C))["viewer"] == {"pendingInvitations": 0}
 
 
-async def test_a_share_gives_what_it_says_and_no_more(store: Store) -> None:
+async def test_a_share_allows_exactly_its_terms(store: Store) -> None:
     await share(store, "a", "b", kinds=["DATASET", "TRAINING_JOB"], redacted=["rows"])
     assert await sees(store, B) == all_of("b") | {urn_of("a", "d"), urn_of("a", "j")}
     ask = '{ entity(urn: "lineal:a:DATASET:d") { digest properties { key } property(key: "rows") } }'
@@ -194,7 +194,7 @@ async def test_a_single_principal_answers_for_itself(store: Store) -> None:
     assert await sees(store, member("b", "max")) == all_of("b")
 
 
-async def test_what_is_refused_of_shares(store: Store) -> None:
+async def test_invalid_shares_are_refused(store: Store) -> None:
     home, epoch = default_group("a"), (await store.newest()).epoch
     good = {"name": "s", "groups": [home], "targets": [{"account": "b"}], "actions": READING}
     cases: list[tuple[Principal, dict[str, Any], str, list[str]]] = [
@@ -219,7 +219,7 @@ async def test_what_is_refused_of_shares(store: Store) -> None:
     assert (await store.newest()).epoch == epoch
 
 
-async def test_answering_and_revoking_is_for_those_it_concerns(store: Store) -> None:
+async def test_only_the_parties_of_a_share_answer_and_revoke_it(store: Store) -> None:
     id = await share(store, "a", "b", accept=False)
     assert await codes(store, B, "invitationAccept", id=f"{id}/b") == ["FORBIDDEN"]
     assert await codes(store, B, "invitationReject", id=f"{id}/b") == ["FORBIDDEN"]
@@ -233,7 +233,7 @@ async def test_answering_and_revoking_is_for_those_it_concerns(store: Store) -> 
     assert await codes(store, admin("a"), "resourceShareRevoke", id=id) == []
 
 
-async def test_the_shares_of_an_account_are_for_those_who_may_share(store: Store) -> None:
+async def test_shares_are_listed_with_the_share_permission(store: Store) -> None:
     await share(store, "a", "b")
     ask = "{ resourceShares { nodes { name } } }"
     assert (await data(store, ask, by=admin("b")))["resourceShares"] == {"nodes": []}

@@ -77,7 +77,7 @@ async def test_a_batch_with_one_forbidden_part_writes_nothing(store: Store) -> N
 
 @pytest.mark.parametrize("by_id", [False, True])
 @pytest.mark.parametrize("side", ["source", "destination"])
-async def test_a_hidden_end_is_told_of_as_an_absent_one(store: Store, side: str, by_id: bool) -> None:
+async def test_a_hidden_end_is_reported_as_absent(store: Store, side: str, by_id: bool) -> None:
     def ends(urn: str) -> dict[str, Any]:
         hidden = {"id": entity_id(urn)} if by_id else {"urn": urn}
         own = {"urn": urn_of("a", "d")}
@@ -94,7 +94,7 @@ async def test_a_hidden_end_is_told_of_as_an_absent_one(store: Store, side: str,
     assert [each["code"] for each in told] == ["NOT_FOUND"]
 
 
-async def test_associating_takes_the_permission_on_both_ends(store: Store) -> None:
+async def test_an_association_needs_the_permission_on_both_ends(store: Store) -> None:
     own, theirs = {"urn": urn_of("b", "m")}, {"urn": urn_of("a", "d")}
     assert [each["code"] for each in await recorded(store, B, associations=[link(own, theirs)])] == ["NOT_FOUND"]
     readable = await share(store, "a", "b")
@@ -131,7 +131,7 @@ async def test_a_forbid_wins_on_the_very_next_write(store: Store) -> None:
     assert denied["policies"] == [f"{group}/freeze"]
 
 
-async def test_an_end_of_the_same_batch_counts_as_of_its_account(store: Store) -> None:
+async def test_an_end_in_the_same_batch_is_authorized_by_its_account(store: Store) -> None:
     recorder = Principal("a", "bot", permissions=frozenset({Permission.RECORD, Permission.READ}))
     ends = {"urn": "lineal:a:DATASET:x"}, {"urn": "lineal:a:DATASET:y"}
     batch: dict[str, Any] = {"entities": [dataset("x"), dataset("y")], "associations": [link(*ends)]}
@@ -139,7 +139,7 @@ async def test_an_end_of_the_same_batch_counts_as_of_its_account(store: Store) -
     assert await recorded(store, A, **batch) == []
 
 
-async def test_who_only_records_is_shown_nothing_of_it(store: Store) -> None:
+async def test_a_recorder_without_read_permission_sees_no_records(store: Store) -> None:
     writer = Principal("a", "bot", permissions=frozenset({Permission.RECORD, Permission.ASSOCIATE}))
     ends = {"urn": "lineal:a:DATASET:x"}, {"urn": "lineal:a:DATASET:y"}
     given = {"entities": [dataset("x"), dataset("y")], "associations": [link(*ends)]}
@@ -157,7 +157,7 @@ async def test_who_only_records_is_shown_nothing_of_it(store: Store) -> None:
     ]
 
 
-async def test_hidden_keys_are_neither_given_back_nor_named(store: Store) -> None:
+async def test_hidden_keys_are_neither_returned_nor_named(store: Store) -> None:
     blind = Principal("a", "bot", permissions=frozenset({Permission.RECORD, Permission.READ}))
     one = {"key": "rows", "value": {"int": 1}}
     done = (await data(store, RECORD, {"i": {"entities": [dataset("x", properties=[one])]}}, blind))["lineageRecord"]
@@ -212,7 +212,7 @@ async def test_revising_takes_the_permission_on_the_entity(store: Store) -> None
     assert (done["entity"]["tags"], done["isNew"], done["revision"]) == (["t"], True, {"sequence": 1})
 
 
-async def test_what_supersedes_must_be_readable(store: Store) -> None:
+async def test_the_superseding_entity_must_be_readable(store: Store) -> None:
     for ref in ({"urn": urn_of("b", "d")}, {"id": id_at("b", "d")}):
         done = await revised(store, A, entity={"urn": urn_of("a", "d")}, supersededBy=ref)
         assert [(e["code"], e["path"]) for e in done["userErrors"]] == [("NOT_FOUND", ["input", "supersededBy"])]
@@ -221,7 +221,7 @@ async def test_what_supersedes_must_be_readable(store: Store) -> None:
     assert done["userErrors"] == []
 
 
-async def test_a_repeat_is_asked_anew_whether_it_may(store: Store) -> None:
+async def test_a_repeat_is_authorized_again(store: Store) -> None:
     given = {"entities": [dataset("once")], "idempotencyKey": "k"}
     assert await recorded(store, A, **given) == []
     assert await recorded(store, A, **given) == []
@@ -230,7 +230,7 @@ async def test_a_repeat_is_asked_anew_whether_it_may(store: Store) -> None:
     ]
 
 
-async def test_writes_are_in_the_log_whatever_became_of_them(store: Store) -> None:
+async def test_writes_are_logged_whether_allowed_or_not(store: Store) -> None:
     home, theirs = default_group("a"), {"urn": urn_of("a", "d")}
     await recorded(store, A, entities=[dataset("x")])
     (allowed, *_) = await logged(store, admin("a"), principal="a/mia", action="RECORD")

@@ -60,7 +60,7 @@ async def asked(store: Store, given: Any) -> Any:
     return names, found["status"]
 
 
-async def test_what_was_known_and_what_is_known() -> None:
+async def test_as_of_recorded_shows_what_was_known() -> None:
     store, known, learned, ended = await told()
     today = (["data", "patch"], "FAILED")
     assert await asked(store, None) == today
@@ -72,7 +72,7 @@ async def test_what_was_known_and_what_is_known() -> None:
     await store.close()
 
 
-async def test_what_had_happened_whenever_it_was_recorded() -> None:
+async def test_as_of_occurred_shows_what_had_happened() -> None:
     store, known, _, _ = await told()
     known_today = ((4, None), (5, (["data"], None)), (6, (["data", "patch"], None)), (9, (["data", "patch"], "FAILED")))
     for happened, expected in known_today:
@@ -83,13 +83,13 @@ async def test_what_had_happened_whenever_it_was_recorded() -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"recordedAt": None}, {"recordedAt": None, "occurredAt": None}])
-async def test_times_that_are_not_given_are_not_asked(given: Any) -> None:
+async def test_absent_times_do_not_filter(given: Any) -> None:
     store, _, _, _ = await told()
     assert await asked(store, given) == await asked(store, None)
     await store.close()
 
 
-async def test_every_root_goes_back() -> None:
+async def test_every_root_field_takes_as_of() -> None:
     store, known, _, _ = await told()
     query = """query ($at: AsOf, $from: [EntityRef!]!) {
       entities(asOf: $at) { totalCount countsByKind { count } nodes { name ascendants { totalCount } } }
@@ -115,7 +115,7 @@ async def test_every_root_goes_back() -> None:
     await store.close()
 
 
-async def test_a_moment_governs_all_below_it_until_it_is_given_again() -> None:
+async def test_as_of_governs_nested_fields_until_given_again() -> None:
     store, known, learned, _ = await told()
     query = """query ($model: String!, $at: AsOf, $in: AsOf) { entity(urn: $model, asOf: $at) { tags
       ascendants { nodes { name descendants { nodes { name tags } } }
@@ -208,7 +208,7 @@ async def test_an_id_is_read_as_of_a_time() -> None:
     await store.close()
 
 
-async def test_of_the_two_times_that_not_given_again_stays() -> None:
+async def test_a_nested_as_of_keeps_the_other_time() -> None:
     store, known, _, _ = await told()
     query = """query ($model: String!, $at: AsOf, $in: AsOf) { entity(urn: $model, asOf: $at) {
       ascendants(asOf: $in) { nodes { name descendants { nodes { tags } } } } } }"""
@@ -225,7 +225,7 @@ async def test_of_the_two_times_that_not_given_again_stays() -> None:
     await store.close()
 
 
-async def test_below_an_entity_that_did_not_exist_is_nothing() -> None:
+async def test_an_entity_that_did_not_exist_has_no_lineage() -> None:
     store, _, _, _ = await told()
     query = """query ($model: String!, $in: AsOf, $after: String) { entity(urn: $model) { name
       ascendants(asOf: $in, first: 1, after: $after) { totalCount nodes { name } edges { cursor } countsByKind { count }
@@ -249,7 +249,7 @@ async def test_below_an_entity_that_did_not_exist_is_nothing() -> None:
     await store.close()
 
 
-async def test_what_took_its_place_may_not_have_existed() -> None:
+async def test_the_superseding_entity_may_not_have_existed() -> None:
     store, _, _, _ = await told()
     revision = NewRevision(urn("model"), superseded_by=urn("next"), occurred_at=day(10))
     at = await wrote(store, Batch((entity("next", occurred_at=day(12)),), revisions=(revision,)))
@@ -263,7 +263,7 @@ async def test_what_took_its_place_may_not_have_existed() -> None:
     await store.close()
 
 
-async def test_what_a_request_records_is_there_in_its_answer() -> None:
+async def test_a_request_reads_its_own_writes() -> None:
     store = await open_store("memory:")
     query = """mutation ($at: AsOf) { lineageRecord(input: {
       entities: [{kind: DATASET, name: "d"}, {kind: MODEL, name: "m"}], associations: [{type: CONTRIBUTED_TO,
@@ -325,7 +325,7 @@ async def page(store: Store, field: str, at: Any, after: str | None) -> Any:
 @pytest.mark.parametrize(
     "ahead", ["of the past", "of the newest batch", "of a time between batches", "of a time to come"]
 )
-async def test_pages_are_of_one_moment_though_others_write(field: str, ahead: str) -> None:
+async def test_pages_read_one_time_while_others_write(field: str, ahead: str) -> None:
     store, newest = await filled()
     between = format_timestamp(await store.watermark() + 1)
     given = {"of the newest batch": newest, "of a time between batches": between, "of a time to come": LATER}
@@ -366,7 +366,7 @@ async def test_a_cursor_of_another_moment_is_refused(field: str) -> None:
     await store.close()
 
 
-async def test_permissions_are_todays_whatever_the_moment() -> None:
+async def test_permissions_are_current_at_any_as_of() -> None:
     store = await tenants("a", "b")
     before = format_timestamp(await store.watermark())
     shared = await share(store, "a", "b")
@@ -385,7 +385,7 @@ async def test_permissions_are_todays_whatever_the_moment() -> None:
     await store.close()
 
 
-async def test_the_entities_of_a_group_are_shown_as_the_one_they_are_found_by() -> None:
+async def test_group_members_are_read_at_the_time_of_their_parent() -> None:
     store, known, _, _ = await told()
     assert not (await changed(store, LOCAL, "accountCreate", name="a"))["userErrors"]
     query = """query ($u: String!, $at: AsOf) { entity(urn: $u, asOf: $at) { lineageGroups { name
@@ -407,7 +407,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("given", "message"), BAD)
-async def test_what_is_no_moment_is_refused(given: Any, message: str) -> None:
+async def test_invalid_as_of_is_refused(given: Any, message: str) -> None:
     store = await open_store("memory:")
     for query in ("entities(asOf: $at) { totalCount }", 'entity(urn: "x", asOf: $at) { id }'):
         result = await answer(store, f"query ($at: AsOf) {{ {query} }}", {"at": given})

@@ -81,7 +81,7 @@ async def metrics(store: Store, *of: str, arguments: str = "", by: Principal = A
     }
 
 
-async def test_what_tells_of_a_trial(store: Store) -> None:
+async def test_the_parameters_and_metrics_of_a_trial(store: Store) -> None:
     await made(
         store,
         TRIAL_t1={"owner": "ada"},
@@ -130,7 +130,7 @@ async def test_what_tells_of_a_trial(store: Store) -> None:
     }
 
 
-async def test_what_tells_of_a_model_and_of_a_version_of_it(store: Store) -> None:
+async def test_the_parameters_and_metrics_of_a_model_and_its_version(store: Store) -> None:
     await made(
         store,
         TRAINING_JOB_j1={"lr": 0.1},
@@ -200,7 +200,7 @@ async def test_values_are_compared_as_filters_compare_them(store: Store) -> None
     ]
 
 
-async def test_parts_that_tell_differently_and_alike(store: Store) -> None:
+async def test_components_that_agree_and_disagree(store: Store) -> None:
     await made(
         store,
         TRIAL_t1={"lr": 1},
@@ -296,7 +296,7 @@ async def test_null_where_one_is_absent_or_hidden(store: Store) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 101])
-async def test_how_many_may_be_compared(store: Store, count: int) -> None:
+async def test_the_number_of_compared_entities_is_limited(store: Store, count: int) -> None:
     query = "query ($of: [EntityRef!]!) { comparison(of: $of) { entities { urn } } }"
     (error,) = (await answer(store, query, {"of": [{"id": "x"}] * count}, A)).errors
     assert isinstance(error.original_error, BadInput)
@@ -394,7 +394,7 @@ async def test_too_many_parts_are_refused(store: Store, monkeypatch: pytest.Monk
     assert error.message.startswith("A compared entity has more than 1 parts")
 
 
-async def test_what_is_hidden_tells_nothing(store: Store) -> None:
+async def test_hidden_entities_add_nothing_to_a_comparison(store: Store) -> None:
     await made(
         store,
         TRIAL_a={"lr": 1, "secret": 1},
@@ -421,7 +421,7 @@ async def test_what_is_hidden_tells_nothing(store: Store) -> None:
 
 
 @pytest.mark.parametrize("width", [2, 9])
-async def test_few_round_trips_however_many_are_compared(store: Store, width: int) -> None:
+async def test_round_trips_do_not_depend_on_how_many_are_compared(store: Store, width: int) -> None:
     numbers = range(width)
     for number in numbers:
         kinds = ("TRIAL_t", "TRIAL_COMPONENT_c", "PARAMETERS_p", "MODEL_m", "MODEL_VERSION_v")

@@ -17,7 +17,7 @@ def of_properties(count: int) -> EntityFilter:
     return EntityFilter(property=[PropertyFilter(key=f"k{number}", eq=JSON(1)) for number in range(count)])
 
 
-def test_conditions_are_counted_and_fields_that_ask_nothing_are_not() -> None:
+def test_only_fields_with_conditions_are_counted() -> None:
     converted = entity_filter(of_properties(MOST_CONDITIONS - 1))
     assert converted is not None
     assert converted.property is not None

@@ -165,14 +165,14 @@ async def test_pages_of_a_series_go_on_in_one_moment(store: Store) -> None:
         ("buckets(most: 1001) { count }", "most is 1001: give 1 to 1000"),
     ],
 )
-async def test_how_much_may_be_asked(store: Store, arguments: str, message: str) -> None:
+async def test_page_and_bucket_limits(store: Store, arguments: str, message: str) -> None:
     await observed(store, A, series(JOB, "loss", 1))
     (error,) = (await answer(store, f'{{ entity(urn: "{JOB}") {{ metrics {{ {arguments} }} }} }}', by=A)).errors
     assert isinstance(error.original_error, BadInput)
     assert error.message.startswith(message)
 
 
-async def test_how_many_names_may_be_asked_for(store: Store) -> None:
+async def test_the_number_of_metric_names_is_limited(store: Store) -> None:
     query = f'query ($n: [String!]) {{ entity(urn: "{JOB}") {{ metrics(names: $n) {{ name }} }} }}'
     assert await data(store, query, {"n": ["x"] * 100}, A)
     (error,) = (await answer(store, query, {"n": ["x"] * 101}, A)).errors
@@ -250,7 +250,7 @@ async def test_hidden_as_their_property_keys_are(store: Store) -> None:
     assert [each["name"] for each in await metrics(store)] == ["auc", "f1", "f2", "loss"]
 
 
-async def test_nothing_of_what_is_restricted(store: Store) -> None:
+async def test_restricted_entities_have_no_metrics(store: Store) -> None:
     await observed(store, A, series(JOB, "loss", 1))
     await share(store, "a", "b")
     made = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[{"id": entity_id(JOB)}])

@@ -36,7 +36,7 @@ async def errors(store: Store, by: Principal, *given: dict[str, Any], **more: An
     return [(each["code"], each["path"]) for each in done["userErrors"]]
 
 
-async def test_recorded_once_however_often_it_is_sent(store: Store) -> None:
+async def test_observations_sent_again_are_recorded_once(store: Store) -> None:
     given = [series(JOB, "loss", 0.5, 0.25), series(urn_of("a", "m"), "auc", 0.9), series(JOB, "auc", 0.8)]
     done = await observed(store, A, *given)
     assert done == {
@@ -110,7 +110,7 @@ async def test_another_value_at_a_step_and_time_is_another_observation(store: St
         ([series(JOB, "x")] * 1001, [("TOO_LARGE", ["input", "series"])]),
     ],
 )  # fmt: skip
-async def test_what_is_refused_and_where(
+async def test_invalid_observations_are_refused_with_their_path(
     store: Store, given: list[dict[str, Any]], expected: list[tuple[str, list[str]]]
 ) -> None:
     assert await errors(store, A, *given) == expected
@@ -169,7 +169,7 @@ async def test_a_repeat_under_a_key_answers_as_the_first_did(store: Store) -> No
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-async def test_what_may_not_be_read_is_told_of_as_absent(store: Store, by_id: bool) -> None:
+async def test_hidden_entities_are_reported_as_absent(store: Store, by_id: bool) -> None:
     def named(name: str) -> dict[str, Any]:
         entity = {"id": id_at("b", name)} if by_id else {"urn": urn_of("b", name)}
         return {**series(JOB, "x", 1), "entity": entity}
@@ -181,7 +181,7 @@ async def test_what_may_not_be_read_is_told_of_as_absent(store: Store, by_id: bo
     assert hidden[0]["path"] == ["input", "series", "0", "entity"]
 
 
-async def test_who_may_read_and_not_record_is_forbidden(store: Store) -> None:
+async def test_readers_without_record_permission_are_forbidden(store: Store) -> None:
     await share(store, "a", "b")
     done = await observed(store, B, series(urn_of("b", "j"), "x", 1), series(JOB, "x", 1, 2))
     assert done["userErrors"] == [

@@ -47,7 +47,7 @@ def query(field: str, after: str | None) -> str:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_pages_give_all_there_was_though_others_write(field: str) -> None:
+async def test_pages_are_complete_while_others_write(field: str) -> None:
     store = await filled()
     whole = found(await data(store, query(field, None).replace("first: 2", "first: 100")))
     seen, after, number = [], None, 0

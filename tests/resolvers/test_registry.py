@@ -97,7 +97,7 @@ async def test_a_group_lists_its_model_versions_as_versions(store: Store) -> Non
     }
 
 
-async def test_a_group_that_stands_is_kept_as_it_is(store: Store) -> None:
+async def test_an_existing_group_is_unchanged(store: Store) -> None:
     group = {"kind": "MODEL_GROUP", "name": "churn", "description": "who leaves"}
     assert await recorded(store, A, entities=[group]) == []
     assert (await registered(store, A, **GROUP))["modelVersion"]["group"] == {"urn": "lineal:a:MODEL_GROUP:churn"}
@@ -129,13 +129,13 @@ async def test_a_group_that_stands_is_kept_as_it_is(store: Store) -> None:
          [("TOO_LARGE", ["input"])]),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_registered(store: Store, given: dict[str, Any], errors: list[Any]) -> None:
+async def test_invalid_registrations(store: Store, given: dict[str, Any], errors: list[Any]) -> None:
     before = await store.watermark()
     assert told(await registered(store, A, **{**GROUP, **given})) == errors
     assert await store.watermark() == before
 
 
-async def test_what_is_refused_says_what_to_do(store: Store) -> None:
+async def test_refusals_say_what_to_do(store: Store) -> None:
     for given, sentence in (
         ({"model": {"urn": urn_of("a", "d")}}, f"{urn_of('a', 'd')} is of kind DATASET: give one of kind MODEL."),
         ({"model": {"id": "no"}}, "No entity has the id 'no': record it first."),
@@ -151,7 +151,7 @@ async def test_what_is_refused_says_what_to_do(store: Store) -> None:
         assert "ModelGroupRef" in str(done.errors) or "must be non-null" in str(done.errors)
 
 
-async def test_a_repeat_under_a_key_registers_nothing_more(store: Store) -> None:
+async def test_a_repeat_under_an_idempotency_key_registers_nothing(store: Store) -> None:
     once = await registered(store, A, **GROUP, idempotencyKey="k")
     assert (await registered(store, A, **GROUP))["modelVersion"]["number"] == 2
     assert await registered(store, A, **GROUP, idempotencyKey="k") == once
@@ -168,12 +168,12 @@ async def test_a_repeat_under_a_key_registers_nothing_more(store: Store) -> None
     assert "idempotencyKey must be" in str(blank.errors)
 
 
-async def test_two_hundred_at_once_are_numbered_each_once(store: Store) -> None:
+async def test_two_hundred_concurrent_registrations_get_distinct_numbers(store: Store) -> None:
     done = await asyncio.gather(*(registered(store, A, **GROUP) for _ in range(200)))
     assert sorted(each["modelVersion"]["number"] for each in done) == list(range(1, 201))
 
 
-async def test_a_number_lost_to_another_process_is_passed_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_number_taken_by_another_process_is_skipped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever else records between the look and the record, as another server may."""
     record, lost = store.record, iter([1, 2])
 
@@ -194,7 +194,7 @@ async def test_a_number_lost_to_another_process_is_passed_over(store: Store, mon
     assert (await registered(store, A, **GROUP))["modelVersion"]["number"] == 4
 
 
-async def test_it_ends_where_no_number_is_to_be_had(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_registration_ends_when_no_number_is_free(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
     async def refused(batch: Any, **named: Any) -> Any:
@@ -207,7 +207,7 @@ async def test_it_ends_where_no_number_is_to_be_had(store: Store, monkeypatch: p
     assert len(tries) == MOST_TRIES
 
 
-async def test_a_store_that_fails_fails_all_who_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failing_store_fails_every_waiting_registration(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
     async def gone(batch: Any, **named: Any) -> Any:
@@ -236,7 +236,7 @@ async def test_a_store_that_fails_fails_all_who_wait(store: Store, monkeypatch: 
         (["one", "01", "0"], 1),
     ],
 )
-async def test_numbers_recorded_by_hand_are_never_given_again(store: Store, by_hand: list[str], following: int) -> None:
+async def test_numbers_recorded_by_hand_are_never_reused(store: Store, by_hand: list[str], following: int) -> None:
     given = [{"kind": "MODEL_VERSION", "name": "churn", "version": each} for each in by_hand]
     assert await recorded(store, A, entities=given) == []
     found = [(await registered(store, A, **GROUP))["modelVersion"]["number"] for _ in range(4)]
@@ -263,7 +263,7 @@ async def test_versions_that_may_not_be_seen_take_numbers(store: Store) -> None:
     assert await numbers(store, ADA) == [4, 3, 2, 1]
 
 
-async def test_who_may_register(store: Store) -> None:
+async def test_registration_needs_its_permission(store: Store) -> None:
     """RECORD in the group's account; ASSOCIATE on the group and the model."""
     everything = frozenset(Permission)
     for lacking in (Permission.RECORD, Permission.ASSOCIATE):
@@ -291,7 +291,7 @@ async def test_who_may_register(store: Store) -> None:
     assert (await registered(store, LOCAL, **theirs))["modelVersion"]["urn"] == version(2)
 
 
-async def test_a_group_that_may_not_be_read_is_not_registered_in(store: Store) -> None:
+async def test_registering_into_a_hidden_group_is_refused(store: Store) -> None:
     await registered(store, A, **GROUP)
     group = "lineal:a:MODEL_GROUP:churn"
     made = await changed(store, ADA, "lineageGroupCreate", name="secret", addEntities=[{"id": entity_id(group)}])
@@ -419,7 +419,7 @@ async def test_as_of_any_time_in_both(store: Store) -> None:
         ({"reason": "\x00"}, [("INVALID_VALUE", ["input", "reason"])]),
     ],
 )
-async def test_what_cannot_be_decided(store: Store, given: dict[str, Any], errors: list[Any]) -> None:
+async def test_invalid_decisions(store: Store, given: dict[str, Any], errors: list[Any]) -> None:
     await registered(store, A, **GROUP)
     before = await store.watermark()
     assert told(await reviewed(store, ADA, version(1), "APPROVED", **given)) == errors
@@ -437,7 +437,7 @@ async def test_a_repeated_decision_under_a_key_is_one(store: Store) -> None:
     assert again["approval"]["urn"] != once["approval"]["urn"], "without a key each is a decision of its own"
 
 
-async def test_who_may_decide(store: Store) -> None:
+async def test_a_decision_needs_its_permission(store: Store) -> None:
     """APPROVE on the version, RECORD in its account, and no ASSOCIATE."""
     await registered(store, A, **GROUP)
     assert told(await reviewed(store, A, version(1), "APPROVED")) == [("FORBIDDEN", ["input", "version"])]
@@ -461,7 +461,7 @@ async def test_who_may_decide(store: Store) -> None:
     assert (await group_of(store))["latestApproved"] == {"number": 1}
 
 
-async def test_a_decision_cannot_be_recorded_or_changed_otherwise_without_the_permission(store: Store) -> None:
+async def test_decisions_recorded_by_other_mutations_need_the_permission(store: Store) -> None:
     await registered(store, A, **GROUP)
     done = await reviewed(store, ADA, version(1), "REJECTED")
     approval = {"urn": done["approval"]["urn"]}
@@ -503,7 +503,7 @@ async def test_hidden_decisions_do_not_count(store: Store) -> None:
     assert (await group_of(store))["latestApproved"] == {"number": 1}
 
 
-async def test_approvals_that_say_nothing_known_approve_nothing(store: Store) -> None:
+async def test_approvals_with_an_unknown_decision_approve_nothing(store: Store) -> None:
     await registered(store, A, **GROUP)
     await reviewed(store, ADA, version(1), "APPROVED")
     odd = {"kind": "APPROVAL", "name": "odd", "properties": [{"key": "decision", "value": {"string": "MAYBE"}}]}
@@ -573,7 +573,7 @@ async def test_round_trips_are_as_many_whatever_the_width(store: Store, groups: 
     )
 
 
-async def test_more_versions_are_looked_at_where_the_newest_are_not_approved(store: Store) -> None:
+async def test_older_versions_are_read_if_the_newest_are_not_approved(store: Store) -> None:
     for _ in range(25):
         await registered(store, A, **GROUP)
     await reviewed(store, ADA, version(2), "APPROVED")

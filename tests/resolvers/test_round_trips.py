@@ -28,7 +28,7 @@ ROOT = 'entity(urn: "lineal:a:DATASET:root")'
 
 
 @pytest.mark.parametrize("width", [2, 9])
-async def test_hop_by_hop_is_one_a_level(width: int) -> None:
+async def test_hop_by_hop_takes_one_round_trip_a_level(width: int) -> None:
     inner = "descendants(depth: 1, first: 100) { nodes { urn %s } }"
     query = f"{{ {ROOT} {{ {inner % (inner % (inner % ''))} }} }}"
     assert await trips(query, width) == Counter(newest=1, entities=1, reach=3)
@@ -43,7 +43,7 @@ async def test_a_multi_hop_field_with_paths_and_their_ends(width: int) -> None:
     assert await trips(without_ends, width) == Counter(newest=1, entities=1, reach=1)
 
 
-async def test_one_more_for_each_of_associations_versions_and_history() -> None:
+async def test_associations_versions_and_history_add_one_round_trip_each() -> None:
     query = f"""{{ {ROOT} {{ descendants(first: 100) {{ associations(first: 5) {{ totalCount nodes {{ type }} }}
       nodes {{ versions {{ totalCount }} history {{ totalCount }} associations {{ totalCount }} }} }} }} }}"""
     expected = Counter(newest=1, entities=1, reach=1, reach_associations=1, find=1, history=1, associations=1)
@@ -68,7 +68,7 @@ async def test_fragments_aliases_and_directives_are_seen_through() -> None:
     )
 
 
-async def test_moments_add_none() -> None:
+async def test_as_of_adds_no_round_trip() -> None:
     at = 'asOf: {recordedAt: "9000-01-01T00:00:00Z"}'
     root, earlier = ROOT.replace(")", f", {at})"), 'asOf: {occurredAt: "2021-01-01T00:00:00Z"}'
     nested = f"ascendants({earlier}) {{ edges {{ path {{ source {{ urn }} }} }} }}"
@@ -88,7 +88,7 @@ async def test_the_groups_of_many_entities_are_one() -> None:
     assert await trips("{ lineageGroups { nodes { name } } }") == Counter(newest=1)
 
 
-async def test_writes_ask_once_where_everything_stands() -> None:
+async def test_repeated_writes_read_once() -> None:
     recorded = """mutation { lineageRecord(input: {entities: [{kind: DATASET, name: "x"}, {kind: MODEL, name: "y"}],
       associations: [{type: PRODUCED, source: {urn: "lineal:local:DATASET:x"}, destination: {id: "%s"}},
         {type: DERIVED_FROM, source: {urn: "lineal:a:DATASET:other"}, destination: {urn: "lineal:local:DATASET:x"}}]})

@@ -129,7 +129,7 @@ def test_every_question_of_the_guide_is_asked() -> None:
         ),
     ],
 )
-async def test_what_cannot_be_answered(
+async def test_invalid_searches(
     arguments: str, kind: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ordering, "MOST_SORTED", 3)

@@ -75,7 +75,7 @@ async def test_experiments_trials_and_components(store: Store) -> None:
     assert await field(store, "TRIAL:alone", "experiment { name }") == {"experiment": None}
 
 
-async def test_what_goes_into_and_comes_out_of_a_component(store: Store) -> None:
+async def test_inputs_and_outputs_of_a_component(store: Store) -> None:
     await record(store, "DATASET:d1>TRIAL_COMPONENT:c", "CODE:code>TRIAL_COMPONENT:c", type="CONTRIBUTED_TO")
     await record(store, "TRIAL_COMPONENT:c>MODEL:out", "TRIAL_COMPONENT:c>ENDPOINT:not", type="PRODUCED")
     await record(store, "TRIAL:t>TRIAL_COMPONENT:c", "DATASET:other>TRIAL_COMPONENT:c")
@@ -184,7 +184,7 @@ async def test_the_groups_of_a_model(store: Store) -> None:
     assert names((await field(store, "MODEL:alone", f"groups {LISTED}"))["groups"]) == []
 
 
-async def test_artifacts_say_where_they_lie(store: Store) -> None:
+async def test_artifacts_give_their_addresses(store: Store) -> None:
     sha = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
     def source(uri: str | None, **ids: str) -> dict[str, Any]:
@@ -260,7 +260,7 @@ async def test_pages_go_on_in_one_moment(store: Store) -> None:
         assert f"first is {size}" in str((await answer(store, query, {"first": size}, A)).errors)
 
 
-async def test_what_is_hidden_or_masked_is_in_none_of_them(store: Store) -> None:
+async def test_typed_fields_omit_hidden_and_masked_entities(store: Store) -> None:
     await record(store, "EXPERIMENT:x>TRIAL:t1", "EXPERIMENT:x>TRIAL:t2", "TRIAL:t2>TRIAL_COMPONENT:c")
     await share(store, "a", "b")
     trial = entity_id("lineal:a:TRIAL:t1")
@@ -278,7 +278,7 @@ async def test_what_is_hidden_or_masked_is_in_none_of_them(store: Store) -> None
     assert await field(store, "TRIAL:t2", "experiment { name }", by=B) == {"experiment": None}
 
 
-async def test_who_may_not_cross_sees_none(store: Store) -> None:
+async def test_typed_fields_respect_crossing(store: Store) -> None:
     await record(store, "EXPERIMENT:x>TRIAL:t1")
     reader = Principal("a", "r", permissions=frozenset({Permission.READ}))
     assert names((await field(store, "EXPERIMENT:x", f"trials {LISTED}", by=reader))["trials"]) == []

@@ -71,7 +71,7 @@ def undirected(named: list[tuple[str, Any]]) -> list[str]:
     return [name for name, given in named if name.split(".")[0] in ROOTS and needs(given) is None]
 
 
-def test_every_root_field_says_what_it_demands() -> None:
+def test_every_root_field_names_its_permission() -> None:
     assert undirected(list(fields())) == []
     assert {name for name, given in fields() if isinstance(needs(given), Public)} == PUBLIC
 
@@ -94,7 +94,7 @@ def test_a_root_field_without_a_directive_is_found() -> None:
     ]
 
 
-def test_what_is_printed_is_what_enforces() -> None:
+def test_the_printed_directive_is_enforced() -> None:
     for name, definition in fields():
         directive = needs(definition)
         if isinstance(directive, AccessDirective):
@@ -145,7 +145,7 @@ def _printed(field: FieldDefinitionNode) -> AccessDirective | Public | None:
 
 
 @pytest.mark.parametrize("permission", [Permission.READ, Permission.SHARE])
-async def test_an_answer_nobody_checked_is_not_given(permission: Permission) -> None:
+async def test_an_unchecked_answer_is_refused(permission: Permission) -> None:
     (guard,) = access(permission)["extensions"]
 
     async def careless(source: Any, info: Any) -> str:
@@ -172,7 +172,7 @@ async def test_an_answer_nobody_checked_is_not_given(permission: Permission) -> 
         await guard.resolve_async(careless, None, info)
 
 
-async def test_a_guard_asks_before_its_field_is_resolved() -> None:
+async def test_a_guard_checks_before_its_field_resolves() -> None:
     (guard,) = access(Permission.READ_AUDIT, on_own_account)["extensions"]
     resolved = []
 

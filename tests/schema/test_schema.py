@@ -102,7 +102,7 @@ async def test_every_kind_shows_every_plain_field_of_its_record() -> None:
             assert by_id == {"node": {"id": record.id, "name": record.name}}
 
 
-async def test_mutations_tell_what_is_wrong_where() -> None:
+async def test_user_errors_have_a_path() -> None:
     record = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
       entities { isNew } associations { isNew } userErrors { code message path } } }"""
     a, b = {"urn": "lineal:local:DATASET:a"}, {"urn": "lineal:local:DATASET:b"}
@@ -182,7 +182,7 @@ async def test_revising() -> None:
             assert [(error["code"], error["path"]) for error in done["userErrors"]] == [(code, path)]
 
 
-async def test_absent_is_null() -> None:
+async def test_an_absent_entity_is_null() -> None:
     async with await open_store("memory:") as store:
         query = """{ node(id: "x") { id } nodes(ids: ["", "y"]) { id } entity(urn: "lineal:local:DATASET:x") { id }
           lineage(from: [{id: "x"}], direction: DESCENDANTS) { totalCount } }"""

@@ -43,7 +43,7 @@ def test_examples_have_answers(demo: Server, example: Path) -> None:
 
 
 @pytest.mark.browser
-def test_a_question_is_asked_and_answered(demo: Server, tmp_path: Path) -> None:
+def test_a_query_is_run_and_answered(demo: Server, tmp_path: Path) -> None:
     assert len(EXAMPLES) == 3
     with page(f"{demo.url}/graphql", tmp_path / "profile") as tab:
         tab.until("document.querySelectorAll('[role=tab]').length >= 3")
@@ -58,7 +58,7 @@ def test_a_question_is_asked_and_answered(demo: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_a_key_is_put_among_the_headers(tmp_path: Path) -> None:
+def test_an_api_key_is_added_to_the_headers(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/lineal.db"
     make_account(store, "acme")
     header = json.dumps({"Authorization": f"Bearer {make_key(store, 'acme', 'me', '--role', 'admin')}"})

@@ -72,7 +72,7 @@ async def test_a_time_without_offset_is_utc_and_marked(text: str, time: str, is_
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2021-13-03T10:53:52Z", "2021-11-03", "10:53"])
-def test_what_is_no_time(text: str) -> None:
+def test_invalid_times(text: str) -> None:
     with pytest.raises(InvalidTime):
         event_time(text)
 

@@ -13,7 +13,7 @@ from lineal.graphstore.queries import AssociationFilter, AssociationsOf, EntityF
 from lineal.graphstore.urns import entity_id, make_urn
 
 
-async def test_a_run_and_all_around_it() -> None:
+async def test_a_run_with_its_job_datasets_and_parent() -> None:
     sent = event(
         inputs=[{"namespace": "db", "name": "in", "inputFacets": {"rows": facet(count=5)}}],
         outputs=[

@@ -49,7 +49,7 @@ async def test_a_facet_stated_again_replaces_what_was_stated_before() -> None:
 
 @few
 @given(st.randoms(use_true_random=False))
-async def test_the_sample_ends_the_same_in_any_order(chance: random.Random) -> None:
+async def test_the_sample_is_the_same_in_any_order(chance: random.Random) -> None:
     events = json.loads(SAMPLE.read_text())
     straight = await state(*events)
     mixed = copy.deepcopy(events) + chance.sample(events, 5)

@@ -67,7 +67,7 @@ async def test_a_commit_is_synced_before_it_is_acknowledged(disk: WatchedDisk, s
     assert ".db-wal" in disk.syncs
 
 
-async def test_what_another_store_recorded_without_a_sync_is_synced_when_found_there(
+async def test_a_commit_syncs_what_another_process_wrote_without_a_sync(
     disk: WatchedDisk, store: Store, path: Path
 ) -> None:
     other = await open_store(f"sqlite:///{path}")
@@ -81,7 +81,9 @@ async def test_what_another_store_recorded_without_a_sync_is_synced_when_found_t
     await other.close()
 
 
-async def test_after_a_failed_sync_nothing_is_acknowledged_until_all_is_down(disk: WatchedDisk, store: Store) -> None:
+async def test_after_a_failed_sync_nothing_is_acknowledged_until_everything_is_synced(
+    disk: WatchedDisk, store: Store
+) -> None:
     await store.record(graph("a"), by="me")
     export = store.export(await now(store))
     await anext(export)  # a reader in the midst of something
@@ -98,7 +100,7 @@ async def test_after_a_failed_sync_nothing_is_acknowledged_until_all_is_down(dis
     await export.aclose()  # type: ignore[attr-defined]
 
 
-async def test_a_walk_of_a_moment_to_come_is_not_kept(store: Store) -> None:
+async def test_a_walk_as_of_the_future_is_not_cached(store: Store) -> None:
     later = View(EVERYTHING, AsOf(2**62))
     for edge, reached in (("a>b", 1), ("b>c", 2), ("c>d", 3)):
         await store.record(graph(edge), by="me")
@@ -108,7 +110,7 @@ async def test_a_walk_of_a_moment_to_come_is_not_kept(store: Store) -> None:
 
 
 @pytest.mark.parametrize("url", ["memory:", "sqlite:///{}"])
-async def test_an_export_hinders_nobody(url: str, path: Path) -> None:
+async def test_an_export_blocks_no_writer(url: str, path: Path) -> None:
     store = await open_store(url.format(path))
     await store.record(graph("a>b>c"), by="me")
     export = store.export(View(EVERYTHING, AsOf(2**62)))
@@ -124,7 +126,7 @@ async def test_an_export_hinders_nobody(url: str, path: Path) -> None:
         [part async for part in other]
 
 
-async def test_a_change_of_access_that_fails_is_whole_or_not_there(disk: WatchedDisk, store: Store, path: Path) -> None:
+async def test_a_failed_access_change_is_atomic(disk: WatchedDisk, store: Store, path: Path) -> None:
     await store.record(graph("a"), by="me")
     change = AccessChange(
         (Document("group", "1", "x"),), (Membership("g", id_of("a")),), audit=(AuditEntry((), "", "", "", "", True),)
@@ -154,7 +156,7 @@ async def seen(store: Store) -> tuple[int, int, bool, int]:
     return news.epoch, len(news.documents), "g" in entity_groups.groups, len(log.items)
 
 
-async def test_a_change_of_access_is_synced_before_it_is_acknowledged(disk: WatchedDisk, store: Store) -> None:
+async def test_an_access_change_is_synced_before_it_is_acknowledged(disk: WatchedDisk, store: Store) -> None:
     for write in (
         lambda: store.change_access(AccessChange((Document("group", "1", "x"),)), epoch=0),
         lambda: store.audit([AuditEntry((), "", "", "", "", True)]),
@@ -177,7 +179,7 @@ async def test_observations_stand_after_reopening(path: Path) -> None:
         assert [each.value for each in page.items] == [0, 0.25, 0.5]
 
 
-async def test_how_the_database_keeps_who_is_where(store: Store, path: Path) -> None:
+async def test_group_membership_is_stored_by_compartments(store: Store, path: Path) -> None:
     """Entities in the same groups share one compartment; one that left all of them is in that of none."""
     await store.record(graph("a", "b", "c", "d"), by="me")
     member = {(group, name): Membership(group, id_of(name)) for group in "gh" for name in "abcd"}
@@ -251,7 +253,7 @@ async def _made(path: Path) -> None:
         (Path.mkdir, "is a directory: name a file in it with --store"),
     ],
 )
-def test_what_is_no_store_is_refused_and_left_alone(path: Path, make: object, sentence: str) -> None:
+def test_a_file_that_is_no_store_is_refused_and_unchanged(path: Path, make: object, sentence: str) -> None:
     assert callable(make)
     make(path)
     before = path.read_bytes() if path.is_file() else None
@@ -294,7 +296,7 @@ PLANS = {
 }
 
 
-async def test_walks_search_the_indexes_meant_for_them(store: Store, path: Path) -> None:
+async def test_walks_use_the_intended_indexes(store: Store, path: Path) -> None:
     await store.record(graph("a>b"), by="me")
     connection = apsw.Connection(str(path))
     for statement, plan in PLANS.items():
@@ -302,7 +304,7 @@ async def test_walks_search_the_indexes_meant_for_them(store: Store, path: Path)
         assert any(plan in detail for detail in details), details
 
 
-async def test_walks_of_the_present_ask_the_database_for_no_association(store: Store, path: Path) -> None:
+async def test_walks_of_the_present_read_no_association_from_the_database(store: Store, path: Path) -> None:
     """What is held in memory is brought up to date with this store's batches and with another's."""
     other = await open_store(f"sqlite:///{path}")
     chain = [f"n{n}" for n in range(40)]
@@ -320,7 +322,7 @@ async def test_walks_of_the_present_ask_the_database_for_no_association(store: S
     await other.close()
 
 
-async def test_walks_ask_the_database_while_the_associations_held_are_far_behind(
+async def test_walks_read_the_database_while_the_adjacency_is_stale(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adjacency_cache, "MOST_INLINE", 1)
@@ -334,7 +336,7 @@ async def test_walks_ask_the_database_while_the_associations_held_are_far_behind
     assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3, "e": 4}
 
 
-async def test_the_newest_walk_is_kept_however_large_and_older_ones_go(
+async def test_the_newest_walk_stays_cached_and_older_ones_are_evicted(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_walks", WalkCache(1))

@@ -32,7 +32,7 @@ def mistaken(connection: apsw.Connection, **named: Any) -> Any:
 
 
 @pytest.mark.parametrize("error", [kind("it says so") for kind in DISK_FAILURES])
-async def test_a_read_that_the_disk_fails_says_so(
+async def test_a_disk_error_of_a_read_is_reported(
     store: Store, monkeypatch: pytest.MonkeyPatch, error: apsw.Error
 ) -> None:
     with monkeypatch.context() as patched:
@@ -42,9 +42,7 @@ async def test_a_read_that_the_disk_fails_says_so(
 
 
 @pytest.mark.parametrize("error", [kind("it says so") for kind in LOCKS])
-async def test_a_lock_is_no_failure_of_the_disk(
-    store: Store, monkeypatch: pytest.MonkeyPatch, error: apsw.Error
-) -> None:
+async def test_a_lock_is_not_a_disk_error(store: Store, monkeypatch: pytest.MonkeyPatch, error: apsw.Error) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(access_tables, "newest_state", raising(error))
         patched.setattr(access_tables, "key_used", raising(error))
@@ -56,7 +54,7 @@ async def test_a_lock_is_no_failure_of_the_disk(
     assert (await store.newest()).recorded_at > 0
 
 
-async def test_a_mistake_in_a_statement_stays_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wrong_statement_is_an_internal_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(access_tables, "newest_state", mistaken)
         patched.setattr(access_tables, "key_used", mistaken)

@@ -71,7 +71,7 @@ def chained(count: int) -> list[Batch]:
     ]
 
 
-async def test_writes_that_wait_share_one_sync(store: Store, disk: WatchedDisk, path: Path) -> None:
+async def test_waiting_writes_share_one_sync(store: Store, disk: WatchedDisk, path: Path) -> None:
     disk.syncs.clear()
     with locked(path):
         tasks = await enqueued(*(store.record(batch, by="me", audit=AUDIT) for batch in chained(16)))
@@ -87,7 +87,7 @@ async def test_writes_that_wait_share_one_sync(store: Store, disk: WatchedDisk, 
     assert len({each.digest for each in log.items}) == 16
 
 
-async def test_one_that_is_refused_is_refused_alone_and_leaves_nothing(store: Store, path: Path) -> None:
+async def test_a_refused_batch_of_a_group_leaves_nothing(store: Store, path: Path) -> None:
     missing = Batch((entity("half"),), (association("half", "missing"),))
     conflict = Batch((entity("a", description="other"), entity("half")))
     unknown = Batch((entity("half"),), revisions=(NewRevision(urn("missing"), tags=("t",)),))
@@ -110,7 +110,9 @@ async def test_one_that_is_refused_is_refused_alone_and_leaves_nothing(store: St
     assert (await store.audit_log(AuditQuestion(None))).items == ()
 
 
-async def test_a_commit_that_fails_leaves_all_of_a_group_open(store: Store, disk: WatchedDisk, path: Path) -> None:
+async def test_a_failed_commit_leaves_the_outcome_of_its_group_unknown(
+    store: Store, disk: WatchedDisk, path: Path
+) -> None:
     await store.record(graph("a"), by="me")
     with locked(path):
         tasks = await enqueued(
@@ -131,9 +133,7 @@ async def test_a_commit_that_fails_leaves_all_of_a_group_open(store: Store, disk
     assert page.total == 3
 
 
-async def test_a_group_that_may_be_lost_with_the_power_takes_none_that_may_not(
-    store: Store, disk: WatchedDisk, path: Path
-) -> None:
+async def test_groups_do_not_mix_durabilities(store: Store, disk: WatchedDisk, path: Path) -> None:
     disk.syncs.clear()
     with locked(path):
         unsynced = await enqueued(*(store.record(graph(name), by="me", durability=Durability.CRASH) for name in "ab"))
@@ -149,7 +149,7 @@ async def test_a_group_that_may_be_lost_with_the_power_takes_none_that_may_not(
     assert page.total == 4
 
 
-async def test_a_write_whose_caller_left_before_it_began_is_not_written(store: Store, path: Path) -> None:
+async def test_a_write_whose_caller_left_early_is_not_written(store: Store, path: Path) -> None:
     with locked(path):
         abandoned, kept = await enqueued(store.record(graph("a"), by="me"), store.record(graph("b"), by="me"))
         abandoned.cancel()
@@ -159,9 +159,7 @@ async def test_a_write_whose_caller_left_before_it_began_is_not_written(store: S
     assert [each is not None for each in found] == [False, True]
 
 
-async def test_where_another_process_keeps_the_database_all_that_wait_learn_it(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_locked_database_fails_every_waiting_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 1)
     async with await open_store(f"sqlite:///{path}") as store:
         with locked(path):

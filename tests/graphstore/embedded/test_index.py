@@ -62,6 +62,6 @@ async def test_searches_go_through_an_index(store: Store, search: str) -> None:
     assert not scans(steps), steps
 
 
-async def test_what_has_no_index_is_looked_through(store: Store) -> None:
+async def test_fields_without_an_index_are_scanned(store: Store) -> None:
     for where in (EntityFilter(name=StringFilter(contains="na")), EntityFilter(not_=EntityFilter(tag=("t",)))):
         assert scans(await plans(store, Find(await now(store), where)))

@@ -51,13 +51,13 @@ async def test_parts_of_texts(store: Store, part: str, names: list[str]) -> None
     assert await found(store, contains=part) == names
 
 
-async def test_what_the_index_names_is_taken_away(store: Store) -> None:
+async def test_matches_of_the_index_are_subtracted(store: Store) -> None:
     assert await found(store, exists=False) == ["bare"]
     assert await found(store, ne=Operand(PropertyType.STRING, "neither")) == ["begin", "cut", "empty", "none", "number"]
     assert await found(store, ne=Operand(PropertyType.STRING, "more and needle")) == sorted([*TEXTS, "number"])
 
 
-async def test_pages_of_many_in_every_order(store: Store) -> None:
+async def test_large_pages_in_every_order(store: Store) -> None:
     for order in (Ordering(EntityOrderField.NAME, descending=True), Ordering(EntityOrderField.PROPERTY, "p")):
         names = await found(store, order, exists=True)
         assert sorted(names) == sorted([*TEXTS, "number"])

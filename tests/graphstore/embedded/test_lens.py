@@ -15,7 +15,7 @@ from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.opening import open_store
 
 
-async def test_a_set_of_groups_learnt_by_another_read_is_followed(tmp_path: Path) -> None:
+async def test_groups_found_by_another_read_are_used(tmp_path: Path) -> None:
     reader = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
     scope = Scope.of([GroupRule(default_group("a"), (reader,)), GroupRule("g", forbidden=frozenset({Permission.READ}))])
     other = Scope.of([GroupRule(default_group("a"), (reader,))])
@@ -36,7 +36,7 @@ async def test_a_set_of_groups_learnt_by_another_read_is_followed(tmp_path: Path
         connection.close()
 
 
-async def test_searches_in_the_midst_of_that_go_on(tmp_path: Path) -> None:
+async def test_running_searches_continue(tmp_path: Path) -> None:
     reader = Grant(frozenset({Permission.READ, Permission.TRAVERSE}))
     rules = [GroupRule(group, (reader,)) for group in (default_group("a"), "g")]
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:

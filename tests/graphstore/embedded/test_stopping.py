@@ -58,7 +58,7 @@ def searches(store: Store, count: int) -> list["asyncio.Task[Any]"]:
     return [asyncio.create_task(store.find([Find(VIEW)])) for _ in range(count)]
 
 
-async def test_abandoned_searches_stop_and_those_that_wait_never_begin(
+async def test_abandoned_searches_stop_and_waiting_ones_never_begin(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = 1 if store._database.in_memory else embedded.LARGE_READERS  # type: ignore[attr-defined]

@@ -101,13 +101,13 @@ async def store() -> AsyncIterator[Store]:
 
 
 @pytest.mark.parametrize("verb", READS)
-async def test_every_read_shows_nothing_where_nothing_shows(store: Store, verb: str) -> None:
+async def test_every_read_is_empty_under_an_empty_scope(store: Store, verb: str) -> None:
     assert held(await READS[verb](store, View(EVERYTHING, AsOf(2**62))))
     for name, view in NOTHING.items():
         assert held(await READS[verb](store, view)) == [], name
 
 
-def test_every_verb_that_takes_a_view_is_asked() -> None:
+def test_every_verb_with_a_view_is_tested() -> None:
     verbs = {name for name in Store.__abstractmethods__ if asks_of_a_view(getattr(Store, name))}
     assert verbs == set(READS)
 

@@ -26,13 +26,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         engine.stop()
 
 
-async def test_let_in(guarded: Guarded) -> None:
+async def test_valid_credentials_are_accepted(guarded: Guarded) -> None:
     async with await open_store(guarded.url, USER, PASSWORD, guarded.ca) as store:
         await store.record(graph("a>b"), by="me")
         assert None not in await store.entities(await now(store), [id_of("a"), id_of("b")])
 
 
-async def test_many_at_once_on_new_connections(guarded: Guarded) -> None:
+async def test_concurrent_logins_on_new_connections(guarded: Guarded) -> None:
     """Servers refuse what comes on a connection before its first request is known to be of somebody."""
     transport = Transport(Address.parsed(guarded.url, USER, PASSWORD, guarded.ca))
     server = GremlinClient(transport)
@@ -62,7 +62,7 @@ async def test_wrong_authorities(guarded: Guarded, tmp_path: Path) -> None:
     await refused(guarded.url.replace("127.0.0.1", "localhost"), USER, PASSWORD, guarded.ca, words=words)
 
 
-async def test_files_that_hold_no_authority(tmp_path: Path) -> None:
+async def test_files_without_a_certificate(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("")
     for name in ("missing.pem", "empty.pem"):
         await refused("gremlins://127.0.0.1:1", "", "", str(tmp_path / name), words=f"{name}.*PEM")
@@ -75,7 +75,7 @@ async def test_tls_on_one_side_only(guarded: Guarded, gremlin_server: Engine) ->
         await open_store(gremlin_server.url.replace("gremlin:", "gremlins:"))
 
 
-async def test_a_password_that_is_changed_meanwhile(guarded: Guarded) -> None:
+async def test_a_password_changed_while_connected(guarded: Guarded) -> None:
     """No data, no endless trying, and a word on what to do."""
     transport = Transport(Address.parsed(guarded.url, USER, PASSWORD, guarded.ca))
     server = GremlinClient(transport)

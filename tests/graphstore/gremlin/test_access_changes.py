@@ -183,7 +183,7 @@ async def test_a_change_whose_process_dies(opened: OpenStore, monkeypatch: pytes
     assert await is_chained(other)
 
 
-async def test_the_progress_of_access_outlives_its_process(opened: OpenStore) -> None:
+async def test_the_progress_of_access_survives_its_process(opened: OpenStore) -> None:
     first, second = await opened(), await opened()
     await begun(first)
     await changed(first, whole(1))
@@ -197,7 +197,7 @@ async def test_the_progress_of_access_outlives_its_process(opened: OpenStore) ->
     assert await is_chained(third)
 
 
-async def test_a_log_longer_than_is_read_at_once(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_log_longer_than_one_read(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, size in {"_WRITTEN_AT_ONCE": 4, "_FIRST_READ": 2, "_MOST_READ": 5}.items():
         monkeypatch.setattr(audit_log, name, size)
     store = await opened()
@@ -216,7 +216,7 @@ async def test_a_log_longer_than_is_read_at_once(opened: OpenStore, monkeypatch:
 
 @pytest.mark.parametrize("every", [2, 3, 4, 256])
 @pytest.mark.parametrize("is_lost", [True, False])
-async def test_more_changes_than_are_read_at_once(
+async def test_more_changes_than_one_read_returns(
     opened: OpenStore, monkeypatch: pytest.MonkeyPatch, every: int, is_lost: bool
 ) -> None:
     """Be what they come to written down or not."""

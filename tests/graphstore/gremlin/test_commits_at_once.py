@@ -168,7 +168,7 @@ async def test_a_commit_of_a_process_that_lost_the_lease(opened: Open, monkeypat
     assert await names_of(other, "abc") == "ac"
 
 
-async def test_a_commit_of_which_nothing_is_known(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_commit_with_an_unknown_outcome(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_lease, "_SETTLE_SECONDS", 0.2)
     store = await opened()
     await store.record(Batch((entity("a"),)), by="me")
@@ -184,7 +184,7 @@ async def test_a_commit_of_which_nothing_is_known(opened: Open, monkeypatch: pyt
     assert await names_of(store, "abc") == "ac"
 
 
-async def test_what_an_aborted_batch_left_is_written_over(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leftovers_of_an_aborted_batch_are_overwritten(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """In steps, after the request that found it there."""
     store = await opened()
     monkeypatch.setattr(store._recording._cleanup, "start", lambda: None)
@@ -208,7 +208,7 @@ async def test_what_an_aborted_batch_left_is_written_over(opened: Open, monkeypa
     assert [each and each.recorded_by for each in found] == ["me"]
 
 
-async def test_a_batch_that_is_large_is_written_in_steps(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_batch_is_written_in_several_requests(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     store = await opened()
     monkeypatch.setattr(batch_writer, "MOST_AT_ONCE", 3)
     commits = 0

@@ -115,9 +115,7 @@ def searches(store: Store, view: View, count: int) -> list["asyncio.Task[Any]"]:
     return [asyncio.create_task(store.find([Find(view)])) for _ in range(count)]
 
 
-async def test_reads_whose_callers_are_gone_give_back_their_threads(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_reads_of_callers_that_left_release_their_threads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     view, workers = View(EVERYTHING, AsOf(await store.watermark())), gremlin_store.LARGE_READERS
     async with Silence(monkeypatch) as silence:
         for _ in range(2):
@@ -144,7 +142,7 @@ async def test_small_reads_do_not_wait_for_large_ones(store: Store, monkeypatch:
     await asyncio.wait(waiting)
 
 
-async def test_a_write_outlives_the_deadline_of_its_caller(store: Store) -> None:
+async def test_a_write_continues_after_the_deadline_of_its_caller(store: Store) -> None:
     with deadline(0):
         await store.record(graph("c>d"), by="me")
     assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3}

@@ -100,7 +100,7 @@ async def test_frozen(graph_server: Engine, store: GremlinStore) -> None:
     await heals(store, 3)
 
 
-async def test_many_readers_of_a_frozen_server(gremlin_server: Engine) -> None:
+async def test_concurrent_reads_of_a_frozen_server(gremlin_server: Engine) -> None:
     """They share a few threads, yet none waits for the others to be told."""
     await emptied(gremlin_server.url)
     async with await opened(gremlin_server.url, 60) as store:
@@ -118,7 +118,7 @@ async def test_many_readers_of_a_frozen_server(gremlin_server: Engine) -> None:
 
 
 @pytest.mark.parametrize("mode", ["stall", "deaf", "truncate", "refuse"])
-async def test_spoiled_connections(proxy: Proxy, store: GremlinStore, mode: str) -> None:
+async def test_corrupted_connections(proxy: Proxy, store: GremlinStore, mode: str) -> None:
     proxy.mode = mode
     if mode == "refuse":
         proxy.cut()
@@ -245,7 +245,7 @@ async def test_no_server() -> None:
         await open_store("gremlin://127.0.0.1:1")
 
 
-async def test_a_source_that_is_not_there(graph_url: str) -> None:
+async def test_an_unknown_traversal_source(graph_url: str) -> None:
     with pytest.raises(StoreUnusable, match="not configured"):
         await open_store(f"{graph_url}/nowhere")
 

@@ -64,7 +64,7 @@ def codes(answer: Recorded | BaseException) -> list[ProblemCode]:
     return [problem.code for problem in answer.problems]
 
 
-async def test_batches_that_wait_are_one_group(store: GremlinStore, groups: Groups) -> None:
+async def test_waiting_batches_form_one_group(store: GremlinStore, groups: Groups) -> None:
     batches = [Batch((entity(f"n{number}"),)) for number in range(8)]
     answers = await together(store, *(store.record(each, by=f"by{n}") for n, each in enumerate(batches)))
     assert groups == [8]
@@ -73,7 +73,7 @@ async def test_batches_that_wait_are_one_group(store: GremlinStore, groups: Grou
     assert [each and each.recorded_by for each in found] == [f"by{number}" for number in range(8)]
 
 
-async def test_each_is_validated_against_those_before_it(store: GremlinStore, groups: Groups) -> None:
+async def test_a_batch_is_validated_against_earlier_ones_of_its_group(store: GremlinStore, groups: Groups) -> None:
     """And against nothing of those that were refused."""
     seen = NewObservation(urn("a"), "loss", 0.5, 1, EPOCH)
     revision = NewRevision(urn("a"), tags=("t",), occurred_at=EPOCH)
@@ -109,7 +109,7 @@ async def test_each_is_validated_against_those_before_it(store: GremlinStore, gr
     assert (a.recorded_by, b.recorded_by, c) == ("1", "2", None)
 
 
-async def test_an_entity_recorded_before_is_known_to_all(store: GremlinStore, groups: Groups) -> None:
+async def test_a_recorded_entity_is_known_to_the_whole_group(store: GremlinStore, groups: Groups) -> None:
     await store.record(Batch((entity("a"), entity("b")), (association("a", "b"),)), by="0")
     groups.clear()
     revisions = [NewRevision(urn("a"), tags=(f"t{number}",)) for number in range(3)]
@@ -177,7 +177,7 @@ async def test_a_group_is_bounded(store: GremlinStore, groups: Groups, monkeypat
     assert groups == [1]
 
 
-async def test_what_the_server_refuses_is_refused_alone(
+async def test_a_batch_refused_by_the_server_is_refused_alone(
     store: GremlinStore, groups: Groups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = store._server.ask
@@ -213,7 +213,7 @@ async def test_a_group_that_fails_fails_for_all(
     await store.record(Batch((entity("a"), entity("b"))), by="me")
 
 
-async def test_a_turn_that_does_not_come_fails_all_that_wait(
+async def test_a_lease_that_is_not_acquired_fails_every_waiting_batch(
     store: GremlinStore, groups: Groups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lineal.graphstore.gremlin.writer_lease.WAIT_SECONDS", 0.2)

@@ -96,7 +96,9 @@ async def test_searches_go_through_the_mixed_index(store: Store, search: str, mo
     assert indexes(await queries(store, Find(await now(store), search=search), monkeypatch)) == {"asked"}
 
 
-async def test_under_a_scope_of_kinds_they_do_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_searches_under_a_scope_of_kinds_go_through_the_mixed_index(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A kind in a condition is not looked up by the index of kinds, which would name every entity of them."""
     grant = Grant(frozenset({Permission.READ, Permission.READ_PROPERTIES}), kinds=frozenset({"DATASET"}))
     scope = Scope.of([GroupRule(default_group("a"), (grant,))])
@@ -111,7 +113,7 @@ async def test_under_a_scope_of_kinds_they_do_too(store: Store, monkeypatch: pyt
         assert page.total == 41, "of the others revisions changed the tags"
 
 
-async def test_what_the_index_does_not_tell_is_looked_through(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fields_outside_the_index_are_scanned(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for where in (
         EntityFilter((EntityKind.DATASET,)),
         EntityFilter(not_=EntityFilter(tag=("t",))),
@@ -123,7 +125,7 @@ async def test_what_the_index_does_not_tell_is_looked_through(store: Store, monk
         assert {each["index"] for each in told} == {"by_kind"}
 
 
-async def test_more_values_than_lucene_takes_at_once(store: Store) -> None:
+async def test_more_values_than_one_lucene_query_takes(store: Store) -> None:
     numbers = tuple(Operand(PropertyType.INTEGER, n) for n in range(45, 1045))
     names = tuple(f"name-{n}" for n in range(40, 1040))
     tags = (*(f"t{n}" for n in range(999)), "t")
@@ -166,7 +168,7 @@ async def test_texts_longer_than_the_index_takes(store: Store) -> None:
 @pytest.mark.parametrize(
     "text", ['a.b*c?d+e|f{1}[g]"h"@i&j<1-2>~k^l$m#n\\o(p)', "line\nbreak", "\U0001f600 ü ß", "a" * 512]
 )
-async def test_texts_that_mean_something_in_a_pattern(store: Store, text: str) -> None:
+async def test_texts_with_pattern_characters(store: Store, text: str) -> None:
     await store.record(Batch((entity(text[:300]),)), by="me")
     for part in (text[1:], text[:-1], text[1:-1]):
         where = EntityFilter(name=StringFilter(contains=part[:297]))
@@ -221,7 +223,7 @@ async def lagging(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     await keep(server)
 
 
-async def test_what_the_index_lost_is_found_by_every_process(lagging: Store, janusgraph: Engine) -> None:
+async def test_entities_missing_from_the_index_are_found_by_every_process(lagging: Store, janusgraph: Engine) -> None:
     """Entities and what revisions say of them, by every filter that goes through the index, and by words."""
     name, value = "name-3", "after"
     await lagging.record(
@@ -250,7 +252,7 @@ async def test_what_the_index_lost_is_found_by_every_process(lagging: Store, jan
                 assert await found(store, question) == names, question
 
 
-async def test_searches_on_an_index_that_lags_are_those_on_one_that_does_not(lagging: Store) -> None:
+async def test_searches_are_exact_while_the_index_lags(lagging: Store) -> None:
     """The same filters, with and without the index."""
     rng = random.Random(11)
     for number in range(12):
@@ -273,7 +275,7 @@ async def test_searches_on_an_index_that_lags_are_those_on_one_that_does_not(lag
         assert one.total == other.total
 
 
-async def test_what_the_index_lost_is_written_to_it_again(
+async def test_entities_missing_from_the_index_are_indexed_again(
     store: Store, janusgraph: Engine, patience: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server: GremlinClient = store._server  # type: ignore[attr-defined]
@@ -291,7 +293,7 @@ async def test_what_the_index_lost_is_written_to_it_again(
     assert indexes(told) == {"asked"}
 
 
-async def test_the_backlog_of_a_process_that_ended_is_worked_off(
+async def test_another_process_works_off_the_backlog_of_a_dead_one(
     lagging: Store, janusgraph: Engine, patience: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server: GremlinClient = lagging._server  # type: ignore[attr-defined]
@@ -360,9 +362,7 @@ async def test_an_entity_that_another_process_revises_before_it_is_indexed(
                 assert await found(store, Find(view, where)) == (["a"] if tag == "second" else [])
 
 
-async def test_an_index_that_stays_behind_lets_nothing_more_be_written(
-    lagging: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_writes_are_refused_while_the_index_stays_behind(lagging: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_backlog, "MOST_UNINDEXED", 4)
     monkeypatch.setattr(index_backlog, "SHOWN_SECONDS", 0.3)
     await lagging.record(Batch(tuple(entity(f"lost{number}") for number in range(3))), by="me")
@@ -373,7 +373,7 @@ async def test_an_index_that_stays_behind_lets_nothing_more_be_written(
     await lagging.record(Batch((entity("e"),)), by="me")
 
 
-async def test_members_that_the_index_does_not_show_are_placed_again(
+async def test_group_members_missing_from_the_index_are_written_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mixed_index, "SHOWN_SECONDS", 0.3)
@@ -389,7 +389,7 @@ async def test_members_that_the_index_does_not_show_are_placed_again(
     assert [each.name for each in page.items] == ["name-3"]
 
 
-async def test_an_index_that_lost_what_it_held_is_refused_until_it_is_rebuilt(store: Store, janusgraph: Engine) -> None:
+async def test_an_index_that_lost_entities_is_refused_until_it_is_rebuilt(store: Store, janusgraph: Engine) -> None:
     server: GremlinClient = store._server  # type: ignore[attr-defined]
     await _index(server, "@writers.values().each { it.deleteAll(); it.commit() }")
     with pytest.raises(StoreUnusable, match="search index is not this graph's, or has lost what it held"):

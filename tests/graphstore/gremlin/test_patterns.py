@@ -17,7 +17,7 @@ def matches(pattern: str | None, text: str) -> bool:
 
 
 @given(texts, texts | st.just(""), texts | st.just(""))
-def test_what_lies_between_matches_and_what_lies_beside_does_not(value: str, least: str, most: str) -> None:
+def test_a_range_pattern_matches_exactly_its_range(value: str, least: str, most: str) -> None:
     place = patterns.LONGEST_PLACE
     above = value[:place] >= least[:place]
     below = not most or value[:place] <= most[:place] or value.startswith(most[:place])
@@ -25,7 +25,7 @@ def test_what_lies_between_matches_and_what_lies_beside_does_not(value: str, lea
 
 
 @given(numbers, numbers, numbers)
-def test_of_numbers_no_pattern_finds_others(value: float, least: float, most: float) -> None:
+def test_number_patterns_match_no_other_number(value: float, least: float, most: float) -> None:
     pattern = patterns.between(index_terms.number_of(least), index_terms.number_of(most))
     if least <= value <= most:
         assert matches(pattern, index_terms.number_of(value))
@@ -34,7 +34,7 @@ def test_of_numbers_no_pattern_finds_others(value: float, least: float, most: fl
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
-def test_parts_match_where_they_are(before: str, part: str, after: str) -> None:
+def test_substrings_match_at_any_position(before: str, part: str, after: str) -> None:
     assert matches(patterns.holding(part), before + part + after)
     assert matches(patterns.holding(part[:32]), after) == (part[:32] in after)
 

@@ -35,11 +35,11 @@ def test_this_process_and_others_with_its_number() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "x", "a b c", "a b 1 c d"])
-def test_what_names_no_process_of_this_machine(name: str) -> None:
+def test_names_of_processes_on_other_machines(name: str) -> None:
     assert not has_ended(name)
 
 
-def test_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systems_without_process_start_times(monkeypatch: pytest.MonkeyPatch) -> None:
     name = this_process()
     monkeypatch.setattr(process_identity, "_PROC", Path("/nowhere"))
     assert this_process.__wrapped__() == ""

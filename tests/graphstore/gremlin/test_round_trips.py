@@ -73,7 +73,9 @@ async def journeys_of(engine: Engine, query: str, width: int, made: list[int]) -
 
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("width", [2, 6])
-async def test_hop_by_hop_is_one_a_level(graph_server: Engine, journeys: list[int], width: int, filters: str) -> None:
+async def test_hop_by_hop_takes_one_round_trip_a_level(
+    graph_server: Engine, journeys: list[int], width: int, filters: str
+) -> None:
     inner = f"descendants(depth: 1, first: 100 {filters}) {{ nodes {{ urn %s }} }}"
     query = f"{{ {ROOT} {{ {inner % (inner % (inner % ''))} }} }}"
     assert await journeys_of(graph_server, query, width, journeys) <= 1 + 3
@@ -97,7 +99,7 @@ async def test_a_multi_hop_field_with_paths(
     assert await journeys_of(graph_server, query, 6, journeys) <= 1 + 3
 
 
-async def test_threads_hop_to_the_event_loop_for_journeys_alone(
+async def test_threads_use_the_event_loop_only_for_round_trips(
     graph_server: Engine, journeys: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where the view is later than the newest batch that the store knows of."""
@@ -121,7 +123,7 @@ async def test_associations_versions_and_history_of_many(graph_server: Engine, j
     assert await journeys_of(graph_server, query, 4, journeys) <= 1 + 2 + 2 + 2 + 1 + 1
 
 
-async def test_observations_take_one_journey_a_verb(graph_server: Engine, journeys: list[int]) -> None:
+async def test_observations_take_one_round_trip_a_verb(graph_server: Engine, journeys: list[int]) -> None:
     """Of however many entities and metrics, under a scope that hides some of them too."""
     await emptied(graph_server.url)
     async with await open_store(graph_server.url) as store:
@@ -147,7 +149,7 @@ async def test_observations_take_one_journey_a_verb(graph_server: Engine, journe
             assert len(journeys) == 3
 
 
-async def test_judging_reads_only_chunks_that_may_hold_the_same(
+async def test_validation_reads_only_chunks_of_the_same_steps(
     graph_server: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[list[str]] = []

@@ -176,7 +176,7 @@ def _is_empty(answer: Any) -> bool:
     [(Scope.of([]), None, 0), (EVERYTHING, 0, None)],
     ids=["a scope of nothing", "before everything"],
 )
-async def test_every_verb_shows_nothing_of_what_does_not_show(
+async def test_no_verb_shows_a_hidden_entity(
     watched: Watched, scope: Scope, at: int | None, most_sent: int | None
 ) -> None:
     view = View(scope, AsOf(await watched.store.watermark() if at is None else at))
@@ -226,7 +226,7 @@ async def test_every_traversal_passes_through_visibility(watched: Watched) -> No
 
 
 @given(st.sets(st.text("0123456789", min_size=1, max_size=4), min_size=1, max_size=30))
-def test_a_pattern_is_of_its_words_and_nothing_else(words: set[str]) -> None:
+def test_a_pattern_matches_exactly_its_words(words: set[str]) -> None:
     found = re.compile(pattern(words))
     assert all(found.search(word) for word in words)
     near = {word + "0" for word in words} | {word[:-1] for word in words} | {"1" + word for word in words}
@@ -234,9 +234,7 @@ def test_a_pattern_is_of_its_words_and_nothing_else(words: set[str]) -> None:
 
 
 @pytest.mark.parametrize("most_loaded", [prefetcher.MOST_LOADED, 1])
-async def test_no_more_journeys_than_without_a_scope(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch, most_loaded: int
-) -> None:
+async def test_a_scope_adds_no_round_trip(watched: Watched, monkeypatch: pytest.MonkeyPatch, most_loaded: int) -> None:
     monkeypatch.setattr(prefetcher, "MOST_LOADED", most_loaded)
     without = await watched.all_of(EVERYTHING)
     for name, scope in SCOPES.items():
@@ -244,7 +242,7 @@ async def test_no_more_journeys_than_without_a_scope(
         assert all(mine <= most for mine, most in zip(made, without, strict=True)), name
 
 
-async def test_no_more_journeys_to_what_is_masked_within_a_depth(watched: Watched) -> None:
+async def test_masked_entities_within_a_depth_add_no_round_trip(watched: Watched) -> None:
     masked = Scope.of([OURS, GroupRule(default_group("b"), boundary=Boundary.MASK)], b"mask")
     made = []
     for scope in (EVERYTHING, masked):
@@ -258,7 +256,7 @@ async def test_no_more_journeys_to_what_is_masked_within_a_depth(watched: Watche
 
 
 @pytest.mark.parametrize("name", SCOPES)
-async def test_what_is_hidden_never_comes(watched: Watched, name: str) -> None:
+async def test_hidden_entities_never_leave_the_server(watched: Watched, name: str) -> None:
     """Not even to be dropped: nothing of it is in any answer of the server."""
     await watched.all_of(SCOPES[name])
     view = View(SCOPES[name], AsOf(await watched.store.watermark()))
@@ -270,7 +268,7 @@ async def test_what_is_hidden_never_comes(watched: Watched, name: str) -> None:
 
 
 @pytest.mark.parametrize("boundary", [Boundary.MASK, Boundary.BRIDGE])
-async def test_beside_what_is_masked_or_crossed_only_its_urn_comes(watched: Watched, boundary: Boundary) -> None:
+async def test_only_urns_of_masked_entities_leave_the_server(watched: Watched, boundary: Boundary) -> None:
     scope = Scope.of([OURS, GroupRule(default_group("b"), boundary=boundary)], b"mask")
     await watched.all_of(scope)
     assert SECRET not in watched.told.replace(HIDDEN, "")
@@ -279,7 +277,7 @@ async def test_beside_what_is_masked_or_crossed_only_its_urn_comes(watched: Watc
     assert str(vertex_of_key(key_of_urn(CUT))) not in watched.told, "what is cut is as if it were not there"
 
 
-async def test_property_keys_come_of_what_is_readable(watched: Watched) -> None:
+async def test_property_keys_are_those_of_readable_entities(watched: Watched) -> None:
     """Which are noted does not tell of whom they are, so the names come; what is answered is the caller's own."""
     at = AsOf(await watched.store.watermark())
     keys = {
@@ -291,7 +289,7 @@ async def test_property_keys_come_of_what_is_readable(watched: Watched) -> None:
     assert set(map(tuple, keys.values())) == {("lr", "n")}
 
 
-async def test_an_entity_is_seen_by_the_groups_it_is_in_now(watched: Watched) -> None:
+async def test_visibility_follows_the_current_groups(watched: Watched) -> None:
     store, scope = watched.store, Scope.of([GroupRule("shared", (Grant(ALL),))])
     view = View(scope, AsOf(await store.watermark()))
 

@@ -76,7 +76,7 @@ WHOLE = frame(uuid.UUID(int=1), 200, ["whole", "also whole"])
         (lambda id: frame(id, 200, ["words"]).replace(b"words", b"\xffords"), "cannot be read"),
     ],
 )
-async def test_what_is_no_answer(make: Callable[[uuid.UUID], bytes | str], words: str) -> None:
+async def test_frames_that_are_no_answer(make: Callable[[uuid.UUID], bytes | str], words: str) -> None:
     async with Pretender(sends(make)) as server, connected(server) as transport:
         with pytest.raises(Unavailable, match=words):
             await asked(transport)
@@ -85,7 +85,7 @@ async def test_what_is_no_answer(make: Callable[[uuid.UUID], bytes | str], words
 
 
 @pytest.mark.parametrize("length", range(len(WHOLE)))
-async def test_no_part_of_an_answer_is_taken_for_the_whole(length: int) -> None:
+async def test_a_partial_answer_is_never_complete(length: int) -> None:
     with pytest.raises(Unavailable, match="cannot be read"):
         results([WHOLE[:length]])
     assert results([WHOLE]) == ["whole", "also whole"]
@@ -103,7 +103,7 @@ async def test_every_error_ends_an_answer(code: int) -> None:
         assert len(server.requests) == 1
 
 
-async def test_an_answer_whose_end_never_comes() -> None:
+async def test_an_answer_without_an_end() -> None:
     async def partly(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
         await websocket.send_bytes(frame(id, 206, ["a part"]))
         if len(server.requests) > 1:
@@ -116,7 +116,7 @@ async def test_an_answer_whose_end_never_comes() -> None:
             await asked(transport)
 
 
-async def test_answers_of_others_are_dropped() -> None:
+async def test_answers_to_other_requests_are_dropped() -> None:
     async def twice(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
         await websocket.send_bytes(frame(uuid.uuid4(), 200, ["another's"]))
         await websocket.send_bytes(frame(uuid.uuid4(), 500, message="another's"))
@@ -136,7 +136,7 @@ async def test_an_answer_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
             await asked(transport)
 
 
-async def test_a_frozen_server_is_told_from_a_slow_one() -> None:
+async def test_a_frozen_server_is_distinguished_from_a_slow_one() -> None:
     async def slowly(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
         await asyncio.sleep(7)
         await well(websocket, id)
@@ -156,7 +156,7 @@ async def test_a_frozen_server_is_told_from_a_slow_one() -> None:
             assert slow.connects == 1
 
 
-async def test_a_server_that_takes_nothing_more() -> None:
+async def test_a_server_that_reads_nothing_more() -> None:
     """Whoever is in the middle of sending is told as well, and no socket stays."""
     async with Pretender() as server:
         server.mode = "mute"
@@ -170,7 +170,7 @@ async def test_a_server_that_takes_nothing_more() -> None:
             assert len(os.listdir("/proc/self/fd")) <= before + 2  # the server's end, and the listing's own
 
 
-async def test_a_server_that_does_not_shake_hands() -> None:
+async def test_a_server_without_a_handshake() -> None:
     """The first are told after a few seconds, all others soon, and nobody waits for another."""
     async with Pretender() as server, connected(server) as transport:
         server.mode = "hang"
@@ -186,7 +186,7 @@ async def test_a_server_that_does_not_shake_hands() -> None:
         assert await asked(transport) == ["well"]
 
 
-async def test_a_server_that_ends_connections_at_once() -> None:
+async def test_a_server_that_closes_connections_at_once() -> None:
     async with Pretender() as server, connected(server) as transport:
         server.mode = "close"
         with pytest.raises(Unavailable):
@@ -215,7 +215,7 @@ async def test_one_host_until_it_fails() -> None:
         await second.__aenter__()
 
 
-async def test_no_connection_stays_with_a_host_that_was_left() -> None:
+async def test_every_connection_leaves_a_failed_host() -> None:
     """Where only new connections are refused, the old ones go along to the next host."""
     async with Pretender() as first, Pretender() as second, connected(first, second) as transport:
         await asyncio.gather(*(asked(transport) for _ in range(20)))
@@ -248,7 +248,7 @@ async def test_a_cancelled_request_costs_no_connection() -> None:
 
 
 @pytest.mark.parametrize("mode", ["hang", "mute", "pass"])
-async def test_closed_while_requests_are_under_way(mode: str) -> None:
+async def test_closing_ends_running_requests(mode: str) -> None:
     async with Pretender() as server:
         server.mode = mode
         server.answering = sends(lambda id: frame(id, 206, ["a part"]))
@@ -260,7 +260,7 @@ async def test_closed_while_requests_are_under_way(mode: str) -> None:
             assert "closed" in str(told)
 
 
-async def test_many_failures_leave_nothing() -> None:
+async def test_repeated_failures_leak_nothing() -> None:
     async with Pretender() as server, connected(server) as transport:
         for mode in ["close", "pass"] * 20:
             server.mode = mode
@@ -286,7 +286,7 @@ async def test_many_failures_leave_nothing() -> None:
         (598, "", "timeout", 1),
     ],
 )
-async def test_what_is_tried_again(code: int, kind: str, message: str, tries: int) -> None:
+async def test_retried_errors(code: int, kind: str, message: str, tries: int) -> None:
     refuses = sends(lambda id: frame(id, code, message=message, kinds=[kind] if kind else []))
     async with Pretender(refuses) as server, connected(server) as transport:
         with pytest.raises(ServerRefused, match=message):
@@ -294,7 +294,7 @@ async def test_what_is_tried_again(code: int, kind: str, message: str, tries: in
         assert len(server.requests) == tries
 
 
-async def test_what_took_long_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_failures_are_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "_LAST_TRY_SECONDS", 0.2)
 
     async def slowly(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
@@ -316,7 +316,7 @@ async def test_what_took_long_is_not_tried_again(monkeypatch: pytest.MonkeyPatch
         ("gremlin://a?x=1", "names no graph server"),
     ],
 )
-def test_addresses_that_are_none(url: str, words: str) -> None:
+def test_invalid_addresses(url: str, words: str) -> None:
     with pytest.raises(StoreUnusable, match=words):
         Address.parsed(url)
 

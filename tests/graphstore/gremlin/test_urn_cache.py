@@ -26,7 +26,7 @@ def many_switches() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-def test_it_keeps_the_newest_and_no_more_bytes_than_it_may() -> None:
+def test_the_cache_keeps_the_newest_within_its_bytes() -> None:
     cache = UrnCache(most_bytes=10 * ENTRY)
     for key in range(1000):
         cache.keep({key: f"urn {key}"})
@@ -37,7 +37,7 @@ def test_it_keeps_the_newest_and_no_more_bytes_than_it_may() -> None:
     assert cache.known(range(1001)) == {}, "one entry may be larger than all of the cache"
 
 
-def test_a_key_kept_again_counts_once() -> None:
+def test_a_key_stored_twice_counts_once() -> None:
     cache = UrnCache(most_bytes=2 * ENTRY)
     for _ in range(10):
         cache.keep({1: "one", 2: "two"})
@@ -45,7 +45,7 @@ def test_a_key_kept_again_counts_once() -> None:
 
 
 @pytest.mark.usefixtures("many_switches")
-def test_threads_share_it() -> None:
+def test_threads_share_the_cache() -> None:
     cache = UrnCache(most_bytes=100 * ENTRY)
 
     def keep(first: int) -> None:
@@ -58,7 +58,7 @@ def test_threads_share_it() -> None:
     assert 100 <= len(cache.known(range(16_000))) < 200
 
 
-async def test_a_page_may_show_more_than_the_cache_holds(graph_server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_may_be_larger_than_the_cache(graph_server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     await emptied(graph_server.url)
     monkeypatch.setattr(gremlin_store, "UrnCache", lambda: UrnCache(most_bytes=5 * ENTRY))
     async with await open_store(graph_server.url) as store:

@@ -85,7 +85,7 @@ def test_reads_go_through_visibility(path: Path) -> None:
     assert problems(path.read_text(), path.stem) == []
 
 
-def test_what_the_rule_finds() -> None:
+def test_the_lint_finds_reads_without_visibility() -> None:
     assert [
         problem.partition(": ")[2]
         for source in (
@@ -104,6 +104,6 @@ def test_what_the_rule_finds() -> None:
     ]
 
 
-def test_modules_without_a_view_exist() -> None:
+def test_the_exempt_modules_exist() -> None:
     """A module that is renamed is looked at again."""
     assert {path.stem for path in FOLDER.glob("*.py")} >= WITHOUT_A_VIEW | STARTS | {DECIDES}

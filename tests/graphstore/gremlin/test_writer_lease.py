@@ -166,7 +166,7 @@ async def dies(store: GremlinStore, batch: Batch, at: str, monkeypatch: pytest.M
     return stamps[0]
 
 
-async def test_who_writes_without_a_pause_lets_others_write(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_busy_writer_hands_the_lease_over(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_lease, "HOLD_SECONDS", 0.2)
     monkeypatch.setattr(writer_lease, "WAIT_SECONDS", WITHIN)
     greedy, modest = await opened(), await opened()
@@ -194,7 +194,7 @@ async def test_who_writes_without_a_pause_lets_others_write(opened: OpenStore, m
     assert await reached(greedy, "a") == {*mine, *written}
 
 
-async def test_a_turn_that_does_not_come(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lease_that_is_not_acquired_in_time(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process, or another task of this one, keeps it: the write ends, and blocks nobody."""
     monkeypatch.setattr(writer_lease, "WAIT_SECONDS", 0.5)
     holder, other = await opened(), await opened()
@@ -260,7 +260,7 @@ async def test_a_commit_hands_the_lease_over_to_a_process_that_waits(
 
 @pytest.mark.parametrize("at", ["vertices", "edges"])
 @pytest.mark.parametrize("same", [True, False])
-async def test_what_the_dead_left_is_removed(
+async def test_leftovers_of_dead_processes_are_removed(
     opened: OpenStore, monkeypatch: pytest.MonkeyPatch, at: str, same: bool
 ) -> None:
     """All of it, and nothing that another recorded, be it of the same identities."""
@@ -316,7 +316,9 @@ async def test_a_batch_that_failed_is_removed_by_its_own_process(
     assert not await bearing(store, stamp)
 
 
-async def test_a_sweep_cut_short_is_done_by_another(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_process_completes_an_interrupted_cleanup(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(aborted_batches, "_AT_ONCE", 1)
     dead, sweeper, other = await opened(), await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d>e"), "edges", monkeypatch)
@@ -354,7 +356,9 @@ async def test_an_idle_process_releases_the_lease(opened: OpenStore) -> None:
     assert await reached(other, "a") == {"b", "c"}
 
 
-async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_aborted_stamp_is_dropped_after_its_cleanup(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the first commit after a sweep that finds nothing more; the graph then holds nothing of it."""
     dead, other, reader = await opened(), await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
@@ -376,9 +380,7 @@ async def test_a_void_stamp_is_forgotten(opened: OpenStore, monkeypatch: pytest.
     assert await reached(other, "a") == {"b"}
 
 
-async def test_a_void_stamp_swept_while_a_batch_is_committed(
-    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_aborted_stamp_cleaned_up_during_a_commit(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is forgotten with the next one."""
     monkeypatch.setattr(GraphRegister, "has_late_writes", True)  # so that it is not forgotten at once
     dead, other = await opened(), await opened()
@@ -399,7 +401,7 @@ async def test_a_void_stamp_swept_while_a_batch_is_committed(
     assert stamp not in other._lease.snapshot.aborted
 
 
-async def test_too_many_void_stamps(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_aborted_stamps(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing more is written until some are forgotten, as every one costs every reader."""
     dead, other = await opened(), await opened()
     monkeypatch.setattr(writer_lease, "MOST_ABORTED", 0)
@@ -410,9 +412,7 @@ async def test_too_many_void_stamps(opened: OpenStore, monkeypatch: pytest.Monke
     await other.record(graph("x"), by="me")
 
 
-async def test_what_arrives_late_from_the_dead_is_not_written(
-    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_late_requests_of_a_dead_process_are_rejected(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     dead, other = await opened(), await opened()
     stamp = await dies(dead, graph("a>b>c>d"), "edges", monkeypatch)
     late = dead._lease.fenced(stamp)
@@ -422,7 +422,7 @@ async def test_what_arrives_late_from_the_dead_is_not_written(
     assert not await bearing(other, stamp)
 
 
-async def test_what_came_in_between_is_found_before_the_commit(
+async def test_interleaved_writes_are_detected_before_the_commit(
     opened: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On an engine without isolation a late write of the dead takes the place of a vertex: the batch is refused."""
@@ -450,9 +450,7 @@ async def test_what_came_in_between_is_found_before_the_commit(
 
 
 @pytest.mark.parametrize("before", ["begin", "fenced", "commit"])
-async def test_a_frozen_process_writes_nothing_more(
-    opened: OpenStore, monkeypatch: pytest.MonkeyPatch, before: str
-) -> None:
+async def test_a_frozen_process_is_fenced(opened: OpenStore, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
     """By its own clock, whether others took its place or not."""
     store = await opened()
     await store.record(graph("a>b"), by="me")
@@ -524,7 +522,7 @@ async def test_a_commit_whose_answer_is_lost(
     assert await reached(other, "a") == {"b", "c"}
 
 
-async def test_a_commit_of_which_nothing_can_be_learned(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_commit_whose_outcome_cannot_be_read(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store, other = await opened(), await opened()
     await store.record(graph("a>b"), by="me")
     replace_state = store._lease._register.replace
@@ -562,7 +560,7 @@ async def test_a_fencing_number_lost_to_a_clock(opened: OpenStore, monkeypatch: 
     assert await ask(g.V(LEASE).values("recorded_at")) == [5]
 
 
-async def test_what_readers_see_while_others_commit(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readers_see_whole_batches_during_commits(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each read is of one commit, its watermark and its aborted batches together, and never older than the last."""
     store, reader = await opened(), await opened()
     written = {store._lease.snapshot}
@@ -591,7 +589,7 @@ async def test_what_readers_see_while_others_commit(opened: OpenStore, monkeypat
     assert len(written) > 10
 
 
-async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_delayed_answer_is_ignored(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was frozen before it read how another stood does not think that one dead."""
     holder, other = await opened(), await opened()
     ask, calls = other._server.ask, count(1)
@@ -616,9 +614,7 @@ async def test_an_answer_that_lay_about(opened: OpenStore, monkeypatch: pytest.M
     await task
 
 
-async def test_a_commit_that_comes_while_its_process_is_thought_dead(
-    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_commit_of_a_process_that_was_declared_dead(opened: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stamp is not put down as void then: it counts."""
     late, other = await opened(), await opened()
     arguments: list[Any] = []
@@ -646,7 +642,7 @@ async def test_a_commit_that_comes_while_its_process_is_thought_dead(
     assert not other._lease.snapshot.aborted
 
 
-async def test_a_commit_in_the_moment_of_a_takeover(opened: OpenStore) -> None:
+async def test_a_commit_during_a_takeover(opened: OpenStore) -> None:
     """One of the two takes place. A batch that a reader has seen stays, and one that is aborted was never seen."""
     late, other, reader = await opened(), await opened(), await opened()
     rng, outcomes = random.Random(8), set()
@@ -676,7 +672,7 @@ async def test_a_commit_in_the_moment_of_a_takeover(opened: OpenStore) -> None:
     assert outcomes == {True, False}
 
 
-async def test_a_late_write_in_the_moment_of_a_takeover(
+async def test_a_late_write_during_a_takeover(
     opened: OpenStore, graph_server: Engine, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record of an aborted batch hides no record of the same identity that a later batch writes."""

@@ -87,7 +87,7 @@ async def test_a_read_sees_every_write_acknowledged_before_it(seed: int) -> None
         assert engine.calls < reads
 
 
-async def test_callers_of_one_turn_share_a_call_and_later_ones_share_the_next() -> None:
+async def test_concurrent_callers_share_a_call_and_later_ones_the_next() -> None:
     async with await open_store("memory:") as memory:
         engine = Gated(memory)
         store = CoalescingStore(engine)
@@ -111,7 +111,7 @@ async def test_other_arguments_are_another_call() -> None:
         assert epochs[0] is not epochs[1]
 
 
-async def test_a_caller_that_stops_waiting_takes_nobody_along() -> None:
+async def test_a_cancelled_caller_cancels_no_other() -> None:
     async with await open_store("memory:") as memory:
         engine = Gated(memory)
         store = CoalescingStore(engine)

@@ -38,7 +38,7 @@ class Noting(StoreProxy):
             await asyncio.Event().wait()
 
 
-def test_the_verbs_named_are_verbs() -> None:
+def test_the_exempt_verbs_exist() -> None:
     assert Store.__abstractmethods__ >= WRITES | SMALL
 
 
