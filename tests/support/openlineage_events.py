@@ -6,7 +6,7 @@ from making import now
 
 from lineal.capture.openlineage import receive
 from lineal.graphstore.opening import open_store
-from lineal.graphstore.queries import AssociationsOf, Find
+from lineal.graphstore.queries import AssociationsOf, Find, MetricsOf
 from lineal.graphstore.records import Association, Entity
 from lineal.graphstore.store import Store
 
@@ -75,3 +75,21 @@ async def received(*events: Any) -> Held:
         for each in events:
             await receive(store, each, account="a", by="me")
         return await held(store)
+
+
+async def state(*events: Any) -> Any:
+    """Folded content, associations, metrics and times, as a store holds them after events."""
+    async with await open_store("memory:") as store:
+        for each in events:
+            await receive(store, each, account="a", by="me")
+        found, view = await held(store), await now(store)
+        metrics = await store.metrics([MetricsOf(view, each.id) for each in found.entities.values()])
+    content = sorted(
+        (e.urn, str((e.title, e.description, e.status, e.source, e.tags, e.properties, e.occurred_at)), str(series))
+        for e, series in zip(found.entities.values(), metrics, strict=True)
+    )
+    associations = sorted(
+        (a.source_urn, a.destination_urn, a.type, a.role or "", str(a.properties), a.occurred_at)
+        for a in found.associations
+    )
+    return content, associations

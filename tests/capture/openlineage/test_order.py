@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import Down, Up, now, properties
-from openlineage_events import RUN, dataset, event, facet, held, job, received
+from openlineage_events import RUN, dataset, event, facet, held, job, received, state
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.openlineage import receive
@@ -25,15 +25,6 @@ from lineal.graphstore.values import format_timestamp, parse_timestamp
 SAMPLE = Path("capture/samples/marquez.json")
 few = settings(max_examples=settings().max_examples // 10)
 """Every example records dozens of events."""
-
-
-async def state(*events: Any) -> Any:
-    """Folded content, associations and times."""
-    found = await received(*events)
-    entities = sorted(
-        (e.urn, e.description, e.status, e.tags, str(e.properties), e.occurred_at) for e in found.entities.values()
-    )
-    return entities, sorted((a.source_urn, a.destination_urn, a.type, a.role or "") for a in found.associations)
 
 
 async def test_a_facet_stated_again_replaces_what_was_stated_before() -> None:
