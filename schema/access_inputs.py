@@ -80,7 +80,7 @@ class ResourceShareCreateInput:
         "Crossing an entity needs READ and TRAVERSE."
     )
     kinds: list[EntityKind] | None = strawberry.field(
-        default=None, description="Kinds of entities on which the share allows them; every kind by default."
+        default=None, description="Kinds of entities on which the share allows its permissions; every kind by default."
     )
     direction: LineageDirection | None = strawberry.field(
         default=None,

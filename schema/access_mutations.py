@@ -7,7 +7,7 @@ import strawberry
 from lineal.auth.directive import access
 from lineal.auth.permissions import Permission
 from lineal.resolvers import access_changes as resolve
-from lineal.schema import access_inputs as given
+from lineal.schema import access_inputs as inputs
 from lineal.schema import permissions as codes
 from lineal.schema.accounts import Account, ApiKey
 from lineal.schema.entities import Info
@@ -15,7 +15,7 @@ from lineal.schema.groups import LineageGroup
 from lineal.schema.shares import Invitation, ResourceShare
 from lineal.schema.user_errors import UserError
 
-_CODE = "Type of problem."
+_CODE = "Code of the problem, for programs."
 _ERRORS = "Reasons why nothing was changed; empty if the mutation succeeded."
 
 
@@ -147,113 +147,114 @@ class ApiKeyRevokePayload:
 @strawberry.type(description="Mutations that change access.")
 class AccessMutations:
     @strawberry.mutation(
-        description="Create a lineage group. The permission is needed on the default group of its account.",
+        description="Creates a lineage group. The permission is needed on the default group of its account.",
         **access(Permission.SHARE),
     )
     async def lineage_group_create(
         self,
         info: Info,
-        input: Annotated[given.LineageGroupCreateInput, strawberry.argument(description="Group to create.")],
+        input: Annotated[inputs.LineageGroupCreateInput, strawberry.argument(description="Group to create.")],
     ) -> LineageGroupCreatePayload:
         return await resolve.create_lineage_group(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Change a lineage group and its entities, from the next request on. The permission is needed on "
+        description="Changes a lineage group and its entities, from the next request on. The permission is needed on "
         "the default group of its account.",
         **access(Permission.SHARE),
     )
     async def lineage_group_change(
         self,
         info: Info,
-        input: Annotated[given.LineageGroupChangeInput, strawberry.argument(description="Change to make.")],
+        input: Annotated[inputs.LineageGroupChangeInput, strawberry.argument(description="Change to make.")],
     ) -> LineageGroupChangePayload:
         return await resolve.change_lineage_group(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Replace the policy of a lineage group, from the next request on. The permission is needed on "
+        description="Replaces the policy of a lineage group, from the next request on. The permission is needed on "
         "the default group of its account.",
         **access(Permission.ADMINISTER),
     )
     async def lineage_group_policy_set(
         self,
         info: Info,
-        input: Annotated[given.LineageGroupPolicySetInput, strawberry.argument(description="New policy.")],
+        input: Annotated[inputs.LineageGroupPolicySetInput, strawberry.argument(description="New policy.")],
     ) -> LineageGroupPolicySetPayload:
         return await resolve.set_lineage_group_policy(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Offer lineage groups to principals of other accounts. Every receiving account gets an "
+        description="Offers lineage groups to principals of other accounts. Every receiving account gets an "
         "invitation. The permission is needed on all of the groups.",
         **access(Permission.SHARE),
     )
     async def resource_share_create(
         self,
         info: Info,
-        input: Annotated[given.ResourceShareCreateInput, strawberry.argument(description="Share to create.")],
+        input: Annotated[inputs.ResourceShareCreateInput, strawberry.argument(description="Share to create.")],
     ) -> ResourceShareCreatePayload:
         return await resolve.create_resource_share(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Revoke a share, from the next request on. The permission is needed on one of its groups.",
+        description="Revokes a share, from the next request on. The permission is needed on one of its groups.",
         **access(Permission.SHARE),
     )
     async def resource_share_revoke(
         self,
         info: Info,
-        input: Annotated[given.ResourceShareRevokeInput, strawberry.argument(description="Share to revoke.")],
+        input: Annotated[inputs.ResourceShareRevokeInput, strawberry.argument(description="Share to revoke.")],
     ) -> ResourceShareRevokePayload:
         return await resolve.revoke_resource_share(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Accept an invitation, from the next request on. The permission is needed on the default group "
+        description="Accepts an invitation, from the next request on. The permission is needed on the default group "
         "of the receiving account; the only principal that a share is for may accept without it.",
         **access(Permission.SHARE),
     )
     async def invitation_accept(
         self,
         info: Info,
-        input: Annotated[given.InvitationAcceptInput, strawberry.argument(description="Invitation to decide.")],
+        input: Annotated[inputs.InvitationAcceptInput, strawberry.argument(description="Invitation to decide.")],
     ) -> InvitationAcceptPayload:
         return await resolve.accept_share_invitation(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Reject an invitation, or give it up after accepting; this is final. The permission is needed "
+        description="Rejects an invitation, or gives it up after accepting; this is final. The permission is needed "
         "as for invitationAccept.",
         **access(Permission.SHARE),
     )
     async def invitation_reject(
         self,
         info: Info,
-        input: Annotated[given.InvitationRejectInput, strawberry.argument(description="Invitation to decide.")],
+        input: Annotated[inputs.InvitationRejectInput, strawberry.argument(description="Invitation to decide.")],
     ) -> InvitationRejectPayload:
         return await resolve.reject_share_invitation(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Register an account, with its default group. Only administrators of an operator account may.",
+        description="Registers an account, with its default group. Only administrators of an operator account "
+        "may do so.",
         **access(Permission.ADMINISTER),
     )
     async def account_create(
         self,
         info: Info,
-        input: Annotated[given.AccountCreateInput, strawberry.argument(description="Account to register.")],
+        input: Annotated[inputs.AccountCreateInput, strawberry.argument(description="Account to register.")],
     ) -> AccountCreatePayload:
         return await resolve.register_account(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Create an API key for a principal. Only this answer shows its text. Keys of another account "
+        description="Creates an API key for a principal. Only this answer shows its text. Keys of another account "
         "need an administrator of an operator account.",
         **access(Permission.ADMINISTER),
     )
     async def api_key_create(
-        self, info: Info, input: Annotated[given.ApiKeyCreateInput, strawberry.argument(description="Key to create.")]
+        self, info: Info, input: Annotated[inputs.ApiKeyCreateInput, strawberry.argument(description="Key to create.")]
     ) -> ApiKeyCreatePayload:
         return await resolve.create_api_key(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Revoke an API key, from the next request on.",
+        description="Revokes an API key, from the next request on.",
         **access(Permission.ADMINISTER),
     )
     async def api_key_revoke(
-        self, info: Info, input: Annotated[given.ApiKeyRevokeInput, strawberry.argument(description="Key to revoke.")]
+        self, info: Info, input: Annotated[inputs.ApiKeyRevokeInput, strawberry.argument(description="Key to revoke.")]
     ) -> ApiKeyRevokePayload:
         return await resolve.revoke_api_key(info.context, input)  # type: ignore[return-value]

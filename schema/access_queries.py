@@ -42,7 +42,8 @@ class AccessQueries:
         return await resolve_groups.lineage_groups(info.context, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Lineage group with an id; null if the viewer may know of none.", **access(Permission.READ)
+        description="Lineage group with this id; null if there is none that the viewer may know of.",
+        **access(Permission.READ),
     )
     async def lineage_group(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the group.")]
@@ -112,15 +113,15 @@ class AccessQueries:
         return resolve_log.api_keys(info.context, account, first, after)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Explanation of whether a principal may do something on an entity; null if the viewer may read "
-        "no such entity. The permission is needed on the default group of the entity's account.",
+        description="Explains whether a principal may perform an action on an entity; null if the viewer may "
+        "read no such entity. The permission is needed on the default group of the entity's account.",
         **access(Permission.ADMINISTER),
     )
     async def explain_access(
         self,
         info: Info,
-        principal: Annotated[PrincipalInput, strawberry.argument(description="Principal in question.")],
-        action: Annotated[Permission, strawberry.argument(description="Permission in question.")],
-        entity: Annotated[EntityRef, strawberry.argument(description="Entity in question.")],
+        principal: Annotated[PrincipalInput, strawberry.argument(description="Principal that performs the action.")],
+        action: Annotated[Permission, strawberry.argument(description="Permission for the action.")],
+        entity: Annotated[EntityRef, strawberry.argument(description="Entity that the action is performed on.")],
     ) -> AccessExplanation | None:
         return await resolve_explained.explained(info.context, principal, action, entity)  # type: ignore[return-value]

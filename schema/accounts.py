@@ -8,7 +8,7 @@ from lineal.schema.entities import Info
 from lineal.schema.scalars import DateTime
 
 
-@strawberry.type(description="Registered account.")
+@strawberry.type(description="An account: it owns entities and lineage groups, and its principals act for it.")
 class Account:
     name: str = strawberry.field(description="Name of the account, as in URNs.")
     is_operator: bool = strawberry.field(
@@ -31,7 +31,7 @@ class ApiKey:
         description="Principal that revoked the key, as `account/name`; null if it was not revoked."
     )
 
-    @strawberry.field(description="Roles of the key's principal, by code point.")
+    @strawberry.field(description="Roles of the key's principal, sorted by code point.")
     def roles(self) -> list[str]:
         return sorted(self.roles)
 

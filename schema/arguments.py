@@ -7,24 +7,29 @@ import strawberry
 from lineal.schema.inputs import AsOf as AsOfInput
 from lineal.schema.inputs import AssociationFilter, EntityFilter, EntityOrder
 
-First = Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 100.")]
+First = Annotated[int | None, strawberry.argument(description="Greatest number of items on the page, 1 to 100.")]
 RelatedFirst = Annotated[
     int | None,
     strawberry.argument(
-        description="Number of items a page, 1 to 100. The default is small, so that lists nested in lists stay within "
-        "the limit on an answer's values."
+        description="Greatest number of items on the page, 1 to 100. The default is small, so that lists nested "
+        "in lists stay within the limit on an answer's values."
     ),
 ]
-LineageFirst = Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 1000.")]
+LineageFirst = Annotated[
+    int | None, strawberry.argument(description="Greatest number of items on the page, 1 to 1000.")
+]
 After = Annotated[
     str | None,
     strawberry.argument(
-        description="The `endCursor` of the previous page, which was asked for with the same arguments."
+        description="`endCursor` of the previous page, requested with the same arguments; the first page by default."
     ),
 ]
 Depth = Annotated[
     int | None,
-    strawberry.argument(description="Greatest distance, in associations: 1 is direct. Unlimited by default."),
+    strawberry.argument(
+        description="Greatest distance to reach, in associations: 1 reaches only direct neighbours. Unlimited by "
+        "default."
+    ),
 ]
 Where = Annotated[
     EntityFilter | None,
@@ -36,31 +41,38 @@ Where = Annotated[
 StopAt = Annotated[
     EntityFilter | None,
     strawberry.argument(
-        description="Condition on entities beyond which the traversal does not continue. An entity that matches "
-        "is still reached."
+        description="Condition on entities at which the traversal stops: it reaches an entity that matches, and "
+        "does not continue beyond it."
     ),
 ]
 Via = Annotated[
     AssociationFilter | None,
-    strawberry.argument(description="Condition on the associations that the traversal may cross, at every hop."),
+    strawberry.argument(
+        description="Condition on the associations that the traversal may cross, at every hop; all by default."
+    ),
+]
+AssociationWhere = Annotated[
+    AssociationFilter | None, strawberry.argument(description="Condition on the associations; all by default.")
 ]
 FirstHop = Annotated[
     AssociationFilter | None,
     strawberry.argument(
-        description="Condition, besides `via`, on the associations that leave the starts, and on no others: the models "
-        'trained on a dataset are its descendants with `firstHop: {role: {eq: "train"}}`.'
+        description="Additional condition on the first hop: an association that leaves a start must match both "
+        "`via` and this, any other only `via`. For example, the models trained on a dataset are its "
+        'descendants with `firstHop: {role: {eq: "train"}}`.'
     ),
 ]
 Causal = Annotated[
     bool | None,
     strawberry.argument(
-        description="Whether to reach only what could have flowed: each association no earlier than the one before it, "
-        "as far as times are recorded. Without it, a dataset that is written again and again connects everything that "
-        "ever read it with everything that ever wrote it."
+        description="Whether to follow only paths along which data could have flowed: read downstream, each "
+        "association is no earlier than the one before it, as far as times are recorded. Without "
+        "this, a dataset that is rewritten repeatedly connects everything that ever read it with "
+        "everything that ever wrote it."
     ),
 ]
 EntityWhere = Annotated[
-    EntityFilter | None, strawberry.argument(description="Condition on the entities; all by default.")
+    EntityFilter | None, strawberry.argument(description="Condition on the entities to return; all by default.")
 ]
 ComponentWhere = Annotated[
     EntityFilter | None,
@@ -81,7 +93,7 @@ OrderBy = Annotated[EntityOrder | None, strawberry.argument(description="Order o
 AsOf = Annotated[
     AsOfInput | None,
     strawberry.argument(
-        description="Times to answer as of, for this field and all fields nested in it that do not set their own "
-        "`asOf`."
+        description="Point in time at which this field is read, with all fields nested in it that do not set "
+        "their own `asOf`; that of the enclosing field by default, and now for a root field."
     ),
 ]

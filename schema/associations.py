@@ -20,11 +20,11 @@ class Association:
         description="Role of the source, for example `train` or `validation`; null where it has none."
     )
     occurred_at: DateTime | None = strawberry.field(
-        description="Time at which the source contributed, in the world; of an association recorded without one, the "
-        "later `occurredAt` of its ends. Null only beside a Restricted entity."
+        description="Time at which the source contributed, in the world; of an association recorded without "
+        "one, the later `occurredAt` of its ends. Null only where an end is Restricted."
     )
     recorded_at: DateTime | None = strawberry.field(
-        description="Time at which this server recorded it; null only beside a Restricted entity."
+        description="Time at which this server recorded it; null only where an end is Restricted."
     )
     recorded_by: str = strawberry.field(description="Principal that recorded it, as `account/name`.")
     digest: str | None = strawberry.field(
@@ -33,14 +33,17 @@ class Association:
     )
 
     @strawberry.field(
-        description="Name of the `asOf` that the association is read at; null for now. Its ends are read at the same, "
-        "so `id` and `moment` together are the key of a client's cache, as of an entity."
+        description="Name of the point in time (`asOf`) at which the association and its ends are read; null "
+        "for now. A client's cache can use `id` and `moment` together as its key, as for an entity."
     )
     @pure(moment_of)
     def moment(self) -> str | None:
         return moment_of(self, None, {})  # type: ignore[no-any-return]
 
-    @strawberry.field(description="Properties, sorted by key.")
+    @strawberry.field(
+        description="Properties, sorted by key. Those whose keys the caller may not read (lineage:ReadProperties) "
+        "are left out."
+    )
     @pure(properties_of)
     def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
         return properties_of(self, None, {"keys": keys})  # type: ignore[no-any-return]

@@ -28,7 +28,7 @@ class AuditFilter:
 )
 class AuditRecord:
     at: DateTime = strawberry.field(description="Time of the decision, unique in the log.")
-    principal: str = strawberry.field(description="Principal that asked, as `account/name`.")
+    principal: str = strawberry.field(description="Principal that made the request, as `account/name`.")
     action: str = strawberry.field(description="Permission, for example `READ`, or name of a mutation.")
     resource_kind: str = strawberry.field(
         description="Type of the resource: ENTITY, GROUP, SHARE, INVITATION, ACCOUNT or KEY."
@@ -39,14 +39,19 @@ class AuditRecord:
         description="Policies and shares that decided, of those the caller may know of, as `GROUP/POLICY` and "
         "`share/ID`."
     )
-    request_id: str = strawberry.field(description="`X-Request-Id` header of the answer in which it was decided.")
+    request_id: str = strawberry.field(
+        description="Id of the request, as in the `X-Request-Id` header of its response."
+    )
     sequence: int | None = strawberry.field(
         description="Position in the log, from 1. Null, like the digests, unless the caller reads the log of all "
         "accounts: gaps in the positions would reveal how much other accounts do."
     )
-    previous: str | None = strawberry.field(description="Digest of the record before; empty for the first record.")
+    previous: str | None = strawberry.field(
+        description="`digest` of the record before; empty for the first record. Null where `sequence` is."
+    )
     digest: str | None = strawberry.field(
-        description="SHA-256 of the record's content and `previous`, as 64 hexadecimal digits."
+        description="SHA-256 of the record's content and `previous`, as 64 hexadecimal digits. Null where "
+        "`sequence` is."
     )
 
 

@@ -37,8 +37,8 @@ class ParameterCell:
 class ComparedParameter:
     key: str = strawberry.field(description="Key of the property.")
     is_varying: bool = strawberry.field(
-        description="Whether any two entities differ in it; a missing value counts as different. 1 and 1.0 are "
-        "equal; values of different types never are."
+        description="Whether any two of the entities differ in the parameter; a missing value counts as "
+        "different. 1 and 1.0 are equal; other values of different types never are."
     )
     cells: list[ParameterCell] = strawberry.field(description="One cell for each compared entity, in their order.")
 
@@ -53,7 +53,7 @@ class MetricCell:
 
 @strawberry.type(description="A metric of the compared entities.")
 class ComparedMetric:
-    name: str = strawberry.field(description="Name.")
+    name: str = strawberry.field(description="Name of the metric.")
     cells: list[MetricCell] = strawberry.field(description="One cell for each compared entity, in their order.")
 
     @strawberry.field(
@@ -62,9 +62,12 @@ class ComparedMetric:
     )
     def best(
         self,
-        goal: Annotated[resolve.MetricGoal, strawberry.argument(description="Which values are better.")],
+        goal: Annotated[
+            resolve.MetricGoal, strawberry.argument(description="Whether greater or smaller values are better.")
+        ],
         by: Annotated[
-            resolve.MetricValue | None, strawberry.argument(description="Which value of a metric is compared.")
+            resolve.MetricValue | None,
+            strawberry.argument(description="Value of each metric to compare; LAST by default."),
         ] = resolve.MetricValue.LAST,
     ) -> MetricCell | None:
         return resolve.best(self, goal, by or resolve.MetricValue.LAST)  # type: ignore[arg-type, return-value]
@@ -80,16 +83,18 @@ class Comparison:
         description="The compared entities, in the order of the argument `of`; the trials of an experiment by URN."
     )
     total_count: int = strawberry.field(
-        description="Number of entities there are to compare: of an experiment, all trials that the caller may see."
+        description="Number of entities that could be compared: of an experiment, all trials that the caller may see."
     )
     is_complete: bool = strawberry.field(
-        description="Whether all of these are compared. False where the experiment has more trials than `first`."
+        description="Whether all `totalCount` entities are compared. False where the experiment has more trials "
+        "than `first`."
     )
 
     @strawberry.field(
-        description="Compared entities that differ from one of them in a single parameter: its values are different "
-        "or missing, and all other parameters have the same values. Each with its values of the parameter, in the "
-        "order of `entities`. Inputs, such as data and code, are not compared.",
+        description="Compared entities that differ from the entity `from` in the parameter `key` alone: its "
+        "values are different or missing, and all other parameters have the same values. Each comes "
+        "with its values of the parameter, in the order of `entities`. Inputs, such as data and "
+        "code, are not compared.",
         **access(Permission.READ_PROPERTIES),
     )
     async def differing_only_in(
@@ -126,7 +131,8 @@ class Comparison:
             ),
         ] = None,
         starts_with: Annotated[
-            str | None, strawberry.argument(description="Only parameters whose keys start with this text.")
+            str | None,
+            strawberry.argument(description="Only parameters with keys that start with this text; all by default."),
         ] = None,
     ) -> list[ComparedParameter]:
         return resolve.parameters(info.context, self, varying, starts_with)  # type: ignore[arg-type, return-value]
@@ -146,21 +152,25 @@ class Comparison:
 @strawberry.type(description="Comparison of entities.")
 class ComparisonQueries:
     @strawberry.field(
-        description="Compares entities side by side: trials, components, jobs, models or any others, or all trials of "
-        "an experiment. Give either `of` or `experiment`. Null where one does not exist, so that a mistyped id does "
-        'not read as "equal".',
+        description="Compares entities side by side: trials, components, jobs, models or any others, or all "
+        "trials of an experiment. Set either `of` or `experiment`. Null where one of the entities "
+        "does not exist or the caller may not read it, so that a mistyped id does not read as "
+        '"equal".',
         **access(Permission.READ),
     )
     async def comparison(
         self,
         info: Info,
-        of: Annotated[list[EntityRef] | None, strawberry.argument(description="The entities, 2 to 100.")] = None,
+        of: Annotated[list[EntityRef] | None, strawberry.argument(description="Entities to compare, 2 to 100.")] = None,
         experiment: Annotated[
             EntityRef | None, strawberry.argument(description="Experiment whose trials are compared, by URN.")
         ] = None,
         first: Annotated[
             int | None,
-            strawberry.argument(description="Number of trials of the experiment, 1 to 1000; of no effect on `of`."),
+            strawberry.argument(
+                description="Greatest number of trials of the experiment to compare, 1 to 1000; without effect "
+                "where `of` is set."
+            ),
         ] = 100,
         as_of: arg.AsOf = None,
     ) -> Comparison | None:

@@ -27,7 +27,9 @@ class KindCount:
 
 @strawberry.type(name="Edge", description="An item of a list, with its cursor.")
 class ListEdge(Generic[Node]):
-    cursor: str = strawberry.field(description="Cursor: pass it as `after` to continue behind this edge.")
+    cursor: str = strawberry.field(
+        description="Position of the edge: pass it as `after` to read the edges that follow it."
+    )
     node: Node = strawberry.field(description="The item.")
 
 
@@ -35,7 +37,9 @@ class ListEdge(Generic[Node]):
 class ListConnection(Generic[Node]):
     edges: list[ListEdge[Node]] = strawberry.field(description="Items of the page, with cursors.")
     nodes: list[Node] = strawberry.field(description="Items of the page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Position of the page.")
+    page_info: PageInfo = strawberry.field(
+        description="Whether there is a next page, and the cursor to request it with."
+    )
     total_count: int = strawberry.field(
         description="Number of all items that the caller may see, the same on every page."
     )
@@ -43,7 +47,9 @@ class ListConnection(Generic[Node]):
 
 @strawberry.type(description="An entity of a list, with its cursor.")
 class Edge(Generic[Node]):
-    cursor: str = strawberry.field(description="Cursor: pass it as `after` to continue behind this edge.")
+    cursor: str = strawberry.field(
+        description="Position of the edge: pass it as `after` to read the edges that follow it."
+    )
     node: Node = strawberry.field(description="The entity.")
 
 
@@ -51,7 +57,9 @@ class Edge(Generic[Node]):
 class Connection(Generic[Node]):
     edges: list[Edge[Node]] = strawberry.field(description="Items of the page, with cursors.")
     nodes: list[Node] = strawberry.field(description="Items of the page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Position of the page.")
+    page_info: PageInfo = strawberry.field(
+        description="Whether there is a next page, and the cursor to request it with."
+    )
     total_count: int = strawberry.field(description="Number of all matches, the same on every page.")
     counts_by_kind: list[KindCount] = strawberry.field(
         description="Number of matches by kind; kinds without matches are left out."

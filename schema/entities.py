@@ -52,7 +52,9 @@ class Property:
 
 @strawberry.type(description="A digest or storage version that identifies the exact content of a source.")
 class SourceId:
-    type: SourceIdType = strawberry.field(description="Type of the identifier: which digest, or whose version id.")
+    type: SourceIdType = strawberry.field(
+        description="Type of the identifier: a digest algorithm, or the system that issued the version id."
+    )
     value: str = strawberry.field(description="The digest or version id.")
 
 
@@ -64,7 +66,8 @@ class Source:
         description="Address of the content, for example `s3://bucket/key`; null where it is not known."
     )
     type: str | None = strawberry.field(
-        description="Storage that holds the content: S3, GIT, OCI, HTTP, FILE, or any other word."
+        description="Storage that holds the content: S3, GIT, OCI, HTTP, FILE, or any other text; null where it "
+        "is not known."
     )
     ids: list[SourceId] = strawberry.field(
         description="Digests and storage versions of the content, sorted by (type, value)."
@@ -104,8 +107,8 @@ def moment_of(parent: Any, context: Any, arguments: dict[str, Any]) -> Any:
 
 
 @strawberry.interface(
-    description="One immutable fact of existence: this dataset version, this training job, this endpoint. "
-    "Its fields are those of the record with its revisions applied."
+    description="An immutable record that something existed: this dataset version, this training job, this "
+    "endpoint. Its fields show the record with its revisions applied."
 )
 class Entity(Node):
     urn: str = strawberry.field(
@@ -114,7 +117,7 @@ class Entity(Node):
         "are fields."
     )
     title: str | None = strawberry.field(
-        description="What people read where the name is a number or an id; null where it has none."
+        description="Name for people, where `name` is a number or an id; null where none was recorded."
     )
     kind: EntityKind = strawberry.field(description="Kind of the entity.")
     lineage_type: LineageType = strawberry.field(
@@ -122,15 +125,15 @@ class Entity(Node):
     )
     account: str = strawberry.field(description="Account that owns the entity.")
     name: str = strawberry.field(
-        description="Name of the entity, unique with its version among its account's entities of the kind."
+        description="Name of the entity. Account, kind, name and version together identify it."
     )
     version: str | None = strawberry.field(
         description="Version of the entity, any text: an object version, a commit id, a digest, a number; null "
         "where it has none."
     )
     type: str | None = strawberry.field(
-        description="Free subtype, for example of the custom kinds ARTIFACT, ACTION and CONTEXT; null where it "
-        "has none."
+        description="Subtype in the recorder's own words, for example of the kinds ARTIFACT, ACTION and "
+        "CONTEXT; null where none was recorded."
     )
     description: str | None = strawberry.field(
         description="Description of the entity, as its recorder wrote it; null where it has none."
@@ -141,33 +144,39 @@ class Entity(Node):
     )
     tags: list[str] = strawberry.field(description="Tags of the entity, sorted by code point.")
     occurred_at: DateTime | None = strawberry.field(
-        description="Earliest time at which the entity is known to have existed in the world: of those that its "
-        "recorder and its revisions state. Null only on Restricted."
+        description="Earliest time at which the entity is known to have existed in the world: the earliest that "
+        "its record or one of its revisions states. Null only on Restricted."
     )
     recorded_at: DateTime | None = strawberry.field(
         description="Time at which this server recorded the entity; null only on Restricted."
     )
-    recorded_by: str = strawberry.field(description="Principal that recorded it, as `account/name`.")
+    recorded_by: str = strawberry.field(description="Principal that recorded the entity, as `account/name`.")
     digest: str | None = strawberry.field(
         description="SHA-256 of the canonical form of the entity as first recorded, 64 hexadecimal digits; null "
-        "where a policy may hide property keys of it."
+        "where a policy may hide any of its property keys."
     )
 
     @strawberry.field(
-        description="Name of the `asOf` that the entity is read at; null for now. The same `asOf` always has the same "
-        "name, and another `asOf` another, so `id` and `moment` together are the key of a client's cache. Opaque: "
-        "compare it, do not parse it."
+        description="Name of the point in time (`asOf`) at which the entity is read; null for now. Equal values "
+        "of `asOf` have equal names, and different ones different names, so a client's cache can "
+        "use `id` and `moment` together as its key. Opaque: compare it, do not parse it."
     )
     @pure(moment_of)
     def moment(self) -> str | None:
         return moment_of(self, None, {})  # type: ignore[no-any-return]
 
-    @strawberry.field(description="Properties, sorted by key.")
+    @strawberry.field(
+        description="Properties, sorted by key. Those whose keys the caller may not read (lineage:ReadProperties) "
+        "are left out."
+    )
     @pure(properties_of)
     def properties(self, keys: PropertyKeysArgument = None) -> list[Property]:
         return properties_of(self, None, {"keys": keys})  # type: ignore[no-any-return]
 
-    @strawberry.field(description="Value of one property; null where the entity has no such property.")
+    @strawberry.field(
+        description="Value of one property; null where the entity has no such property, or the caller may not read "
+        "its key (lineage:ReadProperties)."
+    )
     @pure(property_of)
     def property(self, key: Annotated[str, strawberry.argument(description="Key of the property.")]) -> JSON | None:
         found: JSON | None = property_of(self, None, {"key": key})
@@ -175,7 +184,8 @@ class Entity(Node):
 
     @strawberry.field(
         description="Metrics of the entity, sorted by name: those with observations, and the numeric properties "
-        "`metrics.NAME` without any. An entity with more than 1,000 metrics requires `names`.",
+        "`metrics.NAME` for names without observations. An entity with more than 1,000 metrics "
+        "requires `names`.",
         **access(Permission.READ_PROPERTIES),
     )
     async def metrics(
@@ -269,10 +279,11 @@ class Entity(Node):
         direction: Annotated[
             LineageDirection | None,
             strawberry.argument(
-                description="Direction in which a traversal would cross the associations; both directions by default."
+                description="ASCENDANTS: the associations that lead to the entity. DESCENDANTS: those that lead from "
+                "it. SAME_AS associations are in both. All by default."
             ),
         ] = None,
-        via: arg.Via = None,
+        via: arg.AssociationWhere = None,
         first: arg.First = 20,
         after: arg.After = None,
     ) -> ListConnection[Annotated["Association", strawberry.lazy("lineal.schema.associations")]]:

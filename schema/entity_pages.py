@@ -8,7 +8,9 @@ from lineal.schema.entities import Entity
 
 @strawberry.interface(description="An entity of a page of versions, with its cursor.")
 class VersionEdge:
-    cursor: str = strawberry.field(description="Cursor: pass it as `after` to continue behind this edge.")
+    cursor: str = strawberry.field(
+        description="Position of the edge: pass it as `after` to read the edges that follow it."
+    )
     node: Entity = strawberry.field(description="The entity.")
 
     resolve_type = staticmethod(lambda record, info, type: "EntityEdge")
@@ -21,7 +23,9 @@ class VersionEdge:
 class VersionConnection:
     edges: list[VersionEdge] = strawberry.field(description="Items of the page, with cursors.")
     nodes: list[Entity] = strawberry.field(description="Items of the page, without cursors.")
-    page_info: PageInfo = strawberry.field(description="Position of the page.")
+    page_info: PageInfo = strawberry.field(
+        description="Whether there is a next page, and the cursor to request it with."
+    )
     total_count: int = strawberry.field(description="Number of all matches, the same on every page.")
     counts_by_kind: list[KindCount] = strawberry.field(
         description="Number of matches by kind; kinds without matches are left out."

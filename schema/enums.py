@@ -19,7 +19,7 @@ def described(enum: type[StrEnum], description: str, values: dict[str, str]) -> 
 
 described(
     kinds.LineageType,
-    "The family a kind belongs to.",
+    "Family of kinds.",
     {
         "EXPERIMENT": "A question under study.",
         "TRIAL": "One attempt at a question.",
@@ -36,10 +36,10 @@ described(
     kinds.EntityKind,
     "Kind of an entity.",
     {
-        "EXPERIMENT": "A question under study, which trials attempt.",
+        "EXPERIMENT": "A question under study; trials attempt to answer it.",
         "TRIAL": "One attempt at an experiment.",
         "TRIAL_COMPONENT": "One step of a trial: pre-processing, training or post-processing.",
-        "DATASET": "A version of some data.",
+        "DATASET": "One version of a dataset.",
         "FEATURE_GROUP": "A set of features kept together.",
         "FEATURE": "One input variable of models.",
         "MODEL": "A trained model artifact.",
@@ -52,21 +52,21 @@ described(
         "SERVICE": "A managed service that a job used.",
         "PARAMETERS": "A set of parameters or seeds.",
         "REPORT": "A report on a model or data: bias, explainability, quality.",
-        "OUTPUT": "Any other output of a job.",
+        "OUTPUT": "An output of a job that is of none of the other kinds.",
         "TEMPLATE": "A project template.",
-        "ARTIFACT": "Any other artifact; its `type` names the subtype.",
+        "ARTIFACT": "An artifact of none of the other kinds; `type` names its subtype.",
         "TRAINING_JOB": "A run that trained a model.",
-        "PROCESSING_JOB": "A run that made data from data.",
+        "PROCESSING_JOB": "A run that computed data from other data.",
         "TRANSFORM_JOB": "A run that applied a model to data.",
         "PIPELINE_EXECUTION": "One run of a pipeline.",
         "DEPLOYMENT": "The act of putting a model version into service.",
         "APPROVAL": "A decision on a model version.",
-        "ACTION": "Any other action; its `type` names the subtype.",
-        "ENDPOINT": "Where a model answers requests.",
-        "MODEL_GROUP": "The versions of one registered model.",
+        "ACTION": "An action of none of the other kinds; `type` names its subtype.",
+        "ENDPOINT": "An address at which a model answers requests.",
+        "MODEL_GROUP": "A registered model: the group of its model versions.",
         "PIPELINE": "A defined sequence of steps, run many times.",
         "PROJECT": "A body of work.",
-        "CONTEXT": "Any other context; its `type` names the subtype.",
+        "CONTEXT": "A context of none of the other kinds; `type` names its subtype.",
         "RESTRICTED": "An entity that the caller may not read, shown without its content because its owner masks it.",
     },
 )
@@ -75,11 +75,12 @@ described(
     kinds.AssociationType,
     "How an association's source contributed to its destination.",
     {
-        "CONTRIBUTED_TO": "The destination used the source: a dataset and a job.",
-        "PRODUCED": "The source made the destination: a job and a model.",
+        "CONTRIBUTED_TO": "The destination used the source, as a job uses a dataset.",
+        "PRODUCED": "The source produced the destination, as a job produces a model.",
         "DERIVED_FROM": "The destination is a modification of the source.",
-        "ASSOCIATED_WITH": "Grouping, registration or approval.",
-        "SAME_AS": "One thing under two identities; every traversal crosses it in both directions.",
+        "ASSOCIATED_WITH": "The two belong together although no data flows: grouping, registration or approval.",
+        "SAME_AS": "Both ends are one thing under two identities; every traversal crosses the association in "
+        "both directions.",
     },
 )
 
@@ -87,7 +88,7 @@ described(
     kinds.EntityStatus,
     "Status of an entity.",
     {
-        "UNKNOWN": "Not known.",
+        "UNKNOWN": "The status is not known.",
         "PENDING": "Not started.",
         "IN_PROGRESS": "Running.",
         "COMPLETED": "Ended successfully.",
@@ -140,15 +141,15 @@ described(
     "Field that entities are sorted by. Entities without a value come last in both directions; ties are broken by URN.",
     {
         "URN": "URN of the entity.",
-        "NAME": "Name.",
+        "NAME": "Name of the entity.",
         "VERSION": "Version, as text.",
         "KIND": "Name of the kind.",
         "ACCOUNT": "Account that owns the entity.",
-        "TYPE": "Free subtype.",
+        "TYPE": "Subtype (`type`).",
         "STATUS": "Name of the status.",
         "SOURCE_URI": "Address of the entity's content (`source.uri`).",
-        "OCCURRED_AT": "Time at which it happened in the world.",
-        "RECORDED_AT": "Time at which this server recorded it; null only beside a Restricted entity.",
+        "OCCURRED_AT": "Earliest time at which the entity is known to have existed in the world.",
+        "RECORDED_AT": "Time at which this server recorded it.",
         "RECORDED_BY": "Principal that recorded it, as `account/name`.",
         "PROPERTY": "Property named by `propertyKey`: booleans, then numbers, strings, timestamps, and JSON by "
         "its canonical text. At most 100,000 entities may match.",
@@ -194,13 +195,16 @@ described(
 
 described(
     comparison.MetricGoal,
-    "Which values of a metric are better.",
-    {"MINIMUM": "Smaller values are better, as of a loss.", "MAXIMUM": "Greater values are better, as of an accuracy."},
+    "Whether greater or smaller values of a metric are better.",
+    {
+        "MINIMUM": "Smaller values are better, for example of a loss.",
+        "MAXIMUM": "Greater values are better, for example of an accuracy.",
+    },
 )
 
 described(
     comparison.MetricValue,
-    "Which value of a metric is compared.",
+    "Value of a metric to compare.",
     {"LAST": "The value at the greatest step and time.", "MIN": "The smallest value.", "MAX": "The greatest value."},
 )
 

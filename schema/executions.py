@@ -18,26 +18,27 @@ from lineal.schema.projection import pure
 
 
 @strawberry.interface(
-    description="Something that ran, with its parameters and data: a trial component, a training, processing or "
-    "transform job, or a pipeline execution."
+    description="A piece of work that ran, with its parameters, inputs and outputs: a trial component, a "
+    "training, processing or transform job, or a pipeline execution."
 )
 class Execution(Entity):
     @strawberry.field(
-        description="Parameters: the properties whose keys start with `hyperparameters.` or `parameters.`, "
-        "sorted by key."
+        description="Parameters: the properties with keys that start with `hyperparameters.` or `parameters.`, "
+        "sorted by key. Those whose keys the caller may not read (lineage:ReadProperties) are left "
+        "out."
     )
     @pure(lambda record, context, arguments: read.parameters(record))
     def parameters(self) -> list[Property]:
         return read.parameters(self)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="Artifacts that contributed to it, sorted by URN: data, code, images, models.",
+        description="Artifacts that contributed to the work, sorted by URN: data, code, images, models.",
         **access(Permission.TRAVERSE),
     )
     async def inputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
         return await resolve.related(info.context, self, resolve.INPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]
 
-    @strawberry.field(description="Artifacts that it produced, sorted by URN.", **access(Permission.TRAVERSE))
+    @strawberry.field(description="Artifacts that the work produced, sorted by URN.", **access(Permission.TRAVERSE))
     async def outputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
         return await resolve.related(info.context, self, resolve.OUTPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]
 

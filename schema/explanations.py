@@ -19,8 +19,10 @@ class GroupExplanation:
     reasons: list[str] = strawberry.field(description="Reasons for the group's decision, in sentences.")
 
 
-@strawberry.type(description="Whether a principal may do something on an entity, and why.")
+@strawberry.type(description="Whether a principal may perform an action on an entity, with the reasons.")
 class AccessExplanation:
-    is_allowed: bool = strawberry.field(description="Whether the principal may do it.")
-    groups: list[GroupExplanation] = strawberry.field(description="Decisions of the groups that the entity is in.")
+    is_allowed: bool = strawberry.field(description="Whether the principal may perform the action.")
+    groups: list[GroupExplanation] = strawberry.field(
+        description="Decision of each lineage group that the entity is in."
+    )
     reasons: list[str] = strawberry.field(description="Reasons for the decision, in sentences.")

@@ -15,10 +15,10 @@ from lineal.schema.scalars import DateTime
 @strawberry.type(description="Principal that sends the request.")
 class Viewer:
     principal: str = strawberry.field(
-        description="Principal of the request, as `account/name`. What it records and the audit log name it so."
+        description="Principal of the request, as `account/name`: its name in `recordedBy` and in the audit log."
     )
     account: str = strawberry.field(description="Account of the principal.")
-    roles: list[str] = strawberry.field(description="Roles of the principal in its account, by code point.")
+    roles: list[str] = strawberry.field(description="Roles of the principal in its account, sorted by code point.")
     permissions: list[Permission] = strawberry.field(
         description="Permissions of the principal on its account's default group."
     )

@@ -18,8 +18,9 @@ from lineal.schema.scalars import JSON, DateTime
 
 
 @strawberry.input(
-    description="Condition on a text field. All operators that are set must hold; one that is null is not set, and "
-    "where none is set, every entity matches. A missing text satisfies only `exists: false`."
+    description="Condition on a text field. All operators that are set must hold; an operator that is null is "
+    "not set, and where none is set, every entity matches. A missing text satisfies only `exists: "
+    "false`."
 )
 class StringFilter:
     eq: str | None = strawberry.field(default=UNSET, description="Equal to this.")
@@ -36,8 +37,8 @@ class StringFilter:
 
 
 @strawberry.input(
-    description="Condition on a time. All bounds that are set must hold; one that is null is not set. A date without a "
-    "time is its midnight in UTC."
+    description="Condition on a time. All bounds that are set must hold; a bound that is null is not set. A "
+    "date without a time is its midnight in UTC."
 )
 class TimeFilter:
     gt: DateTime | None = strawberry.field(default=UNSET, description="Later than.")
@@ -47,11 +48,12 @@ class TimeFilter:
 
 
 @strawberry.input(
-    description="Condition on the property with a key. All operators that are set must hold, and at least "
-    "one must be set; one that is null is not set. Values of different types are never equal, and order comparisons "
-    "across types are false. Integers and floats compare as numbers, exactly. A string is compared with a string "
-    "property as text, with a number as the integer that it is in decimal (`9007199254740993`, without leading zeros), "
-    "and with a timestamp as the RFC 3339 time that it is, or the midnight in UTC of the date that it is."
+    description="Condition on the property with a key. All operators that are set must hold, and at least one "
+    "must be set; an operator that is null is not set. Values of different types are never equal, "
+    "and order comparisons across types are false. Integers and floats compare as numbers, exactly. "
+    "An operand that is a string is compared with a string property as text, with a number if it is "
+    "a decimal integer (`9007199254740993`, without leading zeros), and with a timestamp if it is "
+    "an RFC 3339 time, or a date, which stands for its midnight in UTC."
 )
 class PropertyFilter:
     key: str = strawberry.field(description="Key of the property.")
@@ -78,10 +80,10 @@ class EntityFilter:
     lineage_type: list[LineageType] | None = strawberry.field(
         default=None, description="Family of the kind is one of these."
     )
-    type: list[str] | None = strawberry.field(default=None, description="Free subtype is one of these.")
+    type: list[str] | None = strawberry.field(default=None, description="Subtype (`type`) is one of these.")
     account: list[str] | None = strawberry.field(default=None, description="Owned by one of these accounts.")
     urn: StringFilter | None = strawberry.field(default=None, description="URN of the entity.")
-    name: StringFilter | None = strawberry.field(default=None, description="Name.")
+    name: StringFilter | None = strawberry.field(default=None, description="Name of the entity.")
     version: StringFilter | None = strawberry.field(default=None, description="Version of the entity.")
     source_uri: StringFilter | None = strawberry.field(
         default=None, description="Address of the entity's content (`source.uri`)."
@@ -92,7 +94,7 @@ class EntityFilter:
         default=None, description="Earliest time at which the entity is known to have existed in the world."
     )
     recorded_at: TimeFilter | None = strawberry.field(
-        default=None, description="Time at which this server recorded it; null only beside a Restricted entity."
+        default=None, description="Time at which this server recorded it."
     )
     recorded_by: StringFilter | None = strawberry.field(
         default=None, description="Principal that recorded it, as `account/name`."
@@ -107,7 +109,7 @@ class EntityFilter:
         default=None, description="At least one of these filters matches; an empty list matches nothing.", name="or"
     )
     not_: Optional["EntityFilter"] = strawberry.field(
-        default=None, description="This filter does not match.", name="not"
+        default=None, description="Filter that must not match.", name="not"
     )
 
 
@@ -117,7 +119,9 @@ class EntityOrder:
     property_key: str | None = strawberry.field(
         default=None, description="Key of the property to sort by; required where the field is PROPERTY."
     )
-    direction: OrderDirection | None = strawberry.field(default=OrderDirection.ASCENDING, description="Direction.")
+    direction: OrderDirection | None = strawberry.field(
+        default=OrderDirection.ASCENDING, description="Direction of the order; ASCENDING by default."
+    )
 
 
 @strawberry.input(
@@ -126,27 +130,27 @@ class EntityOrder:
 )
 class AssociationFilter:
     type: list[AssociationType] | None = strawberry.field(default=None, description="Type is one of these.")
-    role: StringFilter | None = strawberry.field(default=None, description="Role.")
+    role: StringFilter | None = strawberry.field(default=None, description="Role of the source, for example `train`.")
     occurred_at: TimeFilter | None = strawberry.field(
         default=None,
         description="Time at which the source contributed; without one, the later of the ends' times.",
     )
     recorded_at: TimeFilter | None = strawberry.field(
-        default=None, description="Time at which this server recorded it; null only beside a Restricted entity."
+        default=None, description="Time at which this server recorded it."
     )
     property: list[PropertyFilter] | None = strawberry.field(
         default=None, description="Conditions on properties; all must hold."
     )
     not_: Optional["AssociationFilter"] = strawberry.field(
-        default=None, description="This filter does not match.", name="not"
+        default=None, description="Filter that must not match.", name="not"
     )
 
 
 @strawberry.input(
-    description="Times to answer as of: what was recorded or occurred later does not exist in the answer. A "
-    "time that is not set is that of the enclosing field; on a root field it is unlimited. A date without a time is "
-    "its midnight in UTC. "
-    "Permissions and group membership are always those of today."
+    description="Point in time at which a field is read: whatever was recorded or occurred later does not exist "
+    "in the answer. A time that is not set is that of the enclosing field; on a root field it is "
+    "unlimited. A date without a time is its midnight in UTC. Permissions and group membership are "
+    "always the present ones."
 )
 class AsOf:
     recorded_at: DateTime | None = strawberry.field(
@@ -182,7 +186,9 @@ class PropertyInput:
 
 @strawberry.input(description="A digest or storage version that identifies the exact content of a source.")
 class SourceIdInput:
-    type: SourceIdType = strawberry.field(description="Type of the identifier: which digest, or whose version id.")
+    type: SourceIdType = strawberry.field(
+        description="Type of the identifier: a digest algorithm, or the system that issued the version id."
+    )
     value: str = strawberry.field(description="The digest or version id.")
 
 
@@ -194,7 +200,9 @@ class SourceInput:
         default=None, description="Address of the content, for example `s3://bucket/key`; null where it is not known."
     )
     type: str | None = strawberry.field(
-        default=None, description="Storage that holds the content: S3, GIT, OCI, HTTP, FILE, or any other word."
+        default=None,
+        description="Storage that holds the content: S3, GIT, OCI, HTTP, FILE, or any other text; null where it "
+        "is not known.",
     )
     ids: list[SourceIdInput] | None = strawberry.field(
         default=None, description="Digests and storage versions of the content."
@@ -203,7 +211,7 @@ class SourceInput:
 
 @strawberry.input(description="Reference to an entity: set exactly one of `id` and `urn`.", one_of=True)
 class EntityRef:
-    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Id.")
+    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Id of the entity.")
     urn: str | None = strawberry.field(default=UNSET, description="URN of the entity.")
 
 
@@ -218,21 +226,21 @@ class EntityInput:
     )
     kind: EntityKind = strawberry.field(description="Kind of the entity.")
     name: str = strawberry.field(
-        description="Name of the entity, unique with its version among its account's entities of the kind."
+        description="Name of the entity. Account, kind, name and version together identify it."
     )
     version: str | None = strawberry.field(
         default=None, description="Version of the entity, any text: an object version, a commit id, a digest, a number."
     )
     type: str | None = strawberry.field(
         default=None,
-        description="Free subtype, for example of the custom kinds ARTIFACT, ACTION and CONTEXT; null where it "
-        "has none.",
+        description="Subtype in the recorder's own words, for example of the kinds ARTIFACT, ACTION and "
+        "CONTEXT; null where none was recorded.",
     )
     description: str | None = strawberry.field(
         default=None, description="Description of the entity, as its recorder wrote it; null where it has none."
     )
     title: str | None = strawberry.field(
-        default=None, description="What people read where the name is a number or an id; null where it has none."
+        default=None, description="Name for people, where `name` is a number or an id; null where none was recorded."
     )
     status: EntityStatus | None = strawberry.field(
         default=None, description="Status of the entity; null where none was recorded."
@@ -285,8 +293,9 @@ class LineageRecordInput:
 
 
 @strawberry.input(
-    description="A revision to append to an entity. Null and missing fields leave the entity's fields as they are. "
-    "With nothing but `occurredAt` it states that the entity existed then; it is new where nothing as early is known."
+    description="A revision to append to an entity. Null and missing fields leave the entity's fields as they "
+    "are. A revision that sets only `occurredAt` states that the entity existed at that time; it is "
+    "recorded where the entity is not known from as early."
 )
 class EntityReviseInput:
     entity: EntityRef = strawberry.field(description="Entity to revise.")

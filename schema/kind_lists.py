@@ -35,7 +35,8 @@ def _list_of(kind: EntityKind) -> Any:
     page.__annotations__["return"] = ModelVersionConnection if kind is EntityKind.MODEL_VERSION else usual
     return strawberry.field(
         _trials if kind is EntityKind.TRIAL else page,
-        description=f"Entities of the kind {kind} that match `where` and `search`, by URN unless `orderBy` is given.",
+        description=f"Entities of the kind {kind} that match `where` and `search`, by URN unless `orderBy` sets "
+        "another order.",
         **access(Permission.READ),
     )
 

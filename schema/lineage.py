@@ -14,7 +14,9 @@ from lineal.schema.entities import Entity, Info
 
 @strawberry.type(description="An entity that the traversal reached, with its distance and a path.")
 class LineageEdge:
-    cursor: str = strawberry.field(description="Cursor: pass it as `after` to continue behind this edge.")
+    cursor: str = strawberry.field(
+        description="Position of the edge: pass it as `after` to read the edges that follow it."
+    )
     node: Entity = strawberry.field(description="Entity that the traversal reached.")
     distance: int | None = strawberry.field(
         description="Number of associations on a shortest path from the nearest start; null where every path "
@@ -34,8 +36,9 @@ class Completeness:
         description="Number of entities that the traversal reached, whether or not they match `where`."
     )
     withheld: int | None = strawberry.field(
-        description="Number of entities that the traversal met and the caller may not see; null unless every "
-        "group that withholds them sets `tellsWithheld`."
+        description="Number of entities that the traversal met and the caller may not see; null where there are "
+        "none, where a limit cut the traversal, and unless every group that withholds them sets "
+        "`tellsWithheld`."
     )
 
 
@@ -45,15 +48,17 @@ class Completeness:
 )
 class LineageConnection:
     edges: list[LineageEdge] = strawberry.field(description="Entities of the page, with distances and paths.")
-    nodes: list[Entity] = strawberry.field(description="Entities of the page.")
-    page_info: PageInfo = strawberry.field(description="Position of the page.")
+    nodes: list[Entity] = strawberry.field(description="Entities of the page, without distances and paths.")
+    page_info: PageInfo = strawberry.field(
+        description="Whether there is a next page, and the cursor to request it with."
+    )
     total_count: int = strawberry.field(
         description="Number of all matches; where a limit cut the traversal, of the matches visited so far."
     )
     counts_by_kind: list[KindCount] = strawberry.field(
         description="Number of matches by kind; kinds without matches are left out."
     )
-    completeness: Completeness = strawberry.field(description="Whether the answer is complete.")
+    completeness: Completeness = strawberry.field(description="Whether the answer is complete, and the reasons if not.")
 
     @strawberry.field(
         description="Associations between the starts and the traversed entities that `via` allows, and `firstHop` "
@@ -62,7 +67,9 @@ class LineageConnection:
     async def associations(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 100.")] = 100,
+        first: Annotated[
+            int | None, strawberry.argument(description="Greatest number of items on the page, 1 to 100.")
+        ] = 100,
         after: arg.After = None,
     ) -> ListConnection[Association]:
         return await resolve.among(info.context, self, first, after)  # type: ignore[arg-type, return-value]

@@ -18,9 +18,7 @@ class Observation:
     step: JSON = strawberry.field(description="Step of the observation, an integer of 64 bits.")
     value: MetricNumber = strawberry.field(description="Value of the metric.")
     occurred_at: DateTime = strawberry.field(description="Time of the observation.")
-    recorded_at: DateTime = strawberry.field(
-        description="Time at which this server recorded it; null only beside a Restricted entity."
-    )
+    recorded_at: DateTime = strawberry.field(description="Time at which this server recorded it.")
     recorded_by: str = strawberry.field(description="Principal that recorded it, as `account/name`.")
 
 
@@ -46,7 +44,7 @@ class MetricBucket:
     "its numeric property `metrics.NAME`."
 )
 class Metric:
-    name: str = strawberry.field(description="Name.")
+    name: str = strawberry.field(description="Name of the metric.")
     last: MetricNumber = strawberry.field(
         description="Value at the greatest (step, time): the greatest of several there, and NaN only where there "
         "is no other; of a property, its value."
@@ -69,7 +67,9 @@ class Metric:
     async def series(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description="Number of items a page, 1 to 1000.")] = 100,
+        first: Annotated[
+            int | None, strawberry.argument(description="Greatest number of items on the page, 1 to 1000.")
+        ] = 100,
         after: arg.After = None,
     ) -> ListConnection[Observation]:
         return await resolve.series(info.context, self, first, after)  # type: ignore[arg-type, return-value]

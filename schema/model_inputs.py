@@ -15,7 +15,7 @@ from lineal.schema.scalars import DateTime
 )
 class ModelGroupRef:
     name: str | None = strawberry.field(default=UNSET, description="Name of a group of the caller's account.")
-    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Id.")
+    id: strawberry.ID | None = strawberry.field(default=UNSET, description="Id of the group.")
     urn: str | None = strawberry.field(default=UNSET, description="URN of the entity.")
 
 
@@ -45,7 +45,7 @@ class ModelVersionRegisterInput:
 class ModelVersionReviewInput:
     version: EntityRef = strawberry.field(description="The model version.")
     decision: ReviewDecision = strawberry.field(description="The decision.")
-    reason: str | None = strawberry.field(default=None, description="Reason that the reviewer gave.")
+    reason: str | None = strawberry.field(default=None, description="Reason for the decision, in the reviewer's words.")
     occurred_at: DateTime | None = strawberry.field(
         default=None, description="Time of the decision; the time of recording by default."
     )

@@ -29,7 +29,7 @@ class ModelVersionRegisterPayload:
     model_version: ModelVersion | None = strawberry.field(
         description="The version; null where the request was refused or the caller may not read it."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
+    is_new: bool = strawberry.field(description="Whether this request recorded it; false where it was recorded before.")
     user_errors: list[ModelVersionRegisterError] = strawberry.field(
         description="Reasons why the request was refused; empty where it was carried out."
     )
@@ -40,7 +40,7 @@ class ModelVersionReviewPayload:
     approval: Approval | None = strawberry.field(
         description="The approval as recorded; null where the request was refused or the caller may not read it."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
+    is_new: bool = strawberry.field(description="Whether this request recorded it; false where it was recorded before.")
     user_errors: list[ModelVersionReviewError] = strawberry.field(
         description="Reasons why the request was refused; empty where it was carried out."
     )
@@ -63,8 +63,9 @@ class ModelMutations:
         return await model_registration.model_version_register(info.context, input)  # type: ignore[return-value]
 
     @strawberry.mutation(
-        description="Decides on a model version: records an approval, tied to it. Nothing is taken back; the latest "
-        "decision counts. Takes `lineage:Record` in the version's account, too.",
+        description="Decides on a model version: records an approval and associates it with the version. "
+        "Earlier decisions stay recorded; the latest one counts. Also requires the permission "
+        "RECORD in the version's account.",
         **access(Permission.APPROVE),
     )
     async def model_version_review(

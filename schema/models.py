@@ -114,13 +114,16 @@ class ModelVersionConnection(VersionConnection):
 @of_kind(EntityKind.APPROVAL)
 class Approval(Entity):
     @strawberry.field(
-        description="Decision, from the property `decision`; null where that holds no decision or is hidden."
+        description="Decision, from the property `decision`; null where the property holds no decision or is hidden."
     )
     @pure(lambda record, context, arguments: read.decision(record))
     def decision(self) -> read.ReviewDecision | None:
         return read.decision(self)  # type: ignore[arg-type]
 
-    @strawberry.field(description="Reason that the reviewer gave.")
+    @strawberry.field(
+        description="Reason for the decision, in the reviewer's words, from the property `reason`; null where there "
+        "is none or it is hidden."
+    )
     @pure(lambda record, context, arguments: read.text(record, "reason"))
     def reason(self) -> str | None:
         return read.text(self, "reason")  # type: ignore[arg-type]
@@ -136,8 +139,8 @@ class Approval(Entity):
         return self.occurred_at  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Model version that was decided on; of several, the first by URN. Null where there is none "
-        "that the caller may see.",
+        description="Model version that the decision is about; of several, the first by URN. Null where there "
+        "is none that the caller may see.",
         **access(Permission.TRAVERSE),
     )
     async def model_version(self, info: Info) -> ModelVersion | None:

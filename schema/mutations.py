@@ -33,7 +33,7 @@ class RecordedEntity:
     entity: Entity | None = strawberry.field(
         description="The entity as it is now; null where the caller may not read it."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
+    is_new: bool = strawberry.field(description="Whether this request recorded it; false where it was recorded before.")
 
 
 @strawberry.type(description="An association of the batch, with whether it is new.")
@@ -41,16 +41,16 @@ class RecordedAssociation:
     association: Association | None = strawberry.field(
         description="The association as it is now; null where the caller may not read one of its ends."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
+    is_new: bool = strawberry.field(description="Whether this request recorded it; false where it was recorded before.")
 
 
 @strawberry.type(description="Result of `lineageRecord`.")
 class LineageRecordPayload:
     entities: list[RecordedEntity] = strawberry.field(
-        description="In the order of the input; empty where the batch was refused."
+        description="Recorded parts of the batch, in the order of the input; empty where the batch was refused."
     )
     associations: list[RecordedAssociation] = strawberry.field(
-        description="In the order of the input; empty where the batch was refused."
+        description="Recorded parts of the batch, in the order of the input; empty where the batch was refused."
     )
     user_errors: list[LineageRecordError] = strawberry.field(
         description="Reasons why the batch was refused; empty where it was recorded."
@@ -66,7 +66,7 @@ class EntityRevisePayload:
         description="The revision; null where it was refused, where it states only a time and the entity is known "
         "from as early, and where a policy hides property keys of the entity."
     )
-    is_new: bool = strawberry.field(description="Whether this request wrote it; false where it was recorded before.")
+    is_new: bool = strawberry.field(description="Whether this request recorded it; false where it was recorded before.")
     user_errors: list[EntityReviseError] = strawberry.field(
         description="Reasons why the request was refused; empty where it was carried out."
     )

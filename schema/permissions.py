@@ -52,7 +52,7 @@ described(
 )
 
 _REASONS = {
-    "INVALID_VALUE": "A value is not valid.",
+    "INVALID_VALUE": "A value is not valid; the message says why.",
     "TOO_LARGE": "A list is longer than one request may hold.",
     "NOT_FOUND": "Nothing with this id exists, or the caller may not know of it.",
     "FORBIDDEN": "The caller lacks a permission; the message names it and the object.",
@@ -150,4 +150,4 @@ for _codes in (
     ApiKeyRevokeErrorCode,
 ):
     _mutation = _codes.__name__[0].lower() + _codes.__name__[1:].removesuffix("ErrorCode")
-    described(_codes, f"Type of problem that kept {_mutation} from changing anything.", _REASONS)
+    described(_codes, f"Code of the problem that kept {_mutation} from changing anything.", _REASONS)

@@ -25,7 +25,7 @@ Ids = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the
 @strawberry.type(description="Questions about lineage, search, models, access and the audit log.")
 class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, valid-type]
     @strawberry.field(
-        description="Entity with an id; null where there is none that the caller may read.", **access(Permission.READ)
+        description="Entity with this id; null where there is none that the caller may read.", **access(Permission.READ)
     )
     async def node(
         self,
@@ -44,8 +44,8 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
         return await resolve.nodes(info.context, ids, as_of)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Entity with a URN; null where there is none that the caller may read, of which "
-        "`extensions.warnings` then says so.",
+        description="Entity with this URN; null where there is none that the caller may read. "
+        "`extensions.warnings` then says so, with a similar URN where there is one.",
         **access(Permission.READ),
     )
     async def entity(
@@ -57,7 +57,11 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
         path = info.path.as_list()
         return await resolve.entity(info.context, urn, as_of, path)  # type: ignore[return-value]
 
-    @strawberry.field(description="Entities that match `where` and `search`, of all kinds.", **access(Permission.READ))
+    @strawberry.field(
+        description="Entities of all kinds that match `where` and `search`, by URN unless `orderBy` sets another "
+        "order.",
+        **access(Permission.READ),
+    )
     async def entities(
         self,
         info: Info,
@@ -90,23 +94,26 @@ class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, 
 
     @strawberry.field(
         description="Entities that a traversal from one or more starts reaches. Null where a start or an "
-        'excluded entity does not exist, so that a mistyped id does not read as "nothing to roll '
-        'back".',
+        "excluded entity does not exist or the caller may not read it, so that a mistyped id does "
+        'not read as "nothing to roll back".',
         **access(Permission.TRAVERSE),
     )
     async def lineage(
         self,
         info: Info,
-        from_: Annotated[list[EntityRef], strawberry.argument(name="from", description="The starts, 1 to 100.")],
-        direction: Annotated[LineageDirection, strawberry.argument(description="Direction.")],
+        from_: Annotated[
+            list[EntityRef],
+            strawberry.argument(name="from", description="Entities that the traversal starts from, 1 to 100."),
+        ],
+        direction: Annotated[LineageDirection, strawberry.argument(description="Direction of the traversal.")],
         combine: Annotated[
             Combine | None, strawberry.argument(description="How the lineages of several starts are combined.")
         ] = Combine.UNION,
         excluding: Annotated[
             list[EntityRef] | None,
             strawberry.argument(
-                description="At most 100 entities. What the same traversal reaches from them is removed "
-                "from the answer."
+                description="Entities, at most 100: everything that the same traversal reaches from them is "
+                "removed from the answer."
             ),
         ] = None,
         depth: arg.Depth = None,

@@ -9,7 +9,8 @@ from lineal.schema.scalars import DateTime
 
 
 @strawberry.type(
-    description="A change appended to an entity's record. A field of null leaves that field of the entity as it was."
+    description="A change appended to an entity's record. A field that is null leaves that field of the entity "
+    "as it was."
 )
 class Revision:
     sequence: int = strawberry.field(
@@ -21,7 +22,10 @@ class Revision:
     )
     description: str | None = strawberry.field(description="Description of the entity from this revision on.")
     title: str | None = strawberry.field(description="Title of the entity from this revision on.")
-    properties: list[Property] = strawberry.field(description="Properties that the revision sets, sorted by key.")
+    properties: list[Property] = strawberry.field(
+        description="Properties that the revision sets, sorted by key. Those whose keys the caller may not read "
+        "(lineage:ReadProperties) are left out."
+    )
     removed: list[str] = strawberry.field(description="Keys of the properties that the revision removes.")
     occurred_at: DateTime = strawberry.field(description="Time of the change in the world.")
     recorded_at: DateTime = strawberry.field(description="Time at which this server recorded the revision.")

@@ -63,8 +63,8 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     MetricNumber: strawberry.scalar(
         name="MetricNumber",
-        description="The value of a metric: a number (64-bit floating point), or one of the strings "
-        '`"NaN"`, `"Infinity"` and `"-Infinity"`, for which JSON has no number. -0 is 0.',
+        description='The value of a metric: a 64-bit floating-point number, or one of the strings `"NaN"`, '
+        '`"Infinity"` and `"-Infinity"`, because JSON has no such numbers. -0 is recorded as 0.',
         serialize=shown_value,
         parse_value=_parse_metric_number,
     ),

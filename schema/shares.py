@@ -54,7 +54,7 @@ class ResourceShare:
     def actions(self) -> list[Permission]:
         return resolve.actions_of(self)  # type: ignore[arg-type]
 
-    @strawberry.field(description="Kinds of entities on which the share allows them; null for every kind.")
+    @strawberry.field(description="Kinds of entities on which the share allows its permissions; null for every kind.")
     def kinds(self) -> list[EntityKind] | None:
         return resolve.kinds_of(self)  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ class ResourceShare:
     def direction(self) -> LineageDirection | None:
         return resolve.direction_of(self)  # type: ignore[arg-type]
 
-    @strawberry.field(description="Property keys that the share leaves hidden, by code point.")
+    @strawberry.field(description="Property keys that the share leaves hidden, sorted by code point.")
     def redacted(self) -> list[str]:
         return resolve.redacted_of(self)  # type: ignore[arg-type]
 

@@ -56,7 +56,8 @@ class Trial(Entity):
 @of_kind(EntityKind.TRIAL_COMPONENT)
 class TrialComponent(Execution):
     @strawberry.field(
-        description="Stage of the trial that this component is, from the property `stage`; null where that names none."
+        description="Stage of the trial at which this component runs, from the property `stage`; null where the "
+        "property is missing or hidden, or names no stage."
     )
     @pure(lambda record, context, arguments: read.stage(record))
     def stage(self) -> read.TrialStage | None:

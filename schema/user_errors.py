@@ -7,11 +7,11 @@ from graphql import GraphQLResolveInfo
 
 
 @strawberry.interface(
-    description="Reason why a mutation changed nothing, which its caller can expect and correct. Each mutation has "
-    "a type of its own for its errors, with the codes that it gives."
+    description="Reason why a mutation changed nothing: an error that a caller can expect and correct. Each "
+    "mutation has an error type of its own, with its own codes."
 )
 class UserError:
-    message: str = strawberry.field(description="What is wrong and what to do about it, in a sentence for people.")
+    message: str = strawberry.field(description="The problem and its remedy, in a sentence for people.")
     path: list[str] = strawberry.field(
         description='Path of the wrong value in the arguments, for example `["input", "entities", "0", "name"]`.'
     )
