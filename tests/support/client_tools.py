@@ -15,8 +15,7 @@ from node import NODE, npm, npm_ci
 
 TYPESCRIPT: Final = Path("clients/typescript")
 PYTHON: Final = Path("clients/python")
-_ENVIRONMENT: Final = Path(".venv-client")
-"""An environment of its own, since ariadne-codegen and the server need different versions of graphql-core."""
+OPENLINEAGE: Final = Path("clients/openlineage")
 
 
 def build_typescript() -> None:
@@ -36,31 +35,46 @@ def run_typescript(url: str) -> Any:
 
 def build_python() -> None:
     """Generate and type-check the Python client."""
-    lock = PYTHON / "requirements.lock"
-    installed = _ENVIRONMENT / f"lock.{_digest(lock)}"
-    if not installed.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", _ENVIRONMENT], check=True, timeout=300)
-        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(lock)]
-        subprocess.run([_tool("python"), *pip], check=True, timeout=300)
-        installed.touch()
     for command in (["ariadne-codegen"], ["mypy", "main.py"]):
-        subprocess.run([_tool(command[0]), *command[1:]], cwd=PYTHON, check=True, timeout=300)
+        subprocess.run([_python_tool(command[0]), *command[1:]], cwd=PYTHON, check=True, timeout=300)
 
 
 def run_python(url: str) -> Any:
     """Run the example in Python against a server; return what it printed."""
-    return _printed([_tool("python"), "main.py"], PYTHON, url)
+    return _printed([_python_tool("python"), "main.py"], PYTHON, url)
 
 
-def _printed(command: list[str], folder: Path, url: str) -> Any:
-    environment = {**os.environ, "LINEAL_URL": url}
+def run_openlineage(program: str, lock: str, url: str, key: str) -> Any:
+    """Send events to a server with a program of OpenLineage's client and the client of a lock; return what it printed.
+
+    Raises AssertionError with what it wrote to stderr if it fails.
+    """
+    environment = _environment(f".venv-openlineage-{Path(lock).stem}", OPENLINEAGE / lock)
+    return _printed([str(environment / "python"), program], OPENLINEAGE, url, LINEAL_KEY=key)
+
+
+def _printed(command: list[str], folder: Path, url: str, **more: str) -> Any:
+    environment = {**os.environ, "LINEAL_URL": url, **more}
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 
 
-def _tool(name: str) -> str:
-    return str((_ENVIRONMENT / "bin" / name).absolute())
+def _python_tool(name: str) -> str:
+    # Not in the tests' environment, since ariadne-codegen and the server need different versions of graphql-core.
+    return str(_environment(".venv-client", PYTHON / "requirements.lock") / name)
+
+
+def _environment(name: str, lock: Path) -> Path:
+    """The absolute path of the programs of an environment with what a lock pins, made anew when the lock changed."""
+    environment = Path(name)
+    installed = environment / f"lock.{_digest(lock)}"
+    if not installed.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True, timeout=300)
+        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(lock)]
+        subprocess.run([environment / "bin" / "python", *pip], check=True, timeout=300)
+        installed.touch()
+    return (environment / "bin").absolute()
 
 
 def _digest(lock: Path) -> str:
