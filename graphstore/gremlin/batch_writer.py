@@ -263,7 +263,7 @@ class Recording:
                 outcome = _repeated(request, answers)
                 if outcome is None:
                     validation = BatchValidation(state, request.batch, request.urns, stamp)
-                    validation.judge()
+                    validation.validate()
                     outcome = validation.outcome
                     if outcome.recorded_at is not None:
                         state.accept(validation)

@@ -9,7 +9,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore import batch_validation
-from lineal.graphstore.batch_validation import BatchValidation, RecordedRevisions, Stands
+from lineal.graphstore.batch_validation import BatchValidation, RecordedEntity, RecordedRevisions
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.codes import KIND_CODES, AssociationKey, ObservationKey
 from lineal.graphstore.gremlin import metric_series
@@ -45,7 +45,7 @@ class RecordedState:
             named.update(urn for each in batch.associations for urn in (each.source, each.destination))
         return self._reader.prefetcher.ids([entity_id(urn) for urn in named], *others)
 
-    def entities(self, ids: Collection[str]) -> dict[str, Stands]:
+    def entities(self, ids: Collection[str]) -> dict[str, RecordedEntity]:
         """The recorded entities by id; an entity of another URN where it has the vertex that the id would have."""
         recorded = {}
         for id in ids:
@@ -55,7 +55,7 @@ class RecordedState:
                 record = self._reader.entities([key], as_recorded=True)[key]
                 assert record.digest is not None, "a scope of everything hides no digest"
                 known_from = self._reader.entities([key])[key].occurred_at
-                recorded[id] = Stands(record.urn, key, record.occurred_at, record.digest, known_from)
+                recorded[id] = RecordedEntity(record.urn, key, record.occurred_at, record.digest, known_from)
         return recorded
 
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int | None, str]]:
@@ -84,7 +84,7 @@ class GroupState:
 
     def __init__(self, recorded: batch_validation.RecordedState) -> None:
         self._recorded = recorded
-        self._stands: dict[int | None, Stands] = {}
+        self._stands: dict[int | None, RecordedEntity] = {}
         """By the number of the id, since ids of one number share a vertex."""
         self._entities: dict[int, NewEntity] = {}
         self._known_from: dict[int, int] = {}
@@ -96,7 +96,7 @@ class GroupState:
         """Add what is new in a valid batch, for the batches after it."""
         for key, each in validation.entities.items():
             known_from = validation.known_from[key]
-            stands = Stands(each.urn, key, each.entity.occurred_at or 0, each.digest, known_from)
+            stands = RecordedEntity(each.urn, key, each.entity.occurred_at or 0, each.digest, known_from)
             self._stands[number_of_id(each.id)] = stands
             self._entities[key] = each.entity
         self._known_from.update(validation.known_from)
@@ -105,7 +105,7 @@ class GroupState:
             self._revisions[key].append(_revision(revision, sequence, kept))
         self._observations.update(validation.observations)
 
-    def entities(self, ids: Collection[str]) -> dict[str, Stands]:
+    def entities(self, ids: Collection[str]) -> dict[str, RecordedEntity]:
         accepted = {id: stands for id in ids if (stands := self._stands.get(number_of_id(id))) is not None}
         recorded = [id for id in ids if id not in accepted]
         found = accepted | (self._recorded.entities(recorded) if recorded else {})

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import apsw
 
 from lineal.auth.scopes import EVERYTHING
-from lineal.graphstore.batch_validation import BatchValidation, Outcome, RecordedRevisions, Stands, now
+from lineal.graphstore.batch_validation import BatchValidation, Outcome, RecordedEntity, RecordedRevisions, now
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey, ObservationKey
 from lineal.graphstore.content_codec import packed, packed_properties, packed_source
@@ -30,13 +30,13 @@ class _RecordedState:
         top: int = connection.execute("SELECT ifnull(max(key), 0) FROM entity").get
         self._sequence = top >> KIND_BITS
 
-    def entities(self, ids: Collection[str]) -> dict[str, Stands]:
+    def entities(self, ids: Collection[str]) -> dict[str, RecordedEntity]:
         rows = self._connection.execute(
             "SELECT e.id, e.urn, e.key, e.occurred_at, e.digest, e.known_from "
             "FROM carray(?) f CROSS JOIN entity e ON e.id = f.value",
             (apsw.carray(tuple(ids)),),
         )
-        return {id: Stands(urn, key, at, kept.hex(), known_from) for id, urn, key, at, kept, known_from in rows}
+        return {id: RecordedEntity(urn, key, at, kept.hex(), known_from) for id, urn, key, at, kept, known_from in rows}
 
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int | None, str]]:
         rows = self._connection.execute(
@@ -83,7 +83,7 @@ class Recording:
 
     def run(self) -> Outcome:
         """Write the new parts, and return which ones were new."""
-        self.validation.judge()
+        self.validation.validate()
         if self.validation.outcome.recorded_at is not None:
             self.connection.execute("INSERT INTO batch VALUES (?, ?)", (self.at, self.by))
         self._insert_entities()
