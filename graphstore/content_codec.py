@@ -1,7 +1,7 @@
-"""Content in the database: the parts of records that are not identity, as compact JSON text.
+"""Encodes the parts of records that are not identity as compact JSON text, for storage in the database.
 
-Properties are `[[key, code, value], ...]` by key, with the codes below; integers and floats keep their own notation
-(1 and 1.0), so every value comes back as it was.
+Properties are `[[key, code, value], ...]` by key, with the codes below. Integers and floats keep their notation (1 and
+1.0), so every value is read as it was written.
 """
 
 from typing import Any, Final
@@ -25,12 +25,12 @@ _TYPES: Final = {code: type for type, code in _CODES.items()}
 
 
 def packed(value: object) -> str:
-    """A JSON value as text."""
+    """Return a JSON value as text."""
     return orjson.dumps(value).decode()
 
 
 def packed_properties(properties: tuple[Property, ...]) -> str | None:
-    """Properties as text, by key; None for none."""
+    """Return properties as text, by key; None without properties."""
     if not properties:
         return None
     ordered = sorted(properties, key=lambda property: property.key)
@@ -38,25 +38,25 @@ def packed_properties(properties: tuple[Property, ...]) -> str | None:
 
 
 def _stored(property: Property) -> object:
-    # -0 is 0 (model.md): it would print as -0.0 and read back as another float than its digest says.
+    # -0 is 0 (model.md): stored as -0.0, it would be read as another float than that of its digest.
     return 0.0 if property.type is PropertyType.FLOAT and property.value == 0 else property.value
 
 
 def unpacked_properties(text: str | None) -> tuple[Property, ...]:
-    """What `packed_properties` was given."""
+    """Return the properties from the text of `packed_properties`."""
     if text is None:
         return ()
     return tuple([Property(key, _TYPES[code], value) for key, code, value in orjson.loads(text)])
 
 
 def unpacked_property(text: str | None, key: str) -> Property | None:
-    """The property of a key among what `packed_properties` was given; None where it is not there."""
-    found = (each for each in ([] if text is None else orjson.loads(text)) if each[0] == key)
-    return next((Property(key, _TYPES[code], value) for _, code, value in found), None)
+    """Return the property of a key from the text of `packed_properties`; None if the text does not contain it."""
+    properties = [] if text is None else orjson.loads(text)
+    return next((Property(key, _TYPES[code], value) for name, code, value in properties if name == key), None)
 
 
 def packed_source(source: Source | None) -> str | None:
-    """What a source holds besides its uri, as text."""
+    """Return the fields of a source except its uri, as text; None if they are empty."""
     if source is None or (source.type is None and not source.ids):
         return None
     ids = sorted({(id.type, id.value) for id in source.ids})
@@ -64,7 +64,7 @@ def packed_source(source: Source | None) -> str | None:
 
 
 def unpacked_source(uri: str | None, text: str | None) -> Source | None:
-    """A source from its uri and what `packed_source` made of the rest."""
+    """Return a source from its uri and the text of `packed_source`."""
     if text is None:
         return None if uri is None else Source(uri)
     type, ids = orjson.loads(text)
@@ -72,13 +72,13 @@ def unpacked_source(uri: str | None, text: str | None) -> Source | None:
 
 
 def unpacked_words(text: str | None) -> tuple[str, ...]:
-    """Words, in the order they were packed."""
+    """Return a list of texts, in the order in which they were packed."""
     words: list[Any] = [] if text is None else orjson.loads(text)
     return tuple(words)
 
 
 def packed_fields(fields: RevisedFields) -> str:
-    """What revisions set, as text."""
+    """Return the fields that revisions set, as text."""
     properties = [
         [key, order, None if value is None else (_CODES[value.type], _stored(value))]
         for key, (order, value) in fields.properties.items()
@@ -87,7 +87,7 @@ def packed_fields(fields: RevisedFields) -> str:
 
 
 def unpacked_fields(text: str) -> RevisedFields:
-    """What `packed_fields` was given."""
+    """Return the fields from the text of `packed_fields`."""
     statuses, tags, description, title, properties = orjson.loads(text)
     return RevisedFields(
         {order[1]: (tuple(order), EntityStatus(status)) for order, status in statuses},

@@ -1,8 +1,8 @@
-"""Digests: SHA-256 over the canonical form of a record as first recorded.
+"""Digests: SHA-256 of the canonical form of a record as first recorded.
 
-A form is canonical JSON (RFC 8785) with absent fields and empty lists omitted, every number a string tagged with its
-type, and timestamps as RFC 3339 in UTC with six digits. When and by whom it was recorded here is never part of it, so
-two stores that hold the same record hold the same digest.
+A form is canonical JSON (RFC 8785): absent fields and empty lists are omitted, every number is a string tagged with its
+type, and timestamps are RFC 3339 in UTC with six digits. A form never contains when and by whom the record was
+recorded, so two stores with the same record have the same digest.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from lineal.graphstore.values import Property, canonical_bytes, format_float, fo
 
 
 def digest(form: dict[str, object]) -> str:
-    """64 hexadecimal digits of SHA-256 over the form's canonical bytes."""
+    """Return the SHA-256 of the form's canonical bytes, as 64 hexadecimal digits."""
     return sha256(canonical_bytes(form)).hexdigest()
 
 
@@ -44,20 +44,20 @@ def _properties_form(properties: Iterable[Property]) -> dict[str, object]:
 
 def _source_form(source: Source) -> dict[str, object]:
     ids = [{"type": type, "value": value} for type, value in sorted({(str(id.type), id.value) for id in source.ids})]
-    return _present({"uri": source.uri, "type": source.type, "ids": ids})
+    return _without_absent({"uri": source.uri, "type": source.type, "ids": ids})
 
 
-def _present(form: dict[str, object]) -> dict[str, object]:
+def _without_absent(form: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in form.items() if value is not None and value not in ([], {})}
 
 
-def _when(occurred_at: int | None) -> str | None:
+def _timestamp(occurred_at: int | None) -> str | None:
     return None if occurred_at is None else format_timestamp(occurred_at)
 
 
 def entity_form(entity: NewEntity) -> dict[str, object]:
-    """The digest form of an entity. Its `occurred_at` must have been settled for a final digest."""
-    return _present(
+    """Return the digest form of an entity. For a final digest, the entity must have its `occurred_at`."""
+    return _without_absent(
         {
             "account": entity.account,
             "kind": str(entity.kind),
@@ -70,21 +70,21 @@ def entity_form(entity: NewEntity) -> dict[str, object]:
             "tags": sorted(set(entity.tags)),
             "source": None if entity.source is None else _source_form(entity.source),
             "properties": _properties_form(entity.properties),
-            "occurredAt": _when(entity.occurred_at),
+            "occurredAt": _timestamp(entity.occurred_at),
         }
     )
 
 
 def association_form(association: NewAssociation) -> dict[str, object]:
-    """The digest form of an association: both urns, type, role, properties, occurredAt."""
-    return _present(
+    """Return the digest form of an association: both URNs, type, role, properties, occurredAt."""
+    return _without_absent(
         {
             "source": association.source,
             "destination": association.destination,
             "type": str(association.type),
             "role": association.role,
             "properties": _properties_form(association.properties),
-            "occurredAt": _when(association.occurred_at),
+            "occurredAt": _timestamp(association.occurred_at),
         }
     )
 
@@ -92,32 +92,33 @@ def association_form(association: NewAssociation) -> dict[str, object]:
 def revision_form(
     revision: NewRevision, entity_digest: str, previous_digest: str | None, sequence: int
 ) -> dict[str, object]:
-    """The digest form of a revision: entity digest, previous digest, sequence, set, removed, occurredAt.
+    """Return the digest form of a revision: entity digest, previous digest, sequence, set, removed, occurredAt.
 
-    `previous` is the digest of the revision one lower in sequence, absent on the first: the revisions of an entity are
-    a chain. Empty `tags` are kept where they are set, because setting none differs from leaving them.
+    `previous_digest` is the digest of the revision with the next lower sequence number, None for the first: the
+    revisions of an entity form a chain. Empty `tags` are kept if they are set, because clearing the tags differs from
+    leaving them.
     """
-    return _present(
+    return _without_absent(
         {
             "entity": entity_digest,
             "previous": previous_digest,
             "sequence": str(sequence),
             "set": revision_set_form(revision),
             "removed": sorted(set(revision.removed)),
-            "occurredAt": _when(revision.occurred_at),
+            "occurredAt": _timestamp(revision.occurred_at),
         }
     )
 
 
 def change_digest(revision: NewRevision) -> bytes:
-    """16 bytes of SHA-256 over what a revision sets and removes: alike for revisions that do the same."""
+    """Return 16 bytes of SHA-256 of the fields that a revision sets and removes, to compare revisions by."""
     form = {"set": revision_set_form(revision), "removed": sorted(set(revision.removed))}
     return sha256(canonical_bytes(form)).digest()[:16]
 
 
 def revision_set_form(revision: NewRevision) -> dict[str, object]:
-    """What a revision sets, in digest form."""
-    form = _present(
+    """Return the digest form of the fields that a revision sets."""
+    form = _without_absent(
         {
             "status": None if revision.status is None else str(revision.status),
             "description": revision.description,
@@ -131,17 +132,17 @@ def revision_set_form(revision: NewRevision) -> dict[str, object]:
     return form
 
 
-def differing_fields(form: dict[str, object], standing: dict[str, object]) -> tuple[str, ...]:
-    """The fields in which two forms of one identity differ, properties each by its key: `properties.lr`."""
+def differing_fields(form: dict[str, object], recorded: dict[str, object]) -> tuple[str, ...]:
+    """Return the fields in which two forms of one identity differ, each property by its key: `properties.lr`."""
     names: list[str] = []
-    for field in sorted(form.keys() | standing.keys()):
-        ours, theirs = form.get(field), standing.get(field)
-        if ours == theirs:
+    for field in sorted(form.keys() | recorded.keys()):
+        new_value, old_value = form.get(field), recorded.get(field)
+        if new_value == old_value:
             continue
         if field == "properties":
-            left = ours if isinstance(ours, dict) else {}
-            right = theirs if isinstance(theirs, dict) else {}
-            keys = sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
+            new = new_value if isinstance(new_value, dict) else {}
+            old = old_value if isinstance(old_value, dict) else {}
+            keys = sorted(key for key in new.keys() | old.keys() if new.get(key) != old.get(key))
             names += [f"properties.{key}" for key in keys]
         else:
             names.append(field)

@@ -1,12 +1,12 @@
-"""Encodes what filters ask about as terms: texts that an index can look up.
+"""Encodes the values that filters ask for as terms: texts that an index can look up.
 
-An engine indexes only properties that its schema declares, and users choose their property keys freely. So a term
-states one fact about an entity: `S:` and a status; `G:` and a tag; `M:`, that revisions of later batches moved it to an
-earlier time; or `P`, a property key, `:`, the type of the value and the value. Terms sort as their values do, also
-under Java's comparison of strings. They consist of letters, digits, `:` and `~`, which every index accepts.
+An engine indexes only properties that its schema declares, but users choose their property keys freely. So a term
+states one fact about an entity: `S:` and a status; `G:` and a tag; `M:`, that revisions of later batches moved the
+entity to an earlier time; or `P`, a property key, `:`, the type of the value and the value. Terms sort as their values
+do, also when Java compares strings. They consist of letters, digits, `:` and `~`, which every index accepts.
 
-Fields have terms as well, for the indexes that need them: a letter for the field, `:` and the text; and, where full
-case folding changes the text, the letter, `f:` and the folded text.
+Fields have terms as well, for the indexes that need them: the letter of the field, `:` and the text; and, if full case
+folding changes the text, the letter, `f:` and the folded text.
 
 A key is UTF-8 in hexadecimal. A byte of a text is two characters, the first from g to v and the second from 0 to f, so
 that a search for a part of a text matches only between two bytes, and never within a key.
@@ -23,7 +23,7 @@ from lineal.graphstore.kinds import EntityStatus, PropertyType
 from lineal.graphstore.values import Property, canonical_json
 
 MOST_BYTES: Final = 1024
-"""The term of a longer text holds its beginning and a digest of the whole."""
+"""The most bytes of a text in a term. The term of a longer text has its beginning and a digest of the whole."""
 STATUS, TAG, MOVED = "S:", "G:", "M:"
 FIELDS: Final = {"name": "n", "version": "v", "type": "y", "source_uri": "u", "recorded_by": "r"}
 """The letter of each field, by its name in filters."""
@@ -45,7 +45,7 @@ _TYPES: Final = {
 
 
 def text_of(text: str) -> str:
-    """A whole text, so that texts sort by code point."""
+    """Return a whole text, encoded such that texts sort by code point."""
     return _of_bytes(text.encode())
 
 
@@ -56,9 +56,10 @@ def _of_bytes(raw: bytes) -> str:
 
 
 def number_of(number: int | float) -> str:
-    """A number as text, so that numbers sort by value; equal integers and floats have the same text, without rounding.
+    """Return a number as text, such that numbers sort by value; equal integers and floats have the same text.
 
-    Sign, exponent and fraction, in hexadecimal; for negative numbers complemented, with a letter after the digits.
+    Without rounding. The text has sign, exponent and fraction, in hexadecimal; for negative numbers complemented, with
+    a letter after the digits.
     """
     if number == 0:
         return "5"
@@ -75,23 +76,23 @@ def number_of(number: int | float) -> str:
 
 @lru_cache(4096)
 def of_key(key: str) -> str:
-    """The beginning of every term of a property."""
+    """Return the beginning of every term of a property."""
     return f"P{key.encode().hex().upper()}:"
 
 
 def key_of(term: str) -> str:
-    """The property key of a term, from the term's beginning up to the colon."""
+    """Return the property key of a term, from the term's beginning up to the colon."""
     return bytes.fromhex(term[1:]).decode()
 
 
 @lru_cache(4096)
 def of_type(key: str, type: PropertyType) -> str:
-    """The beginning of the terms of a property's values of one type; integers and floats have the same."""
+    """Return the beginning of the terms of a property's values of one type, which integers and floats share."""
     return of_key(key) + _TYPES[type]
 
 
 def text_or_cut(text: str) -> str:
-    """A text, so that texts sort by code point; past MOST_BYTES its beginning, `~` and a digest of the whole."""
+    """Return a text, encoded as by `text_of`; beyond MOST_BYTES, its beginning, `~` and a digest of the whole."""
     raw = text.encode()
     if len(raw) <= MOST_BYTES:
         return _of_bytes(raw)
@@ -99,44 +100,44 @@ def text_or_cut(text: str) -> str:
 
 
 def of_value(key: str, type: PropertyType, value: object) -> str:
-    """The term of a property's value; a JSON value as canonical text."""
-    begin = of_type(key, type)
+    """Return the term of a property's value; a JSON value is canonical text."""
+    prefix = of_type(key, type)
     if isinstance(value, str):
-        return begin + text_or_cut(value)
+        return prefix + text_or_cut(value)
     if type is PropertyType.BOOLEAN:
-        return f"{begin}{value:d}"
+        return f"{prefix}{value:d}"
     assert isinstance(value, int | float)
-    return begin + number_of(value)
+    return prefix + number_of(value)
 
 
 def of_status(status: EntityStatus) -> str:
-    """The term of a status."""
+    """Return the term of a status."""
     return STATUS + text_of(status)
 
 
 def of_tag(tag: str) -> str:
-    """The term of a tag."""
+    """Return the term of a tag."""
     return TAG + text_of(tag)
 
 
 def of_property(property: Property) -> str:
-    """The term of a property."""
+    """Return the term of a property."""
     value = canonical_json(property.value) if property.type is PropertyType.JSON else property.value
     return of_value(property.key, property.type, value)
 
 
 def of_field(field: str, text: str) -> str:
-    """The term of a field's text."""
+    """Return the term of a field's text."""
     return f"{FIELDS[field]}:{text_or_cut(text)}"
 
 
 def of_folded(field: str, text: str) -> str:
-    """The term of a field's folded text, where it differs from the text."""
+    """Return the term of a field's folded text."""
     return f"{FIELDS[field]}{FOLDED}:{text_or_cut(text)}"
 
 
 def of_fields(texts: Mapping[str, str | None]) -> Iterator[str]:
-    """The terms of texts, by field."""
+    """Yield the terms of texts, by field; a folded text has a term where it differs from the text."""
     for field, text in texts.items():
         if text is not None:
             yield of_field(field, text)
@@ -145,7 +146,7 @@ def of_fields(texts: Mapping[str, str | None]) -> Iterator[str]:
 
 
 def of_part(part: NewEntity | NewRevision) -> set[str]:
-    """The terms of an entity as first recorded, or of the fields that a revision sets."""
+    """Return the terms of an entity as first recorded, or of the fields that a revision sets."""
     terms = {of_tag(tag) for tag in part.tags or ()}
     if part.status is not None:
         terms.add(of_status(part.status))
@@ -158,5 +159,5 @@ def of_part(part: NewEntity | NewRevision) -> set[str]:
 
 
 def is_cut(terms: set[str]) -> bool:
-    """Whether a text is cut, so that terms decide neither its order nor what it contains."""
+    """Return whether a text is cut, so that terms decide neither its order nor what it contains."""
     return any(term.endswith(CUT) for term in terms)

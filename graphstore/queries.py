@@ -1,18 +1,19 @@
-"""Questions to a store: filters, pages and the queries themselves, as frozen, hashable data.
+"""Questions to a store: filters, positions, and the queries themselves, as frozen, hashable data.
 
-A field that is None (or False) asks nothing. Filters mean the same on every engine (`filter_compiler` settles what
-follows, once for all engines):
+A field that is None (or False) sets no condition. Filters mean the same on every engine; `filter_compiler` applies
+these rules once for all engines:
 
-- All fields that ask something must hold. An empty filter matches everything; an empty list of words, `in_` or `or_`
-  matches nothing; an empty `and_` or `property` matches everything. `tag` is any-of, `property` all-of.
+- All conditions must hold. An empty filter matches everything. An empty list of texts, `in_` or `or_` matches nothing;
+  an empty `and_` or `property` matches everything. `tag` requires any of its tags, `property` all of its conditions.
 - A missing field or property satisfies only `exists=False`, and a `not_` of any other condition.
-- Values of different types are never equal, and an ordering across types is false; integers and floats compare as
-  numbers, exactly; strings by code point; booleans and JSON have no order; JSON is equal by canonical text.
-- A STRING operand is compared with a property of another type as what it says: with a number as the integer that it is
-  in decimal (`"9007199254740993"`, from clients whose numbers are less precise; no plus, no leading zeros), with a
-  TIMESTAMP as the RFC 3339 time that it is, or as the beginning, in UTC, of the date that it is. One that says nothing
-  of that type is of another type. With a STRING property it is compared as text, whatever it says.
-- `contains` and `starts_with` hold for strings only. `ignore_case` is Unicode full case folding of both sides, for
+- Values of different types are never equal, and an ordering across types is false. Integers and floats compare as
+  numbers, exactly; strings by code point. Booleans and JSON have no order; JSON values are equal if their canonical
+  texts are.
+- A STRING operand is parsed when it is compared with a property of another type. For a number, it must be an integer in
+  decimal (`"9007199254740993"`, from clients with less precise numbers; no plus, no leading zeros). For a TIMESTAMP, it
+  must be an RFC 3339 time, or a date, which stands for its beginning in UTC. An operand that cannot be parsed counts as
+  a value of another type. With a STRING property it is compared as text, whatever it contains.
+- `contains` and `starts_with` hold for strings only. `ignore_case` applies Unicode full case folding to both sides, for
   every operator of its filter.
 """
 
@@ -34,7 +35,7 @@ from lineal.graphstore.records import View
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A value to compare with, with its type, so that 1, true and "a" stay apart. JSON as canonical text."""
+    """A value to compare with, and its type, so that 1, true and "a" differ. JSON is canonical text."""
 
     type: PropertyType
     value: str | int | float | bool
@@ -55,7 +56,7 @@ class StringFilter:
 
 @dataclass(frozen=True, slots=True)
 class TimeFilter:
-    """A condition on a time, in microseconds. Every bound that is set must hold."""
+    """A condition on a time in microseconds. Every bound that is set must hold."""
 
     gt: int | None = None
     gte: int | None = None
@@ -116,7 +117,7 @@ class AssociationFilter:
 
 
 class EntityOrderField(StrEnum):
-    """The field that entities are ordered by, as read; PROPERTY for the property of a key."""
+    """The field by which entities as read are ordered; PROPERTY for the property of a key."""
 
     URN = "URN"
     NAME = "NAME"
@@ -134,11 +135,12 @@ class EntityOrderField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """An order of entities by a field as read; `property_key` where the field is PROPERTY.
+    """An order of entities by a field as read; `property_key` is set if the field is PROPERTY.
 
-    Texts by code point, times and numbers by value, kinds and statuses by their names; properties of several types:
-    booleans (false first), numbers, strings, timestamps, JSON by canonical text. `descending` reverses all of that.
-    An entity without the field, or whose property is hidden, comes last either way; ties are by urn, ascending.
+    Texts are ordered by code point, times and numbers by value, kinds and statuses by their names. Properties of
+    several types are ordered by type: booleans (false first), numbers, strings, timestamps, JSON by canonical text.
+    `descending` reverses all of that. Entities without the field, or with a hidden property, come last in either
+    direction; ties are by URN, ascending.
     """
 
     field: EntityOrderField = EntityOrderField.URN
@@ -152,23 +154,23 @@ NEWEST_FIRST: Final = Ordering(EntityOrderField.OCCURRED_AT, descending=True)
 
 @dataclass(frozen=True, slots=True)
 class EntityPosition:
-    """A place in any order of entities: after the entity of this urn.
+    """A position in any order of entities: after the entity of this URN.
 
-    What the entity is sorted by is looked up as of the question's view, whether or not the scope of the day still lets
-    it be read (what was shown once is no secret), but for a property that the scope hides; where there is no such
-    entity, it is sorted as one without the field.
+    The value by which that entity is sorted is looked up in the question's view, even if the current scope does not
+    show the entity (what was once shown is no secret), except a property that the scope hides. A position whose entity
+    does not exist is sorted like an entity without the field.
     """
 
     urn: str
 
 
 UNMEASURED: Final = 2**62
-"""The distance in a position of what is reached only across hidden entities: after all others."""
+"""The distance in the position of an entity that is reached only across hidden entities: after all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReachPosition:
-    """A place in the order (distance, urn) of what is reached; UNMEASURED where no distance is told."""
+    """A position in the order (distance, URN) of reached entities; UNMEASURED for an entity without a distance."""
 
     distance: int
     urn: str
@@ -176,7 +178,7 @@ class ReachPosition:
 
 @dataclass(frozen=True, slots=True)
 class AssociationPosition:
-    """A place in the order (source urn, destination urn, type, role), no role before any role."""
+    """A position in the order (source URN, destination URN, type, role); no role comes before any role."""
 
     source_urn: str
     destination_urn: str
@@ -186,7 +188,7 @@ class AssociationPosition:
 
 @dataclass(frozen=True, slots=True)
 class RevisionPosition:
-    """A place in the order revisions fold in."""
+    """A position in the order in which revisions are applied."""
 
     occurred_at: int
     rank: int
@@ -195,7 +197,7 @@ class RevisionPosition:
 
 @dataclass(frozen=True, slots=True)
 class ObservationPosition:
-    """A place in a series: the order (step, occurred_at, value), with the value in its sortable form."""
+    """A position in a series, in the order (step, occurred_at, value), with the value in its sortable form."""
 
     step: int
     occurred_at: int
@@ -204,9 +206,10 @@ class ObservationPosition:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A page of the entities that match `where`, and that `search` finds (see `words`; a text of no word finds all).
+    """A page of the entities that match `where` and whose text contains the words of `search` (see `full_text`).
 
-    Of those in a group only, where `within` is the id of one that is no default group: for that, ask for its account.
+    A `search` without words matches all entities. `within` is the id of a group that is not a default group, and
+    restricts the page to the entities in it; for the default group of an account, filter by the account instead.
     """
 
     view: View
@@ -220,7 +223,7 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a traversal may go: entities visited beyond the page's start, and seconds."""
+    """The limits of a traversal: entities visited beyond the page's start, and seconds."""
 
     visits: int = 1_000_000
     seconds: float = 30.0
@@ -228,10 +231,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A traversal from `starts` (ids, at least one), however its answer is filtered and paged afterwards.
+    """A traversal from `starts` (ids, at least one), independent of how its result is filtered and paged.
 
-    `depth` None goes all the way; `stop_at`, `via` and `first_hop` None ask nothing. `excluding` holds ids.
-    `causal` crosses only what could have flowed; not for CONNECTED, which has no direction to flow in.
+    `depth` None is unlimited; `stop_at`, `via` and `first_hop` None set no condition. `excluding` contains ids.
+    `causal` crosses only associations along which data could have flowed; it is not allowed for CONNECTED, which has no
+    direction of flow.
     """
 
     view: View
@@ -249,7 +253,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A page of what a walk reaches. `with_paths` asks for one shortest path to each entity of the page."""
+    """A page of the entities that a walk reaches. `with_paths` adds one shortest path to each entity of the page."""
 
     walk: Walk
     where: EntityFilter | None = None
@@ -260,9 +264,9 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class ReachAssociations:
-    """A page of the associations among the starts and everything a walk traversed, allowed by its filters.
+    """A page of the associations among the starts and all that a walk traversed and its filters allow.
 
-    `up_to` is the `cut_at` of the page it belongs to: what lies beyond is left out here too.
+    `up_to` is the `cut_at` of the reach page that it belongs to: associations beyond it are left out here too.
     """
 
     walk: Walk
@@ -275,8 +279,8 @@ class ReachAssociations:
 class AssociationsOf:
     """A page of the associations of one entity that a traversal in `direction` would cross from it.
 
-    ASCENDANTS: those it is the destination of; DESCENDANTS: the source of; BOTH and CONNECTED: either. A SAME_AS is
-    crossed both ways, so it is among them in every direction.
+    ASCENDANTS: those of which it is the destination; DESCENDANTS: the source; BOTH and CONNECTED: either. A SAME_AS is
+    crossed both ways, so it is included in every direction.
     """
 
     view: View
@@ -289,7 +293,7 @@ class AssociationsOf:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOf:
-    """A page of an entity's revisions in fold order; where `since` is set, of those that occurred then or later."""
+    """A page of an entity's revisions in the order in which they are applied; `since` is the earliest time, if set."""
 
     view: View
     entity: str
@@ -310,7 +314,7 @@ class PropertyKeys:
 
 @dataclass(frozen=True, slots=True)
 class MetricsOf:
-    """The metrics of an entity that has observations of them, by name; `names` None: all."""
+    """The metrics of which an entity has observations, by name; `names` None selects all."""
 
     view: View
     entity: str
@@ -330,9 +334,9 @@ class SeriesOf:
 
 @dataclass(frozen=True, slots=True)
 class BucketsOf:
-    """A series in at most `most` buckets (at least 1): of n observations, bucket i of m begins at place i*n//m.
+    """A series in at most `most` buckets (at least 1): of n observations, bucket i of m begins at index i*n//m.
 
-    So there are never more buckets than observations, and each holds as many as any other, give or take one.
+    So there are never more buckets than observations, and their sizes differ by at most one.
     """
 
     view: View

@@ -1,7 +1,7 @@
-"""What a store gives back: frozen records, each carrying the view it was read under.
+"""The records that a store returns: frozen, each with the view under which it was read.
 
-Times are microseconds since 1970-01-01T00:00:00Z. Nested reads of a record use its own `view`, so that an answer is
-of one moment however deep it goes.
+Times are microseconds since 1970-01-01T00:00:00Z. Nested reads of a record use the record's own `view`, so that an
+answer shows one moment, however deep it goes.
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +14,10 @@ from lineal.graphstore.values import Property
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """The moment a read is of: nothing recorded, or occurred, later than it exists.
+    """The moment of a read: it sees nothing that was recorded or that occurred later.
 
-    `recorded_at` is a watermark: the newest visible batch's time, or an earlier one. `occurred_at` None: any.
+    `recorded_at` is a watermark: the time of the newest visible batch, or an earlier time. `occurred_at` None means any
+    time.
     """
 
     recorded_at: int
@@ -25,7 +26,7 @@ class AsOf:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Who reads, and as of when: an argument of every read verb."""
+    """The scope and the moment of a read: an argument of every read verb."""
 
     scope: Scope
     as_of: AsOf
@@ -33,7 +34,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class SourceId:
-    """A typed digest or storage version of what a source names."""
+    """A typed digest or storage version of the content at a source."""
 
     type: SourceIdType
     value: str
@@ -41,7 +42,10 @@ class SourceId:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the thing lies. `type` is an open word: S3, GIT, OCI, HTTP, FILE. `ids` in order of (type, value)."""
+    """The address of an entity's content.
+
+    `type` is free text: S3, GIT, OCI, HTTP, FILE. `ids` are sorted by (type, value).
+    """
 
     uri: str | None = None
     type: str | None = None
@@ -50,11 +54,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One entity as read: its record with the revisions of its view folded in.
+    """An entity as read: its record with the revisions of its view applied.
 
-    `occurred_at` is the earliest of the record's and its revisions', or, of one as first recorded, the record's own.
-    `tags` by code point; `properties` by key, each key once, without those the view's scope hides. `digest` is 64
-    hexadecimal digits of SHA-256; None where the scope may hide some property key of it.
+    `occurred_at` is the earliest of the times of the record and its revisions; for an entity as first recorded, the
+    time of the record. `tags` are sorted by code point; `properties` by key, each key once, without those that the
+    view's scope hides. `digest` is 64 hexadecimal digits of SHA-256, or None where the scope may hide a property key of
+    the entity.
     """
 
     id: str
@@ -66,7 +71,7 @@ class Entity:
     type: str | None
     description: str | None
     title: str | None
-    """What people read where the name is a number or an id."""
+    """A name for people, where `name` is a number or an id."""
     status: EntityStatus | None
     source: Source | None
     tags: tuple[str, ...]
@@ -79,19 +84,19 @@ class Entity:
 
     @property
     def lineage_type(self) -> LineageType:
-        """The family its kind belongs to."""
+        """The lineage type of the entity's kind."""
         return LINEAGE_TYPE[self.kind]
 
 
 RESTRICTED_URN: Final = "lineal:restricted:"
-"""Begins the urn under which a restricted entity is shown; its id ends it."""
+"""The start of the URN of a restricted entity; its masked id follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restricted:
-    """What a caller is shown of an entity it may not read, where its owner masks it: that it is there, and no more.
+    """The record of a masked entity, which the caller may not read: it shows only that the entity exists.
 
-    `id` is `Scope.masked_id` of the entity's; no read verb takes it.
+    `id` is `Scope.masked_id` of the entity's id; no read verb accepts it.
     """
 
     id: str
@@ -115,18 +120,21 @@ class Restricted:
 
     @property
     def urn(self) -> str:
-        """The urn it is shown, sorted and told apart by."""
+        """The URN under which the entity is shown and sorted, and which identifies it."""
         return RESTRICTED_URN + self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """A directed association, upstream to downstream, without the properties that the scope hides of either end.
+    """A directed association, from upstream to downstream, without the properties that the scope hides at either end.
 
-    Recorded without `occurred_at`, it has the later of its ends', or, of one as first recorded, none.
-    Beside a restricted end it has a type and ends, by their restricted ids and urns, and `recorded_by` "restricted";
-    however many of a type there are between the same two, they are one. Its id is then `Scope.masked_id` of that of
-    the association of this type without a role. `digest` is None there, and beside an end whose keys may be hidden.
+    An association that was recorded without `occurred_at` has the later of the times of its ends; as first recorded, it
+    has None.
+
+    An association with a restricted end has a type, its ends (a restricted one by its restricted id and URN), and
+    "restricted" as `recorded_by`. All associations of one type between the same two entities are shown as one. Its id
+    is `Scope.masked_id` of the id of the association of this type without a role. `digest` is None then, and also if
+    keys of an end may be hidden.
     """
 
     id: str
@@ -146,11 +154,11 @@ class Association:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One appended change to an entity: what it sets, and which property keys it removes.
+    """One appended change to an entity: the fields that it sets, and the property keys that it removes.
 
-    None means untouched; empty `tags` clear them. `rank` orders revisions of one `occurred_at` before `sequence` does.
-    Where the scope may hide keys of the entity: without those, without a digest, without the revisions that would then
-    have changed nothing, and `sequence` counts those that are left.
+    None means unchanged; empty `tags` clear the tags. `rank` orders revisions of the same `occurred_at`, before
+    `sequence` does. If the scope may hide keys of the entity, the revision has no hidden keys and no digest, revisions
+    that would then change nothing are left out, and `sequence` counts the remaining ones.
     """
 
     entity_id: str
@@ -162,7 +170,7 @@ class Revision:
     properties: tuple[Property, ...]
     removed: tuple[str, ...]
     superseded_by: str | None
-    """The urn of the entity that takes this one's place."""
+    """The URN of the entity that supersedes this one."""
     occurred_at: int
     rank: int
     recorded_at: int
@@ -173,7 +181,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One value of an entity's metric: at a step, and a time. The value may be NaN, which is always `math.nan`."""
+    """One value of a metric of an entity, at a step and a time. A NaN value is always `math.nan`."""
 
     entity_id: str
     metric: str
@@ -187,10 +195,10 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What an entity's observations of a metric come to, at least one in the view.
+    """A summary of the observations of one metric of an entity, of which the view has at least one.
 
-    `last` is the value of the greatest (step, occurred_at, value), NaN below all numbers. `min` and `max` leave NaN
-    out, of which there are `nan_count`: they are None where all values are NaN.
+    `last` is the value of the observation that is greatest by (step, occurred_at, value), where NaN is below all
+    numbers. `min` and `max` ignore NaN values, which `nan_count` counts; they are None if all values are NaN.
     """
 
     entity_id: str
@@ -205,10 +213,10 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Neighbours in a series, in its order: how many, how many NaN, the first and the last, and the extremes.
+    """A summary of consecutive observations of a series.
 
-    Of several that are as small, or as great, `min` and `max` are the first; they leave NaN out, and are None where all
-    are NaN.
+    `count` counts all observations, `nan_count` those whose value is NaN. Of several equal extremes, `min` and `max`
+    are the first. They ignore NaN values, and are None if all values are NaN.
     """
 
     count: int
