@@ -2,10 +2,13 @@
 
 import gzip
 import json
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from openlineage_events import event
@@ -108,6 +111,25 @@ def test_a_batch_says_what_became_of_each_event(server: Server) -> None:
 def test_a_thousand_events_in_one_request(server: Server) -> None:
     answer = server.client.post(f"{URL}/batch", json=[numbered(number) for number in range(1000, 2000)], timeout=120)
     assert answer.json()["summary"]["successful"] == 1000
+
+
+@pytest.mark.slow
+def test_fifty_thousand_inputs_are_taken_while_others_are_answered(tmp_path: Path) -> None:
+    inputs = [{"namespace": "s3://lake", "name": f"part-{number}"} for number in range(50_000)]
+    with serving(f"sqlite:///{tmp_path}/lineal.db", tmp_path) as server, ThreadPoolExecutor(1) as other:
+        for kind, minute in (("START", 0), ("COMPLETE", 1)):
+            sent = event(eventType=kind, eventTime=f"2026-03-01T12:0{minute}:00Z", inputs=inputs)
+            waiting = other.submit(httpx.post, server.url + URL, json=sent, timeout=600)
+            healthy = [server.client.get("/healthz").status_code]
+            while not waiting.done():
+                healthy.append(server.client.get("/healthz").status_code)
+                time.sleep(0.1)
+            assert waiting.result().status_code == 201, waiting.result().text
+            assert len(healthy) > 10
+            assert set(healthy) == {200}
+        found = server.ask("{ processingJobs { nodes { status inputs { totalCount } } } }")
+        (run,) = found["processingJobs"]["nodes"]
+        assert run == {"status": "COMPLETED", "inputs": {"totalCount": 50_000}}
 
 
 def test_what_is_refused_is_kept_whole_and_retried(tmp_path: Path) -> None:

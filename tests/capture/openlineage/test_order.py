@@ -15,9 +15,9 @@ from openlineage_events import RUN, dataset, event, facet, held, job, received, 
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.openlineage import receive
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
-from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus
+from lineal.graphstore.kinds import AssociationType, EntityKind
 from lineal.graphstore.opening import open_store
-from lineal.graphstore.queries import AssociationsOf, Find, HistoryOf, Reach, Walk
+from lineal.graphstore.queries import Find, HistoryOf, Reach, Walk
 from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.urns import entity_id, make_urn
 from lineal.graphstore.values import format_timestamp, parse_timestamp
@@ -141,17 +141,3 @@ async def test_an_association_recorded_with_other_content_stands() -> None:
             (f"PROCESSING_JOB:{RUN}", "PRODUCED", "DATASET:n/p"),
         }
         assert found.properties("DATASET", "n/o") == {"namespace": "n", "name": "o"}
-
-
-async def test_twenty_thousand_inputs_are_taken() -> None:
-    inputs = [{"namespace": "s3://lake", "name": f"part-{number}"} for number in range(20_000)]
-    async with await open_store("memory:") as store:
-        for kind, minute in (("START", 0), ("COMPLETE", 1)):
-            sent = event(eventType=kind, eventTime=f"2026-03-01T12:0{minute}:00Z", inputs=inputs)
-            await receive(store, sent, account="a", by="me")
-        run = entity_id(make_urn("a", EntityKind.PROCESSING_JOB, RUN, None))
-        (page,) = await store.associations([AssociationsOf(await now(store), run, Up)])
-        assert page.total == 20_001
-        (entity,) = await store.entities(await now(store), [run])
-        assert entity is not None
-        assert entity.status is EntityStatus.COMPLETED
