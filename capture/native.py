@@ -156,10 +156,10 @@ def _missing(field: str) -> Any:
     raise InvalidLine(f"{field} is missing")
 
 
-def _only(what: str, fields: dict[str, Any], known: frozenset[str]) -> None:
-    if not fields.keys() <= known:
-        unknown = ", ".join(sorted(fields.keys() - known))
-        raise InvalidLine(f"{what} has no field {unknown[:200]}; its fields are {', '.join(sorted(known))}")
+def _only(subject: str, fields: dict[str, Any], allowed: frozenset[str]) -> None:
+    if not fields.keys() <= allowed:
+        unknown = ", ".join(sorted(fields.keys() - allowed))
+        raise InvalidLine(f"{subject} has no field {unknown[:200]}; its fields are {', '.join(sorted(allowed))}")
 
 
 def _text(fields: dict[str, Any], field: str) -> str | None:
@@ -190,7 +190,7 @@ def _texts(fields: dict[str, Any], field: str) -> list[str] | None:
     value = fields.get(field)
     if value is None:
         return None
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise InvalidLine(f"{field} must be a list of texts")
     return value
 
@@ -228,11 +228,15 @@ def _source(fields: object) -> Source | None:
         raise InvalidLine("source must be an object of uri, type and ids")
     _only("source", fields, _SOURCE)
     ids = []
-    for each in fields.get("ids") or ():
-        if not isinstance(each, dict) or each.keys() != {"type", "value"} or not isinstance(each["value"], str):
+    for identifier in fields.get("ids") or ():
+        if (
+            not isinstance(identifier, dict)
+            or identifier.keys() != {"type", "value"}
+            or not isinstance(identifier["value"], str)
+        ):
             raise InvalidLine("source.ids must be objects of type and value")
-        kind = _closed(each, "type", SourceIdType) or _missing("source.ids.type")
-        ids.append(SourceId(kind, each["value"]))
+        kind = _closed(identifier, "type", SourceIdType) or _missing("source.ids.type")
+        ids.append(SourceId(kind, identifier["value"]))
     return Source(_text(fields, "uri"), _text(fields, "type"), tuple(ids))
 
 
@@ -310,7 +314,7 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
 def _shared(part: NewEntity | NewAssociation | NewRevision) -> dict[str, Any]:
     row = _when(part)
     if part.properties:
-        row["properties"] = {each.key: _written_value(each) for each in part.properties}
+        row["properties"] = {property.key: _written_value(property) for property in part.properties}
     return row
 
 

@@ -33,8 +33,8 @@ class _Maker:
 
     def entity(self, kind: str, account: str, name: str, version: str | None = None, **more: Any) -> Row:
         fields = {"key": f"{kind}:{name}", "kind": kind, "account": account, "name": name, "version": version, **more}
-        given = {field: value for field, value in fields.items() if value is not None}
-        return {"entity": {**given, "occurredAt": self._when()}}
+        fields_set = {field: value for field, value in fields.items() if value is not None}
+        return {"entity": {**fields_set, "occurredAt": self._when()}}
 
     def association(self, source: str, destination: str, type: str) -> Row:
         return {"association": {"source": source, "destination": destination, "type": type, "occurredAt": self._when()}}
@@ -73,8 +73,8 @@ def _model(make: _Maker, teams: list[_Team], team: _Team, images: list[str], num
     chance = make.chance
     if not team.commits or chance.random() < 0.5:
         commit = f"{chance.getrandbits(160):040x}"
-        place = {"uri": f"git://team-{team.number}.example/research", "type": "GIT"}
-        yield make.entity("CODE", team.account, f"team-{team.number}/{commit}", commit, source=place)
+        location = {"uri": f"git://team-{team.number}.example/research", "type": "GIT"}
+        yield make.entity("CODE", team.account, f"team-{team.number}/{commit}", commit, source=location)
         team.commits.append(f"CODE:team-{team.number}/{commit}")
     if chance.random() < 0.35:
         yield from _preparation(make, teams, team, number)
@@ -90,8 +90,8 @@ def _model(make: _Maker, teams: list[_Team], team: _Team, images: list[str], num
         yield make.association(source, job, "CONTRIBUTED_TO")
     if team.models and chance.random() < 0.25:
         yield make.association(chance.choice(team.models[-10:]), job, "CONTRIBUTED_TO")
-    place = {"uri": f"s3://team-{team.number}/models/{number}.tar.gz", "type": "S3"}
-    yield make.entity("MODEL", team.account, f"model-{number}", f"{number}", source=place)
+    location = {"uri": f"s3://team-{team.number}/models/{number}.tar.gz", "type": "S3"}
+    yield make.entity("MODEL", team.account, f"model-{number}", f"{number}", source=location)
     yield make.association(job, model, "PRODUCED")
     team.models.append(model)
     if chance.random() < 0.3:
@@ -102,7 +102,7 @@ def _model(make: _Maker, teams: list[_Team], team: _Team, images: list[str], num
 
 def _preparation(make: _Maker, teams: list[_Team], team: _Team, number: int) -> Iterator[Row]:
     chance = make.chance
-    job, made = f"PROCESSING_JOB:prep-{number}", f"DATASET:features-{number}"
+    job, dataset = f"PROCESSING_JOB:prep-{number}", f"DATASET:features-{number}"
     yield make.entity("PROCESSING_JOB", team.account, f"prep-{number}", status="COMPLETED")
     pool = (team if chance.random() < 0.9 else chance.choice(teams)).datasets[-30:]
     used = {chance.choice(pool) for _ in range(chance.randint(1, 3))}
@@ -110,11 +110,11 @@ def _preparation(make: _Maker, teams: list[_Team], team: _Team, number: int) -> 
         used.add(team.datasets[0])
     for source in (*sorted(used), team.commits[-1]):
         yield make.association(source, job, "CONTRIBUTED_TO")
-    place = {"uri": f"s3://team-{team.number}/features/{number}", "type": "S3"}
+    location = {"uri": f"s3://team-{team.number}/features/{number}", "type": "S3"}
     rows = {"rows": chance.randint(10**3, 10**9)}
-    yield make.entity("DATASET", team.account, f"features-{number}", f"{number}", source=place, properties=rows)
-    yield make.association(job, made, "PRODUCED")
-    team.datasets.append(made)
+    yield make.entity("DATASET", team.account, f"features-{number}", f"{number}", source=location, properties=rows)
+    yield make.association(job, dataset, "PRODUCED")
+    team.datasets.append(dataset)
 
 
 def _registration(make: _Maker, team: _Team, number: int) -> Iterator[Row]:
@@ -127,13 +127,13 @@ def _registration(make: _Maker, team: _Team, number: int) -> Iterator[Row]:
 
 
 def _prediction(make: _Maker, teams: list[_Team], team: _Team, number: int) -> Iterator[Row]:
-    job, made = f"TRANSFORM_JOB:score-{number}", f"DATASET:scores-{number}"
+    job, dataset = f"TRANSFORM_JOB:score-{number}", f"DATASET:scores-{number}"
     yield make.entity("TRANSFORM_JOB", team.account, f"score-{number}", status="COMPLETED")
-    place = {"uri": f"s3://team-{team.number}/scores/{number}", "type": "S3"}
-    yield make.entity("DATASET", team.account, f"scores-{number}", f"{number}", source=place)
+    location = {"uri": f"s3://team-{team.number}/scores/{number}", "type": "S3"}
+    yield make.entity("DATASET", team.account, f"scores-{number}", f"{number}", source=location)
     yield make.association(f"MODEL:model-{number}", job, "CONTRIBUTED_TO")
-    yield make.association(job, made, "PRODUCED")
-    make.chance.choice(teams).datasets.append(made)
+    yield make.association(job, dataset, "PRODUCED")
+    make.chance.choice(teams).datasets.append(dataset)
 
 
 def write(models: int, out: TextIO, seed: int = 7) -> int:

@@ -18,21 +18,21 @@ Ordered = TypeVar("Ordered", bound=str | tuple[str, ...])
 
 def without_lost_ties(revision: NewRevision, history: Iterable[Revision]) -> NewRevision | None:
     """The revision without the changes that recorded revisions of its time and rank beat; None if none are left."""
-    tied = [each for each in history if (each.occurred_at, each.rank) == (revision.occurred_at, revision.rank)]
+    tied = [tie for tie in history if (tie.occurred_at, tie.rank) == (revision.occurred_at, revision.rank)]
     if not tied:
         return revision
     set_by: dict[str, str] = {}
     removed_by: set[str] = set()
-    for each in tied:
-        removed_by |= set(each.removed)
-        for property in each.properties:
+    for tie in tied:
+        removed_by |= set(tie.removed)
+        for property in tie.properties:
             set_by[property.key] = max(_weight(property), set_by.get(property.key, ""))
     left = replace(
         revision,
-        status=_greater(revision.status, [each.status for each in tied]),
-        description=_greater(revision.description, [each.description for each in tied]),
-        title=_greater(revision.title, [each.title for each in tied]),
-        tags=_greater(revision.tags, [each.tags for each in tied]),
+        status=_greater(revision.status, [tie.status for tie in tied]),
+        description=_greater(revision.description, [tie.description for tie in tied]),
+        title=_greater(revision.title, [tie.title for tie in tied]),
+        tags=_greater(revision.tags, [tie.tags for tie in tied]),
         properties=tuple(p for p in revision.properties if _weight(p) > set_by.get(p.key, "")),
         removed=tuple(key for key in revision.removed if key not in set_by and key not in removed_by),
     )

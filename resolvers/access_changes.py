@@ -138,11 +138,11 @@ async def _group_change(
 def _ids(refs: Sequence[Any], argument: str, shown: dict[str, str]) -> list[str]:
     """The ids of references; notes the URN of each that is given by it. Raises Refused for what is no URN."""
     ids = []
-    for place, ref in enumerate(refs):
+    for index, ref in enumerate(refs):
         try:
-            ids.append(ref_id(ref, argument, place))
+            ids.append(ref_id(ref, argument, index))
         except BatchRefused as refused:
-            raise Refused(RefusalCode.INVALID_VALUE, refused.problems[0].message, (argument, place)) from None
+            raise Refused(RefusalCode.INVALID_VALUE, refused.problems[0].message, (argument, index)) from None
         if ref.urn is not UNSET:
             shown[ids[-1]] = canonical_urn(ref.urn)
     return ids
@@ -158,7 +158,9 @@ async def set_lineage_group_policy(context: Context, input: Any) -> GroupPayload
         path = ("input", "policy")
         problems = refused.problems
         return GroupPayload(
-            user_errors=[ChangeError(refused.code, each.message, path, each.line, each.column) for each in problems]
+            user_errors=[
+                ChangeError(refused.code, problem.message, path, problem.line, problem.column) for problem in problems
+            ]
         )
     except Refused as refused:
         return GroupPayload(user_errors=_errors(refused))
@@ -169,7 +171,7 @@ async def create_resource_share(context: Context, input: Any) -> SharePayload:
     terms = ShareTerms(
         input.name,
         tuple(input.groups),
-        tuple(ShareTarget(each.account, each.role, each.name) for each in input.targets),
+        tuple(ShareTarget(target.account, target.role, target.name) for target in input.targets),
         frozenset(map(Permission, input.actions)),
         None if input.kinds is None else frozenset(map(str, input.kinds)),
         None if input.direction is None else str(input.direction),

@@ -13,7 +13,7 @@ from lineal.auth.principals import Principal
 from lineal.auth.records import LineageGroup
 from lineal.auth.scopes import default_group
 from lineal.resolvers.context import Context
-from lineal.resolvers.references import asked_id
+from lineal.resolvers.references import id_argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def explained(context: Context, principal: Any, action: Permission, entity
 
     Raises Forbidden if the caller may read the entity but does not administer its account.
     """
-    id = asked_id(entity)
+    id = id_argument(entity)
     groups = await context.loaders.entity_groups.load(id)
     owner = context.principal.account if groups is None else groups.account
     administers = context.holds_on(Permission.ADMINISTER, default_group(owner))
@@ -56,8 +56,8 @@ async def explained(context: Context, principal: Any, action: Permission, entity
     subject = Principal(principal.account, principal.name, frozenset(principal.roles or ()))
     permission = Permission(action)
     explanation = explain(context.snapshot, subject, permission, groups.groups, groups.kind, microseconds())
-    explained_groups = [_group(context, each) for each in explanation.groups]
-    explained_groups.sort(key=lambda each: (not each.group.is_default, each.group.name))
+    explained_groups = [_group(context, decision) for decision in explanation.groups]
+    explained_groups.sort(key=lambda decision: (not decision.group.is_default, decision.group.name))
     return Explained(explanation.is_allowed, explained_groups, explanation.reasons)
 
 

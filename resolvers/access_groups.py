@@ -47,7 +47,7 @@ class GroupOf(LineageGroup):
 def viewer(context: Context) -> Viewer:
     """Return the caller with its permissions on its own account."""
     principal = context.principal
-    pending = [each for each in invitations_of(context) if each.state is InvitationState.PENDING]
+    pending = [invitation for invitation in invitations_of(context) if invitation.state is InvitationState.PENDING]
     limited_to = None if principal.permissions is None else in_order(principal.permissions)
     on_own_account = in_order(permission for permission in Permission if context.holds(permission))
     roles = sorted(principal.roles)
@@ -60,7 +60,7 @@ async def lineage_groups(context: Context, first: int | None, after: str | None)
     if context.is_dev:
         await _register_accounts(context)
     seen = await asyncio.to_thread(context.authorizer.visible_groups)
-    return listed(context, "lineageGroups", ((each.name, each.id, each) for each in seen), first, after)
+    return listed(context, "lineageGroups", ((group.name, group.id, group) for group in seen), first, after)
 
 
 async def _register_accounts(context: Context) -> None:

@@ -50,9 +50,9 @@ def invitations_of(context: Context) -> list[InvitationView]:
     snapshot, account = context.snapshot, context.principal.account
     received = [snapshot.invitation(share.id, account) for share in snapshot.shares_for(account)]
     return [
-        invitation_view(snapshot, each)
-        for each in received
-        if each is not None and context.authorizer.sees_invitation(each)
+        invitation_view(snapshot, invitation)
+        for invitation in received
+        if invitation is not None and context.authorizer.sees_invitation(invitation)
     ]
 
 
@@ -61,8 +61,15 @@ def invitations(
 ) -> Connection[InvitationView]:
     """Return the invitations that the caller sees, of one state or of all, by the name of their share."""
     wanted = None if state is None else InvitationState(state)
-    seen = [each for each in invitations_of(context) if wanted in (None, each.state)]
-    return listed(context, "invitations", ((each.share.name, each.id, each) for each in seen), first, after, wanted)
+    seen = [invitation for invitation in invitations_of(context) if wanted in (None, invitation.state)]
+    return listed(
+        context,
+        "invitations",
+        ((invitation.share.name, invitation.id, invitation) for invitation in seen),
+        first,
+        after,
+        wanted,
+    )
 
 
 def actions_of(share: ResourceShare) -> list[Permission]:
@@ -87,7 +94,7 @@ def redacted_of(share: ResourceShare) -> list[str]:
 
 def targets_of(context: Context, share: ResourceShare) -> Sequence[ShareTarget]:
     """Return the targets of a share: all for its owner, those of the caller's account for a receiver."""
-    return [each for each in share.targets if is_own(context, share) or each.account == context.principal.account]
+    return [target for target in share.targets if is_own(context, share) or target.account == context.principal.account]
 
 
 def groups_shared(context: Context, share: ResourceShare) -> list[LineageGroup]:
@@ -99,6 +106,8 @@ def groups_shared(context: Context, share: ResourceShare) -> list[LineageGroup]:
 
 def invitations_to(context: Context, share: ResourceShare) -> list[InvitationView]:
     """Return the invitations to a share: all for its owner, that of the caller's account for a receiver."""
-    concerned = [each for each in share.accounts if is_own(context, share) or each == context.principal.account]
+    concerned = [
+        receiver for receiver in share.accounts if is_own(context, share) or receiver == context.principal.account
+    ]
     sent = [context.snapshot.invitation(share.id, account) for account in concerned]
-    return [invitation_view(context.snapshot, each) for each in sent if each is not None]
+    return [invitation_view(context.snapshot, invitation) for invitation in sent if invitation is not None]

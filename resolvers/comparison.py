@@ -18,9 +18,9 @@ from lineal.graphstore.records import Entity, View
 from lineal.graphstore.values import METRICS, Property, canonical_json
 from lineal.resolvers.context import Context
 from lineal.resolvers.errors import BadInput
-from lineal.resolvers.metrics import Metric, asked_names, metrics_of
+from lineal.resolvers.metrics import Metric, checked_names, metrics_of
 from lineal.resolvers.pages import checked_count, checked_first
-from lineal.resolvers.references import asked_id, asked_name
+from lineal.resolvers.references import id_argument, name_argument
 from lineal.resolvers.related import (
     COMPONENTS_OF_TRIAL,
     FLOW,
@@ -148,17 +148,17 @@ async def comparison(
     size = checked_first(first, FIRST_TRIALS, MOST_TRIALS)
     view = context.view(as_of)
     if of is None:
-        found_trials = await _comparison_of_trials(context, view, asked_id(experiment), size)
+        found_trials = await _comparison_of_trials(context, view, id_argument(experiment), size)
         if found_trials is None:
-            await warn_of_absent(context, view, [asked_name(experiment)], path)
+            await warn_of_absent(context, view, [name_argument(experiment)], path)
         return found_trials
     checked_count("of", of, 2)
-    ids = list(map(asked_id, of))
-    found = await context.loaders.entity.load_many([(view, id) for id in ids])
-    entities = [each for each in found if each is not None]
+    ids = list(map(id_argument, of))
+    matches = await context.loaders.entity.load_many([(view, id) for id in ids])
+    entities = [each for each in matches if each is not None]
     if len(entities) < len(ids):
-        context.missed([id for id, each in zip(ids, found, strict=True) if each is None])
-        await warn_of_absent(context, view, list(map(asked_name, of)), path)
+        context.missed([id for id, each in zip(ids, matches, strict=True) if each is None])
+        await warn_of_absent(context, view, list(map(name_argument, of)), path)
         return None
     parts_of = await _parts(context, view, list({each.id: each for each in entities}.values()))
     return Comparison(view, entities, parts_of, len(entities))
@@ -171,22 +171,22 @@ async def _comparison_of_trials(context: Context, view: View, id: str, size: int
         return None
     if experiment.kind is not EntityKind.EXPERIMENT:
         raise BadInput(f"experiment is {experiment.urn}, of the kind {experiment.kind}: give an EXPERIMENT")
-    page = await context.loaders.reach.load(TRIALS_OF_EXPERIMENT.asked(view, (id,), context.limits, size))
+    page = await context.loaders.reach.load(TRIALS_OF_EXPERIMENT.question(view, (id,), context.limits, size))
     trials = reached_of(page)
     return Comparison(view, trials, await _parts(context, view, trials), page.total if page else 0)
 
 
 async def _parts(context: Context, view: View, entities: Sequence[Entity]) -> Mapping[str, Sequence[Entity]]:
     parts_of = {each.id: {each.id: each} for each in entities}
-    asked = [(each.id, each.id, _RELATED_PARTS[each.kind]) for each in entities if each.kind in _RELATED_PARTS]
-    while asked:
-        found = await _related(context, view, asked)
-        for (of, _, _), parts in zip(asked, found, strict=True):
+    pending = [(each.id, each.id, _RELATED_PARTS[each.kind]) for each in entities if each.kind in _RELATED_PARTS]
+    while pending:
+        related = await _related(context, view, pending)
+        for (of, _, _), parts in zip(pending, related, strict=True):
             parts_of[of] |= {part.id: part for part in parts}
         # The producer of a version's model is a part of the version, too.
-        asked = [
+        pending = [
             (of, part.id, _RELATED_PARTS[part.kind])
-            for (of, _, relation), parts in zip(asked, found, strict=True)
+            for (of, _, relation), parts in zip(pending, related, strict=True)
             if relation is MODEL_OF_VERSION
             for part in parts
         ]
@@ -199,9 +199,9 @@ async def _parts(context: Context, view: View, entities: Sequence[Entity]) -> Ma
 
 
 async def _related(
-    context: Context, view: View, asked: Sequence[tuple[str, str, Relation]]
+    context: Context, view: View, requests: Sequence[tuple[str, str, Relation]]
 ) -> Sequence[Sequence[Entity]]:
-    questions = [relation.asked(view, (id,), context.limits, MOST_PARTS) for _, id, relation in asked]
+    questions = [relation.question(view, (id,), context.limits, MOST_PARTS) for _, id, relation in requests]
     return await _reached(context, questions)
 
 
@@ -252,21 +252,21 @@ def differing_only_in(
     the compared, or none of them has the parameter.
     """
     by_key = _values_by_key(context, parent, starts_with)
-    start = next((each.id for each in parent.entities if each.id == asked_id(from_)), None)
+    start = next((entity.id for entity in parent.entities if entity.id == id_argument(from_)), None)
     if start is None:
         raise BadInput("differingOnlyIn.from is not among the compared entities: give one of them")
     if key not in by_key:
         varying = [
             name for name, values in by_key.items() if len({_signature(values, e.id) for e in parent.entities}) > 1
         ]
-        some = ", ".join(sorted(varying)[:10]) or "none"
-        raise BadInput(f"none of the compared entities has the parameter {key}; those that vary are: {some}")
+        varying_keys = ", ".join(sorted(varying)[:10]) or "none"
+        raise BadInput(f"none of the compared entities has the parameter {key}; those that vary are: {varying_keys}")
     others = [values for name, values in by_key.items() if name != key]
     return [
-        ParameterCell(each, list(by_key[key].get(each.id, {}).values()))
-        for each in parent.entities
-        if _signature(by_key[key], each.id) != _signature(by_key[key], start)
-        and all(_signature(values, each.id) == _signature(values, start) for values in others)
+        ParameterCell(entity, list(by_key[key].get(entity.id, {}).values()))
+        for entity in parent.entities
+        if _signature(by_key[key], entity.id) != _signature(by_key[key], start)
+        and all(_signature(values, entity.id) == _signature(values, start) for values in others)
     ]
 
 
@@ -307,34 +307,34 @@ def _compared(property: Property) -> object:
 
 async def metrics(context: Context, parent: Comparison, names: Sequence[str] | None) -> Sequence[ComparedMetric]:
     """The metrics of the compared entities, by name. Raises LimitExceeded where an entity has too many."""
-    asked, view = asked_names(names), context.nested(parent.view)
+    requested, view = checked_names(names), context.nested(parent.view)
     parts_of = {part.id: part for part_ids in parent.parts_of.values() for part in part_ids}
-    questions = [MetricsOf(view, each.id, asked) for each in parts_of.values()]
+    questions = [MetricsOf(view, each.id, requested) for each in parts_of.values()]
     observed = await context.loaders.metrics.load_many(questions)
-    found = {
-        part.id: {metric.name: metric for metric in metrics_of(part, each, asked)}
+    by_entity = {
+        part.id: {metric.name: metric for metric in metrics_of(part, each, requested)}
         for part, each in zip(parts_of.values(), observed, strict=True)
     }
     return [
-        ComparedMetric(name, [_metric_cell(parent, entity, found, name) for entity in parent.entities])
-        for name in sorted({name for each in found.values() for name in each})
+        ComparedMetric(name, [_metric_cell(parent, entity, by_entity, name) for entity in parent.entities])
+        for name in sorted({name for each in by_entity.values() for name in each})
     ]
 
 
 def _metric_cell(
-    parent: Comparison, entity: Entity, found: Mapping[str, Mapping[str, Metric]], name: str
+    parent: Comparison, entity: Entity, by_entity: Mapping[str, Mapping[str, Metric]], name: str
 ) -> MetricCell:
     part_ids = [part.id for part in parent.parts_of[entity.id]]
-    return MetricCell(entity, [found[id][name] for id in part_ids if name in found[id]])
+    return MetricCell(entity, [by_entity[id][name] for id in part_ids if name in by_entity[id]])
 
 
 def best(parent: ComparedMetric, goal: MetricGoal, by: MetricValue) -> MetricCell | None:
     """The cell with the best value, of equal values the first by urn; None where no cell has one but NaN."""
     sign = 1 if goal == MetricGoal.MINIMUM else -1
     ranked = []
-    for place, cell in enumerate(parent.cells):
-        values = [getattr(each, by.lower()) for each in cell.metrics]
+    for index, cell in enumerate(parent.cells):
+        values = [getattr(metric, by.lower()) for metric in cell.metrics]
         numbers = [sign * value for value in values if value is not None and not isnan(value)]
         if numbers:
-            ranked.append((min(numbers), cell.of.urn, place))
+            ranked.append((min(numbers), cell.of.urn, index))
     return parent.cells[min(ranked)[2]] if ranked else None

@@ -77,8 +77,8 @@ class Context:
     """How many absent URNs of the request something near was searched for."""
     warnings: list[dict[str, Any]] = field(default_factory=list)
     """What the answer says beside its data: `extensions.warnings`."""
-    observations_asked: int = 0
-    """How many observations, and buckets of them, the request asked for so far."""
+    observations_requested: int = 0
+    """The number of observations, and buckets of them, that the request has asked for so far."""
 
     @classmethod
     async def opened(
@@ -126,16 +126,16 @@ class Context:
         checked(permission)
         return self.authorizer.decide_on_group(permission, group).is_allowed
 
-    def view(self, given: Any = None) -> View:
+    def view(self, argument: Any = None) -> View:
         """Return the view of a root field: what the caller may see of everything recorded so far.
 
         An `asOf` argument limits it to records up to its times.
         """
         checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
         newest = self.newest.recorded_at
-        return as_of(View(self.authorizer.scope, AsOf(newest)), given, newest)
+        return as_of(View(self.authorizer.scope, AsOf(newest)), argument, newest)
 
-    def nested(self, view: View, given: Any = None) -> View:
+    def nested(self, view: View, argument: Any = None) -> View:
         """Return the view for reads below a record: the record's own view, which has the caller's scope.
 
         An `asOf` argument of the nested field limits it further.
@@ -144,7 +144,7 @@ class Context:
             raise NeverChecked("a record was read under a scope that is not the caller's")
         checked(Permission.READ, Permission.READ_PROPERTIES, Permission.TRAVERSE)
         # Records of this request itself are newer than the state at its start.
-        return as_of(view, given, max(self.newest.recorded_at, view.as_of.recorded_at))
+        return as_of(view, argument, max(self.newest.recorded_at, view.as_of.recorded_at))
 
     async def change(self, permission: Permission, operation: Operation[Changed]) -> Changed:
         """Apply an operation that checks a permission. The rest of the request runs under the changed access.
@@ -214,23 +214,23 @@ class Loaders:
         by_view: dict[View, list[str]] = {}
         for view, id in keys:
             by_view.setdefault(view, []).append(id)
-        found = {
+        entities = {
             (view, id): entity
             for view, ids in by_view.items()
             for id, entity in zip(ids, await self._store.entities(view, ids), strict=True)
         }
-        return [found[key] for key in keys]
+        return [entities[key] for key in keys]
 
     async def _several(self, keys: Sequence[tuple[View, frozenset[str]]]) -> list[dict[str, Entity]]:
         wanted: dict[View, set[str]] = {}
         for view, ids in keys:
             wanted.setdefault(view, set()).update(ids)
-        found = {
+        entities = {
             view: {entity.id: entity for entity in await self._store.entities(view, sorted(ids)) if entity}
             for view, ids in wanted.items()
         }
-        return [{id: found[view][id] for id in ids if id in found[view]} for view, ids in keys]
+        return [{id: entities[view][id] for id in ids if id in entities[view]} for view, ids in keys]
 
     async def _keys_used(self, ids: Sequence[str]) -> list[int | None]:
-        found = await self._store.keys_used(ids)
-        return [found.get(id) for id in ids]
+        used_at = await self._store.keys_used(ids)
+        return [used_at.get(id) for id in ids]

@@ -97,8 +97,8 @@ class Cursors:
 
     def make(self, position: AnyPosition) -> str:
         """The cursor of a position."""
-        place = orjson.dumps([self.watermark, *astuple(position)])
-        return urlsafe_b64encode(_cipher(self.key).encrypt(place, [self.question])).rstrip(b"=").decode()
+        plaintext = orjson.dumps([self.watermark, *astuple(position)])
+        return urlsafe_b64encode(_cipher(self.key).encrypt(plaintext, [self.question])).rstrip(b"=").decode()
 
     def read(self, cursor: str, position: type[Position]) -> tuple["Cursors", Position]:
         """The cursors of a cursor's answer, which have its watermark, and its position. Raises BadInput."""
@@ -109,10 +109,10 @@ class Cursors:
             raise BadInput(_REFUSED) from None
         if urlsafe_b64encode(data).rstrip(b"=").decode() != cursor:
             raise BadInput(_REFUSED)
-        watermark, *place = orjson.loads(sealed)
+        watermark, *values = orjson.loads(sealed)
         if position is AssociationPosition:
-            place[2] = AssociationType(place[2])
-        return replace(self, watermark=watermark), position(*place)
+            values[2] = AssociationType(values[2])
+        return replace(self, watermark=watermark), position(*values)
 
 
 @lru_cache(8)
@@ -126,8 +126,8 @@ def cursors(key: bytes, asker: tuple[str, str], field: str, as_of: AsOf, *argume
     `asker` is the account and name of the principal. Its permissions do not go in: later pages are read under those of
     the day.
     """
-    asked = repr((asker, field, as_of.occurred_at, arguments))
-    return Cursors(key, sha256(asked.encode("utf-8", "surrogatepass")).digest(), as_of.recorded_at)
+    question = repr((asker, field, as_of.occurred_at, arguments))
+    return Cursors(key, sha256(question.encode("utf-8", "surrogatepass")).digest(), as_of.recorded_at)
 
 
 def as_of_cursor(view: View, page_cursors: Cursors) -> View:

@@ -25,35 +25,35 @@ from lineal.resolvers.errors import BadInput
 from lineal.resolvers.filters import association_filter, entity_filter
 from lineal.resolvers.list_names import graphql_name
 from lineal.resolvers.pages import MOST, NOTHING, Connection, checked_count, checked_first, connection
-from lineal.resolvers.references import asked_urn
+from lineal.resolvers.references import urn_argument
 from lineal.resolvers.search_input import ordering, search_text
 from lineal.resolvers.suggestions import warn_of_absent
 
 
 async def node(context: Context, id: str, as_of: Any = None) -> Entity | None:
     """The entity of an id; None where there is none that the caller may read."""
-    found = await context.loaders.entity.load((context.view(as_of), id))
-    if found is None:
+    entity = await context.loaders.entity.load((context.view(as_of), id))
+    if entity is None:
         context.missed([id])
-    return found
+    return entity
 
 
 async def nodes(context: Context, ids: Sequence[str], as_of: Any = None) -> Sequence[Entity | None]:
     """The entities of some ids, in their order."""
     checked_count("ids", ids)
     view = context.view(as_of)
-    found: Sequence[Entity | None] = await context.loaders.entity.load_many([(view, id) for id in ids])
-    context.missed([id for id, entity in zip(ids, found, strict=True) if entity is None])
-    return found
+    entities: Sequence[Entity | None] = await context.loaders.entity.load_many([(view, id) for id in ids])
+    context.missed([id for id, entity in zip(ids, entities, strict=True) if entity is None])
+    return entities
 
 
 async def entity(context: Context, urn: str, as_of: Any, path: Sequence[str | int]) -> Entity | None:
     """The entity of a urn; None where there is none that the caller may read."""
-    asked = asked_urn(urn)
-    found = await node(context, entity_id(asked), as_of)
-    if found is None:
-        await warn_of_absent(context, context.view(as_of), [asked], path)
-    return found
+    canonical = urn_argument(urn)
+    entity = await node(context, entity_id(canonical), as_of)
+    if entity is None:
+        await warn_of_absent(context, context.view(as_of), [canonical], path)
+    return entity
 
 
 async def entities(
@@ -73,19 +73,21 @@ async def entities(
 
     `narrowed` gives one more condition, which it reads in the view of the page; `by` is what it depends on.
     """
-    asked = entity_filter(where) or EntityFilter()
+    condition = entity_filter(where) or EntityFilter()
     if kind is not None:
-        _check_kinds(asked, kind)
-        asked = EntityFilter(kind=(kind,), and_=(asked,)) if asked != EntityFilter() else EntityFilter(kind=(kind,))
+        _check_kinds(condition, kind)
+        condition = (
+            EntityFilter(kind=(kind,), and_=(condition,)) if condition != EntityFilter() else EntityFilter(kind=(kind,))
+        )
     question = Find(
-        context.view(as_of), asked, ordering(order_by), checked_first(first, 20, MOST), search=search_text(search)
+        context.view(as_of), condition, ordering(order_by), checked_first(first, 20, MOST), search=search_text(search)
     )
     return await _found(context, "entities", question, after, narrowed, by)
 
 
-def _check_kinds(asked: EntityFilter, kind: EntityKind) -> None:
+def _check_kinds(condition: EntityFilter, kind: EntityKind) -> None:
     """Raise BadInput where a filter on the list of one kind names another, which none of its entities matches."""
-    for other in asked.kind or ():
+    for other in condition.kind or ():
         if other is not kind:
             instead = (
                 "entities"
@@ -95,7 +97,7 @@ def _check_kinds(asked: EntityFilter, kind: EntityKind) -> None:
             raise BadInput(
                 f"{graphql_name(kind)} lists entities of kind {kind} only, and where.kind names {other}: ask {instead}"
             )
-    for part in (*(asked.and_ or ()), *(asked.or_ or ())):
+    for part in (*(condition.and_ or ()), *(condition.or_ or ())):
         _check_kinds(part, kind)
 
 
@@ -159,7 +161,7 @@ async def history(
     page = await context.loaders.history.load(question)
     return connection(
         page.items,
-        lambda each: page_cursors.make(RevisionPosition(each.occurred_at, each.rank, each.sequence)),
+        lambda revision: page_cursors.make(RevisionPosition(revision.occurred_at, revision.rank, revision.sequence)),
         page.has_next,
         page.total,
     )
@@ -184,14 +186,16 @@ async def associations(
     view = context.nested(parent.view)
     if isinstance(parent, Restricted):
         return NOTHING
-    way, asked = LineageDirection(direction or LineageDirection.BOTH), association_filter(via)
-    page_cursors, position = context.cursors("associations", view, parent.id, way, asked), None
+    way, condition = LineageDirection(direction or LineageDirection.BOTH), association_filter(via)
+    page_cursors, position = context.cursors("associations", view, parent.id, way, condition), None
     if after is not None:
         page_cursors, position = page_cursors.read(after, AssociationPosition)
         view = as_of_cursor(view, page_cursors)
-    question = AssociationsOf(view, parent.id, way, asked, checked_first(first, 20, MOST), position)
+    question = AssociationsOf(view, parent.id, way, condition, checked_first(first, 20, MOST), position)
     page = await context.loaders.associations.load(question)
-    return connection(page.items, lambda each: page_cursors.make(place_of(each)), page.has_next, page.total)
+    return connection(
+        page.items, lambda association: page_cursors.make(place_of(association)), page.has_next, page.total
+    )
 
 
 def place_of(association: Association) -> AssociationPosition:
@@ -239,16 +243,16 @@ def _is_restricted(id: str, urn: str) -> bool:
 
 
 async def _loaded_end(context: Context, view: View, id: str) -> Entity:
-    found = await context.loaders.entity.load((view, id))
-    if found is None:
+    entity = await context.loaders.entity.load((view, id))
+    if entity is None:
         raise BadInput("you may no longer read an end of this association: ask again")
-    return found
+    return entity
 
 
 async def learn_ends(context: Context, view: View, associations: Iterable[Association]) -> None:
     """Load the ends of many associations in one round trip."""
-    ends = {end for each in associations for end in (source_of(each), destination_of(each))}
+    ends = {end for association in associations for end in (source_of(association), destination_of(association))}
     ids = frozenset(id for id, urn in ends if not _is_restricted(id, urn))
     if ids:
-        found = await context.loaders.several.load((view, ids))
-        context.known.update({(view, id): entity for id, entity in found.items()})
+        entities = await context.loaders.several.load((view, ids))
+        context.known.update({(view, id): entity for id, entity in entities.items()})

@@ -171,15 +171,15 @@ def field_converters(filter_class: type) -> dict[str, Converter]:
 
 def _urn_filter(where: str, sent: Any) -> StringFilter | None:
     """A StringFilter input on URNs, whose operands may leave characters unencoded. Raises as `string_filter` does."""
-    asked = string_filter(where, sent)
-    if asked is None:
+    condition = string_filter(where, sent)
+    if condition is None:
         return None
     read = {"eq": _urn, "ne": _urn, "starts_with": canonical_beginning, "contains": canonical_part}
     operands: dict[str, Any] = {
-        name: convert(text) for name, convert in read.items() if (text := getattr(asked, name)) is not None
+        name: convert(text) for name, convert in read.items() if (text := getattr(condition, name)) is not None
     }
-    among = None if asked.in_ is None else tuple(map(_urn, asked.in_))
-    return replace(asked, in_=among, **operands)
+    among = None if condition.in_ is None else tuple(map(_urn, condition.in_))
+    return replace(condition, in_=among, **operands)
 
 
 def _urn(text: str) -> str:

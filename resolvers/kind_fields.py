@@ -33,8 +33,8 @@ class ReviewDecision(StrEnum):
 
 def text(entity: Entity, key: str) -> str | None:
     """The value of a string property; None where the entity has none of this key and type."""
-    found = next((each for each in entity.properties if each.key == key), None)
-    return str(found.value) if found is not None and found.type is PropertyType.STRING else None
+    match = next((property for property in entity.properties if property.key == key), None)
+    return str(match.value) if match is not None and match.type is PropertyType.STRING else None
 
 
 def stage(entity: Entity) -> TrialStage | None:
@@ -58,7 +58,7 @@ def number(entity: Entity) -> int | None:
 
 def parameters(entity: Entity) -> Sequence[Property]:
     """The properties that are parameters, by key."""
-    return [each for each in entity.properties if each.key.startswith(PARAMETER_PREFIXES)]
+    return [property for property in entity.properties if property.key.startswith(PARAMETER_PREFIXES)]
 
 
 def uri(entity: Entity) -> str | None:
@@ -68,7 +68,11 @@ def uri(entity: Entity) -> str | None:
 
 def source_id(entity: Entity, type: SourceIdType) -> str | None:
     """The first id of a type of the entity's source."""
-    return next((each.value for each in entity.source.ids if each.type is type), None) if entity.source else None
+    return (
+        next((source_id.value for source_id in entity.source.ids if source_id.type is type), None)
+        if entity.source
+        else None
+    )
 
 
 def object_version(entity: Entity) -> str | None:

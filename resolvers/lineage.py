@@ -32,7 +32,7 @@ from lineal.resolvers.pages import (
     connection,
     counted,
 )
-from lineal.resolvers.references import asked_id, asked_name
+from lineal.resolvers.references import id_argument, name_argument
 from lineal.resolvers.suggestions import warn_of_absent
 
 
@@ -127,22 +127,24 @@ async def lineage(
     excluding: Sequence[Any] | None,
     as_of: Any,
     path: Sequence[str | int],
-    **asked: Any,
+    **arguments: Any,
 ) -> Lineage | None:
     """A page of what a walk from the starts reaches; None where the caller may not read a start or an excluded one."""
     checked_count("from", starts, least=1)
     checked_count("excluding", excluding or ())
-    left_out = tuple(map(asked_id, excluding or ()))
-    begin = (tuple(map(asked_id, starts)), LineageDirection(direction), Combine(combine or Combine.UNION), left_out)
-    found = await _reached(context, Walk(context.view(as_of), *begin), **asked)
-    if found is None:
+    left_out = tuple(map(id_argument, excluding or ()))
+    begin = (tuple(map(id_argument, starts)), LineageDirection(direction), Combine(combine or Combine.UNION), left_out)
+    connection = await _reached(context, Walk(context.view(as_of), *begin), **arguments)
+    if connection is None:
         context.missed([*begin[0], *left_out])
-        await warn_of_absent(context, context.view(as_of), list(map(asked_name, [*starts, *(excluding or ())])), path)
-    return found
+        await warn_of_absent(
+            context, context.view(as_of), list(map(name_argument, [*starts, *(excluding or ())])), path
+        )
+    return connection
 
 
 async def of_entity(
-    context: Context, parent: Entity | Restricted, direction: LineageDirection, as_of: Any, **asked: Any
+    context: Context, parent: Entity | Restricted, direction: LineageDirection, as_of: Any, **arguments: Any
 ) -> Lineage:
     """A page of an entity's ascendants or descendants, in the view of the entity or as of `as_of`.
 
@@ -151,12 +153,12 @@ async def of_entity(
     view = context.nested(parent.view, as_of)
     if isinstance(parent, Restricted):
         return Lineage(None, _REACHED_NOTHING, context.cursors("lineage", view))
-    found = await _reached(context, Walk(view, (parent.id,), direction), **asked)
-    if found is None and view != parent.view:
+    connection = await _reached(context, Walk(view, (parent.id,), direction), **arguments)
+    if connection is None and view != parent.view:
         return Lineage(None, _REACHED_NOTHING, context.cursors("lineage", view))
-    if found is None:
+    if connection is None:
         raise BadInput("you may no longer read this entity: ask again")
-    return found
+    return connection
 
 
 async def _reached(
@@ -202,7 +204,7 @@ async def _reached(
 
 def _arguments(walk: Walk) -> tuple[object, ...]:
     """What a cursor of a walk is valid for, beside its view."""
-    return tuple(getattr(walk, each.name) for each in fields(walk) if each.name not in ("view", "limits"))
+    return tuple(getattr(walk, field.name) for field in fields(walk) if field.name not in ("view", "limits"))
 
 
 async def among(context: Context, parent: Lineage, first: int | None, after: str | None) -> Connection[Association]:
@@ -218,4 +220,6 @@ async def among(context: Context, parent: Lineage, first: int | None, after: str
     question = ReachAssociations(walk, checked_first(first, MOST, MOST), position, parent.page.cut_at)
     page = await context.loaders.among.load(question)
     assert page is not None, "the walk's starts were there in the same view"
-    return connection(page.items, lambda each: page_cursors.make(place_of(each)), page.has_next, page.total)
+    return connection(
+        page.items, lambda association: page_cursors.make(place_of(association)), page.has_next, page.total
+    )

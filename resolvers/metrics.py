@@ -20,7 +20,7 @@ MOST_METRICS: Final = 1000
 """Greatest number of metrics of one entity that are returned without `names`."""
 MOST_OBSERVATIONS: Final = 1000
 """Greatest number of observations of a page, and of buckets of a series."""
-MOST_ASKED: Final = 100_000
+MOST_REQUESTED: Final = 100_000
 """Greatest number of observations and buckets of one request, over all its metrics."""
 
 
@@ -43,13 +43,13 @@ class Metric:
 
 async def metrics(context: Context, parent: Entity | Restricted, names: Sequence[str] | None) -> Sequence[Metric]:
     """The metrics of an entity, by name; none of a restricted one. Raises LimitExceeded where they are too many."""
-    view, asked = context.nested(parent.view), asked_names(names)
+    view, requested = context.nested(parent.view), checked_names(names)
     if isinstance(parent, Restricted):
         return ()
-    return metrics_of(parent, await context.loaders.metrics.load(MetricsOf(view, parent.id, asked)), asked)
+    return metrics_of(parent, await context.loaders.metrics.load(MetricsOf(view, parent.id, requested)), requested)
 
 
-def asked_names(names: Sequence[str] | None) -> tuple[str, ...] | None:
+def checked_names(names: Sequence[str] | None) -> tuple[str, ...] | None:
     """The distinct names. Raises BadInput where they are too many."""
     if names is None:
         return None
@@ -60,9 +60,9 @@ def asked_names(names: Sequence[str] | None) -> tuple[str, ...] | None:
 def metrics_of(entity: Entity, observed: Sequence[Observed], names: tuple[str, ...] | None) -> Sequence[Metric]:
     """The metrics of an entity with these names, from its observations and its numeric properties, by name."""
     values = {
-        each.key.removeprefix(METRICS): float(each.value)  # type: ignore[arg-type]
-        for each in entity.properties
-        if each.key.startswith(METRICS) and each.key != METRICS and each.type in NUMBERS
+        property.key.removeprefix(METRICS): float(property.value)  # type: ignore[arg-type]
+        for property in entity.properties
+        if property.key.startswith(METRICS) and property.key != METRICS and property.type in NUMBERS
     }
     shown = {
         name: Metric(entity, name, value, value, value, 0, 0)
@@ -70,8 +70,8 @@ def metrics_of(entity: Entity, observed: Sequence[Observed], names: tuple[str, .
         if names is None or name in names
     }
     shown |= {
-        each.name: Metric(entity, each.name, each.last, each.min, each.max, each.count, each.nan_count)
-        for each in observed
+        metric.name: Metric(entity, metric.name, metric.last, metric.min, metric.max, metric.count, metric.nan_count)
+        for metric in observed
     }
     if names is None and len(shown) > MOST_METRICS:
         raise LimitExceeded(
@@ -82,7 +82,7 @@ def metrics_of(entity: Entity, observed: Sequence[Observed], names: tuple[str, .
 
 async def series(context: Context, parent: Metric, first: int | None, after: str | None) -> Connection[Observation]:
     """A page of the observations of a metric, by step, time and value; empty for a property."""
-    view, size = _asked(context, parent, checked_first(first, 100, MOST_OBSERVATIONS))
+    view, size = _requested(context, parent, checked_first(first, 100, MOST_OBSERVATIONS))
     page_cursors, position = context.cursors("series", view, parent.from_.id, parent.name), None
     if after is not None:
         page_cursors, position = page_cursors.read(after, ObservationPosition)
@@ -92,7 +92,7 @@ async def series(context: Context, parent: Metric, first: int | None, after: str
     page = await context.loaders.series.load(SeriesOf(view, parent.from_.id, parent.name, size, position))
     return connection(
         page.items,
-        lambda each: page_cursors.make(position_of(each)),
+        lambda observation: page_cursors.make(position_of(observation)),
         page.has_next,
         page.total,
     )
@@ -103,19 +103,19 @@ async def buckets(context: Context, parent: Metric, most: int | None) -> Sequenc
     most = 500 if most is None else most
     if not 1 <= most <= MOST_OBSERVATIONS:
         raise BadInput(f"most is {most}: give 1 to {MOST_OBSERVATIONS}")
-    view, size = _asked(context, parent, most)
+    view, size = _requested(context, parent, most)
     if not parent.count:
         return ()
     return await context.loaders.buckets.load(BucketsOf(view, parent.from_.id, parent.name, size))
 
 
-def _asked(context: Context, parent: Metric, size: int) -> tuple[View, int]:
+def _requested(context: Context, parent: Metric, size: int) -> tuple[View, int]:
     """The view of a metric's entity, and how many observations to read: never more than there are."""
     view, size = context.nested(parent.from_.view), min(size, max(parent.count, 1))
-    context.observations_asked += size
-    if context.observations_asked > MOST_ASKED:
+    context.observations_requested += size
+    if context.observations_requested > MOST_REQUESTED:
         raise LimitExceeded(
-            f"The request asks for more than {MOST_ASKED} observations: ask for fewer metrics, by `names`, for smaller "
-            "pages with `first`, or for fewer buckets with `most`."
+            f"The request asks for more than {MOST_REQUESTED} observations: ask for fewer metrics, by `names`, for "
+            "smaller pages with `first`, or for fewer buckets with `most`."
         )
     return view, size

@@ -25,8 +25,8 @@ from lineal.resolvers.process_locks import process_lock
 from lineal.resolvers.recording import (
     ProblemPath,
     UserError,
-    given_properties,
     idempotency_of,
+    input_properties,
     sized_fingerprint,
     user_errors_at,
 )
@@ -53,7 +53,7 @@ async def model_version_register(context: Context, input: Any) -> VersionRegiste
     """Register a model as the next version of a group."""
     try:
         group = await _group_of(context, input.group)
-        properties = given_properties(input.properties)
+        properties = input_properties(input.properties)
         version = NewEntity(
             group.account,
             EntityKind.MODEL_VERSION,
@@ -85,8 +85,8 @@ async def _group_of(context: Context, ref: Any) -> NewEntity:
     """The model group of a reference. One referred to by name need not be recorded yet."""
     if ref.name is not UNSET:
         return NewEntity(context.principal.account, EntityKind.MODEL_GROUP, ref.name)
-    found = await named(context, ref, EntityKind.MODEL_GROUP, "group")
-    return NewEntity(found.account, found.kind, found.name, found.version)
+    group = await named(context, ref, EntityKind.MODEL_GROUP, "group")
+    return NewEntity(group.account, group.kind, group.name, group.version)
 
 
 def _refuse_registration_key(properties: Sequence[Property]) -> None:
@@ -109,12 +109,14 @@ async def _registered(
         batch = _registration(numbered, group, model.urn, has_group=is_readable(context, groups_by_id.get(group_id)))
         authorization = await WriteAuthorization.of(context, batch, checked_urns(batch), groups_by_id)
         # The fingerprint leaves out the number and the random bits, which differ when the request is repeated.
-        asked = sized_fingerprint("modelVersionRegister", _registration(version, group, model.urn, has_group=True))
+        fingerprint = sized_fingerprint(
+            "modelVersionRegister", _registration(version, group, model.urn, has_group=True)
+        )
         try:
             return await context.store.record(
                 batch,
                 by=context.principal.shown,
-                idempotency=idempotency_of(key, asked),
+                idempotency=idempotency_of(key, fingerprint),
                 returning=context.view().scope,
                 audit=authorization.audit,
             )

@@ -16,15 +16,15 @@ async def newest_first(
     if after is not None:
         page_cursors, position = page_cursors.read(after, TimePosition)
         view = as_of_cursor(view, page_cursors)
-    found = sorted(await all_related(context, view, parent.id, relation), key=time_of, reverse=True)
+    related = sorted(await all_related(context, view, parent.id, relation), key=time_of, reverse=True)
     before = None if position is None else (position.occurred_at, position.recorded_at, position.urn)
-    rest = [each for each in found if before is None or time_of(each) < before]
+    rest = [entity for entity in related if before is None or time_of(entity) < before]
     return connection(
         rest[:size],
-        lambda each: page_cursors.make(TimePosition(*time_of(each))),
+        lambda entity: page_cursors.make(TimePosition(*time_of(entity))),
         len(rest) > size,
-        len(found),
-        counts_of(found),
+        len(related),
+        counts_of(related),
     )
 
 

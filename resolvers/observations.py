@@ -61,7 +61,7 @@ async def observations_record(context: Context, input: Any) -> ObservationsRecor
     view = View(context.view().scope, AsOf(max(recorded_at, context.newest.recorded_at)))
     observed = dict.fromkeys(entity_id(observation.entity) for observation in batch.observations)
     entities = await context.store.entities(view, list(observed))
-    return ObservationsRecorded(sum(done.observations_are_new), [each for each in entities if each is not None])
+    return ObservationsRecorded(sum(done.observations_are_new), [entity for entity in entities if entity is not None])
 
 
 def _checked_batch(refs: Refs, input: Any) -> Batch:
@@ -70,9 +70,9 @@ def _checked_batch(refs: Refs, input: Any) -> Batch:
     refs.refuse()
     batch = Batch(
         observations=tuple(
-            _observation(urn, series.metric, each)
+            _observation(urn, series.metric, observation)
             for urn, series in zip(urns, input.series, strict=True)
-            for each in series.observations
+            for observation in series.observations
         )
     )
     checked_urns(batch)

@@ -72,7 +72,7 @@ def counted(counts: Mapping[EntityKind, int]) -> list[KindCount]:
 
 def counts_of(entities: Sequence[Entity]) -> Mapping[EntityKind, int]:
     """The number of entities of each kind."""
-    return Counter(each.kind for each in entities)
+    return Counter(entity.kind for entity in entities)
 
 
 def connection(

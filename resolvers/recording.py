@@ -80,7 +80,9 @@ async def lineage_record(context: Context, input: Any) -> LineageRecorded:
     try:
         entities, urns = await context.compute(_new_entities, context, input)
         refs = Refs(context, urns)
-        await refs.look_up([ref for each in input.associations or () for ref in (each.source, each.destination)])
+        await refs.look_up(
+            [ref for association in input.associations or () for ref in (association.source, association.destination)]
+        )
         batch = await context.compute(_checked_batch, entities, refs, input)
         authorization = await WriteAuthorization.of(context, batch, urns, refs.groups_by_id)
         fingerprint = await context.compute(sized_fingerprint, "lineageRecord", batch)
@@ -93,21 +95,21 @@ async def lineage_record(context: Context, input: Any) -> LineageRecorded:
     except BatchRefused as refused:
         return LineageRecorded(user_errors=_user_errors(refused, authorization))
     return LineageRecorded(
-        [RecordedEntity(*each) for each in zip(done.entities, done.entities_are_new, strict=True)],
-        [RecordedAssociation(*each) for each in zip(done.associations, done.associations_are_new, strict=True)],
+        [RecordedEntity(*pair) for pair in zip(done.entities, done.entities_are_new, strict=True)],
+        [RecordedAssociation(*pair) for pair in zip(done.associations, done.associations_are_new, strict=True)],
     )
 
 
 async def _register_accounts(context: Context, batch: Batch) -> None:
     """In development mode, register the accounts of recorded entities, so that they have default groups."""
     if context.is_dev:
-        for account in sorted({each.account for each in batch.entities} - context.snapshot.accounts.keys()):
+        for account in sorted({entity.account for entity in batch.entities} - context.snapshot.accounts.keys()):
             await context.register(account)
 
 
 def _new_entities(context: Context, input: Any) -> tuple[tuple[NewEntity, ...], list[str]]:
     """The entities of a lineageRecord and their urns. Raises BatchRefused."""
-    entities = tuple(_new_entity(context, each) for each in input.entities or ())
+    entities = tuple(_new_entity(context, entity) for entity in input.entities or ())
     _refuse_too_many("entities", entities)
     _refuse_too_many("associations", input.associations or ())
     return entities, checked_urns(Batch(entities))
@@ -116,7 +118,8 @@ def _new_entities(context: Context, input: Any) -> tuple[tuple[NewEntity, ...], 
 def _checked_batch(entities: tuple[NewEntity, ...], refs: Refs, input: Any) -> Batch:
     """The batch of a lineageRecord, its references looked up. Raises BatchRefused."""
     associations = tuple(
-        _new_association(refs, each, ("associations", index)) for index, each in enumerate(input.associations or ())
+        _new_association(refs, association, ("associations", index))
+        for index, association in enumerate(input.associations or ())
     )
     refs.refuse()
     batch = Batch(entities, associations)
@@ -135,7 +138,7 @@ async def entity_revise(context: Context, input: Any) -> EntityRevised:
             input.status and EntityStatus(input.status),
             None if input.tags is None else tuple(input.tags),
             input.description,
-            given_properties(input.properties),
+            input_properties(input.properties),
             tuple(input.removed or ()),
             None if input.superseded_by is None else refs.urn(input.superseded_by, ("revisions", 0, "supersededBy")),
             input.occurred_at,
@@ -175,7 +178,7 @@ def _new_entity(context: Context, input: Any) -> NewEntity:
         input.status and EntityStatus(input.status),
         _source(input.source),
         tuple(input.tags or ()),
-        given_properties(input.properties),
+        input_properties(input.properties),
         input.occurred_at,
         input.title,
     )
@@ -194,14 +197,14 @@ def _new_association(refs: Refs, input: Any, path: tuple[str | int, ...]) -> New
         refs.urn(input.destination, (*path, "destination")),
         AssociationType(input.type),
         input.role,
-        given_properties(input.properties),
+        input_properties(input.properties),
         input.occurred_at,
     )
 
 
-def given_properties(input: Sequence[Any] | None) -> tuple[Property, ...]:
+def input_properties(input: Sequence[Any] | None) -> tuple[Property, ...]:
     """The properties of a list of PropertyInput. Raises BadInput on an invalid integer."""
-    return tuple(_property(each.key, each.value) for each in input or ())
+    return tuple(_property(property.key, property.value) for property in input or ())
 
 
 _INPUTS: Final = {
@@ -285,7 +288,9 @@ def _user_errors(refused: BatchRefused, authorization: WriteAuthorization | None
 
 def user_errors_at(problems: Sequence[Problem], in_input: Callable[[ProblemPath], ProblemPath]) -> list[UserError]:
     """Distinct errors for problems, with their paths in the input, which `in_input` derives from those in the batch."""
-    errors = (UserError(each.code, each.message, ("input", *map(str, in_input(each.path)))) for each in problems)
+    errors = (
+        UserError(problem.code, problem.message, ("input", *map(str, in_input(problem.path)))) for problem in problems
+    )
     return list(dict.fromkeys(errors))
 
 

@@ -17,7 +17,7 @@ from lineal.resolvers.suggestions import did_you_mean
 from lineal.resolvers.write_permissions import entity_groups
 
 
-def asked_urn(text: str) -> str:
+def urn_argument(text: str) -> str:
     """The URN that an argument of a read states, as it is recorded. Raises BadInput."""
     try:
         return canonical_urn(text)
@@ -25,14 +25,14 @@ def asked_urn(text: str) -> str:
         raise BadInput(str(error)) from None
 
 
-def asked_id(ref: Any) -> str:
+def id_argument(ref: Any) -> str:
     """The id of a reference in an argument of a read, or of its urn. Raises BadInput for what is no URN."""
-    return entity_id(asked_urn(ref.urn)) if ref.urn is not UNSET else str(ref.id)
+    return entity_id(urn_argument(ref.urn)) if ref.urn is not UNSET else str(ref.id)
 
 
-def asked_name(ref: Any) -> str:
-    """The URN of a reference in an argument of a read, as it is recorded, or its id. Raises as `asked_id`."""
-    return asked_urn(ref.urn) if ref.urn is not UNSET else str(ref.id)
+def name_argument(ref: Any) -> str:
+    """The URN of a reference in an argument of a read, as it is recorded, or its id. Raises as `id_argument`."""
+    return urn_argument(ref.urn) if ref.urn is not UNSET else str(ref.id)
 
 
 def ref_id(ref: Any, *path: str | int) -> str:
@@ -92,26 +92,26 @@ class Refs:
 async def named(context: Context, ref: Any, kind: EntityKind, field: str) -> Entity:
     """The referenced entity of a kind. Raises BatchRefused where the caller may read none or it is of another kind."""
     view, id = context.view(), ref_id(ref, field)
-    found = await context.loaders.entity.load((view, id))
-    if found is None:
+    entity = await context.loaders.entity.load((view, id))
+    if entity is None:
         # It may have been recorded since the request began, also by this request.
         view = View(view.scope, AsOf((await context.store.newest()).recorded_at))
-        (found,) = await context.store.entities(view, [id])
-    if found is None:
+        (entity,) = await context.store.entities(view, [id])
+    if entity is None:
         raise await _absent(context, ref, field)
-    _check_kind(found.urn, found.kind, kind, field)
-    return found
+    _check_kind(entity.urn, entity.kind, kind, field)
+    return entity
 
 
 async def referenced_groups(
     context: Context, groups_by_id: Mapping[str, EntityGroups], ref: Any, kind: EntityKind, field: str
 ) -> EntityGroups:
     """The groups of the referenced entity of a kind. Raises as `named`."""
-    found = groups_by_id.get(ref_id(ref, field))
-    if found is None or not is_readable(context, found):
+    groups = groups_by_id.get(ref_id(ref, field))
+    if groups is None or not is_readable(context, groups):
         raise await _absent(context, ref, field)
-    _check_kind(found.urn, found.kind, kind, field)
-    return found
+    _check_kind(groups.urn, groups.kind, kind, field)
+    return groups
 
 
 def is_readable(context: Context, groups: EntityGroups | None) -> bool:
@@ -129,7 +129,7 @@ async def _absent(context: Context, ref: Any, field: str) -> BatchRefused:
     return BatchRefused((Problem(ProblemCode.NOT_FOUND, sentence, (field,)),))
 
 
-def _check_kind(urn: str, found: EntityKind, wanted: EntityKind, field: str) -> None:
-    if found is not wanted:
-        sentence = f"{urn} is of kind {found}: give one of kind {wanted}."
+def _check_kind(urn: str, actual: EntityKind, wanted: EntityKind, field: str) -> None:
+    if actual is not wanted:
+        sentence = f"{urn} is of kind {actual}: give one of kind {wanted}."
         raise BatchRefused((Problem(ProblemCode.INVALID_VALUE, sentence, (field,)),))

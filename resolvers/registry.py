@@ -28,31 +28,33 @@ async def versions(context: Context, group: Entity, first: int | None, after: st
     if after is not None:
         page_cursors, position = page_cursors.read(after, VersionPosition)
         view = as_of_cursor(view, page_cursors)
-    found = sorted(await all_related(context, view, group.id, VERSIONS_OF_GROUP), key=_place_of_version)
-    rest = [each for each in found if position is None or _place_of_version(each) > _key_of_version(position)]
+    in_order = sorted(await all_related(context, view, group.id, VERSIONS_OF_GROUP), key=_place_of_version)
+    rest = [
+        version for version in in_order if position is None or _place_of_version(version) > _key_of_version(position)
+    ]
     return connection(
         rest[:size],
-        lambda each: page_cursors.make(VersionPosition(number(each), each.urn)),
+        lambda version: page_cursors.make(VersionPosition(number(version), version.urn)),
         len(rest) > size,
-        len(found),
-        counts_of(found),
+        len(in_order),
+        counts_of(in_order),
     )
 
 
 async def group(context: Context, version: Entity) -> Entity | None:
     """The group of a version: of several, the one with its account and name, else the first by urn."""
-    found = await all_related(context, version.view, version.id, GROUP_OF_VERSION)
+    groups = await all_related(context, version.view, version.id, GROUP_OF_VERSION)
     own = (version.account, version.name)
-    return min(found, key=lambda each: ((each.account, each.name) != own, each.urn), default=None)
+    return min(groups, key=lambda group: ((group.account, group.name) != own, group.urn), default=None)
 
 
 async def latest_approved(context: Context, group: Entity) -> Entity | None:
     """The version with the greatest number whose latest decision is APPROVED."""
     versions = await all_related(context, group.view, group.id, VERSIONS_OF_GROUP)
     numbered = sorted((each for each in versions if number(each) is not None), key=_place_of_version)
-    for some in _growing(numbered):
-        latest = await gather(*(newest(context, version, APPROVALS_OF_VERSION) for version in some))
-        for version, decided in zip(some, latest, strict=True):
+    for candidates in _growing(numbered):
+        latest = await gather(*(newest(context, version, APPROVALS_OF_VERSION) for version in candidates))
+        for version, decided in zip(candidates, latest, strict=True):
             if decided is not None and decision(decided) is ReviewDecision.APPROVED:
                 return version
     return None

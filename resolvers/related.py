@@ -48,7 +48,7 @@ class Relation:
         """The relation to those of the entities that also match all conditions."""
         return replace(self, where=EntityFilter(and_=(self.where, *conditions))) if conditions else self
 
-    def asked(
+    def question(
         self, view: View, ids: tuple[str, ...], limits: Limits, first: int, after: ReachPosition | None = None
     ) -> Reach:
         """The question for a page of the entities that are related to any of the entities of some ids."""
@@ -120,32 +120,32 @@ async def related_page(
     position: ReachPosition | None,
 ) -> Connection[Entity]:
     """A page of the entities that are related to any of those of some ids, from a position on."""
-    asked = relation.asked(view, ids, context.limits, checked_first(first, FIRST_RELATED, MOST), position)
-    page = await _reached(context, asked)
-    places = {_entity(each).id: each.position for each in page.items}
-    nodes = [_entity(each) for each in page.items]
-    return connection(nodes, lambda each: page_cursors.make(places[each.id]), page.has_next, page.total, page.counts)
+    question = relation.question(view, ids, context.limits, checked_first(first, FIRST_RELATED, MOST), position)
+    page = await _reached(context, question)
+    positions = {_entity(item).id: item.position for item in page.items}
+    nodes = [_entity(item) for item in page.items]
+    return connection(nodes, lambda item: page_cursors.make(positions[item.id]), page.has_next, page.total, page.counts)
 
 
 async def one_related(context: Context, parent: Entity, relation: Relation) -> Entity | None:
     """The related entity; of several, the first by urn."""
-    found = await _reached(context, relation.asked(context.nested(parent.view), (parent.id,), context.limits, 1))
-    return _entity(found.items[0]) if found.items else None
+    page = await _reached(context, relation.question(context.nested(parent.view), (parent.id,), context.limits, 1))
+    return _entity(page.items[0]) if page.items else None
 
 
 async def all_related(context: Context, view: View, id: str, relation: Relation) -> Sequence[Entity]:
     """All related entities of the entity of an id, by urn. Raises LimitExceeded where they are too many."""
-    page = await _reached(context, relation.asked(context.nested(view), (id,), context.limits, MOST_SORTED))
+    page = await _reached(context, relation.question(context.nested(view), (id,), context.limits, MOST_SORTED))
     if page.has_next:
         raise LimitExceeded(
             f"{relation.name} would sort {page.total} entities; the most is {MOST_SORTED}: ask for `associations`, "
             "which come in pages."
         )
-    return [_entity(each) for each in page.items]
+    return [_entity(item) for item in page.items]
 
 
-async def _reached(context: Context, asked: Reach) -> ReachPage:
-    return _finished(await context.loaders.reach.load(asked))
+async def _reached(context: Context, question: Reach) -> ReachPage:
+    return _finished(await context.loaders.reach.load(question))
 
 
 def _finished(page: ReachPage | None) -> ReachPage:
@@ -160,7 +160,7 @@ def _finished(page: ReachPage | None) -> ReachPage:
 
 def reached_of(page: ReachPage | None) -> Sequence[Entity]:
     """The entities of a page of a relation. Raises LimitExceeded where a limit cut the walk."""
-    return [_entity(each) for each in _finished(page).items]
+    return [_entity(item) for item in _finished(page).items]
 
 
 def _entity(reached: Reached) -> Entity:

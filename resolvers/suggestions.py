@@ -34,10 +34,10 @@ _PIECE: Final = 3
 async def warn_of_absent(context: Context, view: View, names: Sequence[str], path: Sequence[str | int]) -> None:
     """Warn of each URN or id that names nothing in the view, so that the null at the path explains itself."""
     ids = [entity_id(name) if ":" in name else name for name in names]
-    found = await context.loaders.entity.load_many([(view, id) for id in ids])
-    for name, entity in zip(names, found, strict=True):
+    entities = await context.loaders.entity.load_many([(view, id) for id in ids])
+    for name, entity in zip(names, entities, strict=True):
         if entity is None and len(context.warnings) < MOST_WARNINGS:
-            suggested = await near(context, view, name) if ":" in name else None
+            suggested = await similar_urn(context, view, name) if ":" in name else None
             message = f"{name[:_LONGEST_SHOWN]} names no entity that you may read."
             message += "" if suggested is None else f" Did you mean {suggested}?"
             warning = {"code": "NOT_FOUND", "message": message, "path": list(path), "named": name}
@@ -46,11 +46,11 @@ async def warn_of_absent(context: Context, view: View, names: Sequence[str], pat
 
 async def did_you_mean(context: Context, view: View, urn: str) -> str:
     """The end of a message about an absent URN: ` Did you mean ...?`, or nothing where nothing is near."""
-    suggested = await near(context, view, urn)
+    suggested = await similar_urn(context, view, urn)
     return "" if suggested is None else f" Did you mean {suggested}?"
 
 
-async def near(context: Context, view: View, urn: str) -> str | None:
+async def similar_urn(context: Context, view: View, urn: str) -> str | None:
     """The URN of an entity in the view that an absent URN may have meant; None where none is found in short time."""
     if context.suggested >= MOST_SUGGESTED:
         return None
@@ -76,15 +76,15 @@ async def _written_otherwise(
     if not name_problem(decoded := unquote(name)):
         ways.insert(0, make_urn(account, kind, decoded, version))
     ways += [make_urn(account, each, name, version) for each in EntityKind if each is not EntityKind.RESTRICTED]
-    found = await context.store.entities(view, [entity_id(way) for way in dict.fromkeys(ways)])
-    return next((each.urn for each in found if each is not None), None)
+    entities = await context.store.entities(view, [entity_id(way) for way in dict.fromkeys(ways)])
+    return next((each.urn for each in entities if each is not None), None)
 
 
 async def _of_the_name(context: Context, view: View, account: str, kind: EntityKind, name: str) -> str | None:
     """Another version, or a name that differs in case only."""
     same = EntityFilter(kind=(kind,), account=(account,), name=StringFilter(eq=name, ignore_case=True))
     (page,) = await context.store.find([Find(view, same, NEWEST_FIRST, _CANDIDATES)])
-    return next((each.urn for each in sorted(page.items, key=lambda each: each.name != name)), None)
+    return next((entity.urn for entity in sorted(page.items, key=lambda entity: entity.name != name)), None)
 
 
 async def _mistyped(context: Context, view: View, account: str, kind: EntityKind, name: str) -> str | None:
@@ -98,6 +98,6 @@ async def _mistyped(context: Context, view: View, account: str, kind: EntityKind
     (page,) = await context.store.find(
         [Find(view, EntityFilter(kind=(kind,), account=(account,), or_=tuple(halves)), NEWEST_FIRST, _CANDIDATES)]
     )
-    urns = {each.name: each.urn for each in reversed(page.items) if len(each.name) <= 2 * _LONGEST_COMPARED}
+    urns = {entity.name: entity.urn for entity in reversed(page.items) if len(entity.name) <= 2 * _LONGEST_COMPARED}
     close = get_close_matches(name, urns, n=1, cutoff=_CLOSE)
     return urns[close[0]] if close else None

@@ -31,13 +31,13 @@ async def trials(
 
     Raises LimitExceeded where more than MOST_COMPONENTS components match.
     """
-    asked = entity_filter(component_where)
+    of_component = entity_filter(component_where)
 
     async def narrowed(view: View) -> EntityFilter | None:
-        return None if asked is None else await _with_component(context, view, asked)
+        return None if of_component is None else await _with_component(context, view, of_component)
 
     return await entities(
-        context, where, search, order_by, as_of, first, after, EntityKind.TRIAL, narrowed=narrowed, by=asked
+        context, where, search, order_by, as_of, first, after, EntityKind.TRIAL, narrowed=narrowed, by=of_component
     )
 
 
@@ -45,13 +45,17 @@ async def trials_of(
     context: Context, experiment: Entity, where: Any, component_where: Any, first: int | None, after: str | None
 ) -> Connection[Entity]:
     """A page of the trials of an experiment that match, by URN. Raises as `trials` does."""
-    asked, of_component = entity_filter(where), entity_filter(component_where)
+    of_trial, of_component = entity_filter(where), entity_filter(component_where)
     view = context.nested(experiment.view)
-    page_cursors, position = context.cursors("trials", view, experiment.id, asked, of_component), None
+    page_cursors, position = context.cursors("trials", view, experiment.id, of_trial, of_component), None
     if after is not None:
         page_cursors, position = page_cursors.read(after, ReachPosition)
         view = as_of_cursor(view, page_cursors)
-    conditions = [each for each in (asked, of_component and await _with_component(context, view, of_component)) if each]
+    conditions = [
+        condition
+        for condition in (of_trial, of_component and await _with_component(context, view, of_component))
+        if condition
+    ]
     relation = TRIALS_OF_EXPERIMENT.narrowed(*conditions)
     return await related_page(context, view, (experiment.id,), relation, page_cursors, first, position)
 
@@ -59,19 +63,19 @@ async def trials_of(
 async def _with_component(context: Context, view: View, where: EntityFilter) -> EntityFilter:
     """The condition that a trial has a component that matches. Two round trips, whatever the number of trials."""
     components = EntityFilter(and_=(COMPONENTS_OF_TRIAL.where, where))
-    found = await context.loaders.find.load(Find(view, components, first=MOST_COMPONENTS))
-    if found.has_next:
+    matches = await context.loaders.find.load(Find(view, components, first=MOST_COMPONENTS))
+    if matches.has_next:
         raise LimitExceeded(
-            f"componentWhere matches {found.total} components; the most is {MOST_COMPONENTS}: add conditions to it"
+            f"componentWhere matches {matches.total} components; the most is {MOST_COMPONENTS}: add conditions to it"
         )
-    if not found.items:
+    if not matches.items:
         return EntityFilter(or_=())
     via = AssociationFilter(type=COMPONENTS_OF_TRIAL.types)
-    ids = tuple(each.id for each in found.items)
+    ids = tuple(component.id for component in matches.items)
     walk = Walk(view, ids, LineageDirection.ASCENDANTS, depth=1, via=via, limits=context.limits)
     page = await context.loaders.reach.load(Reach(walk, EntityFilter(kind=(EntityKind.TRIAL,)), MOST_COMPONENTS))
     if page is not None and page.has_next:
         raise LimitExceeded(
             f"componentWhere matches components of {page.total} trials; the most is {MOST_COMPONENTS}: add conditions"
         )
-    return EntityFilter(urn=StringFilter(in_=tuple(each.urn for each in reached_of(page))))
+    return EntityFilter(urn=StringFilter(in_=tuple(trial.urn for trial in reached_of(page))))

@@ -28,12 +28,12 @@ async def next_number(
         return entity_id(make_urn(version_like.account, version_like.kind, version_like.name, str(number)))
 
     groups_by_id: dict[str, EntityGroups] = {}
-    taken, free, asked = 0, 2**31, list(_FIRST_NUMBERS)
-    while asked:
-        found = await entity_groups(context, [*ids, *map(id_of, asked)])
-        groups_by_id, ids = {id: found[id] for id in ids if id in found} | groups_by_id, ()
-        taken = max([taken, *(number for number in asked if id_of(number) in found)])
-        free = min(number for number in [*asked, free] if number > taken and id_of(number) not in found)
+    taken, free, probed = 0, 2**31, list(_FIRST_NUMBERS)
+    while probed:
+        groups = await entity_groups(context, [*ids, *map(id_of, probed)])
+        groups_by_id, ids = {id: groups[id] for id in ids if id in groups} | groups_by_id, ()
+        taken = max([taken, *(number for number in probed if id_of(number) in groups)])
+        free = min(number for number in [*probed, free] if number > taken and id_of(number) not in groups)
         step = max(1, (free - taken) // _NUMBERS_BETWEEN)
-        asked = list(range(taken + step, free, step))
+        probed = list(range(taken + step, free, step))
     return free, groups_by_id

@@ -86,8 +86,8 @@ class WriteAuthorization:
             revised = self._own.get(entity_id(revision.entity))
             revised = revised or self._readable(revision.entity, "revisions", index, "entity")
             if revised is not None:
-                what, path = f"Revising {revision.entity}", ("revisions", index, "entity")
-                if self._allows(Permission.RECORD, revised, what, *path) and revised.kind is EntityKind.APPROVAL:
+                attempt, path = f"Revising {revision.entity}", ("revisions", index, "entity")
+                if self._allows(Permission.RECORD, revised, attempt, *path) and revised.kind is EntityKind.APPROVAL:
                     self._refuse_redeciding(revision, index)
             if revision.superseded_by is not None and entity_id(revision.superseded_by) not in self._own:
                 self._readable(revision.superseded_by, "revisions", index, "supersededBy")
@@ -155,17 +155,17 @@ class WriteAuthorization:
 
     async def _suggest(self) -> None:
         view = self.context.view() if self._absent else None
-        for place, urn in self._absent.items():
+        for index, urn in self._absent.items():
             if view is not None and (more := await did_you_mean(self.context, view, urn)):
-                problem = self._problems[place]
-                self._problems[place] = replace(problem, message=problem.message + more)
+                problem = self._problems[index]
+                self._problems[index] = replace(problem, message=problem.message + more)
 
-    def _allows(self, permission: Permission, entity: EntityGroups, what: str, *path: str | int) -> bool:
+    def _allows(self, permission: Permission, entity: EntityGroups, attempt: str, *path: str | int) -> bool:
         decision = self.context.authorizer.decide(permission, entity.groups, entity.kind)
         if decision.is_allowed:
             self._note(permission, entity, decision.policies)
         else:
-            sentence = f"{what} needs {permission.shown} on it: ask an administrator of its account."
+            sentence = f"{attempt} needs {permission.shown} on it: ask an administrator of its account."
             self._refuse(permission, entity, decision.policies, sentence, path)
         return decision.is_allowed
 
@@ -198,8 +198,8 @@ class WriteAuthorization:
     ) -> AuditEntry:
         principal = self.context.principal
         accounts = tuple(dict.fromkeys((account, principal.account)))
-        who, request = principal.shown, self.context.request_id
-        return AuditEntry(accounts, who, permission, resource_kind, resource, is_allowed, policies, request)
+        name, request = principal.shown, self.context.request_id
+        return AuditEntry(accounts, name, permission, resource_kind, resource, is_allowed, policies, request)
 
     def entity_scope(self, entity: EntityGroups) -> EntityScope:
         """Return what the caller may see of an entity."""
@@ -230,7 +230,10 @@ def _hides(entity_scope: EntityScope, field: str) -> bool:
 async def authorize(context: Context, batch: Batch) -> list[AuditEntry]:
     """Authorize a batch and return its entries for the audit log. Raises BatchRefused."""
     urns = [make_urn(entity.account, entity.kind, entity.name, entity.version) for entity in batch.entities]
-    named = [*urns, *(end for each in batch.associations for end in (each.source, each.destination))]
+    named = [
+        *urns,
+        *(end for association in batch.associations for end in (association.source, association.destination)),
+    ]
     named += [revision.entity for revision in batch.revisions]
     named += [observation.entity for observation in batch.observations]
     recorded = await entity_groups(context, map(entity_id, named))

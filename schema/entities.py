@@ -88,12 +88,14 @@ class Node:
 def properties_of(parent: Any, context: Any, arguments: dict[str, Any]) -> Any:
     """A record's properties, or those of some keys."""
     keys = arguments.get("keys")
-    return parent.properties if keys is None else [each for each in parent.properties if each.key in set(keys)]
+    return (
+        parent.properties if keys is None else [property for property in parent.properties if property.key in set(keys)]
+    )
 
 
 def property_of(parent: Any, context: Any, arguments: dict[str, Any]) -> Any:
     """The value of one property of a record, or None."""
-    return next((each.shown for each in parent.properties if each.key == arguments["key"]), None)
+    return next((property.shown for property in parent.properties if property.key == arguments["key"]), None)
 
 
 PropertyKeysArgument = Annotated[
@@ -179,8 +181,8 @@ class Entity(Node):
     )
     @pure(property_of)
     def property(self, key: Annotated[str, strawberry.argument(description="Key of the property.")]) -> JSON | None:
-        found: JSON | None = property_of(self, None, {"key": key})
-        return found
+        value: JSON | None = property_of(self, None, {"key": key})
+        return value
 
     @strawberry.field(
         description="Metrics of the entity, sorted by name: those with observations, and the numeric properties "
@@ -243,10 +245,10 @@ class Entity(Node):
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
-        found: LineageConnection = await _lineage(
+        connection: LineageConnection = await _lineage(
             self, info, LineageDirection.ASCENDANTS, depth, where, stop_at, via, first_hop, causal, as_of, first, after
         )
-        return found
+        return connection
 
     @strawberry.field(
         description="Everything that the entity contributed to, to any depth.", **access(Permission.TRAVERSE)
@@ -264,10 +266,10 @@ class Entity(Node):
         first: arg.LineageFirst = 20,
         after: arg.After = None,
     ) -> Annotated["LineageConnection", strawberry.lazy("lineal.schema.lineage")]:
-        found: LineageConnection = await _lineage(
+        connection: LineageConnection = await _lineage(
             self, info, LineageDirection.DESCENDANTS, depth, where, stop_at, via, first_hop, causal, as_of, first, after
         )
-        return found
+        return connection
 
     @strawberry.field(
         description="Associations of the entity, sorted by (source URN, destination URN, type, role).",

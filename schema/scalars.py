@@ -22,19 +22,19 @@ class Midnight(int):
     """The beginning, in UTC, of a day that was sent as a date without a time."""
 
 
-def _parse_time(given: object) -> int:
+def _parse_time(value: object) -> int:
     # As GraphQL's own error, since any other would pass for a fault of this server.
-    if not isinstance(given, str):
+    if not isinstance(value, str):
         raise GraphQLError("a time is text: write it as 2026-03-01T12:00:00Z")
     try:
-        return Midnight(parse_date_or_timestamp(given)) if is_date(given) else parse_timestamp(given)
+        return Midnight(parse_date_or_timestamp(value)) if is_date(value) else parse_timestamp(value)
     except ValueError as error:
         raise GraphQLError(str(error)) from None
 
 
-def _parse_metric_number(given: object) -> float:
+def _parse_metric_number(value: object) -> float:
     try:
-        return read_value(given)
+        return read_value(value)
     except ValueError as error:
         raise GraphQLError(f"the value of a metric {error}") from None
 

@@ -18,18 +18,18 @@ def map_schema(mapped: Mapped, dataset: Named, urn: str, facet: Json) -> None:
 
 
 def _map_fields(mapped: Mapped, dataset: Named, urn: str, fields: Json, prefix: str) -> None:
-    for each in fields if isinstance(fields, list) else ():
-        if not isinstance(each, dict) or not isinstance(each.get("name"), str) or not each["name"]:
+    for member in fields if isinstance(fields, list) else ():
+        if not isinstance(member, dict) or not isinstance(member.get("name"), str) or not member["name"]:
             continue
-        path = f"{prefix}{each['name']}"
+        path = f"{prefix}{member['name']}"
         column = map_column(mapped, dataset, urn, path)
-        description, values = each.get("description"), Values()
-        for key, value in each.items():
+        description, values = member.get("description"), Values()
+        for key, value in member.items():
             if key not in ("name", "fields", "description"):
                 values.set(f"column.{key}", value)
         is_text = isinstance(description, str) and text_problem(description) is None
         mapped.revise(column, values, description=str(description) if is_text else None, stated={"column"})
-        _map_fields(mapped, dataset, urn, each.get("fields"), f"{path}.")
+        _map_fields(mapped, dataset, urn, member.get("fields"), f"{path}.")
 
 
 def map_column(mapped: Mapped, dataset: Named, urn: str, column: str) -> str:
@@ -59,12 +59,12 @@ def map_column_lineage(mapped: Mapped, dataset: Named, urn: str, facet: Json) ->
                 stated.set(f"columnLineage.{key}", value)
         mapped.revise(derived, stated, stated={"columnLineage"})
         legacy = {"type": content.get("transformationType"), "description": content.get("transformationDescription")}
-        for each in inputs:
+        for input in inputs:
             is_whole &= _derive(
-                mapped, each, derived, {key: value for key, value in legacy.items() if value is not None}
+                mapped, input, derived, {key: value for key, value in legacy.items() if value is not None}
             )
-    for each in whole if isinstance(whole, list) else ():
-        is_whole &= _derive(mapped, each, urn, {})
+    for input in whole if isinstance(whole, list) else ():
+        is_whole &= _derive(mapped, input, urn, {})
     return is_whole and isinstance(fields, dict | None) and isinstance(whole, list | None)
 
 

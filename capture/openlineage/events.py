@@ -70,12 +70,12 @@ def read_event(event: object) -> Event:
     if not isinstance(event, dict):
         raise InvalidEvent(["The event is no JSON object: send one object for each event."])
     problems: list[str] = []
-    found = _timed(event, problems)
-    found.run, found.job = _run_of(event, problems), _job_of(event, problems)
+    parsed = _timed(event, problems)
+    parsed.run, parsed.job = _run_of(event, problems), _job_of(event, problems)
     dataset = event.get("dataset")
     if dataset is not None:
-        found.dataset = named(dataset)
-        if found.dataset is None:
+        parsed.dataset = named(dataset)
+        if parsed.dataset is None:
             problems.append(f"dataset is {_shown(dataset)}: send an object with a namespace and a name.")
     if event.get("eventType") is not None and event.get("run") is None and event.get("job") is not None:
         problems.append("run is missing: an event with an eventType is about a run, so send run.runId.")
@@ -83,9 +83,9 @@ def read_event(event: object) -> Event:
         problems.append("The event holds neither a run, nor a job, nor a dataset: send at least one.")
     if problems:
         raise InvalidEvent(problems)
-    for side, into in (("inputs", found.inputs), ("outputs", found.outputs)):
-        _read_side(found, event.get(side), side, into)
-    return found
+    for side, into in (("inputs", parsed.inputs), ("outputs", parsed.outputs)):
+        _read_side(parsed, event.get(side), side, into)
+    return parsed
 
 
 def named(value: Json, uses: str | None = None) -> Named | None:
@@ -126,17 +126,17 @@ def _timed(event: dict[str, Any], problems: list[str]) -> Event:
         except InvalidTime as error:
             problems.append(f"eventTime {_shown(text)} {error}.")
     kind, producer = event.get("eventType"), event.get("producer")
-    found = Event(at, is_assumed_utc)
+    parsed = Event(at, is_assumed_utc)
     if isinstance(kind, str):
-        found.type = kind.strip().upper()
+        parsed.type = kind.strip().upper()
     elif kind is not None:
-        found.skipped["eventType"] = kind
+        parsed.skipped["eventType"] = kind
     if isinstance(producer, str):
-        found.producer = producer
+        parsed.producer = producer
     elif producer is not None:
-        found.skipped["producer"] = producer
-    found.unknown = {key: value for key, value in event.items() if key not in _FIELDS and value is not None}
-    return found
+        parsed.skipped["producer"] = producer
+    parsed.unknown = {key: value for key, value in event.items() if key not in _FIELDS and value is not None}
+    return parsed
 
 
 def _run_of(event: dict[str, Any], problems: list[str]) -> Run | None:
@@ -168,23 +168,23 @@ def _job_of(event: dict[str, Any], problems: list[str]) -> Named | None:
     return job
 
 
-def _read_side(found: Event, listed: Json, side: str, into: list[Named]) -> None:
+def _read_side(parsed: Event, listed: Json, side: str, into: list[Named]) -> None:
     if listed is None:
         return
     if not isinstance(listed, list):
-        found.skipped[side] = listed
+        parsed.skipped[side] = listed
         return
     for index, value in enumerate(listed):
         dataset = named(value, f"{side[:-1]}Facets")
         if dataset is not None:
             into.append(dataset)
         elif value is not None:
-            found.skipped[f"{side}.{index}"] = value
+            parsed.skipped[f"{side}.{index}"] = value
 
 
 def _missing(path: str, value: object, wanted: str) -> str:
-    what = "missing" if value is None else _shown(value)
-    return f"{path} is {what}: send {wanted}."
+    value_text = "missing" if value is None else _shown(value)
+    return f"{path} is {value_text}: send {wanted}."
 
 
 def _shown(value: object) -> str:

@@ -116,9 +116,9 @@ def belongs(key: str, facet: str) -> bool:
 def tags_of(listed: Json, column: str | None = None) -> tuple[str, ...]:
     """The tags of an entity, or of a column: `key` and `key:value`, but for the value `true`, which bare tags have."""
     tags: set[str] = set()
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and isinstance(each.get("key"), str) and (each.get("field") or None) == column:
-            key, value = str(each["key"]), each.get("value")
+    for entry in listed if isinstance(listed, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("key"), str) and (entry.get("field") or None) == column:
+            key, value = str(entry["key"]), entry.get("value")
             tags.add(key)
             if isinstance(value, str) and value and value != "true":
                 tags.add(f"{key}:{value}")
@@ -136,7 +136,7 @@ def _elements(named: NamedElements, key: str, value: Json) -> list[tuple[str, Js
     """The properties of an array's elements; None where one has no name, or two have the same."""
     if not isinstance(value, list):
         return None
-    found: list[tuple[str, Json]] = [(key, value)] if named.keeps_array else []
+    properties: list[tuple[str, Json]] = [(key, value)] if named.keeps_array else []
     names: set[str] = set()
     for element in value:
         if not isinstance(element, dict):
@@ -152,10 +152,10 @@ def _elements(named: NamedElements, key: str, value: Json) -> list[tuple[str, Js
         path = f"{named.prefix or key}.{name}"
         if named.value is not None:
             value_of = element.get(named.value)
-            found.append((path, named.without_value if value_of is None else value_of))
+            properties.append((path, named.without_value if value_of is None else value_of))
         used = {*named.names, named.value}
-        found += flattened(path, {field: item for field, item in element.items() if field not in used})
-    return found
+        properties += flattened(path, {field: item for field, item in element.items() if field not in used})
+    return properties
 
 
 def _typed(key: str, value: Json) -> tuple[Json, PropertyType | None]:

@@ -86,21 +86,21 @@ class Mapped:
     ) -> None:
         """Note what changes of an entity at the event's time, if anything does; what is noted later wins."""
         self.stated[urn] = self.stated.get(urn, frozenset()) | frozenset(stated)
-        known = self._revisions.get(urn, NewRevision(urn, occurred_at=self.at))
-        properties = {property.key: property for property in known.properties} | values.properties
+        noted = self._revisions.get(urn, NewRevision(urn, occurred_at=self.at))
+        properties = {property.key: property for property in noted.properties} | values.properties
         self._revisions[urn] = replace(
-            known,
-            description=known.description if description is None else description,
-            title=known.title if title is None else title,
-            tags=known.tags if tags is None else tuple(sorted({*(known.tags or ()), *tags})),
+            noted,
+            description=noted.description if description is None else description,
+            title=noted.title if title is None else title,
+            tags=noted.tags if tags is None else tuple(sorted({*(noted.tags or ()), *tags})),
             properties=tuple(properties.values()),
-            removed=tuple(sorted({*known.removed, *removed} - properties.keys())),
+            removed=tuple(sorted({*noted.removed, *removed} - properties.keys())),
         )
 
     def revisions(self) -> Iterator[NewRevision]:
         """The revisions that say something."""
         nothing = NewRevision("", occurred_at=self.at)
-        return (each for each in self._revisions.values() if replace(each, entity="") != nothing)
+        return (revision for revision in self._revisions.values() if replace(revision, entity="") != nothing)
 
     def sighting(self, urn: str) -> NewRevision:
         """The revision that says when an entity was heard of, with what follows from its identity."""

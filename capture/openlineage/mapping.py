@@ -227,16 +227,16 @@ _COLUMN_LINEAGE: Final = frozenset({"fields", "dataset"})
 
 def _map_column_tags(result: Mapped, dataset: Named, urn: str, facet: Json) -> None:
     listed = facet.get("tags") if isinstance(facet, dict) else None
-    columns = {each.get("field") for each in listed if isinstance(each, dict)} if isinstance(listed, list) else set()
-    for column in sorted(each for each in columns if isinstance(each, str) and each):
+    columns = {tag.get("field") for tag in listed if isinstance(tag, dict)} if isinstance(listed, list) else set()
+    for column in sorted(column for column in columns if isinstance(column, str) and column):
         result.revise(map_column(result, dataset, urn, column), Values(), tags=tags_of(listed, column))
 
 
 def _map_identifiers(result: Mapped, dataset: Named, urn: str) -> None:
     symlinks, change = dataset.facets.get("symlinks"), dataset.facets.get("lifecycleStateChange")
     listed = symlinks.get("identifiers") if isinstance(symlinks, dict) else None
-    for each in listed if isinstance(listed, list) else ():
-        other = named(each)
+    for identifier in listed if isinstance(listed, list) else ():
+        other = named(identifier)
         if other is not None:
             result.associate(urn, result.dataset(*_pair(other)), AssociationType.SAME_AS)
     previous = named(change.get("previousIdentifier")) if isinstance(change, dict) else None

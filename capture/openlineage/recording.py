@@ -68,15 +68,15 @@ def _parts(wanted: Mapped) -> Iterator[_Part]:
     revisions = {each.entity: each for each in wanted.revisions()}
     # The subject, the run of a run event, is recorded first, and its status last, when all is there.
     urns = [wanted.subject, *(urn for urn in wanted.entities if urn != wanted.subject)]
-    place = {urn: index // MAX_PARTS for index, urn in enumerate(urns)}
+    number_of = {urn: index // MAX_PARTS for index, urn in enumerate(urns)}
     associations: dict[int, list[NewAssociation]] = {}
     for each in wanted.associations.values():
-        associations.setdefault(max(place[each.source], place[each.destination]), []).append(each)
-    end = place[urns[-1]]
+        associations.setdefault(max(number_of[each.source], number_of[each.destination]), []).append(each)
+    end = number_of[urns[-1]]
     for number in range(end + 1):
         chunk = urns[number * MAX_PARTS : (number + 1) * MAX_PARTS]
         own = {urn: revisions[urn] for urn in chunk if urn in revisions}
-        observed = tuple(each for each in wanted.observations if place[each.entity] == number)
+        observed = tuple(each for each in wanted.observations if number_of[each.entity] == number)
         yield _Part(
             wanted, chunk, associations.get(number, []), own, observed, wanted.status if number == end else None
         )
@@ -92,8 +92,8 @@ async def _record_part(store: Store, part: _Part, by: str, audit: Sequence[Audit
             raced = all(problem.code is ProblemCode.IMMUTABLE_CONFLICT for problem in refused.problems)
             if not raced or attempt == _ATTEMPTS - 1:
                 raise InvalidEvent([problem.message for problem in refused.problems]) from refused
-            known = {problem.path[1] for problem in refused.problems if problem.path[0] == "associations"}
-            left = [each for index, each in enumerate(part.associations) if index not in known]
+            unknown_ends = {problem.path[1] for problem in refused.problems if problem.path[0] == "associations"}
+            left = [each for index, each in enumerate(part.associations) if index not in unknown_ends]
             part = replace(part, associations=left)
             continue
         fresh = {urn for urn, is_new in zip(_urns(batch.entities, part), done.entities_are_new, strict=True) if is_new}
@@ -118,8 +118,8 @@ async def _missing(store: Store, part: _Part) -> Batch:
         revision = _with_sighting(wanted, urn, part.revisions.get(urn), recorded.get(urn))
         if revision is not None:
             revisions[urn] = revision
-    asked = [urn for urn in revisions if urn in recorded]
-    ties = dict(zip(asked, await _since(store, view, asked, wanted.at), strict=True))
+    revised_urns = [urn for urn in revisions if urn in recorded]
+    ties = dict(zip(revised_urns, await _since(store, view, revised_urns, wanted.at), strict=True))
     left = [without_lost_ties(revision, ties.get(urn, ())) for urn, revision in revisions.items()]
     if part.status is not None:
         (history,) = await _since(store, view, [part.status.entity], wanted.at)
@@ -133,19 +133,19 @@ def _with_sighting(
 ) -> NewRevision | None:
     identity = wanted.identities.get(urn, ())
     if recorded is not None and wanted.at >= (recorded.occurred_at or 0):
-        keys = {each.key for each in recorded.properties}
-        if all(each.key in keys for each in identity):
+        keys = {property.key for property in recorded.properties}
+        if all(property.key in keys for property in identity):
             return revision
     if revision is None:
         return wanted.sighting(urn)
-    properties = {each.key: each for each in (*identity, *revision.properties)}
+    properties = {property.key: property for property in (*identity, *revision.properties)}
     return replace(revision, properties=tuple(properties.values()))
 
 
 async def _recorded(store: Store, view: View, urns: Iterable[str]) -> dict[str, Entity]:
     ids = {entity_id(urn): urn for urn in urns}
-    found = await store.entities(view, list(ids))
-    return {ids[entity.id]: entity for entity in found if entity is not None}
+    entities = await store.entities(view, list(ids))
+    return {ids[entity.id]: entity for entity in entities if entity is not None}
 
 
 async def _since(store: Store, view: View, urns: Sequence[str], at: int) -> list[tuple[Revision, ...]]:
@@ -165,7 +165,7 @@ async def _replace_facets(store: Store, part: _Part, fresh: set[str], by: str) -
         return
     view = View(EVERYTHING, AsOf(await store.watermark()))
     since = dict(zip(urns, await _since(store, view, urns, wanted.at), strict=True))
-    late = [urn for urn in urns if any(each.occurred_at > wanted.at for each in since[urn])]
+    late = [urn for urn in urns if any(revision.occurred_at > wanted.at for revision in since[urn])]
     # Where nothing occurred later, an entity is as it was at the event's time.
     entities = await _recorded(store, view, [urn for urn in urns if urn not in late])
     if late:
@@ -174,7 +174,7 @@ async def _replace_facets(store: Store, part: _Part, fresh: set[str], by: str) -
     repairs = []
     for urn in urns:
         entity = entities.get(urn)
-        keys = {each.key for each in entity.properties} if entity is not None else set()
+        keys = {property.key for property in entity.properties} if entity is not None else set()
         stale = keys - _kept(part, urn, since[urn])
         stale = {key for key in stale if any(belongs(key, facet) for facet in wanted.stated[urn])}
         if stale:
@@ -186,20 +186,22 @@ async def _replace_facets(store: Store, part: _Part, fresh: set[str], by: str) -
 
 def _kept(part: _Part, urn: str, since: Iterable[Revision]) -> set[str]:
     """The keys that the part sets, or another event of its time does that counts as later."""
-    ties = [each for each in since if each.occurred_at == part.wanted.at]
-    return {each.key for each in part.revisions[urn].properties} | {each.key for tie in ties for each in tie.properties}
+    ties = [revision for revision in since if revision.occurred_at == part.wanted.at]
+    return {property.key for property in part.revisions[urn].properties} | {
+        property.key for tie in ties for property in tie.properties
+    }
 
 
 def _superseded(urn: str, part: _Part, since: Iterable[Revision]) -> Iterator[NewRevision]:
     """The removals of what the next statements of the part's facets do not state again."""
     groups: dict[int, list[Revision]] = {}
-    for each in since:
-        if each.occurred_at > part.wanted.at:
-            groups.setdefault(each.occurred_at, []).append(each)
+    for later in since:
+        if later.occurred_at > part.wanted.at:
+            groups.setdefault(later.occurred_at, []).append(later)
     waiting = set(part.wanted.stated[urn])
-    mine = {each.key for each in part.revisions[urn].properties}
+    mine = {property.key for property in part.revisions[urn].properties}
     for at, revisions in groups.items():
-        set_keys = {each.key for revision in revisions for each in revision.properties}
+        set_keys = {property.key for revision in revisions for property in revision.properties}
         removed = {key for revision in revisions for key in revision.removed}
         restated = {facet for facet in waiting if facet in removed or any(belongs(key, facet) for key in set_keys)}
         waiting -= restated

@@ -80,13 +80,13 @@ class Values:
     def _leave_out(self, path: str, value: Json, reason: str) -> Json:
         """Name what is left out, and give null to put in its place."""
         raw = _bytes(value)
-        said: Json = {"reason": reason, "sha256": sha256(raw).hexdigest(), "bytes": len(raw)}
+        omission: Json = {"reason": reason, "sha256": sha256(raw).hexdigest(), "bytes": len(raw)}
         key = LEFT_OUT + path
         if text_problem(key, MAX_WORD_BYTES) is not None:
             key = LEFT_OUT + shortened_key(path)
         self._left_out += 1
         if self._left_out <= MAX_LEFT_OUT:
-            self.properties[key] = Property(key, PropertyType.JSON, said)
+            self.properties[key] = Property(key, PropertyType.JSON, omission)
         return None
 
 
@@ -134,12 +134,12 @@ def _tokens(value: Json) -> Iterator[str]:
             yield item
         elif isinstance(item, dict | list):
             inside: list[Json] = []
-            places: Iterable[tuple[str, Json]] = (
+            members: Iterable[tuple[str, Json]] = (
                 ((json.dumps(key, ensure_ascii=False) + ":", each) for key, each in item.items())
                 if isinstance(item, dict)
                 else (("", each) for each in item)
             )
-            for name, each in places:
+            for name, each in members:
                 inside += [_Token(f",{name}" if inside else name), each]
             begin, end = ("{", "}") if isinstance(item, dict) else ("[", "]")
             waiting += [_Token(end), *reversed(inside), _Token(begin)]

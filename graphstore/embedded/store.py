@@ -105,19 +105,19 @@ class EmbeddedStore(WalkingStore[Reader]):
         return await self._read_view(question.view, lambda reader: property_keys(reader, question), large=True)
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
-        # A later moment is not settled yet: later batches could still belong to it.
+        # A later time is not settled yet: a batch recorded later could still belong to it.
         recorded_at = min(view.as_of.recorded_at, await self.watermark())
         view = replace(view, as_of=replace(view.as_of, recorded_at=recorded_at))
         for part in PARTS:
             after: str | None = ""
             while after is not None:
                 chunk, after = await self._read_view(view, partial(chunk_after, part=part, urn=after), large=True)
-                for each in chunk:
-                    yield each
-        place: metric_series.Place | None = metric_series.FIRST
-        while place is not None:
-            observations, place = await self._read_view(
-                view, partial(metric_series.observations_after, place=place), large=True
+                for record in chunk:
+                    yield record
+        position: metric_series.ExportPosition | None = metric_series.FIRST
+        while position is not None:
+            observations, position = await self._read_view(
+                view, partial(metric_series.observations_after, position=position), large=True
             )
             for observation in observations:
                 yield observation

@@ -80,11 +80,11 @@ class DirectedWalk:
         """The next level; the walk does not change until `append`."""
         distance = len(self.levels) - 1
         crossings = self.crossings_to(len(self.levels))
-        found = reader.far_keys(crossings, self.frontier, distance)
+        far_keys = reader.far_keys(crossings, self.frontier, distance)
         hidden = Hidden(set(), set(), set())
         if reader.meets_hidden:
             hidden = reader.hidden_keys(crossings, self.frontier, distance)
-        reached, new = self.first_reached(found, hidden.masked)
+        reached, new = self.first_reached(far_keys, hidden.masked)
         stopped = matching(reader, reached, self.stop_at)
         crossable = (hidden.masked - masked_stops(reader, hidden.masked, self.stop_at)) | hidden.bridged
         return Step(reached, stopped, new - stopped, crossable, hidden.bridged | hidden.cut)
@@ -98,23 +98,23 @@ class DirectedWalk:
         self.frontier = step.frontier
         self.levels.append(array("q", step.reached))
 
-    def first_reached(self, found: set[int], hidden: Iterable[int]) -> tuple[set[int], set[int]]:
+    def first_reached(self, far_keys: set[int], hidden: Iterable[int]) -> tuple[set[int], set[int]]:
         """The keys that the walk reaches for the first time, and of these the readable ones that are no start.
 
         From what `far_keys` returned, and the hidden entities met that are shown as restricted.
         """
         # set.difference looks each element up in a dict; the operator would copy all keys of the dict first.
         is_connected = self.crossings.direction is LineageDirection.CONNECTED
-        returns = set() if is_connected else (found & self.starts).difference(self.distance)
-        new = ({abs(key) for key in found} - self.starts).difference(self.distance)
+        returns = set() if is_connected else (far_keys & self.starts).difference(self.distance)
+        new = ({abs(key) for key in far_keys} - self.starts).difference(self.distance)
         return new | returns | {key for key in map(masked, hidden) if key not in self.distance}, new
 
     def beyond_depth(self, reader: Reader) -> Iterator[set[int]]:
         """The keys first reached one level beyond `depth`, part by part: a caller stops at the first that suffices."""
         if self.frontier:
             crossings = self.crossings_to(len(self.levels))
-            for found, hidden in reader.crossed_in_parts(crossings, self.frontier, len(self.levels) - 1):
-                yield self.first_reached(found, hidden)[0]
+            for far_keys, hidden in reader.crossed_in_parts(crossings, self.frontier, len(self.levels) - 1):
+                yield self.first_reached(far_keys, hidden)[0]
 
     def learn_spans(self, reader: Reader, associations: Iterable[AssociationKey]) -> None:
         """Read what `leads_on` has to know of associations."""
@@ -164,17 +164,17 @@ class HiddenReach:
     def weight(self) -> int:
         """About how many bytes this holds beside the walk."""
         sets = (self.reached, self.hidden, self.frontier, self.expanded)
-        return sum(getsizeof(each) + INT_BYTES * len(each) for each in sets)
+        return sum(getsizeof(keys) + INT_BYTES * len(keys) for keys in sets)
 
     def next_hop(self, reader: Reader) -> Hop:
         """The next hop; nothing changes until `append`."""
         walk = self.walk
-        found = reader.far_keys(walk.crossings, self.frontier, None)
+        far_keys = reader.far_keys(walk.crossings, self.frontier, None)
         hidden = reader.hidden_keys(walk.crossings, self.frontier, None)
-        first, new = walk.first_reached(found, hidden.masked)
+        first, new = walk.first_reached(far_keys, hidden.masked)
         reached = first - self.reached
         # Times are unknown beyond what is hidden: what a causal walk reached too late may lead on from here.
-        expandable = {abs(key) for key in found} - walk.starts - self.expanded if walk.is_causal else reached & new
+        expandable = {abs(key) for key in far_keys} - walk.starts - self.expanded if walk.is_causal else reached & new
         crossable = (hidden.masked - masked_stops(reader, hidden.masked, walk.stop_at)) | hidden.bridged
         crossable -= self.hidden
         frontier = (expandable - matching(reader, expandable, walk.stop_at)) | crossable

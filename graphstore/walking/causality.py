@@ -27,19 +27,19 @@ _SPAN_BYTES: Final = 200
 
 def spans(reader: Reader, associations: Collection[AssociationKey]) -> dict[AssociationKey, Span]:
     """When each of some associations may have carried something, as `Store.reach` defines it."""
-    found = dict.fromkeys(associations, _ANY_TIME)
+    by_association = dict.fromkeys(associations, _ANY_TIME)
     timed = [key for key in associations if key[1] != SAME_AS and not is_masked(key[0]) and not is_masked(key[2])]
     reader.prefetch_records({end for key in timed for end in _actions(key)}, timed)
     as_recorded = reader.associations(timed, as_recorded=True)
-    found |= {key: (at, at) for key, each in as_recorded.items() if (at := each.occurred_at) is not None}
-    without_time = [key for key, each in as_recorded.items() if each.occurred_at is None]
+    by_association |= {key: (at, at) for key, record in as_recorded.items() if (at := record.occurred_at) is not None}
+    without_time = [key for key, record in as_recorded.items() if record.occurred_at is None]
     ends = _ends(reader, {end for key in without_time for end in _actions(key)})
     for key, association in reader.associations(without_time).items():
         begin = association.occurred_at
         if begin is not None:
             end = max((ends[action] for action in _actions(key)), default=inf)
-            found[key] = (begin, max(begin, end))
-    return found
+            by_association[key] = (begin, max(begin, end))
+    return by_association
 
 
 def _actions(association: AssociationKey) -> list[int]:
@@ -52,7 +52,7 @@ def _ends(reader: Reader, actions: Collection[int]) -> dict[int, float]:
     """When each of some actions ended; infinity where none is known to have."""
     ended = [key for key, action in reader.entities(actions).items() if action.status in _ENDED]
     times = {
-        key: max((each.occurred_at for each in revisions if each.status in _ENDED), default=inf)
+        key: max((revision.occurred_at for revision in revisions if revision.status in _ENDED), default=inf)
         for key, revisions in reader.revisions(ended).items()
     }
     return dict.fromkeys(actions, inf) | times
@@ -86,7 +86,7 @@ class CausalWalk(DirectedWalk):
         level = len(self.levels)
         crossings, direction = self.crossings_to(level), self.crossings.direction
         near_keys = [key for key in self.frontier if reader.crosses(key, direction, level - 1)]
-        crossed = [each for each in reader.crossed(crossings, near_keys) if not is_masked(each[1])]
+        crossed = [crossing for crossing in reader.crossed(crossings, near_keys) if not is_masked(crossing[1])]
         self.learn_spans(reader, {association for _, _, association in crossed})
         arrivals: dict[int, float] = {}
         for near, far, association in crossed:
@@ -118,7 +118,7 @@ class CausalWalk(DirectedWalk):
             yield self.next_step(reader).reached
 
     def learn_spans(self, reader: Reader, associations: Iterable[AssociationKey]) -> None:
-        unknown = [each for each in associations if each not in self._spans]
+        unknown = [association for association in associations if association not in self._spans]
         if unknown:
             self._spans |= spans(reader, unknown)
 

@@ -33,16 +33,20 @@ def associations_pages(reader: Reader, questions: Sequence[AssociationsOf]) -> l
         keys = list(reader.keys_of([question.entity]).values())
         crossed = reader.crossed(Crossings(direction, question.via), keys) if keys else []
         lists.append(in_order(reader, {association for _, _, association in crossed}))
-    return _association_pages(reader, [(found, q.first, q.after) for found, q in zip(lists, questions, strict=True)])
+    return _association_pages(
+        reader, [(ordered, q.first, q.after) for ordered, q in zip(lists, questions, strict=True)]
+    )
 
 
 def _either_way(direction: LineageDirection) -> LineageDirection:
     return LineageDirection.CONNECTED if direction is LineageDirection.BOTH else direction
 
 
-def among_pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
+def among_pages(
+    reader: Reader, walked_questions: Sequence[tuple[WalkState, ReachAssociations]]
+) -> list[AssociationPage]:
     """The page of the associations among what each walk traversed, up to its question's `up_to`."""
-    missing = [(state, question) for state, question in asked if state.associations(question.up_to) is None]
+    missing = [(state, question) for state, question in walked_questions if state.associations(question.up_to) is None]
     crossings = [_among_crossings(question.walk) for _, question in missing]
     traversed = [_traversed(reader, state, question) for state, question in missing]
     pairs = list(zip(crossings, traversed, strict=True))
@@ -54,7 +58,9 @@ def among_pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociatio
         for allowed in first_hop:
             every = {each for each in every if each in allowed or not _leaves(each, state.starts, question.walk)}
         state.keep_associations(question.up_to, in_order(reader, every))
-    return _association_pages(reader, [(state.associations(q.up_to) or [], q.first, q.after) for state, q in asked])
+    return _association_pages(
+        reader, [(state.associations(q.up_to) or [], q.first, q.after) for state, q in walked_questions]
+    )
 
 
 def _among_crossings(walk: Walk) -> list[Crossings]:
@@ -90,25 +96,25 @@ def in_order(reader: Reader, associations: set[AssociationKey]) -> list[Associat
 
 
 def _association_pages(
-    reader: Reader, asked: Sequence[tuple[list[AssociationKey], int, AssociationPosition | None]]
+    reader: Reader, requests: Sequence[tuple[list[AssociationKey], int, AssociationPosition | None]]
 ) -> list[AssociationPage]:
-    starts = [0 if after is None else _index_after(reader, ordered, after) for ordered, _, after in asked]
-    shown = [ordered[start : start + first] for start, (ordered, first, _) in zip(starts, asked, strict=True)]
+    starts = [0 if after is None else _index_after(reader, ordered, after) for ordered, _, after in requests]
+    shown = [ordered[start : start + first] for start, (ordered, first, _) in zip(starts, requests, strict=True)]
     reader.prefetch_records((), {key for page in shown for key in page})
     pages = []
-    for page, start, (ordered, first, _) in zip(shown, starts, asked, strict=True):
+    for page, start, (ordered, first, _) in zip(shown, starts, requests, strict=True):
         records = reader.associations(page)
         pages.append(AssociationPage(tuple(records[key] for key in page), len(ordered), len(ordered) > start + first))
     return pages
 
 
 def _index_after(reader: Reader, ordered: list[AssociationKey], after: AssociationPosition) -> int:
-    place = (after.source_urn, after.destination_urn, after.type, after.role or "")
+    position = (after.source_urn, after.destination_urn, after.type, after.role or "")
     low, high = 0, len(ordered)
     while low < high:
         middle = (low + high) // 2
         record = reader.associations([ordered[middle]])[ordered[middle]]
-        if (record.source_urn, record.destination_urn, record.type, record.role or "") <= place:
+        if (record.source_urn, record.destination_urn, record.type, record.role or "") <= position:
             low = middle + 1
         else:
             high = middle
@@ -124,11 +130,11 @@ def history_pages(reader: Reader, questions: Sequence[HistoryOf]) -> list[Revisi
 def _history_page(reader: Reader, question: HistoryOf) -> RevisionPage:
     keys = list(reader.keys_of([question.entity]).values())
     by_key = reader.revisions(keys, question.since)
-    revisions = sorted((revision for some in by_key.values() for revision in some), key=fold_order)
+    revisions = sorted((revision for of_entity in by_key.values() for revision in of_entity), key=fold_order)
     after = question.after
     if after is not None:
-        place = (after.occurred_at, after.rank, after.sequence)
-        beyond = [revision for revision in revisions if fold_order(revision) > place]
+        position = (after.occurred_at, after.rank, after.sequence)
+        beyond = [revision for revision in revisions if fold_order(revision) > position]
     else:
         beyond = revisions
     return RevisionPage(tuple(beyond[: question.first]), len(revisions), len(beyond) > question.first)
@@ -141,21 +147,25 @@ def recorded(records: Records | None, batch: Batch, urns: list[str], outcome: Ou
     flags = (entities_new, associations_new, revisions_new, observations_new)
     if records is None:
         return Recorded(outcome.recorded_at, *flags)
-    named = {urn: entity_id(urn) for urn in urns}
+    ids = {urn: entity_id(urn) for urn in urns}
     for association in batch.associations:
-        named |= {urn: entity_id(urn) for urn in (association.source, association.destination)}
-    named |= {revision.entity: entity_id(revision.entity) for revision in batch.revisions}
-    keys = records.keys_of(named.values())
-    places = {urn: keys[id] for urn, id in named.items() if id in keys}
-    revised = [places.get(revision.entity) for revision in batch.revisions]
-    entities = records.entities([places[urn] for urn in {*urns, *(r.entity for r in batch.revisions)} if urn in places])
-    triples: list[AssociationKey | None] = [
-        (places[a.source], TYPE_CODES[a.type], places[a.destination], a.role or "")
-        if a.source in places and a.destination in places
+        ids |= {urn: entity_id(urn) for urn in (association.source, association.destination)}
+    ids |= {revision.entity: entity_id(revision.entity) for revision in batch.revisions}
+    keys = records.keys_of(ids.values())
+    keys_by_urn = {urn: keys[id] for urn, id in ids.items() if id in keys}
+    revised = [keys_by_urn.get(revision.entity) for revision in batch.revisions]
+    entities = records.entities(
+        [keys_by_urn[urn] for urn in {*urns, *(r.entity for r in batch.revisions)} if urn in keys_by_urn]
+    )
+    association_keys: list[AssociationKey | None] = [
+        (keys_by_urn[a.source], TYPE_CODES[a.type], keys_by_urn[a.destination], a.role or "")
+        if a.source in keys_by_urn and a.destination in keys_by_urn
         else None
         for a in batch.associations
     ]
-    associations = records.associations({triple for triple in triples if triple is not None})
+    associations = records.associations(
+        {association_key for association_key in association_keys if association_key is not None}
+    )
     # Where keys may be hidden, the revisions that show are numbered anew: which one this is cannot be told.
     numbers = {
         (key, sequence)
@@ -166,8 +176,10 @@ def recorded(records: Records | None, batch: Batch, urns: list[str], outcome: Ou
     return Recorded(
         outcome.recorded_at,
         *flags,
-        entities=tuple(entities[places[urn]] if urn in places else None for urn in urns),
-        associations=tuple(None if triple is None else associations[triple] for triple in triples),
+        entities=tuple(entities[keys_by_urn[urn]] if urn in keys_by_urn else None for urn in urns),
+        associations=tuple(
+            None if association_key is None else associations[association_key] for association_key in association_keys
+        ),
         revisions=tuple(
             None if key is None else revisions.get((key, sequence))
             for key, sequence in zip(revised, outcome.sequences, strict=True)

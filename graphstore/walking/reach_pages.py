@@ -102,9 +102,9 @@ class _Page:
         return len(met) if met and reader.tell_withheld(met) else None
 
 
-def reach_pages(reader: Reader, asked: Sequence[tuple[WalkState, Reach]]) -> list[ReachPage]:
+def reach_pages(reader: Reader, walked_questions: Sequence[tuple[WalkState, Reach]]) -> list[ReachPage]:
     """The page of each walk."""
-    pages = [_Page(reader, state, question) for state, question in asked]
+    pages = [_Page(reader, state, question) for state, question in walked_questions]
     reader.prefetch_matches([page.unmatched() for page in pages])
     for page in pages:
         page.choose(reader)

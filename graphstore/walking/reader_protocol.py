@@ -19,9 +19,11 @@ class Crossings:
 
     def __init__(self, direction: LineageDirection, *filters: AssociationFilter | None) -> None:
         self.direction = direction
-        self.filters = tuple(each for each in filters if each is not None)
-        self.asks_only_types = all(each == AssociationFilter(type=each.type) for each in self.filters)
-        allowed = [{TYPE_CODES[type] for type in each.type} for each in self.filters if each.type is not None]
+        self.filters = tuple(condition for condition in filters if condition is not None)
+        self.asks_only_types = all(condition == AssociationFilter(type=condition.type) for condition in self.filters)
+        allowed = [
+            {TYPE_CODES[type] for type in condition.type} for condition in self.filters if condition.type is not None
+        ]
         self.types = sorted(set.intersection(*allowed)) if allowed else None
         ways = [LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS]
         self.ways: list[LineageDirection] = ways if direction is LineageDirection.CONNECTED else [direction]
@@ -30,7 +32,7 @@ class Crossings:
     def beside_hidden(self) -> frozenset[int]:
         """The codes of the types of association that are crossed to and from hidden entities."""
         return frozenset(
-            code for code, type in enumerate(TYPES) if all(matches_bare(type, each) for each in self.filters)
+            code for code, type in enumerate(TYPES) if all(matches_bare(type, condition) for condition in self.filters)
         )
 
     def reversed(self) -> "Crossings":

@@ -68,22 +68,24 @@ class WalkingStore(Store, Generic[R]):
         return await self._walk(questions, reach_pages)
 
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
-        def pages(reader: Reader, asked: Sequence[tuple[WalkState, ReachAssociations]]) -> list[AssociationPage]:
-            for state, question in asked:
+        def pages(
+            reader: Reader, walked_questions: Sequence[tuple[WalkState, ReachAssociations]]
+        ) -> list[AssociationPage]:
+            for state, question in walked_questions:
                 cutoff = state.walk_on(reader, question.up_to, question.walk.limits)
                 if cutoff.reason is not None and question.up_to is None:
                     raise LimitExceeded(
                         "the walk is cut by a limit, so what lies among it cannot be told: ask for less"
                     )
-            return among_pages(reader, asked)
+            return among_pages(reader, walked_questions)
 
         return await self._walk(questions, pages)
 
     async def _walk(self, questions: Sequence[WalkQuestion], pages: Pages[WalkQuestion, Result]) -> list[Result | None]:
-        def answer(reader: R, asked: Sequence[WalkQuestion]) -> list[Result | None]:
+        def answer(reader: R, walk_questions: Sequence[WalkQuestion]) -> list[Result | None]:
             while True:
                 with suppress(StateFailed):
-                    return self._answered(reader, asked, pages)
+                    return self._answered(reader, walk_questions, pages)
 
         return await self._each(questions, answer, large=True)
 
@@ -101,8 +103,10 @@ class WalkingStore(Store, Generic[R]):
         states = {walk: cached[walk] or _begun(reader, walk) for walk in walks}
         present = {walk: state for walk, state in states.items() if state is not None}
         with self._walks.held(present.values(), keep=reader.is_settled):
-            asked = [(present[question.walk], question) for question in questions if question.walk in present]
-            answers = iter(pages(reader, asked))
+            walked_questions = [
+                (present[question.walk], question) for question in questions if question.walk in present
+            ]
+            answers = iter(pages(reader, walked_questions))
         return [next(answers) if question.walk in present else None for question in questions]
 
     async def _each(

@@ -72,10 +72,10 @@ class CombinedWalk:
 
 
 def _finish(reader: Reader, union: WalkUnion, limits: Limits, deadline: float) -> None:
-    visited, known = 0, len(union.levels)
+    visited, walked = 0, len(union.levels)
     while not union.finished:
         union.advance(reader)
-        visited, known = visited + sum(map(len, union.levels[known:])), len(union.levels)
+        visited, walked = visited + sum(map(len, union.levels[walked:])), len(union.levels)
         if visited > limits.visits or monotonic() > deadline:
             raise LimitExceeded(
                 f"an INTERSECTION, or a query with `excluding`, needs the whole of its walks, and one passed the limit "

@@ -191,7 +191,7 @@ async def test_too_many_metrics_are_asked_for_by_name(store: Store, monkeypatch:
 
 
 async def test_a_request_may_ask_for_so_many_observations(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve, "MOST_ASKED", 10)
+    monkeypatch.setattr(resolve, "MOST_REQUESTED", 10)
     await observed(store, A, series(JOB, "loss", 1, 2, 3), series(JOB, "auc", 1, 2))
     assert await metrics(store, "", "series { totalCount } buckets { count }"), "never more than there is"
     shown = "series { totalCount } buckets { count } more: buckets(most: 1) { count }"

@@ -29,8 +29,8 @@ _KINDS: Final = 1 << KIND_BITS
 class ScopeTable:
     """A scope as tables over the sets of groups that `GroupMembership` holds."""
 
-    def __init__(self, scope: Scope, places: GroupMembership) -> None:
-        self.scope, self.places = scope, places
+    def __init__(self, scope: Scope, membership: GroupMembership) -> None:
+        self.scope, self.membership = scope, membership
         self._known = 0
         self.table = b""
         """A byte for every set of groups and kind code: 1 if such entities are readable, else 0."""
@@ -54,7 +54,7 @@ class ScopeTable:
     def follow(self) -> None:
         """Add the sets of groups that are new in the membership."""
         with self._lock:
-            sets = self.places.sets[self._known :]
+            sets = self.membership.sets[self._known :]
             if not sets:
                 return
             states = np.zeros((len(sets), _KINDS), np.uint8)
@@ -69,7 +69,7 @@ class ScopeTable:
             self._states = np.concatenate((self._states, states))
             is_readable = self._states == _READABLE
             self.table = is_readable.tobytes()
-            homes = self.places.homes.copy()
+            homes = self.membership.homes.copy()
             shown = is_readable.any(axis=1)
             self.accounts = {account for (account, _), number in homes.items() if number < len(shown) and shown[number]}
             self._known += len(sets)
@@ -82,14 +82,14 @@ class ScopeTable:
 
     def sees(self, key: int) -> int:
         """1 where an entity is readable, else 0."""
-        place = self.places.numbers.item(key >> KIND_BITS) << KIND_BITS | key & KIND_MASK
-        if place >= len(self.table):
+        index = self.membership.numbers.item(key >> KIND_BITS) << KIND_BITS | key & KIND_MASK
+        if index >= len(self.table):
             self.follow()
-        return self.table[place]
+        return self.table[index]
 
     def _at(self, keys: Keys) -> tuple[NDArray[np.int32], Keys]:
         """The indices of the keys in the tables. Computed before the tables are read, because it may extend them."""
-        numbers = self.places.numbers[keys >> KIND_BITS]
+        numbers = self.membership.numbers[keys >> KIND_BITS]
         if len(numbers) and numbers.max() >= self._known:
             # Another read has just learnt that an entity is in a set of groups no entity was in before.
             self.follow()
@@ -98,25 +98,25 @@ class ScopeTable:
     def readable(self, keys: Keys) -> Keys:
         """The keys of readable entities; keys may be negative, and stay so."""
         at = self._at(np.abs(keys))
-        found: Keys = keys[self._states[at] == _READABLE]
-        return found
+        readable_keys: Keys = keys[self._states[at] == _READABLE]
+        return readable_keys
 
     def not_readable(self, keys: Keys) -> Keys:
         """The keys of entities that are not readable; keys may be negative, and stay so."""
         at = self._at(np.abs(keys))
-        found: Keys = keys[self._states[at] != _READABLE]
-        return found
+        hidden_keys: Keys = keys[self._states[at] != _READABLE]
+        return hidden_keys
 
     def crossable(self, keys: Keys, way: LineageDirection, distance: int | None) -> Keys:
         """The keys that may be crossed at a distance; without one, also hidden entities that are not cut."""
         at = self._at(keys)
         if distance is not None:
-            found: Keys = keys[self._limits[way][at] > distance]
-            return found
+            crossable_keys: Keys = keys[self._limits[way][at] > distance]
+            return crossable_keys
         states = self._states[at]
         may = (self._limits[way][at] == UNLIMITED) | ((states > 0) & (states < _READABLE))
-        beyond: Keys = keys[may]
-        return beyond
+        hidden_or_unlimited: Keys = keys[may]
+        return hidden_or_unlimited
 
     def limit(self, key: int, way: LineageDirection) -> int:
         """The distance below which an entity may be crossed."""
@@ -135,22 +135,24 @@ class ScopeTable:
 
     def entity_scope(self, key: int) -> EntityScope:
         """What the scope shows of an entity."""
-        return self.scope.entity_scope(self.places.sets[self.places.numbers[key >> KIND_BITS]], KINDS[key & KIND_MASK])
+        return self.scope.entity_scope(
+            self.membership.sets[self.membership.numbers[key >> KIND_BITS]], KINDS[key & KIND_MASK]
+        )
 
 
 class ScopeTables:
     """The tables of the scopes used last, over one state of group membership."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._places = GroupMembership()
+        self._membership = GroupMembership()
         self._tables: BoundedCache[Scope, ScopeTable] = BoundedCache(most_bytes, lambda _, table: table.weight)
 
     def of(self, scope: Scope, source: MembershipSource) -> ScopeTable | None:
         """The table of a scope, up to date with a snapshot; None for a scope of everything."""
         if scope.everything:
             return None
-        self._places.follow(source)
-        table = self._tables.get(scope) or ScopeTable(scope, self._places)
+        self._membership.follow(source)
+        table = self._tables.get(scope) or ScopeTable(scope, self._membership)
         table.follow()
         # Weighed anew: it may have grown by the sets of groups that it has just followed.
         self._tables.put(scope, table)

@@ -144,14 +144,14 @@ def append_audit(connection: apsw.Connection, entries: Sequence[AuditEntry]) -> 
 
 def audit_log(connection: apsw.Connection, question: AuditQuestion) -> AuditPage:
     """A page of the log. Raises LimitExceeded."""
-    asked = {
+    conditions = {
         "principal = ?": question.principal,
         "action = ?": question.action,
         "resource = ?": question.resource,
         "is_allowed = ?": question.is_allowed,
         "EXISTS (SELECT 1 FROM json_each(accounts) WHERE value = ?)": question.account,
     }
-    where = {condition: value for condition, value in asked.items() if value is not None}
+    where = {condition: value for condition, value in conditions.items() if value is not None}
     limits = {"at >= ?": question.since, "at <= ?": question.until, _BEFORE: question.before}
     within = {condition: value for condition, value in limits.items() if value is not None}
     most = access_store.MOST_LOOKED_THROUGH

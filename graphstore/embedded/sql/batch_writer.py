@@ -57,7 +57,7 @@ class _RecordedState:
         )
         last = {key: (sequence, kept.hex()) for key, sequence, kept in rows}
         of_times = self._rows.revisions_of_times({key: times[key] for key in last})
-        return {key: RecordedRevisions(*each, tuple(of_times.get(key, ()))) for key, each in last.items()}
+        return {key: RecordedRevisions(*newest, tuple(of_times.get(key, ()))) for key, newest in last.items()}
 
     def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
         return metric_series.recorded(self._connection, keys)

@@ -226,7 +226,7 @@ def _text(field: str) -> Row[Plan]:
 
     def starting(atom: Atom) -> tuple[IndexScan, ...]:
         begins = [begin, begin_folded] if atom.folded else [begin]
-        return (_united([_scan_prefix(each, atom.operand) for each in begins]),)
+        return (_united([_scan_prefix(beginning, atom.operand) for beginning in begins]),)
 
     return {
         Operator.IN: _texts(among),

@@ -39,7 +39,7 @@ def revision_document(revision: NewRevision) -> str:
 
 
 def _parts_document(texts: Iterable[str | None], properties: Iterable[Property]) -> str:
-    values = [str(each.value) for each in properties if each.type is PropertyType.STRING]
+    values = [str(property.value) for property in properties if property.type is PropertyType.STRING]
     return "\n".join([text.casefold() for text in (*texts, *values) if text is not None])
 
 

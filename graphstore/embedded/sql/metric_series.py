@@ -35,7 +35,7 @@ def numbers_of(connection: apsw.Connection, keys: Collection[int]) -> dict[Serie
 
 
 def recorded(connection: apsw.Connection, keys: Collection[ObservationKey]) -> set[ObservationKey]:
-    """The recorded ones of some observations, and maybe others of the same steps."""
+    """The observations among `keys` that are recorded, and possibly others of the same steps."""
     numbers = numbers_of(connection, {key[0] for key in keys})
     wanted: dict[SeriesKey, tuple[set[int], list[int]]] = {}
     for key, metric, step, occurred_at, _ in keys:
@@ -43,7 +43,7 @@ def recorded(connection: apsw.Connection, keys: Collection[ObservationKey]) -> s
             steps, times = wanted.setdefault((key, metric), (set(), []))
             steps.add(step)
             times.append(occurred_at)
-    found: set[ObservationKey] = set()
+    recorded_keys: set[ObservationKey] = set()
     for (key, metric), (steps, times) in wanted.items():
         # Where all observations of a series are of one step, their times tell them apart.
         rows = connection.execute(
@@ -51,12 +51,12 @@ def recorded(connection: apsw.Connection, keys: Collection[ObservationKey]) -> s
             "ON o.series = ? AND o.step = f.value AND o.occurred_at BETWEEN ? AND ?",
             (carried(steps), numbers[key, metric], min(times), max(times)),
         )
-        found.update((key, metric, step, occurred_at, form) for step, occurred_at, form in rows)
-    return found
+        recorded_keys.update((key, metric, step, occurred_at, form) for step, occurred_at, form in rows)
+    return recorded_keys
 
 
 def insert(connection: apsw.Connection, new: Collection[ObservationKey], at: int) -> None:
-    """Write observations recorded at a moment."""
+    """Write observations, recorded at the time `at`."""
     if not new:
         return
     numbers = numbers_of(connection, {key[0] for key in new})
@@ -78,12 +78,12 @@ def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Met
     for (key, metric), number in sorted(numbers_of(reader.connection, keys.values()).items()):
         if not _is_hidden(reader, key, metric):
             series.setdefault(key, []).append((metric, number))
-    asked: list[list[tuple[str, int]]] = []
+    requested: list[list[tuple[str, int]]] = []
     for question in questions:
         names = None if question.names is None else set(question.names)
         of_entity = series.get(keys.get(question.entity, 0), [])
-        asked.append([(metric, number) for metric, number in of_entity if names is None or metric in names])
-    summaries = _summaries(reader, {number for of_entity in asked for _, number in of_entity})
+        requested.append([(metric, number) for metric, number in of_entity if names is None or metric in names])
+    summaries = _summaries(reader, {number for of_entity in requested for _, number in of_entity})
     view = reader.view
     return [
         tuple(
@@ -91,12 +91,12 @@ def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Met
             for metric, number in of_entity
             if number in summaries
         )
-        for question, of_entity in zip(questions, asked, strict=True)
+        for question, of_entity in zip(questions, requested, strict=True)
     ]
 
 
 def _summaries(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[int, int | None, int | None, int, int]]:
-    """The arguments of `Series.metric_from` for the series that have observations in the view."""
+    """The arguments of `Series.metric_from`, by series number, for the series that have observations in the view."""
     last = (
         f"SELECT l.value FROM observation l WHERE l.series = f.value AND {reader.visibility.at_moment('l')} "
         "ORDER BY l.step DESC, l.occurred_at DESC, l.value DESC LIMIT 1"
@@ -177,8 +177,8 @@ def _points(reader: Reader, number: int, after: ObservationPosition | None, most
 # -- export --
 
 
-class Place(NamedTuple):
-    """Where an export of observations goes on: after this one."""
+class ExportPosition(NamedTuple):
+    """The last exported observation, or a series that is exported whole: an export continues after it."""
 
     urn: str
     metric: str
@@ -187,32 +187,32 @@ class Place(NamedTuple):
     sortable: int
 
 
-FIRST: Final = Place("", "", INT64_MAX, INT64_MAX, INT64_MAX)
-"""Before all."""
+FIRST: Final = ExportPosition("", "", INT64_MAX, INT64_MAX, INT64_MAX)
+"""The position before all observations."""
 
 
-def observations_after(reader: Reader, place: Place) -> tuple[list[NewObservation], Place | None]:
-    """The next observations in the order of an export, and the place to go on after; None at the end."""
+def observations_after(reader: Reader, position: ExportPosition) -> tuple[list[NewObservation], ExportPosition | None]:
+    """The next observations in the order of an export, and the position to continue from; None at the end."""
     if reader.sees_nothing:
         return [], None
     series: list[tuple[int, int, str, str]] = reader.connection.execute(
         "SELECT s.id, e.key, e.urn, s.metric FROM entity e CROSS JOIN series s ON s.entity = e.key "
         f"WHERE e.urn >= ?1 AND (e.urn > ?1 OR s.metric >= ?2) AND {reader.visibility.entity_shows()} "
         "ORDER BY e.urn, s.metric LIMIT ?3",
-        (place.urn, place.metric, _SERIES_AT_ONCE),
+        (position.urn, position.metric, _SERIES_AT_ONCE),
     ).fetchall()  # type: ignore[assignment]
     observations: list[NewObservation] = []
     for number, key, urn, metric in series:
         if _is_hidden(reader, key, metric):
             continue
-        after = ObservationPosition(*place[2:]) if (urn, metric) == place[:2] else None
+        after = ObservationPosition(*position[2:]) if (urn, metric) == position[:2] else None
         points = _points(reader, number, after, _EXPORTED_AT_ONCE - len(observations))
         observations += [
-            NewObservation(urn, metric, value_of(each.sortable), each.step, each.occurred_at) for each in points
+            NewObservation(urn, metric, value_of(point.sortable), point.step, point.occurred_at) for point in points
         ]
         if len(observations) == _EXPORTED_AT_ONCE:
             last = observations[-1]
-            return observations, Place(urn, metric, last.step, last.occurred_at or 0, sortable(last.value))
+            return observations, ExportPosition(urn, metric, last.step, last.occurred_at or 0, sortable(last.value))
     if len(series) < _SERIES_AT_ONCE:
         return observations, None
-    return observations, Place(series[-1][2], series[-1][3], INT64_MAX, INT64_MAX, INT64_MAX)
+    return observations, ExportPosition(series[-1][2], series[-1][3], INT64_MAX, INT64_MAX, INT64_MAX)

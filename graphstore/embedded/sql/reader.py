@@ -67,12 +67,12 @@ class Reader(NoPrefetch, RowReader):
             f"LEFT JOIN entity_content c ON c.key = e.key WHERE {condition.sql}",
             (carried(keys), *condition.parameters),
         )
-        found = {key for (key,) in rows}
+        matches = {key for (key,) in rows}
         if not condition.exact:
-            entities = self.entities(found)
+            entities = self.entities(matches)
             is_match = entity_matcher(where)
-            found = {key for key, entity in entities.items() if is_match(entity)}
-        return [key for key in keys if key in found]
+            matches = {key for key, entity in entities.items() if is_match(entity)}
+        return [key for key in keys if key in matches]
 
     # -- crossing --
 
@@ -87,16 +87,16 @@ class Reader(NoPrefetch, RowReader):
         # A filter sees only the type of an association that has a hidden end.
         hidden = {way: visibility.not_readable(keys) for way, keys in frontiers.items()}
         bare = association_condition(visibility, _of_types(crossings.beside_hidden))
-        found = visibility.readable_set(self._far(hidden, bare))
+        from_hidden = visibility.readable_set(self._far(hidden, bare))
         plain = {way: visibility.readable(keys) for way, keys in frontiers.items()}
-        return found | self._far_readable(crossings, plain)
+        return from_hidden | self._far_readable(crossings, plain)
 
     def _far_readable(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> set[int]:
         """Every readable key one crossing away from readable ones; negative where the crossing was a SAME_AS."""
         condition = association_condition(self.visibility, *crossings.filters)
         if condition.exact:
-            found = self._far(frontiers, condition)
-            return self.visibility.readable_set(found)
+            far_keys = self._far(frontiers, condition)
+            return self.visibility.readable_set(far_keys)
         return {
             -far if key[1] == SAME_AS else far
             for way, near in frontiers.items()
@@ -110,10 +110,10 @@ class Reader(NoPrefetch, RowReader):
             return Hidden(set(), set(), set())
         frontiers = self._frontiers(crossings, frontier, distance)
         if self._adjacency is not None:
-            found = self._adjacency.far_keys(frontiers, types, visibility.not_readable)
+            far_keys = self._adjacency.far_keys(frontiers, types, visibility.not_readable)
         else:
-            found = self._far(frontiers, association_condition(visibility, _of_types(types)))
-        return visibility.hidden(found)
+            far_keys = self._far(frontiers, association_condition(visibility, _of_types(types)))
+        return visibility.hidden(far_keys)
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
         visibility = self.visibility
@@ -186,15 +186,15 @@ class Reader(NoPrefetch, RowReader):
         far = {far for _, far, _ in (*near_plain, *near_masked)}
         hidden = visibility.hidden(far).masked
         shown = {key: key for key in visibility.readable_set(far)} | {key: masked(key) for key in hidden}
-        found: dict[Crossed, None] = {}
+        shown_crossings: dict[Crossed, None] = {}
         for rows, name in ((near_plain, _itself), (near_masked, masked)):
             for near, other, (source, type, _, _) in rows:
                 if other not in shown or (rows is near_plain and other not in hidden):
                     continue
                 ends = (name(near), shown[other])
                 low, high = ends if near == source else ends[::-1]
-                found[ends[0], ends[1], (low, type, high, "")] = None
-        return list(found)
+                shown_crossings[ends[0], ends[1], (low, type, high, "")] = None
+        return list(shown_crossings)
 
     def _statements(
         self, frontiers: Mapping[LineageDirection, Keys], condition: str, columns: str

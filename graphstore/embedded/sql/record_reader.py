@@ -70,13 +70,13 @@ class RowReader:
     def urns(self, keys: Collection[int]) -> dict[int, str]:
         """The urns of keys; of masked keys the restricted urns."""
         hidden = [key for key in keys if is_masked(key)] if self.meets_hidden else []
-        found = {key: each.urn for key, each in self.restricted(hidden).items()}
+        restricted_urns = {key: restricted.urn for key, restricted in self.restricted(hidden).items()}
         if hidden:
             keys = [key for key in keys if not is_masked(key)]
         rows = self.connection.execute(
             "SELECT e.key, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value", (carried(keys),)
         )
-        return found | dict(rows)
+        return restricted_urns | dict(rows)
 
     def _own_keys(self, hidden: Collection[int]) -> dict[int, int]:
         """The keys of masked entities, by their masked keys."""
@@ -103,7 +103,7 @@ class RowReader:
         if not keys:
             return {}
         view = self.view
-        found: dict[int, Entity] = {}
+        entities: dict[int, Entity] = {}
         occurred = "e.occurred_at" if as_recorded else self.visibility.known_from("e")
         rows = self.connection.execute(
             "SELECT e.key, e.id, e.urn, e.account, e.name, e.version, c.type, c.description, c.title, c.status, "
@@ -129,7 +129,7 @@ class RowReader:
             *rest,
         ) in rows:
             occurred_at, recorded_at, recorded_by, digest = rest
-            found[key] = Entity(
+            entities[key] = Entity(
                 id,
                 urn,
                 account,
@@ -150,10 +150,10 @@ class RowReader:
                 view,
             )
         if not as_recorded:
-            self._fold(found)
+            self._fold(entities)
         if not self.visibility.is_scoped:
-            return found
-        return {key: redacted_entity(entity, self.visibility.entity_scope(key)) for key, entity in found.items()}
+            return entities
+        return {key: redacted_entity(entity, self.visibility.entity_scope(key)) for key, entity in entities.items()}
 
     def _fold(self, entities: dict[int, Entity]) -> None:
         """Fold revisions into entities: the row that the last write folded, or, at an earlier moment, themselves."""
@@ -188,7 +188,7 @@ class RowReader:
         visibility = self.visibility
         entity_scopes = {key: visibility.entity_scope(key) for key in keys} if visibility.is_scoped else {}
         redacted = {key for key, entity_scope in entity_scopes.items() if entity_scope.is_redacted}
-        found = self._revisions([key for key in keys if key not in redacted], self.visibility.at_moment("r"), since)
+        by_key = self._revisions([key for key in keys if key not in redacted], self.visibility.at_moment("r"), since)
         if redacted:
             # The revisions of other moments count in the sequence numbers of these.
             own = "SELECT e.key, e.occurred_at FROM carray(?) f CROSS JOIN entity e ON e.key = f.value"
@@ -201,14 +201,14 @@ class RowReader:
                     and (since is None or revision.occurred_at >= since)
                 ]
                 if shown:
-                    found[key] = shown
-        return found
+                    by_key[key] = shown
+        return by_key
 
     def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
         """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""
         source = "json_each(?) f CROSS JOIN revision r ON r.entity = f.value->>0 AND r.sequence = f.value->>1"
-        found = self._revision_rows(source, packed(list(numbers)), self.visibility.at_moment("r"))
-        return {(key, each.sequence): each for key, revisions in found.items() for each in revisions}
+        by_key = self._revision_rows(source, packed(list(numbers)), self.visibility.at_moment("r"))
+        return {(key, revision.sequence): revision for key, revisions in by_key.items() for revision in revisions}
 
     def revisions_of_times(self, times: Mapping[int, Collection[int]]) -> dict[int, list[Revision]]:
         """The revisions of entity keys that occurred at one of the times listed for the key."""
@@ -216,7 +216,7 @@ class RowReader:
             "json_each(?) f CROSS JOIN revision r INDEXED BY revision_by_time "
             "ON r.entity = f.value->>0 AND r.occurred_at = f.value->>1"
         )
-        pairs = [(key, occurred_at) for key, some in times.items() for occurred_at in some]
+        pairs = [(key, occurred_at) for key, key_times in times.items() for occurred_at in key_times]
         return self._revision_rows(source, packed(pairs), self.visibility.at_moment("r"))
 
     def _revisions(self, keys: Collection[int], condition: str, since: int | None = None) -> dict[int, list[Revision]]:
@@ -234,10 +234,10 @@ class RowReader:
             f"WHERE {condition}",
             (parameter,),
         )
-        found = defaultdict(list)
+        by_key = defaultdict(list)
         for key, sequence, status, tags, text, title, properties, removed, superseded_by, *rest in rows:
             occurred_at, rank, recorded_at, recorded_by, digest, id = rest
-            found[key].append(
+            by_key[key].append(
                 Revision(
                     id,
                     sequence,
@@ -256,17 +256,17 @@ class RowReader:
                     self.view,
                 )
             )
-        return found
+        return by_key
 
     def associations(
         self, keys: Collection[AssociationKey], *, as_recorded: bool = False
     ) -> dict[AssociationKey, Association]:
         """The records of associations known to show, as `reader_protocol.Records` says."""
         bare = {key for key in keys if is_masked(key[0]) or is_masked(key[2])} if self.meets_hidden else set()
-        found = self._bare(bare)
+        records = self._bare(bare)
         keys = [key for key in keys if key not in bare] if bare else keys
         if not keys:
-            return found
+            return records
         occurred = "a.occurred_at" if as_recorded else self.visibility.occurred_at("a")
         rows = self.connection.execute(
             "SELECT a.source, a.type, a.destination, a.role, s.urn, s.id, d.urn, d.id, "
@@ -310,8 +310,8 @@ class RowReader:
                 association = redacted_association(
                     association, *map(self.visibility.entity_scope, (source, destination))
                 )
-            found[source, code, destination, word] = association
-        return found
+            records[source, code, destination, word] = association
+        return records
 
     def _bare(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
         """The records of associations that have a masked end: without role, properties and times."""
@@ -323,6 +323,6 @@ class RowReader:
             "SELECT e.key, e.id, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value",
             (carried([own.get(end, end) for end in ends]),),
         )
-        known = {key: (id, urn) for key, id, urn in rows}
-        ends_shown = {end: (*known[own.get(end, end)], end in own) for end in ends}
+        identities = {key: (id, urn) for key, id, urn in rows}
+        ends_shown = {end: (*identities[own.get(end, end)], end in own) for end in ends}
         return {key: bare_association(ends_shown[key[0]], ends_shown[key[2]], TYPES[key[1]], self.view) for key in keys}

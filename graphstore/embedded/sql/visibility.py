@@ -117,7 +117,7 @@ class Visibility:
             return "true"
         self._connection.sees = table.sees
         accounts = table.accounts
-        if len(accounts) > MOST_NAMED or 2 * len(accounts) > len(table.places.homes):
+        if len(accounts) > MOST_NAMED or 2 * len(accounts) > len(table.membership.homes):
             return "sees(e.key)"
         # Where few accounts are readable, the index finds their entities, and the others are not read.
         named = ", ".join(apsw.format_sql_value(account) for account in sorted(accounts))
