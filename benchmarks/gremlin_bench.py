@@ -25,10 +25,10 @@ from uuid import UUID
 
 import gremlin_recording
 import orjson
-from asking import data
 from engines import Engine
+from graphql_requests import data
 from gremlin_raw import Found, Raw, Row
-from serving import Server, serving
+from server_process import Server, serving
 
 from lineal.capture.native import Reader
 from lineal.capture.sample import sample

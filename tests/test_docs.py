@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rfc8785
 from graphql import parse, validate
-from serving import serving
+from server_process import serving
 
 from lineal.cli import main
 from lineal.config import Settings

@@ -7,7 +7,7 @@ import pytest
 from engines import Engine, emptied
 from ground_truth import Graph
 from interrogation import Interrogation, over_http
-from serving import serving
+from server_process import serving
 
 from lineal.capture.sample import write
 from lineal.cli import main

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import GRAPH, data
 from click.testing import CliRunner
 from graphql import OperationDefinitionNode, parse
+from graphql_requests import GRAPH, data
 
 from lineal.capture.sample import write
 from lineal.cli import main

@@ -11,14 +11,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from as_inputs import as_order, inputs
-from asking import Asker, context_of
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from examples import ON_SERVERS, WITH_MANY_QUESTIONS
+from filter_inputs import as_order, inputs
+from graphql_requests import Asker, context_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from observed import COMPARISON, METRICS
+from observation_requests import COMPARISON, METRICS
 from other_kinds import KINDS_OF_PIPELINES, KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
 from reference_store import ReferenceStore
 from strategies import association_filters, batches, entity_filters, maybe, orderings, searches, walks

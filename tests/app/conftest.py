@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import Server, serving
+from server_process import Server, serving
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from keys import make_account, make_key
-from serving import Server, serving
+from server_process import Server, serving
 
 RECORD = 'mutation { lineageRecord(input: {entities: [{kind: DATASET, name: "%s"}]}) { userErrors { code } } }'
 AUDIT = """query ($w: AuditFilter) { auditLog(where: $w, first: 100) {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from node import NODE, npm_ci
-from serving import Server
+from server_process import Server
 
 AUDITS = Path(__file__).parent / "audits"
 

@@ -13,11 +13,11 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from issuing import AUDIENCE, Issuer, issuing, public_jwk, rsa_key
 from jwt.algorithms import HMACAlgorithm
 from keys import make_account, make_key, revoke_key
-from serving import Server, serving
+from server_process import Server, serving
 from starlette.types import Message, Receive, Scope, Send
+from token_issuer import AUDIENCE, Issuer, issuing, public_jwk, rsa_key
 
 from lineal.http_auth.middleware import Authentication
 

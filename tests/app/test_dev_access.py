@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from keys import make_account, make_key
-from serving import Server, serving
+from server_process import Server, serving
 
 from lineal.cli import main
 

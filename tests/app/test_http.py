@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import Server, serving
+from server_process import Server, serving
 
 VIEWER = "{ viewer { principal account } }"
 RECORD = """mutation ($name: String!) { lineageRecord(input: {entities: [{kind: DATASET, name: $name}]}) {

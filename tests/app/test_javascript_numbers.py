@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from node import NODE
-from serving import serving
+from server_process import serving
 
 CLIENT: Final = """
 const [url] = process.argv.slice(1)

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from costly import documents
+from costly_documents import documents
 from graphql import OperationDefinitionNode, get_introspection_query, get_operation_ast, parse
-from serving import Server
+from server_process import Server
 
 from lineal.schema import schema
 from lineal.schema.limits import TRAVERSAL_COST, Cost, DocumentLimits, judge, variables_problem

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from issuing import Issuer
+from token_issuer import Issuer
 
 from lineal.auth.tokens import TokenRules
 from lineal.config import ConfigError, Settings

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from openlineage_events import event
-from serving import Server, serving
+from server_process import Server, serving
 
 from lineal.cli import main
 from lineal.commands.quarantine import retry_quarantined

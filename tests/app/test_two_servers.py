@@ -10,7 +10,7 @@ import httpx
 import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
 from keys import make_account, make_key, revoke_key
-from serving import Server, serving
+from server_process import Server, serving
 
 RECORD = """mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) {
   entities { isNew entity { urn digest description } } associations { isNew }

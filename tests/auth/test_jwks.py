@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from issuing import Issuer, ec_key, issuing, public_jwk
+from token_issuer import Issuer, ec_key, issuing, public_jwk
 
 from lineal.auth import jwks_source
 from lineal.auth.jwks import KeysUnavailable, Read, parsed_keys

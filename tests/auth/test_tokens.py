@@ -9,8 +9,8 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from issuing import AUDIENCE, Issuer, ec_key, public_jwk, rsa_key
 from jwt.algorithms import HMACAlgorithm
+from token_issuer import AUDIENCE, Issuer, ec_key, public_jwk, rsa_key
 
 from lineal.auth.jwks import KeySet, KeysUnavailable
 from lineal.auth.principals import Principal

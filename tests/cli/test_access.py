@@ -8,7 +8,7 @@ import apsw
 import pytest
 from click.testing import CliRunner, Result
 from keys import make_account, make_key
-from serving import serving
+from server_process import serving
 
 from lineal.cli import main
 

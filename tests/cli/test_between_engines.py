@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import data
 from click.testing import CliRunner
 from engines import Engine, emptied
-from making import now
-from serving import serving
+from graphql_requests import data
+from record_builders import now
+from server_process import serving
 
 from lineal.capture.sample import write
 from lineal.cli import main

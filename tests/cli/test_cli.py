@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from serving import serving
+from server_process import serving
 
 from lineal.cli import main
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from serving import serving
+from server_process import serving
 
 from lineal.cli import main
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from client_tools import build_python, build_typescript, run_python, run_typescript
-from serving import serving
+from server_process import serving
 
 pytestmark = pytest.mark.slow
 READ: dict[str, Any] = {

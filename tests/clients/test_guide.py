@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from asking import data
+from graphql_requests import data
 
 from lineal.graphstore.opening import open_store
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from client_tools import run_openlineage
 from keys import make_account, make_key
-from serving import serving
+from server_process import serving
 
 pytestmark = pytest.mark.slow
 QUERY = """{

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from faulting import FAULTED, counted, fault, traced
-from serving import Server, serving
+from server_process import Server, serving
+from syscall_faults import FAULTED, counted, fault, traced
 
 pytestmark = pytest.mark.faults
 

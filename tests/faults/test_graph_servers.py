@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from cutting import Proxy
 from engines import Engine
-from serving import Server, serving
+from faulty_proxy import FaultyProxy
+from server_process import Server, serving
 
 pytestmark = pytest.mark.faults
 
@@ -141,9 +141,9 @@ def sockets(server: Server) -> int:
 
 
 @asynccontextmanager
-async def loaded(engine: Engine, folder: Path) -> AsyncIterator[tuple[Load, Proxy]]:
+async def loaded(engine: Engine, folder: Path) -> AsyncIterator[tuple[Load, FaultyProxy]]:
     """A server behind a proxy to an engine; in the end it has no more sockets than it needs."""
-    async with Proxy(engine.port) as proxy:
+    async with FaultyProxy(engine.port) as proxy:
         context = serving(proxy.url, folder)
         server = await asyncio.to_thread(context.__enter__)
         load = Load(server)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from engines import Engine, emptied
-from serving import Server, serving
+from server_process import Server, serving
 
 pytestmark = pytest.mark.faults
 

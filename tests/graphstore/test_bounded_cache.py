@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from making import Both, Connected, Down, association, entity, id_of
+from record_builders import Both, Connected, Down, association, entity, id_of
 
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group

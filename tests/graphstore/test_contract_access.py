@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import rfc8785
 from engines import GRAPH_SERVERS, Engine, emptied
-from making import DAY, entity, graph, id_of, now, urn
+from record_builders import DAY, entity, graph, id_of, now, urn
 from reference_store import ReferenceStore
 
 from lineal.auth import access_store

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from making import DAY, EPOCH, Down, Up, association, distances, entity, id_of, now, reach, urn
+from record_builders import DAY, EPOCH, Down, Up, association, distances, entity, id_of, now, reach, urn
 from reference_store import ReferenceStore
 
 from lineal.graphstore.batches import Batch, NewAssociation, NewRevision

@@ -9,7 +9,7 @@ import pytest
 from engines import Engine, emptied
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import EPOCH
+from record_builders import EPOCH
 from reference_store import ReferenceStore
 from strategies import (
     GROUPS,

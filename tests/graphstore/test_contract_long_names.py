@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from making import EPOCH, now
+from record_builders import EPOCH, now
 
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
 from lineal.graphstore.kinds import AssociationType, EntityKind, LineageDirection

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from making import DAY, EPOCH, Down, association, entity, graph, id_of, now, properties, reach, urn
+from record_builders import DAY, EPOCH, Down, association, entity, graph, id_of, now, properties, reach, urn
 
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group

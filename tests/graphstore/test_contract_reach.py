@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from making import Both, Connected, Down, Up, association, distances, entity, graph, id_of, now, reach, urn
+from record_builders import Both, Connected, Down, Up, association, distances, entity, graph, id_of, now, reach, urn
 
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission

@@ -6,7 +6,7 @@ from time import time_ns
 from typing import Any
 
 import pytest
-from making import DAY, EPOCH, Down, association, entity, graph, id_of, now, properties, urn
+from record_builders import DAY, EPOCH, Down, association, entity, graph, id_of, now, properties, urn
 
 from lineal.auth.scopes import EVERYTHING, Scope
 from lineal.graphstore import batch_validation

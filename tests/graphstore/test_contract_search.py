@@ -1,7 +1,7 @@
 """Search and order on every engine: the cases that random histories seldom come by."""
 
 import pytest
-from making import EPOCH, entity, now, properties, urn
+from record_builders import EPOCH, entity, now, properties, urn
 
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Grant, GroupRule, Scope, default_group

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from making import EPOCH, Down, association, entity, id_of, now, properties, urn
+from record_builders import EPOCH, Down, association, entity, id_of, now, properties, urn
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batches import Batch, NewAssociation, NewRevision

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from making import Both, Connected, Down, Up, entity, graph, id_of
+from record_builders import Both, Connected, Down, Up, entity, graph, id_of
 
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission

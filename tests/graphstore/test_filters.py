@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making import EPOCH, type_of
+from record_builders import EPOCH, type_of
 from reference_filters import association_matches, entity_matches, restricted_matches
 from strategies import association_filters, entities, entity_filters, property_lists, times
 

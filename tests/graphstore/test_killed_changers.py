@@ -6,10 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
-import changing
+import access_writer_process
 import pytest
 from engines import GRAPH_SERVERS, Engine, emptied
-from making import entity, id_of, now
+from record_builders import entity, id_of, now
 
 from lineal.auth.access_store import AccessChange, AuditQuestion, Document, EpochConflict, Membership, chained
 from lineal.auth.scopes import default_group
@@ -35,7 +35,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 async def killed(url: str, first: int, seconds: float) -> list[int]:
     """The numbers that a process acknowledged before it was killed, so many seconds after the first of them."""
-    program = str(Path(changing.__file__))
+    program = str(Path(access_writer_process.__file__))
     process = await asyncio.create_subprocess_exec(
         sys.executable, program, url, str(first), stdout=asyncio.subprocess.PIPE
     )

@@ -4,7 +4,7 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from making import properties
+from record_builders import properties
 
 from lineal.graphstore.batches import NewRevision
 from lineal.graphstore.content_codec import packed_fields, unpacked_fields

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from making import properties
+from record_builders import properties
 
 from lineal.graphstore import index_terms
 from lineal.graphstore.batches import NewEntity

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import answer, data
+from graphql_requests import answer, data
 from tenants import admin, at, changed, codes, id_at, logged, member, recorded, share, tenants, urn_of
 
 from lineal.auth.access_service import microseconds

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import answer_in, context_of, data
 from engines import GRAPH_SERVERS, emptied
+from graphql_requests import answer_in, context_of, data
 from tenants import admin, changed, codes, id_at, logged, member, populated, recorded, revised, sees, share, urn_of
 
 from lineal.auth.access_store import AuditQuestion, audit_digest

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import answer, data
+from graphql_requests import answer, data
 from tenants import READING, admin, changed, codes, id_at, logged, member, sees, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import answer, answer_in, context_of, data
 from counting_store import CountingStore
+from graphql_requests import answer, answer_in, context_of, data
 from tenants import admin, chain, changed, codes, id_at, logged, member, recorded, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import data
+from graphql_requests import data
 from tenants import (
     RECORD,
     admin,

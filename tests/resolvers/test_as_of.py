@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import answer, data
-from making import DAY, EPOCH, association, entity, graph, urn
+from graphql_requests import answer, data
+from record_builders import DAY, EPOCH, association, entity, graph, urn
 from tenants import admin, changed, member, sees, share, tenants, urn_of
 
 from lineal.auth.principals import LOCAL
@@ -31,7 +31,7 @@ def day(number: int) -> int:
     return EPOCH + number * DAY
 
 
-async def told() -> tuple[Store, str, str, str]:
+async def recorded_history() -> tuple[Store, str, str, str]:
     """What is known of a model grows in three batches: what trained it, then a patch of its data, then its end.
 
     The patch had been made before the model was; nobody knew.
@@ -61,7 +61,7 @@ async def asked(store: Store, given: Any) -> Any:
 
 
 async def test_as_of_recorded_shows_what_was_known() -> None:
-    store, known, learned, ended = await told()
+    store, known, learned, ended = await recorded_history()
     today = (["data", "patch"], "FAILED")
     assert await asked(store, None) == today
     assert await asked(store, {"recordedAt": known}) == (["data"], None)
@@ -73,7 +73,7 @@ async def test_as_of_recorded_shows_what_was_known() -> None:
 
 
 async def test_as_of_occurred_shows_what_had_happened() -> None:
-    store, known, _, _ = await told()
+    store, known, _, _ = await recorded_history()
     known_today = ((4, None), (5, (["data"], None)), (6, (["data", "patch"], None)), (9, (["data", "patch"], "FAILED")))
     for happened, expected in known_today:
         assert await asked(store, {"occurredAt": format_timestamp(day(happened))}) == expected, happened
@@ -84,13 +84,13 @@ async def test_as_of_occurred_shows_what_had_happened() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"recordedAt": None}, {"recordedAt": None, "occurredAt": None}])
 async def test_absent_times_do_not_filter(given: Any) -> None:
-    store, _, _, _ = await told()
+    store, _, _, _ = await recorded_history()
     assert await asked(store, given) == await asked(store, None)
     await store.close()
 
 
 async def test_every_root_field_takes_as_of() -> None:
-    store, known, _, _ = await told()
+    store, known, _, _ = await recorded_history()
     query = """query ($at: AsOf, $from: [EntityRef!]!) {
       entities(asOf: $at) { totalCount countsByKind { count } nodes { name ascendants { totalCount } } }
       datasets(asOf: $at) { nodes { name tags } } models(asOf: $at) { totalCount }
@@ -116,7 +116,7 @@ async def test_every_root_field_takes_as_of() -> None:
 
 
 async def test_as_of_governs_nested_fields_until_given_again() -> None:
-    store, known, learned, _ = await told()
+    store, known, learned, _ = await recorded_history()
     query = """query ($model: String!, $at: AsOf, $in: AsOf) { entity(urn: $model, asOf: $at) { tags
       ascendants { nodes { name descendants { nodes { name tags } } }
         edges { path { source { name ascendants { totalCount } } destination { tags } } } }
@@ -197,7 +197,7 @@ async def test_all_that_is_read_as_of_a_time_bears_its_moment(url: str, tmp_path
 
 
 async def test_an_id_is_read_as_of_a_time() -> None:
-    store, known, _, _ = await told()
+    store, known, _, _ = await recorded_history()
     query = """query ($id: ID!, $at: AsOf) { node(id: $id, asOf: $at) { ... on Entity { tags } }
       nodes(ids: [$id, $id], asOf: $at) { ... on Entity { tags ascendants { totalCount } } } }"""
     for at, tags, count in ((None, ["bad"], 2), ({"recordedAt": known}, [], 1)):
@@ -209,7 +209,7 @@ async def test_an_id_is_read_as_of_a_time() -> None:
 
 
 async def test_a_nested_as_of_keeps_the_other_time() -> None:
-    store, known, _, _ = await told()
+    store, known, _, _ = await recorded_history()
     query = """query ($model: String!, $at: AsOf, $in: AsOf) { entity(urn: $model, asOf: $at) {
       ascendants(asOf: $in) { nodes { name descendants { nodes { tags } } } } } }"""
 
@@ -226,7 +226,7 @@ async def test_a_nested_as_of_keeps_the_other_time() -> None:
 
 
 async def test_an_entity_that_did_not_exist_has_no_lineage() -> None:
-    store, _, _, _ = await told()
+    store, _, _, _ = await recorded_history()
     query = """query ($model: String!, $in: AsOf, $after: String) { entity(urn: $model) { name
       ascendants(asOf: $in, first: 1, after: $after) { totalCount nodes { name } edges { cursor } countsByKind { count }
         pageInfo { hasNextPage startCursor endCursor } completeness { isComplete reasons visited withheld }
@@ -250,7 +250,7 @@ async def test_an_entity_that_did_not_exist_has_no_lineage() -> None:
 
 
 async def test_the_superseding_entity_may_not_have_existed() -> None:
-    store, _, _, _ = await told()
+    store, _, _, _ = await recorded_history()
     revision = NewRevision(urn("model"), superseded_by=urn("next"), occurred_at=day(10))
     at = await wrote(store, Batch((entity("next", occurred_at=day(12)),), revisions=(revision,)))
     query = (
@@ -386,7 +386,7 @@ async def test_permissions_are_current_at_any_as_of() -> None:
 
 
 async def test_group_members_are_read_at_the_time_of_their_parent() -> None:
-    store, known, _, _ = await told()
+    store, known, _, _ = await recorded_history()
     assert not (await changed(store, LOCAL, "accountCreate", name="a"))["userErrors"]
     query = """query ($u: String!, $at: AsOf) { entity(urn: $u, asOf: $at) { lineageGroups { name
       entities(first: 1) { totalCount pageInfo { endCursor } nodes { name } } } } }"""

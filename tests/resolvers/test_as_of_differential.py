@@ -12,16 +12,16 @@ from itertools import pairwise
 from typing import Any, Final
 
 import pytest
-from as_inputs import inputs
-from asking import Asker
 from drawn_access import BOB, administered, members_of
 from engines import Engine, emptied
 from examples import ON_SERVERS, WITH_MANY_QUESTIONS
+from filter_inputs import inputs
+from graphql_requests import Asker
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import EPOCH
-from observed import COMPARISON, METRICS
+from observation_requests import COMPARISON, METRICS
 from other_kinds import KINDS_OF_PIPELINES, KINDS_OF_REGISTRIES, KINDS_OF_TRIALS, TYPED, as_of_kinds
+from record_builders import EPOCH
 from strategies import association_filters, batches, entity_filters, maybe, walks
 
 from lineal.auth.access_store import AccessChange

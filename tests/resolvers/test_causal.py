@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from asking import answer, data
+from graphql_requests import answer, data
 
 from lineal.capture.openlineage import receive
 from lineal.graphstore.opening import open_store

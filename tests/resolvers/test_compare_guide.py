@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import data
-from making import EPOCH, properties
-from observed import observed, series
+from graphql_requests import data
+from observation_requests import observed, series
+from record_builders import EPOCH, properties
 
 from lineal.auth.principals import LOCAL
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity

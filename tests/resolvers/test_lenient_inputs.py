@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from asking import answer, data
-from making import EPOCH, entity, properties, urn
+from graphql_requests import answer, data
+from record_builders import EPOCH, entity, properties, urn
 
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.kinds import PropertyType

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import answer, data
 from counting_store import CountingStore
-from observed import observed, series
+from graphql_requests import answer, data
+from observation_requests import observed, series
 from tenants import admin, changed, codes, member, recorded, revised, share, tenants, urn_of
 
 from lineal.graphstore.errors import LimitExceeded

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import answer, data
 from counting_store import CountingStore
-from observed import OBSERVE, observed, series
+from graphql_requests import answer, data
+from observation_requests import OBSERVE, observed, series
 from tenants import admin, codes, id_at, logged, member, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission

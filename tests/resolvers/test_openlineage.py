@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from asking import data
+from graphql_requests import data
 from openlineage_events import dataset, event, facet
 
 from lineal.capture.openlineage import receive

@@ -4,8 +4,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 import pytest
-from asking import answer, data
-from making import DAY, EPOCH, entity, graph, urn
+from graphql_requests import answer, data
+from record_builders import DAY, EPOCH, entity, graph, urn
 
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.opening import open_store

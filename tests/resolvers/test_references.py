@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from asking import answer, answer_in, context_of, data
+from graphql_requests import answer, answer_in, context_of, data
 from tenants import member, tenants, urn_of
 
 from lineal.auth.principals import LOCAL, Principal

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import answer, answer_in, context_of, data
 from counting_store import CountingStore
-from making import DAY, EPOCH
-from registering import registered, reviewed, told
+from graphql_requests import answer, answer_in, context_of, data
+from record_builders import DAY, EPOCH
+from registry_requests import refusals, registered, reviewed
 from tenants import admin, changed, codes, member, recorded, revised, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission
@@ -131,7 +131,7 @@ async def test_an_existing_group_is_unchanged(store: Store) -> None:
 )  # fmt: skip
 async def test_invalid_registrations(store: Store, given: dict[str, Any], errors: list[Any]) -> None:
     before = await store.watermark()
-    assert told(await registered(store, A, **{**GROUP, **given})) == errors
+    assert refusals(await registered(store, A, **{**GROUP, **given})) == errors
     assert await store.watermark() == before
 
 
@@ -160,7 +160,7 @@ async def test_a_repeat_under_an_idempotency_key_registers_nothing(store: Store)
     ] == 3
     assert await registered(store, A, **GROUP, idempotencyKey="k") == once
     other = await registered(store, A, **GROUP, description="x", idempotencyKey="k")
-    assert told(other) == [("IDEMPOTENCY_MISMATCH", ["input", "idempotencyKey"])]
+    assert refusals(other) == [("IDEMPOTENCY_MISMATCH", ["input", "idempotencyKey"])]
     many = await asyncio.gather(*(registered(store, A, **GROUP, idempotencyKey="z") for _ in range(8)))
     assert {each["modelVersion"]["number"] for each in many} == {4}
     assert await numbers(store) == [4, 3, 2, 1]
@@ -268,23 +268,23 @@ async def test_registration_needs_its_permission(store: Store) -> None:
     everything = frozenset(Permission)
     for lacking in (Permission.RECORD, Permission.ASSOCIATE):
         done = await registered(store, Principal("a", "ada", frozenset({"admin"}), everything - {lacking}), **GROUP)
-        assert {code for code, _ in told(done)} == {"FORBIDDEN"}
+        assert {code for code, _ in refusals(done)} == {"FORBIDDEN"}
         assert lacking.shown in done["userErrors"][0]["message"]
     assert (await registered(store, A, **GROUP))["isNew"]
 
     theirs = {"group": {"urn": "lineal:a:MODEL_GROUP:churn"}, "model": {"urn": urn_of("b", "m")}}
-    assert told(await registered(store, B, **theirs)) == [("NOT_FOUND", ["input", "group"])]
+    assert refusals(await registered(store, B, **theirs)) == [("NOT_FOUND", ["input", "group"])]
     hidden = {**GROUP, "group": {"name": "mine"}}
-    assert told(await registered(store, B, **hidden)) == [("NOT_FOUND", ["input", "model"])]
+    assert refusals(await registered(store, B, **hidden)) == [("NOT_FOUND", ["input", "model"])]
     await share(store, "a", "b")
     forbidden = await registered(store, B, **theirs)
-    assert told(forbidden) == [
+    assert refusals(forbidden) == [
         ("FORBIDDEN", ["input"]),
         ("FORBIDDEN", ["input", "group"]),
         ("FORBIDDEN", ["input"]),
     ]
     assert forbidden["userErrors"][0]["message"].startswith("Recording in the account a needs lineage:Record on it")
-    assert told(await registered(store, B, **hidden)) == [("FORBIDDEN", ["input", "model"])]
+    assert refusals(await registered(store, B, **hidden)) == [("FORBIDDEN", ["input", "model"])]
     await share(store, "a", "b", actions=["ASSOCIATE"], kinds=["MODEL"])
     done = await registered(store, B, **hidden)
     assert (done["modelVersion"]["urn"], done["modelVersion"]["model"]) == (version(1, "b", "mine"), MODEL)
@@ -298,11 +298,13 @@ async def test_registering_into_a_hidden_group_is_refused(store: Store) -> None:
     policy = '@id("no") forbid (principal == Lineal::Principal::"a/mia", action == Lineal::Action::"Read", resource);'
     assert await codes(store, ADA, "lineageGroupPolicySet", id=made["group"]["id"], policy=policy) == []
     done = await registered(store, A, **GROUP)
-    assert told(done) == [("FORBIDDEN", ["input", "group"])]
+    assert refusals(done) == [("FORBIDDEN", ["input", "group"])]
     assert done["userErrors"][0]["message"].startswith(
         f"{group} is recorded already, and recording it again needs lineage:Read"
     )
-    assert told(await registered(store, A, **{**GROUP, "group": {"urn": group}})) == [("NOT_FOUND", ["input", "group"])]
+    assert refusals(await registered(store, A, **{**GROUP, "group": {"urn": group}})) == [
+        ("NOT_FOUND", ["input", "group"])
+    ]
 
 
 async def test_a_decision_is_recorded_and_the_latest_counts(store: Store) -> None:
@@ -422,7 +424,7 @@ async def test_as_of_any_time_in_both(store: Store) -> None:
 async def test_invalid_decisions(store: Store, given: dict[str, Any], errors: list[Any]) -> None:
     await registered(store, A, **GROUP)
     before = await store.watermark()
-    assert told(await reviewed(store, ADA, version(1), "APPROVED", **given)) == errors
+    assert refusals(await reviewed(store, ADA, version(1), "APPROVED", **given)) == errors
     assert await store.watermark() == before
 
 
@@ -430,7 +432,7 @@ async def test_a_repeated_decision_under_a_key_is_one(store: Store) -> None:
     await registered(store, A, **GROUP)
     once = await reviewed(store, ADA, version(1), "APPROVED", idempotencyKey="k")
     assert await reviewed(store, ADA, version(1), "APPROVED", idempotencyKey="k") == once
-    assert told(await reviewed(store, ADA, version(1), "REJECTED", idempotencyKey="k")) == [
+    assert refusals(await reviewed(store, ADA, version(1), "REJECTED", idempotencyKey="k")) == [
         ("IDEMPOTENCY_MISMATCH", ["input", "idempotencyKey"])
     ]
     again = await reviewed(store, ADA, version(1), "APPROVED")
@@ -440,7 +442,7 @@ async def test_a_repeated_decision_under_a_key_is_one(store: Store) -> None:
 async def test_a_decision_needs_its_permission(store: Store) -> None:
     """APPROVE on the version, RECORD in its account, and no ASSOCIATE."""
     await registered(store, A, **GROUP)
-    assert told(await reviewed(store, A, version(1), "APPROVED")) == [("FORBIDDEN", ["input", "version"])]
+    assert refusals(await reviewed(store, A, version(1), "APPROVED")) == [("FORBIDDEN", ["input", "version"])]
     (error,) = (await reviewed(store, A, version(1), "APPROVED"))["userErrors"]
     assert error["message"] == (
         f"Deciding on {version(1)} needs lineage:Approve on it: ask an administrator of its account."
@@ -451,13 +453,13 @@ async def test_a_decision_needs_its_permission(store: Store) -> None:
     assert (await reviewed(store, reviewer, version(1), "APPROVED"))["approval"]["by"] == "a/rev"
     for lacking, where in ((Permission.RECORD, ["input"]), (Permission.APPROVE, ["input", "version"])):
         limited = Principal("a", "rev", frozenset({"admin"}), frozenset(needed - {lacking}))
-        assert told(await reviewed(store, limited, version(1), "REJECTED")) == [("FORBIDDEN", where)]
+        assert refusals(await reviewed(store, limited, version(1), "REJECTED")) == [("FORBIDDEN", where)]
     unread = Principal("a", "rev", frozenset({"admin"}), frozenset({Permission.APPROVE, Permission.RECORD}))
-    assert told(await reviewed(store, unread, version(1), "REJECTED")) == [("NOT_FOUND", ["input", "version"])]
+    assert refusals(await reviewed(store, unread, version(1), "REJECTED")) == [("NOT_FOUND", ["input", "version"])]
 
-    assert told(await reviewed(store, admin("b"), version(1), "REJECTED")) == [("NOT_FOUND", ["input", "version"])]
+    assert refusals(await reviewed(store, admin("b"), version(1), "REJECTED")) == [("NOT_FOUND", ["input", "version"])]
     await share(store, "a", "b", actions=["READ", "READ_PROPERTIES", "TRAVERSE", "APPROVE"])
-    assert told(await reviewed(store, admin("b"), version(1), "REJECTED")) == [("FORBIDDEN", ["input"])]
+    assert refusals(await reviewed(store, admin("b"), version(1), "REJECTED")) == [("FORBIDDEN", ["input"])]
     assert (await group_of(store))["latestApproved"] == {"number": 1}
 
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from asking import data
 from engines import Engine, emptied
+from graphql_requests import data
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import EPOCH
-from registering import registered, reviewed
+from record_builders import EPOCH
+from registry_requests import registered, reviewed
 from tenants import admin, member, populated, recorded
 
 from lineal.auth.principals import LOCAL

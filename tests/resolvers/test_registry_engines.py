@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from asking import data
 from engines import GRAPH_SERVERS, emptied
-from registering import registered, reviewed, told
+from graphql_requests import data
+from registry_requests import refusals, registered, reviewed
 from tenants import admin, member, populated, recorded, share, urn_of
 
 from lineal.graphstore.opening import open_store
@@ -73,7 +73,7 @@ async def test_a_registry(store: Store) -> None:
     assert (await data(store, SHOWN, by=B))["entity"] is None
     await share(store, "a", "b")
     assert (await data(store, SHOWN, by=B))["entity"] == whole
-    assert told(await registered(store, B, group={"name": "mine"}, model=GROUP["model"])) == [
+    assert refusals(await registered(store, B, group={"name": "mine"}, model=GROUP["model"])) == [
         ("FORBIDDEN", ["input", "model"])
     ]
 

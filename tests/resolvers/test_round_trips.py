@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
-from asking import data
 from counting_store import CountingStore
-from making import entity, graph
+from graphql_requests import data
+from record_builders import entity, graph
 
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.opening import open_store

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import answer, data
-from making import entity, properties, urn
+from graphql_requests import answer, data
+from record_builders import entity, properties, urn
 
 from lineal.graphstore import ordering
 from lineal.graphstore.batches import Batch, NewAssociation

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import answer, data
 from counting_store import CountingStore
+from graphql_requests import answer, data
 from tenants import member, recorded, share, tenants
 
 from lineal.auth.permissions import Permission

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from asking import answer, context_of, data
 from counting_store import CountingStore
-from registering import registered
+from graphql_requests import answer, context_of, data
+from registry_requests import registered
 from tenants import admin, changed, codes, member, recorded, revised, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission

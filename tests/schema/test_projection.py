@@ -5,7 +5,6 @@ import random
 from typing import Any
 
 import pytest
-from asking import context_of
 from graphql import (
     ExecutionResult,
     Executor,
@@ -17,6 +16,7 @@ from graphql import (
     is_composite_type,
     parse,
 )
+from graphql_requests import context_of
 
 from lineal.capture.native import Reader
 from lineal.capture.sample import sample

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asking import GRAPH, answer, data
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -12,7 +11,8 @@ from graphql import (
     GraphQLObjectType,
     get_named_type,
 )
-from making import DAY, EPOCH, properties
+from graphql_requests import GRAPH, answer, data
+from record_builders import DAY, EPOCH, properties
 from strawberry.utils.str_converters import to_camel_case
 
 from lineal.auth.scopes import EVERYTHING

@@ -1,7 +1,7 @@
 """Random groups, policies and shares, and a principal of another account that reads under them."""
 
 from hypothesis import strategies as st
-from making import EPOCH
+from record_builders import EPOCH
 from strategies import KEYS, KINDS
 
 from lineal.auth.access_service import AccessService

@@ -1,6 +1,6 @@
 """Filters that every engine answers through an index: one for each operator of each field."""
 
-from making import entity, properties, urn
+from record_builders import entity, properties, urn
 
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.kinds import EntityStatus, PropertyType

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from making import now
+from record_builders import now
 
 from lineal.capture.openlineage import receive
 from lineal.graphstore.opening import open_store

@@ -1,4 +1,4 @@
-"""Drawn histories, told of the kinds whose fields rest on how entities are tied."""
+"""Drawn histories with kinds that have fields for related entities."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ TYPED = f"""... on Dataset {{ uri objectVersion features{SOME} }} ... on Feature
   ... on TrialComponent {{ stage }} ... on Execution {{ parameters {{ key value }} inputs{SOME} outputs{SOME} }}
   ... on ProcessingJob {{ pipeline {{ urn }} parent {{ urn }} children{SOME} }}
   ... on Pipeline {{ runs{SOME} latestRun {{ urn }} inputs{SOME} outputs{SOME} }}"""
-"""The fields particular to kinds, but for times of recording and cursors."""
+"""The typed fields of kinds, except times of recording and cursors."""
 
 
 def as_of_kinds(batch: Batch, kinds: dict[str, str]) -> Batch:
@@ -33,9 +33,9 @@ def as_of_kinds(batch: Batch, kinds: dict[str, str]) -> Batch:
         kind = urn.split(":")[2]
         return urn.replace(f":{kind}:", f":{kinds.get(kind, kind)}:", 1)
 
-    def decided(given: tuple[Property, ...]) -> tuple[Property, ...]:
+    def decided(properties: tuple[Property, ...]) -> tuple[Property, ...]:
         approved = Property("decision", PropertyType.STRING, "APPROVED")
-        return tuple(approved if each.key == "k" else each for each in given)
+        return tuple(approved if each.key == "k" else each for each in properties)
 
     entities = [
         replace(each, kind=EntityKind(kinds.get(each.kind, each.kind)), properties=decided(each.properties))

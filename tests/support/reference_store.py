@@ -13,7 +13,6 @@ from typing import Any
 
 from reference_access import ReferenceAccess
 from reference_filters import association_matches, entity_matches
-from reference_finding import in_order, nobody, search_finds
 from reference_recording import Judged, Ledger
 from reference_records import (
     association_of,
@@ -27,6 +26,7 @@ from reference_records import (
     revision_of,
 )
 from reference_scope import Eye, Seen, revisions_shown, seen
+from reference_search import in_order, nobody, search_finds
 from reference_series import buckets_among, metrics_among, page_among
 from reference_walks import WalkState, matches, walked
 

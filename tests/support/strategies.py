@@ -4,7 +4,7 @@ from math import inf, nan
 from typing import Any
 
 from hypothesis import strategies as st
-from making import EPOCH, type_of
+from record_builders import EPOCH, type_of
 
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import Boundary, Grant, GroupRule, Scope, default_group

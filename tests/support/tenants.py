@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from asking import access_service_of, data
+from graphql_requests import access_service_of, data
 
 from lineal.auth.principals import LOCAL, Principal
 from lineal.auth.scopes import default_group

@@ -1,4 +1,4 @@
-"""A disk under SQLite that notes every sync and fails those it is told to."""
+"""A disk under SQLite that notes every sync and fails the ones that a test chooses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,5 +31,5 @@ class _WatchedFile(apsw.VFSFile):
     def xSync(self, flags: int) -> None:  # noqa: N802
         self._disk.syncs.append(self._suffix)
         if self._disk.fails(self._suffix):
-            raise apsw.IOError("the disk was told to fail")
+            raise apsw.IOError("injected disk fault")
         super().xSync(flags)

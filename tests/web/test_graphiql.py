@@ -13,7 +13,7 @@ from browser import Page, page
 from click.testing import CliRunner
 from keys import make_account, make_key
 from node import NODE, npm_ci
-from serving import Server, serving
+from server_process import Server, serving
 
 from lineal.capture.sample import write
 from lineal.cli import main

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from making import now
 from openlineage_events import PARENT, RUN, dataset, event, facet, job, received
+from record_builders import now
 
 from lineal.capture.openlineage import receive
 from lineal.graphstore.full_text import is_found, words_of

@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import Down, Up, now, properties
 from openlineage_events import RUN, dataset, event, facet, held, job, received, state
+from record_builders import Down, Up, now, properties
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.openlineage import receive

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from making import EPOCH, Down, association, distances, entity, graph, id_of, now, reach, urn
+from record_builders import EPOCH, Down, association, distances, entity, graph, id_of, now, reach, urn
 from watched_disk import WatchedDisk
 
 from lineal.auth.access_store import AccessChange, AuditEntry, AuditQuestion, Document, Membership

@@ -5,7 +5,7 @@ from typing import Any
 
 import apsw
 import pytest
-from making import graph
+from record_builders import graph
 
 from lineal.graphstore.embedded.sql import access_tables
 from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 import pytest
-from making import association, entity, graph, id_of, now, urn
+from record_builders import association, entity, graph, id_of, now, urn
 from watched_disk import WatchedDisk
 
 from lineal.auth.access_store import AccessChange, AuditEntry, AuditQuestion, Document, EpochConflict

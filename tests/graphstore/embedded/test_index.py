@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from indexed_filters import FILTERS, filled
-from making import now
+from record_builders import now
 
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from making import entity, now, properties, urn
+from record_builders import entity, now, properties, urn
 
 from lineal.graphstore.batches import Batch, NewRevision
 from lineal.graphstore.embedded.sql import entity_pages, key_sets

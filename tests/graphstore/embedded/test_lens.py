@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from making import graph, id_of
+from record_builders import graph, id_of
 
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission

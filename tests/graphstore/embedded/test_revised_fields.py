@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from making import entity, properties
+from record_builders import entity, properties
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.capture.openlineage import receive

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import Down, distances, graph, id_of, now, reach
+from record_builders import Down, distances, graph, id_of, now, reach
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.deadlines import deadline

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import EPOCH, Down, association, entity, id_of, properties, urn
+from record_builders import EPOCH, Down, association, entity, id_of, properties, urn
 
 from lineal.auth.scopes import EVERYTHING, Scope
 from lineal.graphstore import embedded

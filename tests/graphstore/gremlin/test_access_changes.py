@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from engines import Engine, emptied
 from gremlin_python.process.graph_traversal import GraphTraversal
-from making import entity, id_of
+from record_builders import entity, id_of
 
 from lineal.auth.access_store import (
     AccessChange,

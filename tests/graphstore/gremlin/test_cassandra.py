@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 from engines import Engine, emptied
-from making import graph, id_of, now
+from record_builders import graph, id_of, now
 
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.gremlin.store import GremlinStore

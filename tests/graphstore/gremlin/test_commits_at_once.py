@@ -9,7 +9,7 @@ from engines import Engine, emptied
 from gremlin_python.process.graph_traversal import GraphTraversal
 from gremlin_python.process.traversal import P
 from gremlin_python.statics import long
-from making import EPOCH, association, entity, graph, id_of, now, properties, urn
+from record_builders import EPOCH, association, entity, graph, id_of, now, properties, urn
 
 from lineal.auth.access_store import AuditEntry, AuditQuestion
 from lineal.graphstore.batches import Batch, Idempotency, NewObservation, NewRevision

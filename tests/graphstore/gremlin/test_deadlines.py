@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, emptied
-from making import distances, graph, id_of, reach
+from record_builders import distances, graph, id_of, reach
 
 from lineal.auth.access_store import AuditQuestion
 from lineal.auth.scopes import EVERYTHING

@@ -7,9 +7,9 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from cutting import Proxy
 from engines import Engine, emptied
-from making import entity, graph, id_of, now
+from faulty_proxy import FaultyProxy
+from record_builders import entity, graph, id_of, now
 from structlog.testing import capture_logs
 
 from lineal.auth.scopes import EVERYTHING
@@ -77,13 +77,13 @@ async def graph_url(graph_server: Engine) -> str:
 
 
 @pytest.fixture
-async def proxy(graph_url: str, graph_server: Engine) -> AsyncIterator[Proxy]:
-    async with Proxy(graph_server.port) as between:
+async def proxy(graph_url: str, graph_server: Engine) -> AsyncIterator[FaultyProxy]:
+    async with FaultyProxy(graph_server.port) as between:
         yield between
 
 
 @pytest.fixture
-async def store(proxy: Proxy) -> AsyncIterator[GremlinStore]:
+async def store(proxy: FaultyProxy) -> AsyncIterator[GremlinStore]:
     """A store behind a proxy, holding a small graph, with a deadline that no test waits for."""
     made = await opened(proxy.url, 60)
     await made.record(graph("a>b>c", "a>d"), by="me")
@@ -118,7 +118,7 @@ async def test_concurrent_reads_of_a_frozen_server(gremlin_server: Engine) -> No
 
 
 @pytest.mark.parametrize("mode", ["stall", "deaf", "truncate", "refuse"])
-async def test_corrupted_connections(proxy: Proxy, store: GremlinStore, mode: str) -> None:
+async def test_corrupted_connections(proxy: FaultyProxy, store: GremlinStore, mode: str) -> None:
     proxy.mode = mode
     if mode == "refuse":
         proxy.cut()
@@ -129,7 +129,7 @@ async def test_corrupted_connections(proxy: Proxy, store: GremlinStore, mode: st
     assert proxy.open <= 8
 
 
-async def test_connections_cut_under_load(proxy: Proxy, store: GremlinStore) -> None:
+async def test_connections_cut_under_load(proxy: FaultyProxy, store: GremlinStore) -> None:
     """Whatever was acknowledged is there; what was not, was refused; nobody is answered with less than there is."""
     acknowledged: list[str] = []
 
@@ -213,7 +213,7 @@ async def test_janusgraph_killed_under_load(tmp_path: Path) -> None:
         engine.stop()
 
 
-async def test_emptied(graph_server: Engine, proxy: Proxy, store: GremlinStore) -> None:
+async def test_emptied(graph_server: Engine, proxy: FaultyProxy, store: GremlinStore) -> None:
     """Nothing is answered from the new graph to who began with the old; one that is kept in memory is set up again."""
     keeps = graph_server.name != "gremlin-server"
     other = await opened(proxy.url)

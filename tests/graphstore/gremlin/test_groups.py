@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, emptied
-from making import EPOCH, association, entity, id_of, now, properties, urn
+from record_builders import EPOCH, association, entity, id_of, now, properties, urn
 
 from lineal.auth.access_store import AuditEntry, AuditQuestion
 from lineal.graphstore.batches import Batch, Idempotency, NewObservation, NewRevision, Recorded

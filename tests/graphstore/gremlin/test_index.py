@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from engines import Engine, emptied
 from indexed_filters import FILTERS, filled
-from making import entity, id_of, now, properties, urn
+from record_builders import entity, id_of, now, properties, urn
 
 from lineal.auth.access_store import AccessChange, Document, EpochConflict, Membership
 from lineal.auth.permissions import Permission

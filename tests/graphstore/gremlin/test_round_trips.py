@@ -10,9 +10,9 @@ from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
-from asking import data
 from engines import Engine, emptied
-from making import EPOCH, entity, graph, id_of, properties, urn
+from graphql_requests import data
+from record_builders import EPOCH, entity, graph, id_of, properties, urn
 
 from lineal.auth.permissions import Permission
 from lineal.auth.scopes import EVERYTHING, Grant, GroupRule, Scope, default_group

@@ -12,7 +12,7 @@ from engines import Engine, emptied
 from gremlin_python.process.traversal import Bytecode
 from hypothesis import given
 from hypothesis import strategies as st
-from making import EPOCH, Down, association, entity, id_of, properties, urn
+from record_builders import EPOCH, Down, association, entity, id_of, properties, urn
 
 from lineal.auth.access_store import AccessChange, Membership
 from lineal.auth.permissions import Permission

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from pretending import Answering, Pretender, frame, well
+from fake_gremlin_server import Answer, FakeServer, answer_ok, frame
 from programs import free_port
 
 from lineal.graphstore.errors import StoreUnusable, Unavailable
@@ -24,7 +24,7 @@ TOLD_WITHIN = 5.5
 
 
 @asynccontextmanager
-async def connected(*servers: Pretender, user: str = "", password: str = "") -> AsyncIterator[Transport]:
+async def connected(*servers: FakeServer, user: str = "", password: str = "") -> AsyncIterator[Transport]:
     """A transport to servers, of which nothing is left in the end."""
     url = "gremlin://" + ",".join(server.url.removeprefix("gremlin://") for server in servers)
     transport = Transport(Address.parsed(url, user, password))
@@ -44,7 +44,7 @@ async def asked(transport: Transport, seconds: float = 10.0, size: int = 0) -> l
     return results(await transport.ask(id, message, seconds))
 
 
-def sends(make: Callable[[uuid.UUID], bytes | str]) -> Answering:
+def sends(make: Callable[[uuid.UUID], bytes | str]) -> Answer:
     """Answers with what is made from a request's id, then ends the connection unless that did."""
 
     async def answering(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
@@ -77,10 +77,10 @@ WHOLE = frame(uuid.UUID(int=1), 200, ["whole", "also whole"])
     ],
 )
 async def test_frames_that_are_no_answer(make: Callable[[uuid.UUID], bytes | str], words: str) -> None:
-    async with Pretender(sends(make)) as server, connected(server) as transport:
+    async with FakeServer(sends(make)) as server, connected(server) as transport:
         with pytest.raises(Unavailable, match=words):
             await asked(transport)
-        server.answering = well
+        server.answer = answer_ok
         assert await asked(transport) == ["well"]
 
 
@@ -97,7 +97,7 @@ async def test_every_error_ends_an_answer(code: int) -> None:
         await websocket.send_bytes(frame(id, 206, ["a part"]))
         await websocket.send_bytes(frame(id, code, message="because"))
 
-    async with Pretender(partly) as server, connected(server) as transport:
+    async with FakeServer(partly) as server, connected(server) as transport:
         with pytest.raises(Unavailable, match="asks for a user" if code == 407 else "because"):
             await asked(transport)
         assert len(server.requests) == 1
@@ -109,7 +109,7 @@ async def test_an_answer_without_an_end() -> None:
         if len(server.requests) > 1:
             await websocket.close(code=1011, message=b"out of memory")
 
-    async with Pretender(partly) as server, connected(server) as transport:
+    async with FakeServer(partly) as server, connected(server) as transport:
         with pytest.raises(Unavailable, match=r"did not answer in 0\.2 seconds"):
             await asked(transport, 0.2)
         with pytest.raises(Unavailable, match="1011 out of memory"):
@@ -124,14 +124,17 @@ async def test_answers_to_other_requests_are_dropped() -> None:
         await websocket.send_bytes(frame(id, 204))
         await websocket.send_bytes(frame(id, 200, ["again"]))
 
-    async with Pretender(twice) as server, connected(server) as transport:
+    async with FakeServer(twice) as server, connected(server) as transport:
         assert await asked(transport) == ["mine"]
         assert await asked(transport) == ["mine"]
 
 
 async def test_an_answer_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "MOST_FRAME_BYTES", 1000)
-    async with Pretender(sends(lambda id: frame(id, 200, ["x" * 2000]))) as server, connected(server) as transport:
+    async with (
+        FakeServer(sends(lambda id: frame(id, 200, ["x" * 2000]))) as server,
+        connected(server) as transport,
+    ):
         with pytest.raises(Unavailable, match=r"exceeds limit 1000|too big"):
             await asked(transport)
 
@@ -139,9 +142,9 @@ async def test_an_answer_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_frozen_server_is_distinguished_from_a_slow_one() -> None:
     async def slowly(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
         await asyncio.sleep(7)
-        await well(websocket, id)
+        await answer_ok(websocket, id)
 
-    async with Pretender(slowly, pong_seconds=2.5) as slow, Pretender() as frozen:
+    async with FakeServer(slowly, pong_seconds=2.5) as slow, FakeServer() as frozen:
         frozen.mode = "mute"
         async with connected(slow) as to_slow, connected(frozen) as to_frozen:
             began = monotonic()
@@ -158,7 +161,7 @@ async def test_a_frozen_server_is_distinguished_from_a_slow_one() -> None:
 
 async def test_a_server_that_reads_nothing_more() -> None:
     """Whoever is in the middle of sending is told as well, and no socket stays."""
-    async with Pretender() as server:
+    async with FakeServer() as server:
         server.mode = "mute"
         before = len(os.listdir("/proc/self/fd"))
         async with connected(server) as transport:
@@ -172,7 +175,7 @@ async def test_a_server_that_reads_nothing_more() -> None:
 
 async def test_a_server_without_a_handshake() -> None:
     """The first are told after a few seconds, all others soon, and nobody waits for another."""
-    async with Pretender() as server, connected(server) as transport:
+    async with FakeServer() as server, connected(server) as transport:
         server.mode = "hang"
         began = monotonic()
         told = await asyncio.gather(*(asked(transport, 60) for _ in range(200)), return_exceptions=True)
@@ -187,7 +190,7 @@ async def test_a_server_without_a_handshake() -> None:
 
 
 async def test_a_server_that_closes_connections_at_once() -> None:
-    async with Pretender() as server, connected(server) as transport:
+    async with FakeServer() as server, connected(server) as transport:
         server.mode = "close"
         with pytest.raises(Unavailable):
             await asked(transport)
@@ -196,7 +199,11 @@ async def test_a_server_that_closes_connections_at_once() -> None:
 
 async def test_one_host_until_it_fails() -> None:
     port = free_port()
-    async with Pretender() as second, Pretender(port=port) as first, connected(first, second) as transport:
+    async with (
+        FakeServer() as second,
+        FakeServer(port=port) as first,
+        connected(first, second) as transport,
+    ):
         await asyncio.gather(*(asked(transport) for _ in range(20)))
         assert second.connects == 0
         assert len(first.requests) == 20
@@ -204,7 +211,7 @@ async def test_one_host_until_it_fails() -> None:
         for _ in range(20):
             await asyncio.wait([asyncio.ensure_future(asked(transport))])
         assert await asked(transport) == ["well"]
-        async with Pretender(port=port) as again:
+        async with FakeServer(port=port) as again:
             await asyncio.gather(*(asked(transport) for _ in range(20)))
             assert again.connects == 0
             await second.__aexit__()
@@ -217,7 +224,7 @@ async def test_one_host_until_it_fails() -> None:
 
 async def test_every_connection_leaves_a_failed_host() -> None:
     """Where only new connections are refused, the old ones go along to the next host."""
-    async with Pretender() as first, Pretender() as second, connected(first, second) as transport:
+    async with FakeServer() as first, FakeServer() as second, connected(first, second) as transport:
         await asyncio.gather(*(asked(transport) for _ in range(20)))
         first.mode = "hang"
         transport._slots[0].retire()  # type: ignore[union-attr]
@@ -234,24 +241,24 @@ async def test_a_cancelled_request_costs_no_connection() -> None:
     async def waits(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
         await never.wait()
 
-    async with Pretender() as server, connected(server) as transport:
+    async with FakeServer() as server, connected(server) as transport:
         await asyncio.gather(*(asked(transport) for _ in range(20)))
-        connects, server.answering = server.connects, waits
+        connects, server.answer = server.connects, waits
         tasks = [asyncio.create_task(asked(transport)) for _ in range(500)]
         await asyncio.sleep(0.1)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        server.answering = well
+        server.answer = answer_ok
         assert await asyncio.gather(*(asked(transport) for _ in range(200))) == [["well"]] * 200
         assert server.connects == connects
 
 
 @pytest.mark.parametrize("mode", ["hang", "mute", "pass"])
 async def test_closing_ends_running_requests(mode: str) -> None:
-    async with Pretender() as server:
+    async with FakeServer() as server:
         server.mode = mode
-        server.answering = sends(lambda id: frame(id, 206, ["a part"]))
+        server.answer = sends(lambda id: frame(id, 206, ["a part"]))
         async with connected(server) as transport:
             tasks = [asyncio.create_task(asked(transport)) for _ in range(100)]
             await asyncio.sleep(0.1)
@@ -261,7 +268,7 @@ async def test_closing_ends_running_requests(mode: str) -> None:
 
 
 async def test_repeated_failures_leak_nothing() -> None:
-    async with Pretender() as server, connected(server) as transport:
+    async with FakeServer() as server, connected(server) as transport:
         for mode in ["close", "pass"] * 20:
             server.mode = mode
             await asyncio.gather(*(asked(transport) for _ in range(8)), return_exceptions=True)
@@ -288,7 +295,7 @@ async def test_repeated_failures_leak_nothing() -> None:
 )
 async def test_retried_errors(code: int, kind: str, message: str, tries: int) -> None:
     refuses = sends(lambda id: frame(id, code, message=message, kinds=[kind] if kind else []))
-    async with Pretender(refuses) as server, connected(server) as transport:
+    async with FakeServer(refuses) as server, connected(server) as transport:
         with pytest.raises(ServerRefused, match=message):
             await GremlinClient(transport).ask(g.inject(1))
         assert len(server.requests) == tries
@@ -301,7 +308,7 @@ async def test_slow_failures_are_not_retried(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.sleep(0.3)
         await websocket.send_bytes(frame(id, 500, message="Could not call index"))
 
-    async with Pretender(slowly) as server, connected(server) as transport:
+    async with FakeServer(slowly) as server, connected(server) as transport:
         with pytest.raises(ServerRefused, match="Could not call index"):
             await GremlinClient(transport).ask(g.inject(1))
         assert len(server.requests) == 1

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from engines import Engine, emptied
-from making import Down, graph, id_of, now
+from record_builders import Down, graph, id_of, now
 
 from lineal.graphstore.gremlin import store as gremlin_store
 from lineal.graphstore.gremlin.urn_cache import UrnCache

@@ -13,13 +13,13 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import graph_writer_process
 import pytest
-import writing
 from engines import Engine, emptied
 from gremlin_python.process.graph_traversal import GraphTraversal
 from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
-from making import EPOCH, entity, graph, id_of, now, urn
+from record_builders import EPOCH, entity, graph, id_of, now, urn
 
 from lineal.graphstore.batches import Batch, NewObservation
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
@@ -39,7 +39,7 @@ from lineal.graphstore.queries import MetricsOf, Reach, Walk
 WITHIN = 30.0
 KILLS = 8
 RACES = 30
-SUPPORT = Path(writing.__file__).parent
+SUPPORT = Path(graph_writer_process.__file__).parent
 OpenStore = Callable[[], Awaitable[GremlinStore]]
 
 
@@ -712,7 +712,7 @@ async def test_processes_killed_while_they_race(graph_url: str, opened: OpenStor
     names = (f"writer{number}" for number in count())
 
     def started() -> "subprocess.Popen[str]":
-        command = [sys.executable, writing.__file__, graph_url, next(names)]
+        command = [sys.executable, graph_writer_process.__file__, graph_url, next(names)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     processes = [started(), started()]
@@ -745,5 +745,7 @@ async def test_processes_killed_while_they_race(graph_url: str, opened: OpenStor
     (numbers,) = await store._server.ask(g.V().has("kind", 3).values("name").fold())
     races = {name.split("-")[0] for name in numbers if name.startswith("race")}
     for race in races:
-        parts = await store.entities(await now(store), [id_of(f"{race}-{part}") for part in range(writing.SIZE)])
+        parts = await store.entities(
+            await now(store), [id_of(f"{race}-{part}") for part in range(graph_writer_process.SIZE)]
+        )
         assert len({each and (each.description, each.recorded_by, each.recorded_at) for each in parts}) == 1

@@ -1,4 +1,4 @@
-"""A process that writes to a graph server until it is killed: `python writing.py URL ME`.
+"""A process that writes to a graph server until it is killed: `python graph_writer_process.py URL ME`.
 
 It and others like it race for the same names, in turn with the same content and with other content each. What is
 acknowledged is printed, a line a batch: the description of each entity by name.
@@ -9,7 +9,7 @@ import json
 import sys
 from itertools import count
 
-from making import association, entity
+from record_builders import association, entity
 
 from lineal.graphstore.batches import Batch
 from lineal.graphstore.errors import BatchRefused, Unavailable

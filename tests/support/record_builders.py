@@ -1,4 +1,4 @@
-"""Short words for making records and asking questions in tests."""
+"""Builders of records and shortcuts for reads, for tests."""
 
 from itertools import pairwise
 from typing import Any

@@ -1,4 +1,4 @@
-"""A process that changes access until it is killed: `python changing.py URL FIRST`.
+"""A process that changes access until it is killed: `python access_writer_process.py URL FIRST`.
 
 Each change has a part of every kind, named by a number, the first of which is FIRST: a document, an entity that joins a
 group and leaves another, an audit entry; and every other one is a batch with its audit. Numbers are printed when they
@@ -9,7 +9,7 @@ import asyncio
 import sys
 from itertools import count
 
-from making import entity, id_of
+from record_builders import entity, id_of
 
 from lineal.auth.access_store import AccessChange, AuditEntry, Document, EpochConflict, Membership
 from lineal.graphstore.batches import Batch
@@ -41,7 +41,7 @@ async def _change(url: str, first: int) -> None:
             try:
                 await store.change_access(change(number), epoch=(await store.newest()).epoch)
             except EpochConflict:
-                # What another left half done is done now.
+                # The failed call has completed the change that another process left unfinished.
                 await store.change_access(change(number), epoch=(await store.newest()).epoch)
         print(number, flush=True)
 

@@ -1,4 +1,4 @@
-"""A graph server that is none: it answers what a test tells it to."""
+"""A fake Gremlin Server, whose answers and connection faults a test chooses."""
 
 import asyncio
 import uuid
@@ -10,39 +10,39 @@ from gremlin_python.structure.io.graphbinaryV1 import GraphBinaryWriter
 
 _writer = GraphBinaryWriter()
 _ID = slice(34, 50)
-"""Where a request has its id."""
+"""The bytes of a request that hold its id."""
 
-Answering = Callable[[web.WebSocketResponse, uuid.UUID], Awaitable[None]]
+Answer = Callable[[web.WebSocketResponse, uuid.UUID], Awaitable[None]]
 
 
 def frame(id: uuid.UUID | None, code: int, data: Any = None, *, message: str = "", kinds: Sequence[str] = ()) -> bytes:
-    """A frame of an answer."""
-    made = bytearray(b"\x81\x01" if id is None else b"\x81\x00" + id.bytes)
-    made += code.to_bytes(4, "big", signed=True)
-    made += b"\x00" + len(message).to_bytes(4, "big") + message.encode()
+    """One frame of a response, in GraphBinary."""
+    data_bytes = bytearray(b"\x81\x01" if id is None else b"\x81\x00" + id.bytes)
+    data_bytes += code.to_bytes(4, "big", signed=True)
+    data_bytes += b"\x00" + len(message).to_bytes(4, "big") + message.encode()
     for attributes in ({"exceptions": list(kinds)} if kinds else {}, {}):
-        made += len(attributes).to_bytes(4, "big")
+        data_bytes += len(attributes).to_bytes(4, "big")
         for key, value in attributes.items():
-            _writer.to_dict(key, made)
-            _writer.to_dict(value, made)
-    _writer.to_dict(data, made)
-    return bytes(made)
+            _writer.to_dict(key, data_bytes)
+            _writer.to_dict(value, data_bytes)
+    _writer.to_dict(data, data_bytes)
+    return bytes(data_bytes)
 
 
-async def well(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
-    """Answer as a server should."""
+async def answer_ok(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
+    """Answer a request successfully, with the value `well`."""
     await websocket.send_bytes(frame(id, 200, ["well"]))
 
 
-class Pretender:
-    """Listens on a port of loopback; each request is answered in a task of its own, by `answering`.
+class FakeServer:
+    """Listens on a port of loopback; each request is answered in a task of its own, by `answer`.
 
     `mode` is one of: pass; hang (a new connection is accepted and gets no handshake); close (it is closed after its
     handshake); mute (nothing is read from a new connection, so that no ping is answered either).
     """
 
-    def __init__(self, answering: Answering = well, port: int = 0, pong_seconds: float = 0) -> None:
-        self.answering, self._port, self._pong_seconds = answering, port, pong_seconds
+    def __init__(self, answer: Answer = answer_ok, port: int = 0, pong_seconds: float = 0) -> None:
+        self.answer, self._port, self._pong_seconds = answer, port, pong_seconds
         self.mode = "pass"
         self.requests: list[uuid.UUID] = []
         self.connects = 0
@@ -65,7 +65,7 @@ class Pretender:
         await self._runner.cleanup()
 
     def heal(self) -> None:
-        """Go on with what hangs."""
+        """Return to the mode `pass`, and continue the connections that hang."""
         self.mode = "pass"
         self._healed.set()
         self._healed = asyncio.Event()
@@ -101,4 +101,4 @@ class Pretender:
         elif message.type is web.WSMsgType.BINARY:
             id = uuid.UUID(bytes=message.data[_ID])
             self.requests.append(id)
-            await self.answering(websocket, id)
+            await self.answer(websocket, id)

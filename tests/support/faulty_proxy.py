@@ -1,16 +1,16 @@
-"""A proxy between a store and its graph server that spoils the connections."""
+"""A proxy between a store and its graph server that injects connection faults."""
 
 import asyncio
 from contextlib import suppress
 from typing import Self
 
 
-class Proxy:
-    """Passes bytes on, until told to do otherwise. `url` is what a store connects to.
+class FaultyProxy:
+    """Forwards bytes, or fails as `mode` says. `url` is what a store connects to.
 
-    `mode` is one of: pass; stall (nothing is passed on, either way, until it changes); deaf (answers are swallowed);
-    truncate (the next answer is passed on by half, and the connection ended); refuse (new connections are closed at
-    once, as they are where nobody listens behind it).
+    `mode` is one of: pass; stall (nothing is forwarded in either direction until the mode changes); deaf (responses are
+    dropped); truncate (half of the next response is forwarded, and the connection closed); refuse (new connections are
+    closed at once, as when no server listens).
     """
 
     def __init__(self, port: int) -> None:
@@ -30,7 +30,7 @@ class Proxy:
         await asyncio.sleep(0.05)
 
     def cut(self) -> None:
-        """End every connection."""
+        """Close every connection."""
         for writer in self._writers:
             writer.close()
 

@@ -1,6 +1,6 @@
-"""Documents made to cost: each must be answered, or refused, in little time.
+"""Expensive GraphQL documents, each of which must be answered or refused in little time.
 
-By hand, against a running server: `python tests/support/costly.py http://127.0.0.1:8000/graphql` prints milliseconds.
+Against a running server, this prints milliseconds: `python tests/support/costly_documents.py http://127.0.0.1:8000/graphql`.
 """
 
 import sys

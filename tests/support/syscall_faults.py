@@ -1,4 +1,4 @@
-"""Faults put into a running server's system calls, exactly at the nth call of a kind, by strace."""
+"""Injects faults into the system calls of a running server with strace, at exactly the nth call of a kind."""
 
 import signal
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 CALLS: Final = ("pwrite64", "fdatasync", "fsync", "ftruncate", "write")
-"""What SQLite writes with and syncs by. `write` is everybody's: faults go into the others."""
+"""The system calls by which SQLite writes and syncs. Other code calls `write` too, so it gets no faults."""
 FAULTED: Final = CALLS[:4]
 
 

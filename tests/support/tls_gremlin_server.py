@@ -1,4 +1,4 @@
-"""A Gremlin Server behind TLS that asks for a user: its certificate is its own access_service."""
+"""A Gremlin Server with TLS and password authentication; its certificate is self-signed."""
 
 import asyncio
 import subprocess
@@ -47,7 +47,7 @@ def certificate(folder: Path, name: str) -> Path:
     return made
 
 
-class Guarded(Engine):
+class TlsGremlinServer(Engine):
     """Its `ca` is what to trust; `url` is with TLS, `plain_url` the same without."""
 
     def __init__(self, folder: Path) -> None:

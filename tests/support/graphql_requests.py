@@ -1,4 +1,4 @@
-"""Questions put to the schema over a real store, in this process."""
+"""Runs GraphQL requests on the schema over a real store, in this process."""
 
 from typing import Any
 from weakref import WeakKeyDictionary

@@ -1,4 +1,4 @@
-"""Filters of the store as the GraphQL inputs that ask the same."""
+"""The GraphQL inputs of filters of the store."""
 
 import json
 from typing import Any
@@ -23,26 +23,26 @@ _OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in_", "contains", "starts_w
 
 def inputs(filters: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Filters as inputs, none with more conditions than one may have."""
-    return filters.map(as_input).filter(lambda given: str(given).count("{") <= MOST_CONDITIONS)
+    return filters.map(as_input).filter(lambda input: str(input).count("{") <= MOST_CONDITIONS)
 
 
 def as_input(where: Any) -> Any:
-    """A filter as input; a property filter that asks nothing is none."""
+    """The input of a filter; None for a property filter without operators."""
     match where:
         case None:
             return None
         case TimeFilter():
-            return {name: format_timestamp(at) for name, at in _given(where, ("gt", "gte", "lt", "lte")).items()}
+            return {name: format_timestamp(at) for name, at in _fields_set(where, ("gt", "gte", "lt", "lte")).items()}
         case StringFilter():
             return {
-                **_given(where, ("eq", "ne", "in_", "contains", "starts_with", "exists")),
+                **_fields_set(where, ("eq", "ne", "in_", "contains", "starts_with", "exists")),
                 "ignoreCase": where.ignore_case,
             }
         case PropertyFilter():
-            given = {name: _value(value) for name, value in _given(where, _OPERATORS).items()}
-            return {"key": where.key, **given} if given else None
+            fields = {name: _value(value) for name, value in _fields_set(where, _OPERATORS).items()}
+            return {"key": where.key, **fields} if fields else None
         case EntityFilter() | AssociationFilter():
-            return {name: _nested(value) for name, value in _given(where, where.__slots__).items()}
+            return {name: _nested(value) for name, value in _fields_set(where, where.__slots__).items()}
     raise AssertionError(where)
 
 
@@ -54,16 +54,16 @@ def as_order(order: Ordering) -> dict[str, Any]:
 
 def _nested(value: Any) -> Any:
     if isinstance(value, tuple):
-        some = [_nested(each) for each in value]
-        return [each for each in some if each is not None]
+        nested = [_nested(item) for item in value]
+        return [item for item in nested if item is not None]
     return str(value) if isinstance(value, str) else as_input(value)
 
 
-def _given(where: Any, names: Any) -> dict[str, Any]:
-    given = {name: getattr(where, name) for name in names if getattr(where, name) is not None}
+def _fields_set(where: Any, names: Any) -> dict[str, Any]:
+    fields = {name: getattr(where, name) for name in names if getattr(where, name) is not None}
     return {
         _camel(name): list(value) if isinstance(value, tuple) and name == "in_" else value
-        for name, value in given.items()
+        for name, value in fields.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""What a search finds and what order means, said a second time and without regard to speed."""
+"""Full-text search and sort orders of the reference model, without regard to speed."""
 
 from fractions import Fraction
 from functools import cmp_to_key
@@ -13,14 +13,14 @@ from lineal.graphstore.values import canonical_json
 
 
 def words(text: str) -> list[str]:
-    found, word = [], ""
+    result, word = [], ""
     for each in normalize("NFKC", normalize("NFKC", text).casefold()) + " ":
         if category(each).startswith(("L", "M", "N")):
             word += each
         elif word:
-            found.append(word)
+            result.append(word)
             word = ""
-    return found
+    return result
 
 
 def search_finds(entity: Entity, search: str) -> bool:
@@ -39,7 +39,7 @@ def search_finds(entity: Entity, search: str) -> bool:
 
 
 def sorted_by(entity: Any, ordering: Ordering) -> Any:
-    """A list that Python compares, or None for what is not there."""
+    """The sort key of an entity as a list, or None where it has no value."""
     if ordering.field is not EntityOrderField.PROPERTY:
         plain = {
             EntityOrderField.SOURCE_URI: entity.source and entity.source.uri,
