@@ -7,7 +7,7 @@ import pytest
 from counting_store import CountingStore
 from graphql_requests import answer, data
 from observation_requests import OBSERVE, observed, series
-from tenants import admin, codes, id_at, logged, member, share, tenants, urn_of
+from tenants import admin, codes, id_at, logged, member, recorded, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import LOCAL, Principal
@@ -174,6 +174,8 @@ async def test_hidden_entities_are_reported_as_absent(store: Store, by_id: bool)
         entity = {"id": id_at("b", name)} if by_id else {"urn": urn_of("b", name)}
         return {**series(JOB, "x", 1), "entity": entity}
 
+    # Both get a suggestion: the caller's own account has a dataset of the name.
+    assert not await recorded(store, A, entities=[{"kind": "DATASET", "name": "nod"}])
     hidden, absent = [(await observed(store, A, named(name)))["userErrors"] for name in ("d", "nod")]
     assert [each["code"] for each in hidden] == ["NOT_FOUND"]
     shown = [each["message"].replace(id_at("b", "nod"), id_at("b", "d")).replace("nod", "d") for each in absent]
