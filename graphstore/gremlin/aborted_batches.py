@@ -1,10 +1,10 @@
 """Removes the records of aborted batches in the background, and then forgets their stamps.
 
-For each aborted batch a note (see `snapshots.plan_vertex`) lists the vertices where the batch was to write. Records
-there that have its stamp are removed, and no others. The cleanup holds the lease for a few vertices at a time, as a
-batch may be about to write the same vertices. A cleanup that is interrupted leaves the note, and is repeated.
+For each aborted batch a note (see `snapshots.plan_vertex`) lists the vertices that the batch was to write. The cleanup
+removes the records there that have its stamp, and no others. It holds the lease for a few vertices at a time, as a
+batch may be about to write the same vertices. An interrupted cleanup leaves the note, and is repeated.
 
-When nothing is left, the stamp is forgotten: the next commit leaves it out. On an engine without isolation (Cassandra)
+When nothing remains, the stamp is forgotten: the next commit leaves it out. On an engine without isolation (Cassandra)
 this waits for `FORGET_SECONDS` after the abort: a request that was sent under the stamp and had not begun can write no
 more (see `WriterLease.fenced`), but one that the graph server was executing can.
 """
@@ -26,7 +26,7 @@ from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 FORGET_SECONDS: Final = 3600
 _AT_ONCE: Final = 100
-"""How many vertices the lease is held for: batches wait no longer than this."""
+"""The number of vertices for which the lease is held at once: batches wait no longer than that."""
 _PAUSE_SECONDS: Final = 5.0
 _NEVER: Final = 2**63
 _CLEANED: Final = "cleaned"
@@ -34,12 +34,12 @@ _ID_BYTES: Final = 8
 
 
 def packed_plan(vertices: Iterable[int]) -> str:
-    """Vertex ids as text."""
+    """Return vertex ids as text."""
     return b64encode(b"".join(vertex.to_bytes(_ID_BYTES) for vertex in sorted(set(vertices)))).decode()
 
 
 def unpacked_plan(text: str) -> list[long]:
-    """The vertex ids of a text that `packed_plan` returned."""
+    """Return the vertex ids from a text of `packed_plan`."""
     raw = b64decode(text)
     return [long(int.from_bytes(raw[start : start + _ID_BYTES])) for start in range(0, len(raw), _ID_BYTES)]
 
@@ -50,7 +50,7 @@ class AbortedBatchCleanup:
     def __init__(self, server: GremlinClient, lease: WriterLease) -> None:
         self._server, self._lease = server, lease
         self._due: dict[int, int] = {}
-        """When to clean up after each stamp again, in microseconds since 1970."""
+        """The time of the next cleanup for each stamp, in microseconds since 1970."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class AbortedBatchCleanup:
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """End the task at once."""
+        """Cancel the task."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -69,14 +69,14 @@ class AbortedBatchCleanup:
         while aborted := self._lease.snapshot.aborted:
             for stamp in aborted:
                 if now() > self._due.get(stamp, 0):
-                    # If the graph server fails, it is repeated later.
+                    # If the graph server fails, the cleanup is repeated later.
                     with suppress(Unavailable):
                         await self._clean_up(stamp)
             self._due = {stamp: due for stamp, due in self._due.items() if stamp in aborted}
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _clean_up(self, stamp: int) -> None:
-        """Clean up after a stamp for the first or the last time; its note tells what other processes have done."""
+        """Clean up for a stamp, for the first or the last time; its note records the cleanups of other processes."""
         note = plan_vertex(stamp)
         wait = FORGET_SECONDS if self._lease.has_late_writes else 0
         for values in await self._server.ask(g.V(note).value_map("value", "kept_at", "state")):
@@ -97,11 +97,11 @@ class AbortedBatchCleanup:
     async def _remove(self, stamp: int, vertices: list[long]) -> int:
         """Remove the records with the stamp, and return their number."""
         edges = g.V(vertices).out_e().has("recorded_at", long(stamp))
-        left = g.V(vertices).has("recorded_at", long(stamp))
-        if not await self._count(edges) and not await self._count(left):
+        own_vertices = g.V(vertices).has("recorded_at", long(stamp))
+        if not await self._count(edges) and not await self._count(own_vertices):
             return 0
         async with self._lease.held():
-            return await self._drop(edges) + await self._drop(left)
+            return await self._drop(edges) + await self._drop(own_vertices)
 
     async def _count(self, elements: GraphTraversal) -> int:
         (count,) = await self._server.ask(elements.clone().count())

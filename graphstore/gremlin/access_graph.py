@@ -1,8 +1,8 @@
-"""Access in the graph: one vertex for each change, by its epoch, and the groups of an entity on the entity's vertex.
+"""Access in the graph: one vertex for each change, by its epoch, and the groups of an entity on its vertex.
 
-A change is first written as a whole, then its members are placed, then a commit writes its epoch: it takes effect. A
-change that is written and not in effect is completed by the next process that changes access. The documents of an epoch
-follow from all changes up to it; a summary of them is written every 256 changes.
+A change is written first as a whole; then the groups of its entities are written; then a commit writes its epoch, and
+the change takes effect. If a process stops in between, the next process that changes access completes the change. The
+documents of an epoch follow from all changes up to it; every 256 changes a summary of them is written.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import OutcomeUnknown, Unavailable
 from lineal.graphstore.gremlin.audit_log import AuditLog, entry_of, in_chunks, progress_after
 from lineal.graphstore.gremlin.client import GremlinClient, g
-from lineal.graphstore.gremlin.mixed_index import PLACED_AT, copying, wait_until_shown
+from lineal.graphstore.gremlin.mixed_index import PLACED_AT, copy_to_index, wait_until_shown
 from lineal.graphstore.gremlin.vertex_ids import (
     GROUP,
     key_of_urn,
@@ -44,10 +44,10 @@ SUMMARY_EVERY: Final = 256
 _AT_ONCE: Final = 500
 _TRIES: Final = 20
 _PAUSE_SECONDS: Final = 0.02
-_NOTHING_WRITTEN: Final = "the graph did not take the change: nothing was written; make it again"
-_NOT_PLACED: Final = "the graph does not show all members where they were placed"
+_NOTHING_WRITTEN: Final = "the graph did not accept the change: nothing was written; make it again"
+_NOT_SHOWN: Final = "the graph does not show all members in their new groups"
 _UNKNOWN: Final = (
-    "the graph server failed while access was changed, and what is left to do of it is done with the next change: look "
+    "the graph server failed during the change of access, and the next change completes it if it was written: look "
     "whether it is there, and make it again if not"
 )
 
@@ -56,8 +56,8 @@ Documents = dict[tuple[str, str], tuple[Document, int]]
 """Documents by part and id, with the epoch of the newest change."""
 
 
-class _Placed(NamedTuple):
-    """An entity and its groups as its vertex has them: the ids of all but the default group, and all numbers."""
+class _EntityVertex(NamedTuple):
+    """An entity and its groups, from its vertex: the ids of all but the default group, and the numbers of all."""
 
     vertex: long
     urn: str
@@ -74,13 +74,13 @@ class Access:
         self._server, self._lease, self._log = server, lease, log
 
     async def since(self, epoch: int) -> AccessDelta:
-        """The changes after an epoch."""
+        """Return the changes after an epoch."""
         progress = (await self._lease.refresh()).snapshot.access
         documents = await self._documents(epoch, progress.epoch)
         return AccessDelta(progress.epoch, progress.members_at, tuple(documents[key][0] for key in sorted(documents)))
 
     async def _documents(self, after: int, until: int) -> Documents:
-        """The documents that changed after an epoch, up to another epoch."""
+        """Return the documents that changed after an epoch, up to another epoch."""
         documents: Documents = {}
         for epoch in range(until - until % SUMMARY_EVERY, after, -SUMMARY_EVERY):
             texts = await self._server.ask(g.V(_summary_vertex(epoch)).values("value"))
@@ -89,12 +89,12 @@ class Access:
                 documents = {(document.part, document.id): (document, at) for document, at in newer}
                 after = epoch
                 break
-        for some in in_chunks(range(after + 1, until + 1), _AT_ONCE):
-            texts = await self._server.ask(g.V([_vertex(epoch) for epoch in some]).values("value"))
+        for epochs in in_chunks(range(after + 1, until + 1), _AT_ONCE):
+            texts = await self._server.ask(g.V([_vertex(epoch) for epoch in epochs]).values("value"))
             changes = dict(map(_unpacked, texts))
-            if len(changes) < len(some):
-                raise Unavailable("the graph does not show all changes of access: ask again")
-            for epoch in some:
+            if len(changes) < len(epochs):
+                raise Unavailable("the graph does not show all changes of access yet: ask again")
+            for epoch in epochs:
                 documents |= {(document.part, document.id): (document, epoch) for document in changes[epoch].documents}
         return documents
 
@@ -102,8 +102,8 @@ class Access:
         """Write a summary of all changes up to an epoch, so that a process that starts need not read them all."""
         documents = await self._documents(0, epoch)
         vertex, text = _summary_vertex(epoch), packed([(astuple(document), at) for document, at in documents.values()])
-        made = {T.id: vertex, T.label: "note", "value": text}
-        await self._server.ask(g.inject({T.id: vertex}).merge_v().option(Merge.on_create, made).count())
+        new_note = {T.id: vertex, T.label: "note", "value": text}
+        await self._server.ask(g.inject({T.id: vertex}).merge_v().option(Merge.on_create, new_note).count())
 
     async def change(self, change: AccessChange, epoch: int) -> int:
         """Make a change, and return the new epoch. Raises EpochConflict."""
@@ -113,10 +113,10 @@ class Access:
             if not (change.documents or change.joins or change.leaves):
                 await self._log.append_in(stamp, change.audit)
                 return epoch
-            left = await self._server.ask(g.V(_vertex(epoch + 1)).values("value"))
+            unfinished = await self._server.ask(g.V(_vertex(epoch + 1)).values("value"))
             await self._lease.begin(stamp)
-            if left:
-                await self._finish(stamp, epoch + 1, _unpacked(left[0])[1], anew=True)
+            if unfinished:
+                await self._finish(stamp, epoch + 1, _unpacked(unfinished[0])[1], anew=True)
                 raise EpochConflict
             start = self._lease.fenced(stamp)
             try:
@@ -130,21 +130,24 @@ class Access:
             return epoch + 1
 
     async def _write(self, start: GraphTraversal, epoch: int, change: AccessChange) -> bool:
-        """Write a change as a whole, unless there is another of its epoch, or the start of the traversal is fenced."""
+        """Write a change as a whole, and return whether it was written.
+
+        It is not if there is another change of its epoch, or if the start of the traversal is fenced.
+        """
         vertex, text = _vertex(epoch), packed([epoch, astuple(change)])
-        made = {T.id: vertex, T.label: "note", "value": text}
-        merged = start.constant({T.id: vertex}).merge_v().option(Merge.on_create, made).values("value")
+        new_note = {T.id: vertex, T.label: "note", "value": text}
+        merged = start.constant({T.id: vertex}).merge_v().option(Merge.on_create, new_note).values("value")
         if await self._server.ask(merged) != [text]:
             return False
-        # A late write of another process may have come in between.
+        # A late write of another process may have replaced it meanwhile.
         return not self._lease.has_late_writes or await self._server.ask(g.V(vertex).values("value")) == [text]
 
     async def _finish(self, stamp: int, epoch: int, change: AccessChange, *, anew: bool = False) -> None:
-        """Complete a change that is written. Done twice, it does no more.
+        """Complete a change that is written. Idempotent.
 
-        `anew`: members that are in their groups already are placed again, since the index may not show them there.
+        `anew`: also write the groups of entities that have them already, since the index may not show them.
         """
-        await self._place(stamp, moves(change), anew)
+        await self._write_memberships(stamp, moves(change), anew)
         progress = replace(self._lease.snapshot.access, epoch=epoch)
         if change.joins or change.leaves:
             progress = replace(progress, members_at=epoch)
@@ -152,37 +155,39 @@ class Access:
         await self._lease.commit_access(stamp, progress_after(progress, records))
         self._log.note_newest(records)
         if epoch % SUMMARY_EVERY == 0:
-            # If it fails, readers read the changes themselves.
+            # If this fails, readers read the changes themselves.
             with suppress(Unavailable):
                 await self._write_summary(epoch)
 
     # -- members --
 
-    async def _place(self, stamp: int, moving: Mapping[str, Move], anew: bool) -> None:
-        placed: set[long] = set()
-        for some in in_chunks(list(moving), _AT_ONCE):
+    async def _write_memberships(self, stamp: int, moving: Mapping[str, Move], anew: bool) -> None:
+        written: set[long] = set()
+        for ids in in_chunks(list(moving), _AT_ONCE):
             for attempt in range(_TRIES):
-                wrong: defaultdict[tuple[frozenset[str], frozenset[int]], list[long]] = defaultdict(list)
-                entities = self._visible(await self._fetch(some))
+                outdated: defaultdict[tuple[frozenset[str], frozenset[int]], list[long]] = defaultdict(list)
+                entities = self._visible(await self._fetch(ids))
                 for id in entities.keys() & moving.keys():
                     entity = entities[id]
                     extra = moving[id].moved(entity.account, entity.extra)
                     numbers = frozenset(map(number_of_group, (default_group(entity.account), *extra)))
-                    if (entity.extra, entity.numbers) != (extra, numbers) or (anew and entity.vertex not in placed):
-                        wrong[extra, entity.numbers - numbers].append(entity.vertex)
-                if not wrong:
+                    if (entity.extra, entity.numbers) != (extra, numbers) or (anew and entity.vertex not in written):
+                        outdated[extra, entity.numbers - numbers].append(entity.vertex)
+                if not outdated:
                     break
                 if attempt:
-                    # A write is lost whose time, by another server's clock, is earlier than that of the write before.
+                    # A write is lost if its time, by another server's clock, is before that of the previous write.
                     await asyncio.sleep(_PAUSE_SECONDS)
-                for (extra, left), vertices in wrong.items():
-                    await self._put(stamp, vertices, extra, left)
-                    placed |= set(vertices)
+                for (extra, left), vertices in outdated.items():
+                    await self._write_groups(stamp, vertices, extra, left)
+                    written |= set(vertices)
             else:
-                raise Unavailable(_NOT_PLACED)
-        await wait_until_shown(self._server, [(PLACED_AT, stamp, len(placed))])
+                raise Unavailable(_NOT_SHOWN)
+        await wait_until_shown(self._server, [(PLACED_AT, stamp, len(written))])
 
-    async def _put(self, stamp: int, vertices: Sequence[long], extra: frozenset[str], left: Iterable[int]) -> None:
+    async def _write_groups(
+        self, stamp: int, vertices: Sequence[long], extra: frozenset[str], left: Iterable[int]
+    ) -> None:
         steps = self._lease.fenced(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
         steps = steps.property(PLACED_AT, long(stamp))
         if left:
@@ -191,12 +196,12 @@ class Access:
             )
         for group in sorted(extra):
             steps = steps.property(Cardinality.set_, GROUP, number_of_group(group))
-        steps = copying(steps, [GROUP])
+        steps = copy_to_index(steps, [GROUP])
         if await self._server.ask(steps.count()) != [len(vertices)]:
-            raise Unavailable(_NOT_PLACED)
+            raise Unavailable(_NOT_SHOWN)
 
     async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
-        """The groups of entities, None for an id without a visible entity."""
+        """Return the groups of entities; None for an id without a visible entity."""
         chunks = in_chunks(list(dict.fromkeys(ids)), _AT_ONCE)
         _, *fetched = await asyncio.gather(self._lease.refresh(), *map(self._fetch, chunks))
         groups = {
@@ -209,7 +214,7 @@ class Access:
         return [groups.get(id) for id in ids]
 
     async def _fetch(self, ids: Sequence[str]) -> list[dict[str, list[Any]]]:
-        """The values of the vertices of entities with these ids, visible or not."""
+        """Return the values of the vertices of entities with these ids, visible or not."""
         numbers = {number for id in ids if (number := number_of_id(id)) is not None}
         if not numbers:
             return []
@@ -218,13 +223,13 @@ class Access:
             vertices.value_map("urn", "account", "kind", "extra_groups", GROUP, "recorded_at")
         )
 
-    def _visible(self, vertices: Iterable[dict[str, list[Any]]]) -> dict[str, _Placed]:
-        """The visible entities among the values of vertices, by id."""
+    def _visible(self, vertices: Iterable[dict[str, list[Any]]]) -> dict[str, _EntityVertex]:
+        """Return the visible entities among the values of vertices, by id."""
         entities = {}
         for values in vertices:
             if self._lease.snapshot.shows(values["recorded_at"][0]):
                 urn, extra = values["urn"][0], orjson.loads(values.get("extra_groups", ["[]"])[0])
-                entities[entity_id(urn)] = _Placed(
+                entities[entity_id(urn)] = _EntityVertex(
                     vertex_of_key(key_of_urn(urn)),
                     urn,
                     values["account"][0],
@@ -244,11 +249,11 @@ def _summary_vertex(epoch: int) -> long:
 
 
 def _unpacked(text: str) -> tuple[int, AccessChange]:
-    """An epoch, and the change that made it, from their text."""
+    """Return an epoch, and its change, from their text."""
     epoch, (documents, joins, leaves, audit) = orjson.loads(text)
     return epoch, AccessChange(
-        tuple(Document(*each) for each in documents),
-        tuple(Membership(*each) for each in joins),
-        tuple(Membership(*each) for each in leaves),
-        tuple(entry_of(each) for each in audit),
+        tuple(Document(*document) for document in documents),
+        tuple(Membership(*join) for join in joins),
+        tuple(Membership(*leave) for leave in leaves),
+        tuple(map(entry_of, audit)),
     )

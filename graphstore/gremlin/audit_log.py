@@ -1,7 +1,7 @@
 """The audit log in the graph: one vertex for each record, by its number. The snapshot has the number of records.
 
-Records are written while the lease is held, and count when the number is committed. Records that were written and never
-counted are overwritten by the next.
+Records are written while the lease is held, and count once their number is committed. The next records overwrite
+records that were written but never committed.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ Part = TypeVar("Part")
 _WRITTEN_AT_ONCE: Final = 500
 _FIRST_READ, _MOST_READ = 200, 5000
 """The number of records that one request reads at first, and at most, when few of them match."""
-_NOT_TAKEN: Final = "the graph did not take all of the audit log: nothing was written; send it again"
+_NOT_TAKEN: Final = "the graph did not accept all audit records: nothing was written; send it again"
 
 
 class AuditLog:
-    """Appends to the log, and searches it."""
+    """Appends to the audit log, and searches it."""
 
     def __init__(self, server: GremlinClient, lease: WriterLease) -> None:
         self._server, self._lease = server, lease
@@ -46,7 +46,7 @@ class AuditLog:
             await self.append_in(stamp, entries)
 
     async def append_in(self, stamp: int, entries: Sequence[AuditEntry]) -> None:
-        """Append entries, under a stamp under which nothing else is written."""
+        """Append entries, under a stamp with no other writes."""
         if entries:
             await self._lease.begin(stamp)
             access = self._lease.snapshot.access
@@ -57,26 +57,26 @@ class AuditLog:
     async def write(self, stamp: int, progress: AccessProgress, entries: Sequence[AuditEntry]) -> Sequence[AuditRecord]:
         """Write the records of entries under an open stamp, and return them. Raises Unavailable.
 
-        The caller commits `progress_after` them, and then notes them with `note_newest`.
+        The caller commits `progress_after` them, and then passes them to `note_newest`.
         """
         records = await self.records(progress, entries)
         if not records:
             return records
-        for some in in_chunks(records, _WRITTEN_AT_ONCE):
-            written = await self._server.ask(audit_steps(self._lease.fenced(stamp), some))
-            if written != [len(some)]:
+        for chunk in in_chunks(records, _WRITTEN_AT_ONCE):
+            written = await self._server.ask(audit_steps(self._lease.fenced(stamp), chunk))
+            if written != [len(chunk)]:
                 raise Unavailable(_NOT_TAKEN)
         if self._lease.has_late_writes and await self._read(records[0].sequence, records[-1].sequence) != records:
-            # A late write of another process may have come in between.
+            # A late write of another process may have changed them meanwhile.
             raise Unavailable(_NOT_TAKEN)
         return records
 
     async def records(self, progress: AccessProgress, entries: Sequence[AuditEntry]) -> Sequence[AuditRecord]:
-        """The records of entries, chained to the newest record."""
+        """Return the records of entries, chained to the newest record."""
         return chained(await self._newest(progress.audited), now(), entries) if entries else []
 
     def note_newest(self, records: Sequence[AuditRecord]) -> None:
-        """Remember the newest of the records that were committed: another process may reuse the number of others."""
+        """Store the newest of the committed records: another process may reuse the numbers of others."""
         if records:
             self._last = records[-1]
 
@@ -88,31 +88,31 @@ class AuditLog:
         return self._last
 
     async def page(self, question: AuditQuestion) -> AuditPage:
-        """A page of the log. Raises LimitExceeded."""
+        """Return a page of the log. Raises LimitExceeded."""
         newest = (await self._lease.refresh()).snapshot.access.audited
         if question.before is not None:
             newest = min(newest, question.before - 1)
         if question.until is not None:
             newest = await self._newest_until(question.until, newest)
         matches: list[AuditRecord] = []
-        looked, size = 0, _FIRST_READ
-        while newest > 0 and looked < access_store.MOST_LOOKED_THROUGH:
-            size = min(size, access_store.MOST_LOOKED_THROUGH - looked)
+        searched, size = 0, _FIRST_READ
+        while newest > 0 and searched < access_store.MOST_LOOKED_THROUGH:
+            size = min(size, access_store.MOST_LOOKED_THROUGH - searched)
             records = await self._read(max(newest - size + 1, 1), newest)
-            timely = [record for record in reversed(records) if question.since is None or record.at >= question.since]
-            matches += [record for record in timely if _matches(record.entry, question)]
+            in_time = [record for record in reversed(records) if question.since is None or record.at >= question.since]
+            matches += [record for record in in_time if _matches(record.entry, question)]
             newest -= len(records)
-            if len(timely) < len(records):
+            if len(in_time) < len(records):
                 newest = 0
             if len(matches) > question.first:
                 return AuditPage(tuple(matches[: question.first]), has_next=True)
-            looked, size = looked + len(records), min(4 * size, _MOST_READ)
+            searched, size = searched + len(records), min(4 * size, _MOST_READ)
         if newest > 0 and (question.since is None or (await self._read(newest, newest))[0].at >= question.since):
             raise LimitExceeded(access_store.TOO_MANY_RECORDS)
         return AuditPage(tuple(matches), has_next=False)
 
     async def _newest_until(self, at: int, newest: int) -> int:
-        """The number of the newest record that is no later than a time, among those up to a number."""
+        """Return the number of the newest record that is no later than a time, among those up to a number."""
         low, high = 0, newest
         while low < high:
             middle = (low + high + 1) // 2
@@ -121,22 +121,22 @@ class AuditLog:
         return low
 
     async def _read(self, first: int, last: int) -> list[AuditRecord]:
-        """The records from one number to another, all of which exist. Raises Unavailable."""
+        """Return the records from one number to another, all of which exist. Raises Unavailable."""
         vertices = [_vertex(sequence) for sequence in range(first, last + 1)]
         texts = await self._server.ask(g.V(vertices).values("value"))
         records = await asyncio.to_thread(lambda: sorted(map(_unpacked, texts), key=lambda record: record.sequence))
         if [record.sequence for record in records] != list(range(first, last + 1)):
-            raise Unavailable("the graph does not show all of the audit log: ask again")
+            raise Unavailable("the graph does not show all audit records yet: ask again")
         return records
 
 
 def in_chunks(parts: Sequence[Part], most: int) -> list[Sequence[Part]]:
-    """Parts in chunks of at most `most`."""
+    """Return the parts in chunks of at most `most`."""
     return [parts[start : start + most] for start in range(0, len(parts), most)]
 
 
 def entry_of(fields: list[Any]) -> AuditEntry:
-    """The entry of packed fields."""
+    """Return the entry from its packed fields."""
     accounts, principal, action, kind, resource, is_allowed, policies, request_id = fields
     return AuditEntry(tuple(accounts), principal, action, kind, resource, is_allowed, tuple(policies), request_id)
 
@@ -146,22 +146,22 @@ def _vertex(sequence: int) -> long:
 
 
 def progress_after(progress: AccessProgress, records: Sequence[AuditRecord]) -> AccessProgress:
-    """The progress of access when records are committed."""
+    """Return the progress of access after these records are committed."""
     return replace(progress, audited=records[-1].sequence) if records else progress
 
 
 def audit_steps(start: GraphTraversal, records: Sequence[AuditRecord]) -> GraphTraversal:
-    """Write records, and return their number; run twice, it changes nothing."""
+    """Return steps that write records and return their number; run twice, they change nothing."""
     rows = [
         {
-            "which": {T.id: _vertex(record.sequence)},
-            "made": {T.id: _vertex(record.sequence), T.label: "note"},
+            "match": {T.id: _vertex(record.sequence)},
+            "create": {T.id: _vertex(record.sequence), T.label: "note"},
             "value": packed(astuple(record)),
         }
         for record in records
     ]
-    merged = start.constant(rows).unfold().as_("row").merge_v(__.select("which"))
-    merged = merged.option(Merge.on_create, __.select("made"))
+    merged = start.constant(rows).unfold().as_("row").merge_v(__.select("match"))
+    merged = merged.option(Merge.on_create, __.select("create"))
     return merged.property("value", __.select("row").select("value")).count()
 
 

@@ -1,4 +1,4 @@
-"""What valid batches write into the graph: new vertices, additions to vertices that exist, and edges."""
+"""The graph elements of valid batches: new vertices, additions to existing vertices, and edges."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from lineal.graphstore.gremlin.mixed_index import (
     TERMS,
     WORDS,
     index_properties,
-    terms_beside,
+    terms_for_index,
     tokens,
 )
 from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
@@ -33,21 +33,21 @@ from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group, vertex_
 from lineal.graphstore.gremlin.visibility import REVISED
 
 LEAST_INDEXED: Final = 100
-"""A group with so many new entities writes the mixed index itself."""
+"""A group with at least this many new entities writes the mixed index itself."""
 
 PropertyKeyTimes = Mapping[tuple[str, int], int]
-"""From when on a property key counts, by the key and the code of a kind."""
+"""The time from which a property key counts, by the key and the code of a kind."""
 
 
 class ValidBatch(NamedTuple):
-    """A batch with something new, and its recorder."""
+    """A batch with new parts, and its recorder."""
 
     validation: BatchValidation
     by: str
 
 
 class Parts(NamedTuple):
-    """What is written under one stamp."""
+    """The graph elements that are written under one stamp."""
 
     vertices: list[Fields]
     widened: list[Fields]
@@ -56,19 +56,19 @@ class Parts(NamedTuple):
 
     @property
     def unindexed(self) -> tuple[int, ...]:
-        """The vertices that the mixed index is to show."""
+        """The vertices that the mixed index has yet to show."""
         created = (each[T.id] for each in self.vertices if each[T.label] == ENTITY)
         return tuple(dict.fromkeys([*created, *(each[T.id] for each in self.widened)]))
 
     @property
     def entities(self) -> dict[int, Fields]:
-        """The new entities that no revision here changes, by their vertices."""
+        """The new entities that no revision in these parts changes, by their vertices."""
         widened = {each[T.id] for each in self.widened}
         return {each[T.id]: each for each in self.vertices if each[T.label] == ENTITY and each[T.id] not in widened}
 
     @property
     def plan(self) -> str:
-        """The vertices that hold something of the stamp, as text: an edge is at its source."""
+        """The vertices with elements of the stamp, as text; an edge counts for its source."""
         return packed_plan([each[T.id] for each in self.vertices] + [each["source"][T.id] for each in self.edges])
 
 
@@ -79,22 +79,22 @@ def parts_of(
     stamp: int,
     has_mixed_index: bool,
 ) -> Parts:
-    """What batches write, with some notes; property keys that are recorded from as early on are left out.
+    """Return the elements of batches and notes, without property keys that are recorded from as early a time.
 
-    Few entities are written without the properties of the mixed index, if there is one, and so are revisions: the
-    background writes these (see `index_backlog`), from all that is recorded of an entity.
+    If there is a mixed index, few entities are written without its properties, and so are revisions: the background
+    writes these (see `index_backlog`) from all that is recorded of an entity.
     """
     times: dict[tuple[str, int], int] = {}
-    for each in batches:
-        for name, code, occurred_at in each.validation.property_keys:
+    for batch in batches:
+        for name, code, occurred_at in batch.validation.property_keys:
             earlier = times.get((name, code), recorded_from((name, code)))
             if earlier is None or occurred_at < earlier:
                 times[name, code] = occurred_at
-    entities = sum(len(each.validation.entities) for each in batches)
+    entities = sum(len(batch.validation.entities) for batch in batches)
     is_indexed = not has_mixed_index or entities >= LEAST_INDEXED
-    vertices = [fields for each in batches for fields in _entities(each, stamp, is_indexed)]
+    vertices = [fields for batch in batches for fields in _entities(batch, stamp, is_indexed)]
     vertices += [_property_key(name, code, occurred_at, stamp) for (name, code), occurred_at in sorted(times.items())]
-    edges = [edge for each in batches for edge in _edges(each, stamp)]
+    edges = [edge for batch in batches for edge in _edges(batch, stamp)]
     return Parts([*vertices, *notes], _widened(batches, not has_mixed_index), edges, times)
 
 
@@ -102,7 +102,7 @@ def parts_of(
 
 
 def idempotency_note(by: str, idempotency: Idempotency, outcome: Outcome, stamp: int) -> Fields:
-    """The vertex that keeps the answer to a request under an idempotency key."""
+    """Return the vertex that stores the answer to a request with an idempotency key."""
     return {
         T.id: idempotency_vertex(by, idempotency), T.label: "note", "state": idempotency.fingerprint,
         "value": outcome.packed(), "kept_at": long(now()), "recorded_at": long(stamp),
@@ -110,7 +110,7 @@ def idempotency_note(by: str, idempotency: Idempotency, outcome: Outcome, stamp:
 
 
 def idempotency_vertex(by: str, idempotency: Idempotency) -> long:
-    """The id of that vertex: a key counts for its principal alone."""
+    """Return the id of the vertex for an idempotency key, which counts for its principal alone."""
     return vertex_of_note("idempotency", by, idempotency.key)
 
 
@@ -122,15 +122,15 @@ def _property_key(name: str, code: int, occurred_at: int, stamp: int) -> Fields:
 
 
 def _entities(batch: ValidBatch, stamp: int, is_indexed: bool) -> Iterable[Fields]:
-    for key, each in batch.validation.entities.items():
-        entity, code = each.entity, key & KIND_MASK
-        terms = index_terms.of_part(entity) | terms_beside(each.entity, code, batch.by)
+    for key, new in batch.validation.entities.items():
+        entity, code = new.entity, key & KIND_MASK
+        terms = index_terms.of_part(entity) | terms_for_index(entity, code, batch.by)
         fields: Fields = {
             T.id: vertex_of_key(key), T.label: ENTITY, "account": entity.account, "kind": code,
             "occurred_at": long(batch.validation.known_from[key]), "recorded_at": long(stamp),
-            "record": packed_entity(each.urn, code, entity, each.digest, stamp, batch.by),
+            "record": packed_entity(new.urn, code, entity, new.digest, stamp, batch.by),
             TERMS: _joined(terms), GROUP: number_of_group(default_group(entity.account)),
-            **_texts(each.urn, entity, batch.by),
+            **_texts(new.urn, entity, batch.by),
         }  # fmt: skip
         if words := tokens(entity):
             fields[WORDS] = _joined(words)
@@ -142,7 +142,7 @@ def _entities(batch: ValidBatch, stamp: int, is_indexed: bool) -> Iterable[Field
 
 
 def _texts(urn: str, entity: NewEntity, by: str) -> dict[str, str]:
-    """The texts of an entity that filters ask for, and those that case folding changes a second time, folded."""
+    """Return the texts of an entity that filters ask for, and a folded text where case folding changes it."""
     texts = {
         "urn": urn,
         "name": entity.name,
@@ -157,12 +157,12 @@ def _texts(urn: str, entity: NewEntity, by: str) -> dict[str, str]:
 
 
 def _joined(texts: set[str]) -> str:
-    """The value of the property of terms or of words."""
+    """Return the value of the property of terms or of words."""
     return " ".join(sorted(texts))
 
 
 def _widened(batches: Sequence[ValidBatch], is_indexed: bool) -> list[Fields]:
-    """The entities with new revisions, and the terms and the words of these."""
+    """Return the entities with new revisions, with the terms and the words of these."""
     terms: defaultdict[int, set[str]] = defaultdict(set)
     words: defaultdict[int, set[str]] = defaultdict(set)
     for batch in batches:
@@ -172,11 +172,11 @@ def _widened(batches: Sequence[ValidBatch], is_indexed: bool) -> list[Fields]:
             if entity not in batch.validation.entities and entity in batch.validation.known_from:
                 terms[entity].add(index_terms.MOVED)
     widened = []
-    for key, more in terms.items():
+    for key, new_terms in terms.items():
         fields: Fields = {T.id: vertex_of_key(key)}
-        fields |= {name: {_joined(some)} for name, some in ((TERMS, more), (WORDS, words[key])) if some}
+        fields |= {name: {_joined(texts)} for name, texts in ((TERMS, new_terms), (WORDS, words[key])) if texts}
         if is_indexed:
-            fields |= {INDEXED_TERM: more}
+            fields |= {INDEXED_TERM: new_terms}
         widened.append(fields)
     return widened
 
@@ -186,9 +186,9 @@ def _widened(batches: Sequence[ValidBatch], is_indexed: bool) -> list[Fields]:
 
 def _edges(batch: ValidBatch, stamp: int) -> Iterable[Edge]:
     validation, by = batch
-    for key, (association, kept) in validation.associations.items():
+    for key, (association, digest) in validation.associations.items():
         fields: Fields = {
-            "line": packed_line(key, association, kept, stamp, by),
+            "line": packed_line(key, association, digest, stamp, by),
             "recorded_at": long(stamp),
         }
         if association.occurred_at is not None:
@@ -196,9 +196,9 @@ def _edges(batch: ValidBatch, stamp: int) -> Iterable[Edge]:
         if association.properties:
             fields["content"] = packed_properties(association.properties)
         yield _edge(key[0], key[2], str(TYPES[key[1]]), fields)
-    for entity, sequence, revision, kept in validation.revisions:
+    for entity, sequence, revision, digest in validation.revisions:
         fields = {
-            "line": packed_revision(entity, sequence, revision, kept, stamp, by),
+            "line": packed_revision(entity, sequence, revision, digest, stamp, by),
             "recorded_at": long(stamp),
             "occurred_at": long(revision.occurred_at),
         }

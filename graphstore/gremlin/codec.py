@@ -1,7 +1,7 @@
-"""Records as text: what a vertex or an edge holds in one property, so that one step reads it whole.
+"""Encodes records as text: one property of a vertex or an edge has a whole record, so that one step reads it.
 
-Of an entity, on its vertex, `record`; of a revision, on an edge from its entity to itself, `line`; of an association,
-on its edge, `line`, and its properties apart as `content`, which few reads want.
+An entity is `record` on its vertex. A revision is `line` on an edge from its entity to itself. An association is `line`
+on its edge; its properties are separate, as `content`, since few reads need them.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ _ENTITY, _REVISION = "E", "R"
 
 
 class Line(NamedTuple):
-    """An association as its edge's `line` tells it; `occurred_at` is its own, None where it has none."""
+    """An association as in the `line` of its edge; `occurred_at` is its own, None if it has none."""
 
     source: int
     type: int
@@ -44,29 +44,29 @@ class Line(NamedTuple):
 
     @property
     def key(self) -> AssociationKey:
-        """What tells it from all others."""
+        """The key that identifies the association."""
         return self[:4]
 
 
-def packed_line(key: AssociationKey, association: NewAssociation, kept: str, at: int, by: str) -> str:
-    """An association as a line."""
+def packed_line(key: AssociationKey, association: NewAssociation, digest: str, at: int, by: str) -> str:
+    """Return an association as a line."""
     ends = (association.source, association.destination)
-    return packed([*key, *ends, association.occurred_at, at, by, kept, bool(association.properties)])
+    return packed([*key, *ends, association.occurred_at, at, by, digest, bool(association.properties)])
 
 
 def unpacked(texts: Iterable[str]) -> list[list[Any]]:
-    """What texts hold, all read at once; each to be given to `record_of` or `line_of`."""
-    found: list[list[Any]] = orjson.loads(f"[{','.join(texts)}]")
-    return found
+    """Return the fields of each text, all parsed at once, for `record_of` or `line_of`."""
+    fields: list[list[Any]] = orjson.loads(f"[{','.join(texts)}]")
+    return fields
 
 
-def line_of(held: list[Any]) -> Line:
-    """What `packed_line` made a text of."""
-    return Line(*held)
+def line_of(fields: list[Any]) -> Line:
+    """Return the line from the fields of a text of `packed_line`."""
+    return Line(*fields)
 
 
 def association_of(line: Line, content: str | None, occurred_at: int | None, view: View) -> Association:
-    """The record of a line, with the properties its edge holds, and a time."""
+    """Return the record of a line, with the properties on its edge, and a time."""
     type, role = TYPES[line.type], line.role or None
     return Association(
         association_id(line.source_urn, line.destination_urn, type, role),
@@ -85,27 +85,27 @@ def association_of(line: Line, content: str | None, occurred_at: int | None, vie
     )
 
 
-def packed_entity(urn: str, code: int, entity: NewEntity, kept: str, at: int, by: str) -> str:
-    """An entity as text."""
+def packed_entity(urn: str, code: int, entity: NewEntity, digest: str, at: int, by: str) -> str:
+    """Return an entity as text."""
     source = entity.source
     return packed(
         [
             _ENTITY, urn, entity.account, code, entity.name, entity.version, entity.type, entity.description,
             entity.title, entity.status, None if source is None else source.uri, packed_source(source),
             packed(sorted(set(entity.tags))) if entity.tags else None, packed_properties(entity.properties),
-            entity.occurred_at, at, by, kept,
+            entity.occurred_at, at, by, digest,
         ]
     )  # fmt: skip
 
 
-def packed_revision(key: int, sequence: int, revision: NewRevision, kept: str, at: int, by: str) -> str:
-    """A revision as text."""
+def packed_revision(key: int, sequence: int, revision: NewRevision, digest: str, at: int, by: str) -> str:
+    """Return a revision as text."""
     return packed(
         [
             _REVISION, key, sequence, revision.status,
             None if revision.tags is None else packed(sorted(set(revision.tags))), revision.description,
             revision.title, packed_properties(revision.properties), packed(sorted(set(revision.removed))),
-            revision.superseded_by, revision.occurred_at, revision.rank, at, by, kept,
+            revision.superseded_by, revision.occurred_at, revision.rank, at, by, digest,
         ]
     )  # fmt: skip
 
@@ -114,12 +114,12 @@ def _status(text: str | None) -> EntityStatus | None:
     return None if text is None else EntityStatus(text)
 
 
-def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
-    """The key of an entity, and the entity as first recorded or a revision of it; a revision's `entity_id` is ''."""
-    part, *fields = held
+def record_of(fields: list[Any], view: View) -> tuple[int, Entity | Revision]:
+    """Return an entity's key, and the entity as first recorded or a revision of it, whose `entity_id` is then empty."""
+    part, *values = fields
     if part == _REVISION:
-        key, sequence, status, tags, description, title, properties, removed, superseded_by, *rest = fields
-        occurred_at, rank, at, by, kept = rest
+        key, sequence, status, tags, description, title, properties, removed, superseded_by, *rest = values
+        occurred_at, rank, at, by, digest = rest
         return key, Revision(
             "",
             sequence,
@@ -134,11 +134,11 @@ def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
             rank,
             at,
             by,
-            kept,
+            digest,
             view,
         )
-    urn, account, code, name, version, type, description, title, status, uri, source, tags, properties, *rest = fields
-    occurred_at, at, by, kept = rest
+    urn, account, code, name, version, type, description, title, status, uri, source, tags, properties, *rest = values
+    occurred_at, at, by, digest = rest
     id = entity_id(urn)
     return key_of(id, code), Entity(
         id,
@@ -157,6 +157,6 @@ def record_of(held: list[Any], view: View) -> tuple[int, Entity | Revision]:
         occurred_at,
         at,
         by,
-        kept,
+        digest,
         view,
     )

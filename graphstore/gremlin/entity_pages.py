@@ -40,57 +40,60 @@ from lineal.graphstore.walking.reach_pages import kinds
 from lineal.graphstore.walking.reader_protocol import Crossings, is_masked
 
 MOST_NAMED: Final = 2000
-"""Of entities that questions name so many or fewer are read and looked through here; of more, the engine finds them."""
+"""Up to this many entities that questions name are fetched and filtered here; more are filtered by the engine."""
 
 
 def find_pages(reader: Reader, questions: Sequence[Find]) -> list[EntityPage]:
-    """A page of the entities that match, for each question; all in one journey, or two where many bear one name.
+    """Return a page of the matching entities for each question.
 
-    One more comes first where a page goes on in another order than by urn.
+    Makes one round trip, or two if many entities share one name, and one more before if a page continues in another
+    order than by URN.
     """
     if reader.sees_nothing:
         return [EntityPage((), 0, {}, False)] * len(questions)
-    asked = [_Asked(question, after) for question, after in zip(questions, _places(reader, questions), strict=True)]
-    named = [_named(question.where) if question.within is None else None for question in questions]
-    numbers = {number for each in named if each is not None for number in each.numbers}
-    names = {name for each in named if each is not None for name in each.names}
+    positions = _positions(reader, questions)
+    asked = [_PositionedFind(question, after) for question, after in zip(questions, positions, strict=True)]
+    named = [_named_entities(question.where) if question.within is None else None for question in questions]
+    numbers = {number for entities in named if entities is not None for number in entities.numbers}
+    names = {name for entities in named if entities is not None for name in entities.names}
     starts = [reader.visibility.entities(g.V([vertex_of(number) for number in numbers]))] if numbers else []
     if names:
         starts.append(reader.visibility.entities(named_in_index(names, reader.visibility.unindexed)))
-    candidates = [reader.records.steps(each.limit(MOST_NAMED + 1)) for each in starts]
+    candidates = [reader.records.steps(vertices.limit(MOST_NAMED + 1)) for vertices in starts]
     searches = [
-        [] if each is not None else _search(reader, question) for each, question in zip(named, asked, strict=True)
+        [] if entities is not None else _search(reader, question)
+        for entities, question in zip(named, asked, strict=True)
     ]
     answers = reader.ask(*candidates, *(steps for search in searches for steps in search))
-    found = [reader.records.take(answers.pop(0)) for _ in candidates]
-    entities = reader.entities([key for keys in found for key in keys])
-    too_many = any(len(keys) > MOST_NAMED for keys in found)
+    keys_of_starts = [reader.records.take(answers.pop(0)) for _ in candidates]
+    candidate_entities = reader.entities([key for keys in keys_of_starts for key in keys])
+    too_many = any(len(keys) > MOST_NAMED for keys in keys_of_starts)
     pages = []
-    for each, question, search in zip(named, asked, searches, strict=True):
-        if each is None:
-            pages.append(_page(reader, question, [answers.pop(0) for _ in search]))
+    for entities, question, search in zip(named, asked, searches, strict=True):
+        if entities is None:
+            pages.append(_searched_page(reader, question, [answers.pop(0) for _ in search]))
         elif too_many:
-            pages.append(_page(reader, question, reader.ask(*_search(reader, question))))
+            pages.append(_searched_page(reader, question, reader.ask(*_search(reader, question))))
         else:
-            pages.append(_chosen(question, entities.values()))
+            pages.append(_page_of(question, candidate_entities.values()))
     return pages
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question with the place its page goes on after."""
+class _PositionedFind:
+    """A question with the position after which its page begins."""
 
     question: Find
     after: SortPosition | None
 
     @property
-    def is_ordered_there(self) -> bool:
-        """Whether the engine itself can find the first of the page: the rest is looked through here."""
+    def is_ordered_by_engine(self) -> bool:
+        """Whether the engine can select the first entities of the page. Otherwise they are selected here."""
         return self.question.search is None and self.question.order in (BY_URN, NEWEST_FIRST)
 
 
-def _places(reader: Reader, questions: Sequence[Find]) -> list[SortPosition | None]:
-    """Where the pages go on, by what stands at their positions, whoever may see it."""
+def _positions(reader: Reader, questions: Sequence[Find]) -> list[SortPosition | None]:
+    """Return the position after which each page begins, from the entities there, whoever may read them."""
 
     def start(question: Find) -> int | None:
         after = question.after
@@ -100,54 +103,57 @@ def _places(reader: Reader, questions: Sequence[Find]) -> list[SortPosition | No
             else number_of_id(entity_id(after.urn))
         )
 
-    numbers = {number for each in questions if (number := start(each)) is not None}
+    numbers = {number for question in questions if (number := start(question)) is not None}
     at_positions: dict[str, Entity] = {}
     if numbers:
-        found = reader.visibility.existing(g.V([vertex_of(number) for number in numbers]))
-        (texts,) = reader.ask(reader.records.steps(found))
-        at_positions = {each.urn: each for each in reader.entities_in(texts)}
-    places: list[SortPosition | None] = []
+        vertices = reader.visibility.existing(g.V([vertex_of(number) for number in numbers]))
+        (texts,) = reader.ask(reader.records.steps(vertices))
+        at_positions = {entity.urn: entity for entity in reader.entities_in(texts)}
+    positions: list[SortPosition | None] = []
     for question in questions:
         urn = None if question.after is None else question.after.urn
         if urn is None:
-            places.append(None)
+            positions.append(None)
         elif question.order.field is EntityOrderField.URN:
-            places.append(((0, urn), urn))
+            positions.append(((0, urn), urn))
         else:
-            places.append(sort_position(at_positions[urn], question.order) if urn in at_positions else (None, urn))
-    return places
+            positions.append(sort_position(at_positions[urn], question.order) if urn in at_positions else (None, urn))
+    return positions
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
+class _NamedEntities:
     """The entities that a filter names, by the numbers of their vertices or by their names."""
 
     numbers: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
 
 
-def _named(where: EntityFilter) -> _Named | None:
-    """The entities that a filter names, of which no other can match; None where it names none."""
+def _named_entities(where: EntityFilter) -> _NamedEntities | None:
+    """Return the entities that a filter names, such that no others can match; None if it names none."""
     for part in conjuncts(compiled_entity_filter(where).rest):
         match part:
             case Atom(EntityField.URN, Operator.IN, urns, folded=False):
                 numbers = (number_of_id(entity_id(urn)) for urn in urns)
-                return _Named(tuple(number for number in numbers if number is not None))
+                return _NamedEntities(tuple(number for number in numbers if number is not None))
             case Atom(EntityField.NAME, Operator.IN, names, folded=False):
-                return _Named(names=tuple(names))
+                return _NamedEntities(names=tuple(names))
     return None
 
 
 def entities_in_view(reader: Reader, codes: Collection[int] | None) -> GraphTraversal:
-    """The readable entities of the view that are of kinds, by their codes; None: of all."""
-    given = sorted(KIND_CODES.values() if codes is None else codes)
-    return reader.visibility.entities(g.V().has("kind", P.within(given)))
+    """Return the readable entities of the view with kinds of these codes; None: of all kinds."""
+    of_kinds = sorted(KIND_CODES.values() if codes is None else codes)
+    return reader.visibility.entities(g.V().has("kind", P.within(of_kinds)))
 
 
 def candidates_in_view(
     reader: Reader, alternatives: Alternatives | None, codes: Collection[int] | None
 ) -> GraphTraversal:
-    """The readable entities of the view, of kinds by their codes, that the index finds; without alternatives, all."""
+    """Return the readable entities of the view, of kinds by their codes, that the index finds.
+
+    Without alternatives, return all readable entities of these kinds.
+    """
     vertices: GraphTraversal | None = None
     if alternatives is not None and reader.client.has_mixed_index:
         vertices = start(alternatives, reader.visibility.unindexed)
@@ -155,15 +161,15 @@ def candidates_in_view(
         vertices = start_by_term(alternatives)
     if vertices is None:
         return entities_in_view(reader, codes)
-    found = reader.visibility.entities(vertices)
-    return found if codes is None else found.where(of_kinds(codes))
+    entities = reader.visibility.entities(vertices)
+    return entities if codes is None else entities.where(of_kinds(codes))
 
 
-def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
-    """A question as traversals.
+def _search(reader: Reader, asked: _PositionedFind) -> list[GraphTraversal]:
+    """Return a question as traversals.
 
-    Counts by kind and the first records, and the doubtful records, if there can be any; or, where the order or a
-    search is beyond the engine, all records that may match.
+    They return the counts by kind and the first records, and the records of uncertain matches if there can be any. If
+    the engine cannot evaluate the order or the search, they return all records that may match.
     """
     question = asked.question
     where = compiled_entity_filter(question.where)
@@ -174,7 +180,7 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
     exact, may = condition.exact, condition.may
     if not condition.is_settled:
         exact = __.has_not("widened") if exact is None else __.has_not("widened").where(exact)
-        is_widened = __.where(__.values("widened").is_(1))  # not `has`, which JanusGraph would ask of the index in vain
+        is_widened = __.where(__.values("widened").is_(1))  # not `has`: JanusGraph would look it up in the index
         may = is_widened if may is None else is_widened.where(may)
 
     def matches(steps: GraphTraversal | None) -> GraphTraversal:
@@ -183,7 +189,7 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
             vertices = vertices.where(__.values(GROUP).is_(number_of_group(question.within)))
         return vertices if steps is None else vertices.where(steps)
 
-    if asked.is_ordered_there:
+    if asked.is_ordered_by_engine:
         known_from = reader.visibility.known_from
         ordered = _beyond(matches(exact), asked, known_from)
         newest_first = question.order == NEWEST_FIRST
@@ -196,39 +202,44 @@ def _search(reader: Reader, asked: _Asked) -> list[GraphTraversal]:
     return steps
 
 
-def _page(reader: Reader, asked: _Asked, answers: list[list[Any]]) -> EntityPage:
-    """The page that a search's answers make."""
+def _searched_page(reader: Reader, asked: _PositionedFind, answers: list[list[Any]]) -> EntityPage:
+    """Return the page from the answers of a search."""
     if not answers:
         return EntityPage((), 0, {}, False)
-    if not asked.is_ordered_there:
-        return _chosen(
-            asked, [each for some in answers for each in reader.entities(reader.records.take(some)).values()]
+    if not asked.is_ordered_by_engine:
+        return _page_of(
+            asked, [entity for answer in answers for entity in reader.entities(reader.records.take(answer)).values()]
         )
-    (counts,), texts, *doubtful = answers
+    (counts,), texts, *uncertain = answers
     first = reader.entities_in(texts)
-    others = [each for answer in doubtful for each in reader.entities_in(answer)]
-    return _chosen(asked, others, first, Counter(counts))
+    others = [entity for answer in uncertain for entity in reader.entities_in(answer)]
+    return _page_of(asked, others, first, Counter(counts))
 
 
-def _chosen(
-    asked: _Asked,
+def _page_of(
+    asked: _PositionedFind,
     candidates: Iterable[Entity],
     first: Iterable[Entity] = (),
     counts: Counter[int] | None = None,
 ) -> EntityPage:
-    """The page of those candidates that match, and of the first that are known to, with counts of all of these."""
+    """Return the page of the candidates that match, and of `first`, which match already.
+
+    `counts` are the counts by kind of all entities that match already.
+    """
     question = asked.question
     search = words_of(question.search or "")
     is_match = entity_matcher(question.where)
-    matches = [each for each in candidates if is_match(each) and is_found(each, search)]
+    matches = [entity for entity in candidates if is_match(entity) and is_found(entity, search)]
     counter = Counter(KIND_CODES[entity.kind] for entity in matches) + (counts or Counter())
     check_sortable(counter.total(), question.order)
     page = in_order_of([*first, *matches], question.order, asked.after)
     return EntityPage(tuple(page[: question.first]), counter.total(), kinds(counter), len(page) > question.first)
 
 
-def _beyond(vertices: GraphTraversal, asked: _Asked, known_from: Callable[[], GraphTraversal]) -> GraphTraversal:
-    """Those that come after the place, in one of the two orders that the engine knows."""
+def _beyond(
+    vertices: GraphTraversal, asked: _PositionedFind, known_from: Callable[[], GraphTraversal]
+) -> GraphTraversal:
+    """Return the vertices after the position, in one of the two orders that the engine evaluates."""
     if asked.after is None:
         return vertices
     value, urn = asked.after
@@ -245,31 +256,31 @@ Parts = list[NewEntity] | list[NewAssociation] | list[NewRevision]
 
 
 def all_keys(reader: Reader) -> list[int]:
-    """The keys of all entities of a view, by urn."""
+    """Return the keys of all entities of a view, by URN."""
     if reader.sees_nothing:
         return []
-    (found,) = reader.ask(entities_in_view(reader, None).values("urn"))
-    return [key_of_urn(urn) for urn in sorted(found)]
+    (urns,) = reader.ask(entities_in_view(reader, None).values("urn"))
+    return [key_of_urn(urn) for urn in sorted(urns)]
 
 
 def entities_of(reader: Reader, keys: list[int]) -> Parts:
-    """Entities, as first recorded."""
+    """Return entities as first recorded."""
     entities = reader.entities(keys, as_recorded=True)
     return [as_new_entity(entities[key]) for key in keys]
 
 
 def associations_of(reader: Reader, keys: list[int]) -> Parts:
-    """The associations of some sources, by their places."""
-    mine = set(keys)
+    """Return the associations of sources, in their order."""
+    sources = set(keys)
     crossed = reader.crossed(Crossings(LineageDirection.DESCENDANTS, None), keys)
-    plain = {association for _, far, association in crossed if association[0] in mine and not is_masked(far)}
+    plain = {association for _, far, association in crossed if association[0] in sources and not is_masked(far)}
     ordered = in_order(reader, plain)
     records = reader.associations(ordered, as_recorded=True)
     return [as_new_association(records[key]) for key in ordered]
 
 
 def revisions_of(reader: Reader, keys: list[int]) -> Parts:
-    """The revisions of some entities, by entity and sequence."""
+    """Return the revisions of entities, by entity and sequence."""
     revisions = reader.revisions(keys)
     urns = reader.urns(revisions)
     return [
@@ -280,4 +291,4 @@ def revisions_of(reader: Reader, keys: list[int]) -> Parts:
 
 
 PARTS: Final = (entities_of, associations_of, revisions_of)
-"""In the order of an export."""
+"""The parts in the order of an export."""

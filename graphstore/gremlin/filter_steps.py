@@ -28,7 +28,7 @@ from lineal.graphstore.filter_expressions import (
     checked,
     translated,
 )
-from lineal.graphstore.gremlin.mixed_index import each_term
+from lineal.graphstore.gremlin.mixed_index import all_terms
 from lineal.graphstore.gremlin.scope_steps import never
 from lineal.graphstore.kinds import PropertyType
 
@@ -165,7 +165,7 @@ def _within(times: Range) -> P:
 
 
 def _term(test: P) -> GraphTraversal:
-    return each_term().is_(test)
+    return all_terms().is_(test)
 
 
 def is_among_terms(terms: Iterable[str]) -> GraphTraversal:

@@ -13,7 +13,7 @@ from lineal.graphstore.gremlin.cassandra_register import CassandraRegister
 from lineal.graphstore.gremlin.client import GremlinClient, g
 from lineal.graphstore.gremlin.lease_register import GraphRegister, LeaseRegister
 from lineal.graphstore.gremlin.messages import ServerRefused
-from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, SHOWN_SECONDS, is_its_own, put_mark
+from lineal.graphstore.gremlin.mixed_index import SHOWN_SECONDS, WRONG_INDEX, is_own_index, write_mark
 from lineal.graphstore.gremlin.snapshots import ROOT
 from lineal.graphstore.gremlin.transport import AccessRefused
 
@@ -66,9 +66,9 @@ async def set_up(server: GremlinClient) -> tuple[str, LeaseRegister]:
             await _make(server)
         name = await name_of_graph(server) or ""
         if server.has_mixed_index:
-            await put_mark(server, name)
-            if not await is_its_own(server, name, SHOWN_SECONDS):
-                raise StoreUnusable(NOT_ITS_OWN)
+            await write_mark(server, name)
+            if not await is_own_index(server, name, SHOWN_SECONDS):
+                raise StoreUnusable(WRONG_INDEX)
         register = CassandraRegister(server, name) if backend == _CASSANDRA else GraphRegister(server)
         await register.set_up()
         return name, register

@@ -1,7 +1,8 @@
-"""The edges to and from entities that the caller may not read, where these may show: types and ends, no more.
+"""The edges to and from entities that the caller may not read, where these may show: only types and ends.
 
-Of such an edge nothing else is fetched, and of its ends only what decides how they are seen, and the URNs of masked
-ones. It asks nothing: its steps are for the prefetcher, which hands back what they returned.
+Nothing else of such an edge is fetched, and of its ends only their groups and kinds, which decide how they are seen,
+and the URNs of masked ends. This module sends no requests: the prefetcher sends its steps, and passes their answers to
+`take`.
 """
 
 from collections import defaultdict
@@ -26,7 +27,7 @@ from lineal.graphstore.walking.reader_protocol import is_masked, masked
 
 @dataclass(frozen=True, slots=True)
 class HiddenEdge:
-    """An edge as seen from its near end: the direction it leads in, its type, and the number of its far end."""
+    """An edge as seen from its near end: its direction, its type, and the number of its far end."""
 
     way: LineageDirection
     type: int
@@ -34,7 +35,7 @@ class HiddenEdge:
 
 
 class HiddenNeighbours:
-    """The edges at hidden entities of one view that are known in one call, and the ends of these edges."""
+    """The edges at hidden entities of one view that one call has fetched, and the ends of these edges."""
 
     def __init__(self, visibility: Visibility) -> None:
         self._visibility, self._scope_steps = visibility, visibility.scope_steps
@@ -44,10 +45,10 @@ class HiddenNeighbours:
         self._urns: dict[int, str] = {}
         """The URNs of masked entities, by their masked keys."""
 
-    # -- asking and taking --
+    # -- steps and answers --
 
     def steps_from(self, keys: Collection[int], crossed: CrossedEdges) -> GraphTraversal:
-        """The edges from readable entities to hidden ones that are met, and from masked ones to what is not cut."""
+        """Return the edges from readable entities to met hidden ones, and from masked entities to all not cut."""
         legs = self._visibility.legs(crossed)
         sides = [
             self._visibility.known(near, __).union(*(self._visibility.edges_to(far, leg) for leg in legs))
@@ -60,11 +61,11 @@ class HiddenNeighbours:
         return self.steps(g.inject(0).union(*sides))
 
     def edges_at(self, leg: Leg) -> GraphTraversal:
-        """The edges from wherever a traversal is to hidden entities that are met."""
+        """Return the edges from the vertices of a traversal to hidden entities that are met."""
         return self._visibility.edges_to(self._scope_steps.met, leg)
 
     def steps(self, edges: GraphTraversal) -> GraphTraversal:
-        """What is wanted of edges: types and ends, what decides how the ends are seen, the URNs of masked ends."""
+        """Return steps to the types and ends of edges, the groups and kinds of these ends, and URNs of masked ends."""
         edge = __.unfold().project("type", "source", "destination")
         edge = edge.by(T.label).by(__.out_v().id_()).by(__.in_v().id_())
         ends = __.unfold().both_v().dedup()
@@ -72,86 +73,86 @@ class HiddenNeighbours:
         return edges.dedup().fold().union(edge, _end_steps(ends), urns)
 
     def end_steps(self, keys: Collection[int]) -> GraphTraversal:
-        """What decides how hidden entities are seen."""
+        """Return steps to the groups and kinds of hidden entities."""
         return _end_steps(self._visibility.known(keys))
 
     def urn_steps(self, keys: Collection[int]) -> GraphTraversal:
-        """The URNs of masked entities."""
+        """Return steps to the URNs of masked entities."""
         return self._visibility.known(keys).values("urn")
 
     def take(self, answer: Iterable[Any]) -> None:
-        """Keep what `steps`, `end_steps` or `urn_steps` returned."""
-        for each in answer:
-            if isinstance(each, str):
-                self._urns[masked(key_of_urn(each))] = each
-            elif "of" in each:
-                self._take_ends(each["alike"], each["of"])
+        """Store the answers of `steps`, `end_steps` or `urn_steps`."""
+        for row in answer:
+            if isinstance(row, str):
+                self._urns[masked(key_of_urn(row))] = row
+            elif "of" in row:
+                self._take_ends(row["shared"], row["of"])
             else:
-                type = TYPE_CODES[AssociationType(each["type"])]
-                source, destination = number_of_vertex(each["source"]), number_of_vertex(each["destination"])
+                type = TYPE_CODES[AssociationType(row["type"])]
+                source, destination = number_of_vertex(row["source"]), number_of_vertex(row["destination"])
                 self._edges[DOWN][source].add(HiddenEdge(DOWN, type, destination))
                 self._edges[UP][destination].add(HiddenEdge(UP, type, source))
 
-    def _take_ends(self, alike: dict[str, Any], vertices: Iterable[int]) -> None:
-        entity_scope = self._scope_steps.entity_scope(alike["groups"], KINDS[alike["kind"]])
+    def _take_ends(self, shared: dict[str, Any], vertices: Iterable[int]) -> None:
+        entity_scope = self._scope_steps.entity_scope(shared["groups"], KINDS[shared["kind"]])
         for number in map(number_of_vertex, vertices):
-            self._ends[number] = (number << KIND_BITS | alike["kind"], entity_scope)
+            self._ends[number] = (number << KIND_BITS | shared["kind"], entity_scope)
 
-    # -- what is known --
+    # -- fetched edges and ends --
 
     def unfetched(self, crossed: CrossedEdges, keys: Iterable[int]) -> set[int]:
-        """The entities, readable or masked, of which some edges to cross may be unknown."""
+        """Return the entities, readable or masked, of which some edges to cross may not be fetched."""
         return {key for key in keys if key >> KIND_BITS not in self._fetched[crossed]}
 
     def note_fetched(self, crossed: CrossedEdges, keys: Iterable[int]) -> None:
-        """Of these entities all edges to cross are known."""
+        """Note that all edges to cross of these entities are fetched."""
         self._fetched[crossed].update(key >> KIND_BITS for key in keys)
 
     def missing_ends(self, keys: Iterable[int]) -> list[int]:
-        """The entities of which it is unknown how they are seen."""
+        """Return the entities whose groups and kinds are not fetched."""
         return [key for key in keys if key >> KIND_BITS not in self._ends]
 
     def missing_urns(self, keys: Iterable[int]) -> list[int]:
-        """The masked keys whose URNs are unknown."""
+        """Return the masked keys whose URNs are not fetched."""
         return (
             [key for key in keys if is_masked(key) and key not in self._urns] if self._visibility.meets_hidden else []
         )
 
     def crossed_from(self, key: int, crossed: CrossedEdges) -> Iterator[HiddenEdge]:
-        """The known edges to cross from an entity."""
+        """Yield the fetched edges to cross from an entity."""
         for way in (DOWN, UP):
             for edge in self._edges[way].get(key >> KIND_BITS, ()):
                 if crossed.crosses(way, edge.type):
                     yield edge
 
     def key(self, number: int) -> int:
-        """The key of an end."""
+        """Return the key of an end."""
         return self._ends[number][0]
 
     def masked_key(self, number: int) -> int:
-        """The key under which a hidden end is known to walks."""
+        """Return the key of a hidden end in walks."""
         return masked(number << KIND_BITS)
 
     def entity_scope(self, number: int) -> EntityScope:
-        """What the caller sees of an end."""
+        """Return the entity scope of an end."""
         return self._ends[number][1]
 
     def tells_withheld(self, key: int) -> bool:
-        """Whether every group that hides a hidden entity lets it be counted."""
+        """Return whether every group that hides a hidden entity allows it to be counted."""
         return self._ends[key >> KIND_BITS][1].tells_withheld
 
     def urn(self, key: int) -> str:
-        """The URN of a masked key; never shown."""
+        """Return the URN of a masked key; never shown."""
         return self._urns[key]
 
     def restricted(self, key: int) -> Restricted:
-        """What is shown of a masked key."""
+        """Return the record under which a masked key is shown."""
         view = self._visibility.view
         return Restricted(view.scope.masked_id(entity_id(self._urns[key])), view)
 
 
 def _end_steps(vertices: GraphTraversal) -> GraphTraversal:
-    """Every distinct pair of kind and set of groups of vertices, with the ids of the vertices that are alike in it."""
-    alike = __.project("groups", "kind").by(__.values(GROUP).fold()).by("kind")
-    by_alike = vertices.group().by(alike).by(__.id_().fold()).unfold()
-    return by_alike.project("alike", "of").by(__.select(Column.keys)).by(__.select(Column.values))
+    """Return steps to every distinct pair of kind and set of groups of vertices, with the ids of its vertices."""
+    shared = __.project("groups", "kind").by(__.values(GROUP).fold()).by("kind")
+    by_shared = vertices.group().by(shared).by(__.id_().fold()).unfold()
+    return by_shared.project("shared", "of").by(__.select(Column.keys)).by(__.select(Column.values))

@@ -36,7 +36,7 @@ from lineal.graphstore.gremlin.mixed_index import (
     INDEXED_TERM,
     SHOWN_SECONDS,
     TERMS,
-    copying,
+    copy_to_index,
     in_index,
     index_properties,
     indexed,
@@ -248,7 +248,7 @@ class IndexBacklog:
         for some in in_chunks(late, _RESTORED_AT_ONCE):
             async with self._lease.held() as stamp:
                 await self._lease.begin(stamp)
-                steps = copying(self._lease.fenced(stamp).V(list(map(long, some))), [TERMS, *COPIED])
+                steps = copy_to_index(self._lease.fenced(stamp).V(list(map(long, some))), [TERMS, *COPIED])
                 await self._server.ask(steps.property(INDEXED_AT, long(stamp)).count())
                 await self._lease.set_unindexed(packed_backlog(self._left()), stamp)
             self._written |= dict.fromkeys(some, (stamp, time.monotonic()))

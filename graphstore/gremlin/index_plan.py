@@ -1,11 +1,11 @@
-"""Plans which entities the mixed index finds for a question: all that can match, and maybe more.
+"""Plans which entities the mixed index finds for a question: all that can match, and possibly more.
 
-A filter becomes alternatives, each a conjunction of tests that the index runs. It has none, and entities are looked
-through, where it is empty, or only asks for kinds, or only has `not`, `ne` of a field or `exists: false`. The steps of
-the filter and the records then decide.
+A filter becomes alternatives, each a conjunction of tests that the index runs. A filter that is empty, or has only
+conditions on kinds, `not`, `ne` of a field or `exists: false`, has no alternatives: the engine scans the entities. The
+steps of the filter and the records then decide.
 
-The index keeps values and words that revisions changed next to the new ones, so that it serves every moment. It also
-keeps what a scope hides, which the steps and the records then leave out.
+The index keeps values and words that revisions changed, next to the new ones, so that it serves every moment. It also
+keeps values that a scope hides; the steps and the records leave these out.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -34,7 +34,7 @@ from lineal.graphstore.full_text import words_of
 from lineal.graphstore.gremlin import patterns
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.filter_steps import FOLDED
-from lineal.graphstore.gremlin.mixed_index import INDEXED_TERM, WORDS, in_index, indexed, of_kind, token
+from lineal.graphstore.gremlin.mixed_index import INDEXED_TERM, WORDS, in_index, indexed, kind_term, token
 from lineal.graphstore.gremlin.predicates import has_word, is_like, starts_with
 from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group
 from lineal.graphstore.kinds import PropertyType
@@ -45,14 +45,14 @@ MOST_ALTERNATIVES: Final = 64
 _MOST_VALUES: Final = 250
 """The most values of one test; more become alternatives."""
 _MOST_VALUES_OF_QUERY: Final = 1000
-"""Lucene takes so many values in one query."""
+"""The most values that Lucene accepts in one query."""
 _LONGEST_BEGIN: Final = 300
 """The longest text before a pattern: a property key may be long."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexTest:
-    """The test that one value of a vertex property must pass; `size` is the number of values in the test."""
+    """A test that one value of a vertex property must pass; `size` is the number of values in the test."""
 
     key: str
     test: Any
@@ -62,13 +62,13 @@ class IndexTest:
 Alternative: TypeAlias = tuple[IndexTest, ...]
 """Tests that must all pass."""
 Alternatives: TypeAlias = tuple[Alternative, ...]
-"""At least one must hold; none: nothing matches."""
+"""At least one must hold; if there are none, nothing matches."""
 
 
 def alternatives_of(question: Find, groups: Sequence[int] | None) -> Alternatives | None:
-    """The alternatives in which an entity may match a question; None where the index does not narrow them.
+    """Return the alternatives in which an entity may match a question; None if the index does not narrow them.
 
-    `groups`: where few, the numbers of the groups of which every readable entity is in at least one.
+    `groups` are the numbers of groups, if few, such that every readable entity is in at least one of them.
     """
     where = compiled_entity_filter(question.where)
     parts = [_of_expression(part) for part in conjuncts(where.rest)]
@@ -78,33 +78,35 @@ def alternatives_of(question: Find, groups: Sequence[int] | None) -> Alternative
     alternatives = narrowed(parts, groups)
     if alternatives is None or where.codes is None:
         return alternatives
-    return narrowed([alternatives, _among(INDEXED_TERM, [of_kind(code) for code in sorted(where.codes)])], None)
+    return narrowed([alternatives, _among(INDEXED_TERM, [kind_term(code) for code in sorted(where.codes)])], None)
 
 
 def narrowed(parts: Iterable[Alternatives | None], groups: Sequence[int] | None) -> Alternatives | None:
-    """The alternatives in which all parts hold, of entities in at least one of some groups, by their numbers."""
+    """Return the alternatives in which all parts hold, for entities in at least one of these groups."""
     return _all_of([*parts, None if groups is None else _among(in_index(GROUP), [long(group) for group in groups])])
 
 
 def having_key(key: str) -> Alternatives:
-    """The alternatives of the entities that were ever recorded or revised with a property key."""
+    """Return the alternatives of the entities that were ever recorded or revised with a property key."""
     return _beginning(index_terms.of_key(key))
 
 
 def start(alternatives: Alternatives, unindexed: Sequence[long]) -> GraphTraversal:
-    """The vertices that the mixed index finds, and those that it may not show yet, without duplicates.
+    """Return the vertices that the mixed index finds, and those that it may not show yet, without duplicates.
 
     Deleted vertices that the index still shows are left out.
     """
-    # Not `has`, which JanusGraph would take into its query of the index, which holds no records.
+    # Not `has`: JanusGraph would make it a part of its query of the index, which has no records.
     exists = __.values("record").is_(P.neq(""))
-    # A union, out of which JanusGraph takes no steps that follow into its query: the index holds other properties.
-    starts = [_in_index(__.V(), each) for each in alternatives] + ([__.V(list(unindexed))] if unindexed else [])
+    # A union: JanusGraph makes no later steps a part of its query, which has only properties of the index.
+    starts = [_in_index(__.V(), alternative) for alternative in alternatives] + (
+        [__.V(list(unindexed))] if unindexed else []
+    )
     return g.inject(0).union(*starts).dedup().where(exists)
 
 
 def named_in_index(names: Collection[str], unindexed: Sequence[long]) -> GraphTraversal:
-    """The entities of some names that the index finds, and those that it may not show yet, without duplicates."""
+    """Return the entities with these names that the index finds, and those it may not show yet, without duplicates."""
     named = P.within(sorted(names))
     starts = [indexed(__.V()).has(in_index("name"), named)]
     if unindexed:
@@ -113,21 +115,21 @@ def named_in_index(names: Collection[str], unindexed: Sequence[long]) -> GraphTr
 
 
 def start_by_term(alternatives: Alternatives) -> GraphTraversal | None:
-    """The vertices found where the graph only has an index of single terms; None where terms do not find all."""
+    """Return the vertices, if the graph only has an index of single terms; None if terms do not find all of them."""
     by_term = [
-        next((each for each in tests if each.key == INDEXED_TERM and isinstance(each.test, str)), None)
+        next((test for test in tests if test.key == INDEXED_TERM and isinstance(test.test, str)), None)
         for tests in alternatives
     ]
-    vertices = [__.V().has(each.key, each.test) for each in by_term if each is not None]
+    vertices = [__.V().has(test.key, test.test) for test in by_term if test is not None]
     return g.inject(0).union(*vertices).dedup() if vertices and len(vertices) == len(alternatives) else None
 
 
 def _in_index(vertices: GraphTraversal, tests: Alternative) -> GraphTraversal:
     vertices, size = indexed(vertices), 0
-    for each in tests:
-        size += each.size
+    for test in tests:
+        size += test.size
         if size <= _MOST_VALUES_OF_QUERY:
-            vertices = vertices.has(each.key, each.test)
+            vertices = vertices.has(test.key, test.test)
     return vertices
 
 
@@ -174,7 +176,7 @@ def _any_of(parts: Iterable[Alternatives | None]) -> Alternatives | None:
 
 
 class _OwnProperty:
-    """A text that a property of the index holds."""
+    """A text in a property of the index."""
 
     def __init__(self, name: str) -> None:
         self.name = in_index(name)
@@ -190,7 +192,7 @@ class _OwnProperty:
 
 
 class _Term:
-    """A text that a term holds after `begin`."""
+    """A text in a term, after `begin`."""
 
     def __init__(self, begin: str) -> None:
         self.begin = begin
@@ -204,8 +206,8 @@ class _Term:
     def containing(self, part: str) -> Alternatives:
         if not part or len(self.begin) > _LONGEST_BEGIN:
             return _beginning(self.begin)
-        either = f"{patterns.holding(index_terms.text_of(part))}|{patterns.holding(index_terms.CUT)}"
-        return _one(INDEXED_TERM, is_like(f"{patterns.literal(self.begin)}({either})"))
+        part_or_cut = f"{patterns.holding(index_terms.text_of(part))}|{patterns.holding(index_terms.CUT)}"
+        return _one(INDEXED_TERM, is_like(f"{patterns.literal(self.begin)}({part_or_cut})"))
 
 
 def _beginning(begin: str) -> Alternatives:
@@ -222,9 +224,9 @@ def _text(plain: _OwnProperty | _Term, folded: _OwnProperty | _Term) -> Row[Alte
         return lambda atom: (*tests(plain, atom.operand), *(tests(folded, atom.operand) if atom.folded else ()))
 
     return {
-        Operator.IN: row(lambda place, texts: place.among(texts)),
-        Operator.STARTS_WITH: row(lambda place, text: place.starting(text)),
-        Operator.CONTAINS: row(lambda place, text: place.containing(text)),
+        Operator.IN: row(lambda tests, texts: tests.among(texts)),
+        Operator.STARTS_WITH: row(lambda tests, text: tests.starting(text)),
+        Operator.CONTAINS: row(lambda tests, text: tests.containing(text)),
         Operator.EXISTS: lambda atom: plain.starting(""),
     }
 
@@ -250,7 +252,7 @@ def _time(name: str) -> Row[Alternatives | None]:
 
 
 def _occurred(atom: Atom) -> Alternatives | None:
-    """Entities that a later batch moved to an earlier time may be anywhere."""
+    """Return alternatives that include all entities that a later batch moved to an earlier time."""
     within = _time("occurred_at")[Operator.RANGE](atom)
     return None if within is None else (*within, *_one(INDEXED_TERM, index_terms.MOVED))
 
@@ -260,10 +262,10 @@ def _property_text(atom: Atom) -> _Term:
 
 
 def _property_within(atom: Atom) -> Alternatives:
-    """A value is one term, which lies within both bounds at once."""
+    """Return alternatives for both bounds at once: a value is one term, so one test has to hold both."""
     alternatives: Alternatives = ()
     for type, values in atom.operand:
-        pattern = patterns.between(_place(values.low), _place(values.high))
+        pattern = patterns.between(_bound_text(values.low), _bound_text(values.high))
         begin = index_terms.of_type(atom.key, type)
         if pattern is not None and len(begin) > _LONGEST_BEGIN:
             alternatives += _beginning(begin)
@@ -272,8 +274,8 @@ def _property_within(atom: Atom) -> Alternatives:
     return alternatives
 
 
-def _place(bound: str | int | float | None) -> str:
-    """The beginning of the text that a term holds of a bound; "" without one."""
+def _bound_text(bound: str | int | float | None) -> str:
+    """Return the beginning of the text of a bound in a term; "" without a bound."""
     if bound is None:
         return ""
     if isinstance(bound, str):

@@ -1,7 +1,8 @@
-"""Observations in the graph: in chunks, each an edge from its entity to itself, and read back as metrics and series.
+"""Observations in the graph, in chunks: each is an edge from its entity to itself. Reads them as metrics and series.
 
-A chunk holds what one batch brought of one metric of one entity, in order, at most `MOST_IN_CHUNK`: as `line`, with the
-metric as `name`, its least and greatest step, and the least `occurred_at` in it. Values are in their sortable form.
+A chunk has the observations of one metric of one entity in one batch, in order, at most `MOST_IN_CHUNK`: as `line`,
+with the metric as `name`, the least and the greatest step, and the least `occurred_at`. Values are in their sortable
+form.
 """
 
 from collections import Counter, defaultdict
@@ -30,9 +31,9 @@ from lineal.graphstore.values import METRICS, text_problem
 OBSERVED: Final = "OBSERVED"
 MOST_IN_CHUNK: Final = 1000
 _MOST_SPANS: Final = 50
-"""Of so many metrics each has the steps of its own asked for; of more, all together."""
+"""For up to this many metrics a query has a span of steps for each; for more, one span for all."""
 _EXPORTED_AT_ONCE: Final = 200
-"""So many chunks are read at once, where no single metric has more."""
+"""The most chunks that an export reads at once, unless a single metric has more."""
 
 Question = TypeVar("Question", bound=SeriesOf | BucketsOf)
 SeriesKey = tuple[int, str]
@@ -40,7 +41,7 @@ SeriesKey = tuple[int, str]
 
 
 class Chunk(NamedTuple):
-    """What the `line` of an edge tells: one value of each list an observation."""
+    """The content of an edge's `line`: each list has one value for each observation."""
 
     key: int
     metric: str
@@ -55,14 +56,14 @@ class Chunk(NamedTuple):
 
 
 def chunks(observations: Collection[ObservationKey], stamp: int, by: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The edges that new observations make: the entity's key, and what the edge holds."""
+    """Yield the edges for new observations: the key of the entity, and the properties of the edge."""
     series: defaultdict[SeriesKey, list[tuple[int, int, int]]] = defaultdict(list)
     for key, metric, step, occurred_at, form in observations:
         series[key, metric].append((step, occurred_at, form))
-    for (key, metric), given in series.items():
-        ordered = iter(sorted(given))
-        while some := list(islice(ordered, MOST_IN_CHUNK)):
-            steps, times, values = map(list, zip(*some, strict=True))
+    for (key, metric), observed in series.items():
+        ordered = iter(sorted(observed))
+        while chunk := list(islice(ordered, MOST_IN_CHUNK)):
+            steps, times, values = map(list, zip(*chunk, strict=True))
             yield (
                 key,
                 {
@@ -76,23 +77,23 @@ def chunks(observations: Collection[ObservationKey], stamp: int, by: str) -> Ite
             )
 
 
-def recorded(reader: Reader, keys: Collection[ObservationKey]) -> set[ObservationKey]:
-    """The recorded ones of some observations, and others of the chunks that they may be in."""
+def recorded_observations(reader: Reader, keys: Collection[ObservationKey]) -> set[ObservationKey]:
+    """Return the recorded ones of these observations, and others of the chunks in which they may be."""
     steps: defaultdict[str, list[int]] = defaultdict(list)
     for _, metric, step, *_ in keys:
         steps[metric].append(step)
-    spans = [(P.eq(metric), min(some), max(some)) for metric, some in steps.items()]
+    spans = [(P.eq(metric), min(of_metric), max(of_metric)) for metric, of_metric in steps.items()]
     if len(spans) > _MOST_SPANS:
         spans = [(P.within(sorted(steps)), min(span[1] for span in spans), max(span[2] for span in spans))]
     vertices = reader.visibility.known({key[0] for key in keys})
-    # The conditions right after the edges, so that JanusGraph looks them up in its index.
-    asked = [
+    # The conditions follow the edges at once, so that JanusGraph uses its index for them.
+    edges = [
         reader.visibility.recorded(
             __.out_e(OBSERVED).has("name", name).has("last_step", P.gte(long(low))).has("first_step", P.lte(long(high)))
         )
         for name, low, high in spans
     ]
-    (lines,) = reader.ask(vertices.union(*asked).values("line"))
+    (lines,) = reader.ask(vertices.union(*edges).values("line"))
     return {
         (chunk.key, chunk.metric, step, occurred_at, form)
         for chunk in _chunks(lines)
@@ -104,65 +105,69 @@ def recorded(reader: Reader, keys: Collection[ObservationKey]) -> set[Observatio
 
 
 def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
-    """The metrics of each question's entity."""
+    """Return the metrics of each question's entity."""
     names: set[str] | None = set()
     for question in questions:
         names = None if names is None or question.names is None else names.union(question.names)
-    found = _found(reader, {question.entity for question in questions}, names)
+    points_of = _points(reader, {question.entity for question in questions}, names)
     by_entity: defaultdict[str, dict[str, Metric]] = defaultdict(dict)
-    for (entity, metric), points in sorted(found.items()):
+    for (entity, metric), points in sorted(points_of.items()):
         by_entity[entity][metric] = Series(entity, metric, reader.view).metric_of(points)
     return [
         tuple(
-            told
-            for metric, told in by_entity[question.entity].items()
-            if question.names is None or metric in question.names
+            metric
+            for name, metric in by_entity[question.entity].items()
+            if question.names is None or name in question.names
         )
         for question in questions
     ]
 
 
 def series_pages(reader: Reader, questions: Sequence[SeriesOf]) -> list[SeriesPage]:
-    """The page that each question asks for."""
+    """Return the page that each question asks for."""
 
     def page(series: Series, points: list[Point], question: SeriesOf) -> SeriesPage:
         after = None if question.after is None else astuple(question.after)
         beyond = (point for point in points if after is None or point[:3] > after)
         return series.page(beyond, len(points), question)
 
-    return _each(reader, questions, page)
+    return _answers(reader, questions, page)
 
 
 def buckets_of(reader: Reader, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
-    """The buckets that each question asks for."""
+    """Return the buckets that each question asks for."""
 
     def buckets(series: Series, points: list[Point], question: BucketsOf) -> tuple[Bucket, ...]:
         return series.buckets(points, len(points), question.most)
 
-    return _each(reader, questions, buckets)
+    return _answers(reader, questions, buckets)
 
 
 Answer = TypeVar("Answer")
 
 
-def _each(
+def _answers(
     reader: Reader, questions: Sequence[Question], answer: Callable[[Series, list[Point], Question], Answer]
 ) -> list[Answer]:
-    entities, names = {each.entity for each in questions}, {each.metric for each in questions}
-    found = _found(reader, entities, names)
+    entities, names = {question.entity for question in questions}, {question.metric for question in questions}
+    points = _points(reader, entities, names)
     return [
-        answer(Series(each.entity, each.metric, each.view), found.get((each.entity, each.metric), []), each)
-        for each in questions
+        answer(
+            Series(question.entity, question.metric, question.view),
+            points.get((question.entity, question.metric), []),
+            question,
+        )
+        for question in questions
     ]
 
 
-def _found(reader: Reader, ids: set[str], names: set[str] | None) -> dict[tuple[str, str], list[Point]]:
-    """The points of series that show, in order, by entity id and metric; in one journey."""
+def _points(reader: Reader, ids: set[str], names: set[str] | None) -> dict[tuple[str, str], list[Point]]:
+    """Return the points of visible series, in order, by entity id and metric; in one round trip."""
     numbers = [number for id in ids if (number := number_of_id(id)) is not None]
-    sound = None if names is None else {name for name in names if not text_problem(name)}
-    if reader.sees_nothing or not numbers or sound == set():
+    valid_names = None if names is None else {name for name in names if not text_problem(name)}
+    if reader.sees_nothing or not numbers or valid_names == set():
         return {}
-    edges = _edges(reader, numbers, sound)
+    edges = _edges(reader, numbers, valid_names)
     (lines,) = reader.prefetcher.ids(ids, edges.values("line"))
     keys = reader.keys_of(ids)
     shown = _shown(reader, _chunks(lines), set(keys.values()))
@@ -170,7 +175,7 @@ def _found(reader: Reader, ids: set[str], names: set[str] | None) -> dict[tuple[
 
 
 def _edges(reader: Reader, numbers: Collection[int], names: Collection[str] | None = None) -> GraphTraversal:
-    """The chunks of readable entities that may hold something of the view; by the numbers of the entities' vertices."""
+    """Return the chunks of readable entities that may be in the view, by the numbers of the entities' vertices."""
     vertices = reader.visibility.by_number(numbers)
     if names is None:
         return reader.visibility.recorded(vertices.out_e(OBSERVED))
@@ -178,20 +183,20 @@ def _edges(reader: Reader, numbers: Collection[int], names: Collection[str] | No
 
 
 def _chunks(lines: Iterable[str]) -> Iterator[Chunk]:
-    return (Chunk(*held) for held in unpacked(lines))
+    return (Chunk(*fields) for fields in unpacked(lines))
 
 
-def _shown(reader: Reader, given: Iterable[Chunk], keys: Collection[int]) -> dict[int, dict[str, list[Point]]]:
-    """The points of the view, in order, by entity key and metric. A chunk that was written twice counts once."""
-    found: defaultdict[SeriesKey, set[Point]] = defaultdict(set)
-    for chunk in given:
+def _shown(reader: Reader, chunks: Iterable[Chunk], keys: Collection[int]) -> dict[int, dict[str, list[Point]]]:
+    """Return the points of the view, in order, by entity key and metric. A chunk that was written twice counts once."""
+    points_of: defaultdict[SeriesKey, set[Point]] = defaultdict(set)
+    for chunk in chunks:
         if chunk.key in keys:
             for step, at, form in zip(*chunk[4:], strict=True):
                 if reader.visibility.has_occurred(at):
-                    found[chunk.key, chunk.metric].add(Point(step, at, form, chunk.recorded_at, chunk.recorded_by))
+                    points_of[chunk.key, chunk.metric].add(Point(step, at, form, chunk.recorded_at, chunk.recorded_by))
     shown: defaultdict[int, dict[str, list[Point]]] = defaultdict(dict)
-    scopes = reader.entity_scopes({key for key, _ in found})
-    for (key, metric), points in found.items():
+    scopes = reader.entity_scopes({key for key, _ in points_of})
+    for (key, metric), points in points_of.items():
         if not scopes[key].hides(METRICS + metric):
             shown[key][metric] = sorted(points)
     return shown
@@ -201,27 +206,27 @@ def _shown(reader: Reader, given: Iterable[Chunk], keys: Collection[int]) -> dic
 
 
 def portions(reader: Reader, keys: list[int]) -> list[list[SeriesKey]]:
-    """The series of some entities, in the order of an export, by as many as are read at once."""
+    """Return the series of entities in the order of an export, in portions that are read at once."""
     if not keys:
         return []
     edges = _edges(reader, [key >> KIND_BITS for key in keys])
-    of = {key >> KIND_BITS: key for key in keys}
-    (told,) = reader.ask(edges.project("of", "name").by(__.out_v().id_()).by("name"))
-    counts = Counter((of[number_of_vertex(each["of"])], each["name"]) for each in told)
-    places = {key: place for place, key in enumerate(keys)}
-    found: list[list[SeriesKey]] = []
+    key_of = {key >> KIND_BITS: key for key in keys}
+    (chunks,) = reader.ask(edges.project("of", "name").by(__.out_v().id_()).by("name"))
+    counts = Counter((key_of[number_of_vertex(chunk["of"])], chunk["name"]) for chunk in chunks)
+    position = {key: index for index, key in enumerate(keys)}
+    portions: list[list[SeriesKey]] = []
     room = 0
-    for series in sorted(counts, key=lambda series: (places[series[0]], series[1])):
+    for series in sorted(counts, key=lambda series: (position[series[0]], series[1])):
         if counts[series] > room:
-            found.append([])
+            portions.append([])
             room = _EXPORTED_AT_ONCE
-        found[-1].append(series)
+        portions[-1].append(series)
         room -= counts[series]
-    return found
+    return portions
 
 
 def observations_of(reader: Reader, portion: list[SeriesKey]) -> list[NewObservation]:
-    """The observations of some series, in their order."""
+    """Return the observations of series, in their order."""
     keys = list(dict.fromkeys(key for key, _ in portion))
     edges = _edges(reader, [key >> KIND_BITS for key in keys], {metric for _, metric in portion})
     (lines,) = reader.ask(edges.values("line"))

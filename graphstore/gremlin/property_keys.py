@@ -1,7 +1,7 @@
 """The property keys in use, from the graph.
 
-Which keys there are at all is noted apart. Under a scope it is asked of the entities themselves: the terms of one that
-no revision has widened tell its keys; of the others the records tell, where a key is noted and nothing else shows it.
+Notes list the keys of all entities. Under a scope, the keys come from the readable entities: from the terms of those
+entities that no revision has widened, and from the records of the others, if a key has a note and no terms show it.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,7 +15,7 @@ from lineal.graphstore.codes import KIND_CODES
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.entity_pages import candidates_in_view
 from lineal.graphstore.gremlin.index_plan import having_key, narrowed
-from lineal.graphstore.gremlin.mixed_index import each_term
+from lineal.graphstore.gremlin.mixed_index import all_terms
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import pattern
 from lineal.graphstore.queries import PropertyKeys
@@ -25,68 +25,70 @@ PROPERTY_KEY: Final = "property_key"
 
 
 def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
-    """The first property keys that start with a text; where not everything is readable, in two journeys."""
+    """Return the first property keys that start with a text; takes two round trips unless everything is readable."""
     if reader.sees_nothing:
         return []
     notes = reader.visibility.recorded(g.V().has("part", PROPERTY_KEY))
     if question.kind is not None:
         notes = notes.has("of_kind", KIND_CODES[question.kind])
     if reader.visibility.scope_steps.readable is None:
-        (noted,) = reader.ask(notes.values("name"))
-        return _beginning(noted, question)[: question.first]
-    named = sorted(key for key in reader.visibility.scope_steps.redacted if key.startswith(question.starts_with))
-    noted, found, *borne = reader.ask(
-        notes.values("name"), _unnamed(reader, question), *(_bearer(reader, question, key) for key in named)
+        (all_keys,) = reader.ask(notes.values("name"))
+        return _starting(all_keys, question)[: question.first]
+    redacted = sorted(key for key in reader.visibility.scope_steps.redacted if key.startswith(question.starts_with))
+    all_keys, term_starts, *entities = reader.ask(
+        notes.values("name"),
+        _unnamed_keys(reader, question),
+        *(_entity_with_key(reader, question, key) for key in redacted),
     )
-    sure = {index_terms.key_of(each) for each in found} - reader.visibility.scope_steps.redacted
-    sure |= {key for key, bearers in zip(named, borne, strict=True) if bearers}
-    first = sorted(sure)[: question.first]
+    shown = {index_terms.key_of(start) for start in term_starts} - reader.visibility.scope_steps.redacted
+    shown |= {key for key, with_key in zip(redacted, entities, strict=True) if with_key}
+    first = sorted(shown)[: question.first]
     is_full = len(first) == question.first
-    doubtful = {key for key in _beginning(noted, question) if key not in sure and not (is_full and key > first[-1])}
-    return sorted(sure | _told_by_records(reader, question, doubtful))[: question.first]
+    uncertain = {key for key in _starting(all_keys, question) if key not in shown and not (is_full and key > first[-1])}
+    return sorted(shown | _keys_of_records(reader, question, uncertain))[: question.first]
 
 
-def _beginning(keys: Iterable[str], question: PropertyKeys) -> list[str]:
+def _starting(keys: Iterable[str], question: PropertyKeys) -> list[str]:
     return sorted({key for key in keys if key.startswith(question.starts_with)})
 
 
-def _bearers(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
-    """The entities of the view that may have a key; None: any."""
+def _entities_with_key(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
+    """Return the entities of the view that may have a key; None: any key."""
     alternatives = narrowed([] if key is None else [having_key(key)], reader.visibility.scope_steps.readable_in)
     return candidates_in_view(reader, alternatives, None if question.kind is None else [KIND_CODES[question.kind]])
 
 
-def _showing(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
-    """The entities whose terms tell their keys, and that do not hide one."""
+def _entities_showing(reader: Reader, question: PropertyKeys, key: str | None) -> GraphTraversal:
+    """Return the entities whose terms prove their keys, and that do not hide the key."""
     shown = reader.visibility.scope_steps.showing(key)
-    sure = _bearers(reader, question, key).has_not("widened")
-    return sure if shown is None else sure.where(shown)
+    entities = _entities_with_key(reader, question, key).has_not("widened")
+    return entities if shown is None else entities.where(shown)
 
 
 def _keys() -> GraphTraversal:
-    """How the terms of properties begin."""
-    return each_term().split(":").limit(Scope.local, 1).unfold()
+    """Return steps to the beginnings of the terms of properties."""
+    return all_terms().split(":").limit(Scope.local, 1).unfold()
 
 
-def _unnamed(reader: Reader, question: PropertyKeys) -> GraphTraversal:
-    """The keys that the terms tell, of those that no grant names."""
-    begins = TextP.starting_with(index_terms.of_key(question.starts_with).rstrip(":"))
-    return _showing(reader, question, None).flat_map(_keys()).is_(begins).dedup()
+def _unnamed_keys(reader: Reader, question: PropertyKeys) -> GraphTraversal:
+    """Return the keys that terms prove, without those that a grant names."""
+    starts = TextP.starting_with(index_terms.of_key(question.starts_with).rstrip(":"))
+    return _entities_showing(reader, question, None).flat_map(_keys()).is_(starts).dedup()
 
 
-def _bearer(reader: Reader, question: PropertyKeys, key: str) -> GraphTraversal:
-    """An entity with a key that some grant names, if there is one that shows it."""
-    bears = each_term().is_(TextP.starting_with(index_terms.of_key(key)))
-    return _showing(reader, question, key).where(bears).limit(1).id_()
+def _entity_with_key(reader: Reader, question: PropertyKeys, key: str) -> GraphTraversal:
+    """Return an entity that shows a key that some grant names, if there is one."""
+    has_key = all_terms().is_(TextP.starting_with(index_terms.of_key(key)))
+    return _entities_showing(reader, question, key).where(has_key).limit(1).id_()
 
 
-def _told_by_records(reader: Reader, question: PropertyKeys, doubtful: Collection[str]) -> set[str]:
-    """Those of some keys that the records of widened entities show."""
-    if not doubtful:
+def _keys_of_records(reader: Reader, question: PropertyKeys, uncertain: Collection[str]) -> set[str]:
+    """Return those of the keys that the records of widened entities show."""
+    if not uncertain:
         return set()
-    among = TextP.regex(pattern(index_terms.of_key(key).rstrip(":") for key in doubtful))
-    widened = _bearers(reader, question, None).where(__.values("widened").is_(1)).where(_keys().is_(among))
+    among = TextP.regex(pattern(index_terms.of_key(key).rstrip(":") for key in uncertain))
+    widened = _entities_with_key(reader, question, None).where(__.values("widened").is_(1)).where(_keys().is_(among))
     keys = reader.records.take(reader.ask(reader.records.steps(widened))[0])
-    shown = [each.properties for each in reader.entities(keys, as_recorded=True).values()]
-    shown += [each.properties for revisions in reader.revisions(keys).values() for each in revisions]
-    return {property.key for properties in shown for property in properties} & set(doubtful)
+    recorded = [entity.properties for entity in reader.entities(keys, as_recorded=True).values()]
+    recorded += [revision.properties for revisions in reader.revisions(keys).values() for revision in revisions]
+    return {property.key for properties in recorded for property in properties} & set(uncertain)

@@ -1,4 +1,4 @@
-"""What batches of one group are validated against: the recorded state, and the batches accepted before in the group."""
+"""The state that a batch in a group is validated against: recorded, or accepted earlier in the group."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -34,19 +34,22 @@ class RecordedState:
     def load(self, batches: Iterable[tuple[Batch, list[str]]], *others: GraphTraversal) -> list[list[Any]]:
         """Load the entities that batches name, with their URNs, and return the answers of other traversals.
 
-        All of it is one round trip.
+        Makes one round trip.
         """
         named: set[str] = set()
         for batch, urns in batches:
             named.update(urns)
             named.update(revision.entity for revision in batch.revisions)
             named.update(observation.entity for observation in batch.observations)
-            named.update(each.superseded_by for each in batch.revisions if each.superseded_by is not None)
-            named.update(urn for each in batch.associations for urn in (each.source, each.destination))
+            superseding = (revision.superseded_by for revision in batch.revisions)
+            named.update(urn for urn in superseding if urn is not None)
+            named.update(
+                urn for association in batch.associations for urn in (association.source, association.destination)
+            )
         return self._reader.prefetcher.ids([entity_id(urn) for urn in named], *others)
 
     def entities(self, ids: Collection[str]) -> dict[str, RecordedEntity]:
-        """The recorded entities by id; an entity of another URN where it has the vertex that the id would have."""
+        """Return the recorded entities by id; one of another URN if it has the vertex of the id."""
         recorded = {}
         for id in ids:
             number = number_of_id(id)
@@ -67,7 +70,7 @@ class RecordedState:
         return {key: RecordedRevisions.of(some, times[key]) for key, some in revisions.items()}
 
     def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
-        return metric_series.recorded(self._reader, keys)
+        return metric_series.recorded_observations(self._reader, keys)
 
     def entity(self, key: int) -> NewEntity:
         return as_new_entity(self._reader.entities([key], as_recorded=True)[key])
@@ -80,11 +83,11 @@ class RecordedState:
 
 
 class GroupState:
-    """`batch_validation.RecordedState` of a batch in a group: recorded before, or accepted before it in the group."""
+    """`batch_validation.RecordedState` of a batch in a group: recorded, or accepted earlier in the group."""
 
     def __init__(self, recorded: batch_validation.RecordedState) -> None:
         self._recorded = recorded
-        self._stands: dict[int | None, RecordedEntity] = {}
+        self._accepted: dict[int | None, RecordedEntity] = {}
         """By the number of the id, since ids of one number share a vertex."""
         self._entities: dict[int, NewEntity] = {}
         self._known_from: dict[int, int] = {}
@@ -93,39 +96,41 @@ class GroupState:
         self._observations: set[ObservationKey] = set()
 
     def accept(self, validation: BatchValidation) -> None:
-        """Add what is new in a valid batch, for the batches after it."""
-        for key, each in validation.entities.items():
+        """Add the new parts of a valid batch to the state for the batches after it."""
+        for key, new in validation.entities.items():
             known_from = validation.known_from[key]
-            stands = RecordedEntity(each.urn, key, each.entity.occurred_at or 0, each.digest, known_from)
-            self._stands[number_of_id(each.id)] = stands
-            self._entities[key] = each.entity
+            recorded = RecordedEntity(new.urn, key, new.entity.occurred_at or 0, new.digest, known_from)
+            self._accepted[number_of_id(new.id)] = recorded
+            self._entities[key] = new.entity
         self._known_from.update(validation.known_from)
         self._associations.update(validation.associations)
-        for key, sequence, revision, kept in validation.revisions:
-            self._revisions[key].append(_revision(revision, sequence, kept))
+        for key, sequence, revision, digest in validation.revisions:
+            self._revisions[key].append(_revision(revision, sequence, digest))
         self._observations.update(validation.observations)
 
     def entities(self, ids: Collection[str]) -> dict[str, RecordedEntity]:
-        accepted = {id: stands for id in ids if (stands := self._stands.get(number_of_id(id))) is not None}
+        accepted = {id: entity for id in ids if (entity := self._accepted.get(number_of_id(id))) is not None}
         recorded = [id for id in ids if id not in accepted]
-        found = accepted | (self._recorded.entities(recorded) if recorded else {})
+        entities = accepted | (self._recorded.entities(recorded) if recorded else {})
         times = self._known_from
-        return {id: replace(each, known_from=times.get(each.key, each.known_from)) for id, each in found.items()}
+        return {
+            id: replace(entity, known_from=times.get(entity.key, entity.known_from)) for id, entity in entities.items()
+        }
 
     def associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, tuple[int | None, str]]:
         accepted = {key: self._associations[key] for key in keys if key in self._associations}
         recorded = [key for key in keys if key not in accepted and not self._is_new(key[0], key[2])]
-        found = self._recorded.associations(recorded) if recorded else {}
-        return found | {key: (each.occurred_at, kept) for key, (each, kept) in accepted.items()}
+        before = self._recorded.associations(recorded) if recorded else {}
+        return before | {key: (association.occurred_at, digest) for key, (association, digest) in accepted.items()}
 
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
-        recorded = {key: some for key, some in times.items() if not self._is_new(key)}
-        found = self._recorded.revisions(recorded) if recorded else {}
+        recorded = {key: of_key for key, of_key in times.items() if not self._is_new(key)}
+        revisions = self._recorded.revisions(recorded) if recorded else {}
         for key in times.keys() & self._revisions.keys():
             accepted = RecordedRevisions.of(self._revisions[key], times[key])
-            before = found[key].of_times if key in found else ()
-            found[key] = replace(accepted, of_times=(*before, *accepted.of_times))
-        return found
+            before = revisions[key].of_times if key in revisions else ()
+            revisions[key] = replace(accepted, of_times=(*before, *accepted.of_times))
+        return revisions
 
     def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
         accepted = self._observations.intersection(keys)
@@ -146,7 +151,7 @@ class GroupState:
 
 
 def _revision(revision: NewRevision, sequence: int, digest: str) -> Revision:
-    """The record of an accepted revision, without what tells of its recording."""
+    """Return the record of an accepted revision, without the time and the recorder of its recording."""
     assert revision.occurred_at is not None, "an accepted revision has its time"
     return Revision(
         "",

@@ -1,8 +1,8 @@
-"""A scope as conditions on the vertices of entities, by the numbers of the groups that a vertex holds.
+"""A scope as conditions on the vertices of entities, by the numbers of the groups on a vertex.
 
-A condition is steps that the engine evaluates at every hop, so that what a caller may not see is not fetched. It is
-None where it always holds: a traversal is then the same as for a scope of everything. Where an entity scope has to be
-known in detail, the groups of the entity are fetched with it.
+A condition is a sequence of steps that the engine evaluates at every hop, so that entities that the caller may not see
+are not fetched. It is None if it always holds: a traversal is then the same as for a scope of everything. If the exact
+entity scope is needed, the groups of the entity are fetched with it.
 """
 
 from collections import defaultdict
@@ -22,27 +22,28 @@ from lineal.graphstore.kinds import EntityKind, LineageDirection
 
 _WAYS: Final = (LineageDirection.ASCENDANTS, LineageDirection.DESCENDANTS)
 _NO_GROUP: Final = ""
-"""The id of every group without a rule in the scope; no group has it."""
+"""The id for every group without a rule in the scope; no group has it."""
 _KEPT: Final = 64
 MOST_NAMED: Final = 50
 """The most groups that a query of an index names."""
 
 
 def never() -> GraphTraversal:
-    """A condition that no entity passes."""
+    """Return a condition that no entity passes."""
     return __.has_not("recorded_at")
 
 
 def in_groups(groups: Iterable[str]) -> GraphTraversal:
-    """Whether a vertex is in any of some groups, however many."""
-    # A server compares with every member of `within`: for a thousand groups, a hundred times as long as this takes.
+    """Return a condition: the vertex is in any of these groups, however many."""
+    # `within` would be compared member by member: for a thousand groups, that takes a hundred times as long.
     return __.values(GROUP).as_string().is_(TextP.regex(pattern(str(number_of_group(group)) for group in groups)))
 
 
 def pattern(words: Iterable[str]) -> str:
-    """A regular expression that matches some words of letters and digits, and no other text.
+    """Return a regular expression that matches these words of letters and digits, and no other text.
 
-    Common beginnings are written once, so that matching takes time by the length of a text, not by the number of words.
+    Common beginnings occur once, so that the time of matching depends on the length of a text, not on the number of
+    words.
     """
     tree: dict[str, Any] = {}
     for word in words:
@@ -60,7 +61,7 @@ def pattern(words: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class _Allowance:
-    """The groups in which a permission is allowed, with the kinds (None for all), and those that forbid it."""
+    """The groups in which a permission is allowed, with the kinds (None for all), and the groups that forbid it."""
 
     groups: dict[str, frozenset[str] | None]
     forbidden: frozenset[str]
@@ -69,39 +70,39 @@ class _Allowance:
     def of(
         cls, scope: Scope, permission: Permission, admits: Callable[[Grant], bool] = lambda grant: True
     ) -> "_Allowance":
-        """The allowance of the grants of a scope that `admits` accepts."""
+        """Return the allowance of the grants of a scope that `admits` accepts."""
         forbidden = frozenset(rule.group for rule in scope.rules.values() if permission in rule.forbidden)
         groups: dict[str, frozenset[str] | None] = {}
         for rule in scope.rules.values():
-            kinds = [each.kinds for each in rule.grants if permission in each.permissions and admits(each)]
-            some = frozenset[str]().union(*(each for each in kinds if each is not None))
-            if (some or None in kinds) and rule.group not in forbidden:
-                groups[rule.group] = None if None in kinds else some
+            kinds = [grant.kinds for grant in rule.grants if permission in grant.permissions and admits(grant)]
+            named_kinds = frozenset[str]().union(*(some for some in kinds if some is not None))
+            if (named_kinds or None in kinds) and rule.group not in forbidden:
+                groups[rule.group] = None if None in kinds else named_kinds
         return cls(groups, forbidden)
 
     def covers(self, other: "_Allowance") -> bool:
-        """Whether it allows, group by group, all that another allows."""
+        """Return whether this allows, group by group, everything that `other` allows."""
 
         def holds(group: str, kinds: frozenset[str] | None) -> bool:
-            mine = self.groups.get(group, frozenset())
-            return mine is None or (kinds is not None and kinds <= mine)
+            allowed = self.groups.get(group, frozenset())
+            return allowed is None or (kinds is not None and kinds <= allowed)
 
-        return self.forbidden <= other.forbidden and all(holds(*each) for each in other.groups.items())
+        return self.forbidden <= other.forbidden and all(holds(group, kinds) for group, kinds in other.groups.items())
 
     def allowed(self) -> GraphTraversal:
-        """Whether some group of a vertex allows the permission, whatever other groups forbid."""
-        alike: defaultdict[frozenset[str] | None, list[str]] = defaultdict(list)
+        """Return a condition: some group of a vertex allows the permission, whatever other groups forbid."""
+        by_kinds: defaultdict[frozenset[str] | None, list[str]] = defaultdict(list)
         for group, kinds in self.groups.items():
-            alike[kinds].append(group)
-        return any_of([_of_kinds(kinds, in_groups(groups)) for kinds, groups in alike.items()])
+            by_kinds[kinds].append(group)
+        return any_of([_of_kinds(kinds, in_groups(groups)) for kinds, groups in by_kinds.items()])
 
     def steps(self) -> GraphTraversal:
-        """Whether the permission is allowed on a vertex."""
+        """Return a condition: the permission is allowed on a vertex."""
         return _unless(self.forbidden, self.allowed())
 
 
 def any_of(conditions: list[GraphTraversal]) -> GraphTraversal:
-    """Whether any of some conditions holds."""
+    """Return a condition: any of these conditions holds."""
     if not conditions:
         return never()
     return conditions[0] if len(conditions) == 1 else __.or_(*conditions)
@@ -114,7 +115,7 @@ def _in_any(groups: Collection[str]) -> GraphTraversal:
 def _of_kinds(kinds: frozenset[str] | None, condition: GraphTraversal) -> GraphTraversal:
     if kinds is None:
         return condition
-    # Not `has`, which JanusGraph would look up in an index of its own, all entities of the kinds.
+    # Not `has`: JanusGraph would look up all entities of the kinds in an index.
     codes = sorted(KIND_CODES[EntityKind(kind)] for kind in kinds)
     return __.and_(__.values("kind").is_(P.within(codes)), condition)
 
@@ -127,7 +128,7 @@ class ScopeSteps:
     """One scope as steps.
 
     `redacts`: some readable entity may have a hidden property key. `limits`: some readable entity may not be crossed at
-    some distance or in some direction. `needs_groups`: readable entities differ in what the caller sees of them.
+    some distance or in some direction. `needs_groups`: readable entities differ in their entity scopes.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -135,52 +136,52 @@ class ScopeSteps:
         self._read = _Allowance.of(scope, Permission.READ)
         self.sees_nothing = not scope.everything and not self._read.groups
         self.meets_hidden = scope.meets_hidden
-        self.tells = any(rule.tells_withheld for rule in scope.rules.values())
+        self.counts_withheld = any(rule.tells_withheld for rule in scope.rules.values())
         unredacted = _Allowance.of(scope, Permission.READ_PROPERTIES, lambda grant: not grant.redacted)
         self.redacts = not unredacted.covers(self._read)
-        everywhere = [self._crossing((way,), lambda grant: grant.depth is None) for way in _WAYS]
-        self.limits = not all(each.covers(self._read) for each in everywhere)
+        unlimited = [self._crossing((way,), lambda grant: grant.depth is None) for way in _WAYS]
+        self.limits = not all(allowance.covers(self._read) for allowance in unlimited)
         self.needs_groups = self.redacts or self.limits
         self._shown: dict[str | None, GraphTraversal | None] = {}
         self._groups = {int(number_of_group(group)): group for group in scope.rules}
 
-    # -- what is seen --
+    # -- visible entities --
 
     def entity_scope(self, numbers: Iterable[int], kind: EntityKind) -> EntityScope:
-        """What is seen of an entity of a kind that is in the groups of these numbers."""
+        """Return the entity scope of an entity of a kind in the groups with these numbers."""
         if self.scope.everything:
             return FULL_ENTITY_SCOPE
         return self.scope.entity_scope(frozenset(self._groups.get(number, _NO_GROUP) for number in numbers), kind)
 
     @cached_property
     def readable(self) -> GraphTraversal | None:
-        """Whether an entity is readable."""
+        """The condition that an entity is readable."""
         return None if self.scope.everything else self._read.steps()
 
     @cached_property
     def readable_in(self) -> list[int] | None:
-        """The numbers of the groups that every readable entity is in some of, in order; None where they are many."""
+        """The numbers of groups, in order, such that every readable entity is in one of them; None if they are many."""
         groups = self._read.groups
         return None if self.scope.everything or len(groups) > MOST_NAMED else sorted(map(number_of_group, groups))
 
     @cached_property
     def met(self) -> GraphTraversal:
-        """Whether an entity that is not readable is one that a traversal takes note of."""
+        """The condition that an entity is not readable, and that a traversal registers it."""
         hidden = never() if self.readable is None else __.not_(self.readable)
-        if self.tells:
+        if self.counts_withheld:
             return hidden
         crossed = self._bounded(Boundary.BRIDGE) | self._bounded(Boundary.MASK)
         return __.and_(hidden, _unless(self._bounded(Boundary.CUT), _in_any(crossed)))
 
     @cached_property
     def masked(self) -> GraphTraversal:
-        """Whether an entity that is met is shown as restricted."""
+        """The condition that an entity is met, and shown as restricted."""
         stricter = self._bounded(Boundary.CUT) | self._bounded(Boundary.BRIDGE)
         return __.and_(self.met, _unless(stricter, _in_any(self._bounded(Boundary.MASK))))
 
     @cached_property
     def crossed_to(self) -> GraphTraversal:
-        """Whether a traversal takes note of an entity that it comes to from a hidden one."""
+        """The condition that a traversal registers an entity that it reaches from a hidden one."""
         return self.met if self.readable is None else __.or_(self.readable, self.met)
 
     def _bounded(self, boundary: Boundary) -> frozenset[str]:
@@ -189,12 +190,12 @@ class ScopeSteps:
     # -- properties --
 
     def showing(self, key: str | None) -> GraphTraversal | None:
-        """Whether a property key of a readable entity is not hidden; None: one that no grant names as redacted."""
+        """Return the condition that a readable entity does not hide a property key; None: a key that no grant names."""
         return self._showing(key if key in self.redacted else None)
 
     @cached_property
     def redacted(self) -> frozenset[str]:
-        """The property keys that some grant names as redacted."""
+        """The property keys that some grant redacts."""
         grants = (grant for rule in self.scope.rules.values() for grant in rule.grants)
         return frozenset().union(*(grant.redacted for grant in grants))
 
@@ -213,21 +214,21 @@ class ScopeSteps:
         return _Allowance.of(self.scope, Permission.TRAVERSE, leads)
 
     def crossable(self, ways: Collection[LineageDirection], begin: int) -> GraphTraversal | None:
-        """Whether a readable entity may be crossed in any of some ways, within a `repeat`, at the distance it is at.
+        """Return the condition, in a `repeat`, that a readable entity may be crossed in any of `ways` at its distance.
 
-        `begin` is the number of the loop that starts are crossed in.
+        `begin` is the number of the loop in which starts are crossed.
         """
         if not self.limits:
             return None
         rules = self.scope.rules.values()
         depths = {grant.depth for rule in rules for grant in rule.grants}
-        near = []
+        conditions = []
         for depth in sorted(depths, key=lambda depth: (depth is not None, depth)):
             allowed = self._crossing(ways, _of_depth(depth))
             if allowed.groups:
                 within = allowed.allowed()
-                near.append(within if depth is None else __.and_(__.loops().is_(P.lt(begin + depth)), within))
-        return _unless(self._crossing(ways, lambda grant: True).forbidden, any_of(near))
+                conditions.append(within if depth is None else __.and_(__.loops().is_(P.lt(begin + depth)), within))
+        return _unless(self._crossing(ways, lambda grant: True).forbidden, any_of(conditions))
 
 
 def _of_depth(depth: int | None) -> Callable[[Grant], bool]:
@@ -236,5 +237,5 @@ def _of_depth(depth: int | None) -> Callable[[Grant], bool]:
 
 @lru_cache(_KEPT)
 def scope_steps(scope: Scope) -> ScopeSteps:
-    """The steps of a scope, cached for the scopes used last."""
+    """Return the steps of a scope, cached for the most recent scopes."""
     return ScopeSteps(scope)

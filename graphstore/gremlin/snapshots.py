@@ -1,4 +1,4 @@
-"""What readers see of a graph, and the state of the writer lease, which holds it."""
+"""The snapshot that readers see of a graph, and the state of the writer lease, of which it is a part."""
 
 from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
@@ -15,7 +15,7 @@ ROOT: Final = vertex_of_note("root")
 
 @dataclass(frozen=True, slots=True)
 class AccessProgress:
-    """How far access has come: its epoch, the epoch of the newest change of members, the number of audit records.
+    """The progress of access: its epoch, the epoch of the newest change of members, the number of audit records.
 
     None of them ever decreases.
     """
@@ -27,7 +27,7 @@ class AccessProgress:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Visible are the stamps up to the watermark, except those of aborted batches.
+    """The visible stamps: those up to the watermark, except those of aborted batches.
 
     `has_same_as`: a SAME_AS association may be visible.
     """
@@ -40,11 +40,11 @@ class Snapshot:
     """The entities that the mixed index may not show yet (see `index_backlog`)."""
 
     def shows(self, stamp: int) -> bool:
-        """Whether records with the stamp are visible."""
+        """Return whether records with the stamp are visible."""
         return stamp <= self.watermark and stamp not in self.aborted
 
     def without(self, stamp: int) -> "Snapshot":
-        """The snapshot in which the batch of a stamp is aborted; 0 stands for no batch."""
+        """Return the snapshot in which the batch of a stamp is aborted; 0 means no batch."""
         return replace(self, aborted=tuple(sorted({*self.aborted, stamp}))) if stamp else self
 
 
@@ -65,27 +65,30 @@ class LeaseState:
     snapshot: Snapshot = Snapshot()
 
     def next(self, **changes: Any) -> "LeaseState":
-        """The state that follows, with these changes. A batch that it leaves open for another is aborted."""
+        """Return the next state. If `open` changes and `snapshot` does not, the batch that was open is aborted."""
         if changes.get("open", self.open) != self.open and "snapshot" not in changes:
             changes["snapshot"] = self.snapshot.without(self.open)
         return replace(self, version=self.version + 1, **changes)
 
     def released(self) -> "LeaseState":
-        """The state that follows when the holder releases the lease."""
+        """Return the next state when the holder releases the lease."""
         return self.next(holder=0, process="", open=0)
 
     def packed(self) -> str:
-        """The state as text."""
+        """Return the state as text."""
         return packed(astuple(self))
 
     @classmethod
     def unpacked(cls, text: str) -> "LeaseState":
-        """The state of a text that `packed` returned."""
+        """Return the state from a text of `packed`."""
         version, holder, process, open_stamp, (watermark, aborted, has_same_as, access, unindexed) = orjson.loads(text)
         snapshot = Snapshot(watermark, tuple(aborted), has_same_as, AccessProgress(*access), unindexed)
         return cls(version, holder, process, open_stamp, snapshot)
 
 
 def plan_vertex(stamp: int) -> long:
-    """The vertex of the note on an aborted batch: `value` is where the batch wrote, `kept_at` when it was aborted."""
+    """Return the vertex of the note on an aborted batch.
+
+    Its `value` lists the vertices that the batch was to write, `kept_at` is the time of the abort.
+    """
     return vertex_of_note("plan", str(stamp))

@@ -26,7 +26,7 @@ from lineal.graphstore.gremlin.client import REQUEST_SECONDS, GremlinClient, g
 from lineal.graphstore.gremlin.entity_pages import PARTS, all_keys, find_pages
 from lineal.graphstore.gremlin.graph_setup import is_in_memory, name_of_graph, set_up
 from lineal.graphstore.gremlin.lease_register import LeaseRegister
-from lineal.graphstore.gremlin.mixed_index import NOT_ITS_OWN, is_its_own
+from lineal.graphstore.gremlin.mixed_index import WRONG_INDEX, is_own_index
 from lineal.graphstore.gremlin.property_keys import property_keys
 from lineal.graphstore.gremlin.quarantine import Quarantine
 from lineal.graphstore.gremlin.reader import Reader
@@ -281,8 +281,8 @@ class GremlinStore(WalkingStore[Reader]):
         if await name_of_graph(self._server) != self._graph:
             await self._renew()
             raise Unavailable("the graph server was started again and had kept nothing, so the graph is new: ask again")
-        if not await is_its_own(self._server, self._graph):
-            raise Unavailable(NOT_ITS_OWN)
+        if not await is_own_index(self._server, self._graph):
+            raise Unavailable(WRONG_INDEX)
         self._connects = connects
 
     async def _renew(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 from gremlin_python.process.traversal import Cardinality, Merge, T
 
-from lineal.graphstore.gremlin.mixed_index import is_of_index
+from lineal.graphstore.gremlin.mixed_index import is_index_property
 
 _MOST_CHUNK_BYTES: Final = 4 * 1024 * 1024
 
@@ -70,7 +70,7 @@ def _with_added(merged: GraphTraversal, added: list[str]) -> GraphTraversal:
     merged = merged.as_("vertex") if added else merged
     for name in added:
         value = __.select("row").select(name).unfold().as_("value")
-        cardinality = Cardinality.list_ if is_of_index(name) else Cardinality.set_
+        cardinality = Cardinality.list_ if is_index_property(name) else Cardinality.set_
         merged = merged.side_effect(value.select("vertex").property(cardinality, name, __.select("value")))
     return merged
 

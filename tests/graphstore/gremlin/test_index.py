@@ -392,7 +392,7 @@ async def test_group_members_missing_from_the_index_are_written_again(
 async def test_an_index_that_lost_entities_is_refused_until_it_is_rebuilt(store: Store, janusgraph: Engine) -> None:
     server: GremlinClient = store._server  # type: ignore[attr-defined]
     await _index(server, "@writers.values().each { it.deleteAll(); it.commit() }")
-    with pytest.raises(StoreUnusable, match="search index is not this graph's, or has lost what it held"):
+    with pytest.raises(StoreUnusable, match="search index is not this graph's, or has lost its content"):
         await open_store(janusgraph.url)
     server.transport.connects += 1  # as where the server was started again
     with pytest.raises(Unavailable, match="search index is not this graph's"):
