@@ -25,12 +25,13 @@ WITHOUT_A_VIEW = {
     "index_backlog",
     "lease_register",
     "mixed_index",
+    "quarantine",
     "snapshots",
     "store",
     "upserts",
     "writer_lease",
 }
-"""What writes, and what is read without a view: access, the audit log, the lease. Modules not named here read views."""
+"""Modules that write, or that read without a view: access, audit log, quarantine, lease. All others read views."""
 ASKED = {("reader", "occurred_at")}
 """Where a question, not its view, names a time."""
 
