@@ -10,7 +10,8 @@ class Permission(StrEnum):
     READ: read an entity. READ_PROPERTIES: read its property keys and values. TRAVERSE: cross it in a query. RECORD:
     record entities, revisions and observations. ASSOCIATE: record associations from or to an entity. APPROVE: decide on
     a model version. SHARE: manage groups, shares and invitations. ADMINISTER: manage policies and API keys, and explain
-    access. READ_AUDIT: read the account's audit log.
+    access. READ_AUDIT: read the account's audit log. MANAGE_QUARANTINE: read, retry and discard the account's refused
+    documents.
     """
 
     READ = "READ"
@@ -25,6 +26,7 @@ class Permission(StrEnum):
     ADMINISTER = "ADMINISTER"
     READ_COST = "READ_COST"
     READ_AUDIT = "READ_AUDIT"
+    MANAGE_QUARANTINE = "MANAGE_QUARANTINE"
 
     @property
     def cedar(self) -> str:

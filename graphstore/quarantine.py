@@ -6,11 +6,15 @@ from hashlib import sha256
 from typing import Final
 
 MICROSECONDS_A_DAY: Final = 24 * 3600 * 1_000_000
+BESIDE_BYTES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A document that was refused. `received_at` is in microseconds since 1970; `run` and `job` where it names them."""
+    """A document that was refused. `received_at` is in microseconds since 1970; `run` and `job` where it names them.
+
+    `size` is in bytes. `document` is empty in pages that leave documents out.
+    """
 
     id: str
     account: str
@@ -19,12 +23,16 @@ class Quarantined:
     problems: tuple[str, ...]
     run: str | None
     job: str | None
+    size: int
     document: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineLimits:
-    """How long documents are kept, and how many bytes of them in all accounts together: the oldest go first."""
+    """How long documents are kept, and how many bytes of each account: its oldest go first.
+
+    What is kept beside a document counts as 1 KiB, so that small documents are not kept without end either.
+    """
 
     days: int
     max_bytes: int
@@ -32,15 +40,18 @@ class QuarantineLimits:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineQuestion:
-    """A page of the documents of an account, or of all, the newest first; `before` is the last one of the page before.
+    """A page of the documents of an account, or of all, the newest first, after the position `before`.
 
-    With `id`, the one document of that id.
+    None of `ids`, `run` and `job` means any.
     """
 
     account: str | None = None
     first: int = 20
-    before: Quarantined | None = None
-    id: str | None = None
+    before: tuple[int, str] | None = None
+    ids: tuple[str, ...] | None = None
+    run: str | None = None
+    job: str | None = None
+    with_documents: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +69,29 @@ def quarantine_id(account: str, document: bytes) -> str:
     return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
 
+def counted_size(size: int) -> int:
+    """What a document of a size counts towards the limits, in bytes."""
+    return size + BESIDE_BYTES
+
+
 def newest_first(kept: Quarantined) -> tuple[int, str]:
-    """The key by which documents are sorted, in descending order."""
+    """The position of a document among those that are kept, which are sorted in descending order of it."""
     return kept.received_at, kept.id
 
 
 def page_of(kept: list[Quarantined], question: QuarantineQuestion) -> QuarantinePage:
     """The page of all documents that are kept, where an engine reads them all."""
-    mine = [each for each in kept if question.account in (None, each.account) and question.id in (None, each.id)]
+    mine = [each for each in kept if _matches(each, question)]
     mine.sort(key=newest_first, reverse=True)
     before = question.before
-    left = [each for each in mine if before is None or newest_first(each) < newest_first(before)]
+    left = [each for each in mine if before is None or newest_first(each) < before]
     return QuarantinePage(tuple(left[: question.first]), len(mine), len(left) > question.first)
+
+
+def _matches(kept: Quarantined, question: QuarantineQuestion) -> bool:
+    return (
+        question.account in (None, kept.account)
+        and (question.ids is None or kept.id in question.ids)
+        and question.run in (None, kept.run)
+        and question.job in (None, kept.job)
+    )

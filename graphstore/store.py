@@ -412,6 +412,7 @@ class Store(ABC):
     async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
         """Keep a document that could not be recorded, and drop the oldest documents that exceed the limits.
 
+        The limit in bytes applies to each account separately: documents of one account are never dropped for another.
         A document whose id is kept already takes the new time, recipient and problems. A document that is larger than
         the limit is not kept. A quarantined document is not lineage: the watermark does not change.
         """

@@ -1,9 +1,9 @@
 """The context of a request: its caller, store, time and loaders."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -15,6 +15,7 @@ from lineal.auth.operations.accounts import create_account
 from lineal.auth.operations.base import Operation, RefusalCode, Refused
 from lineal.auth.permissions import Permission
 from lineal.auth.principals import Principal
+from lineal.graphstore.quarantine import Quarantined, QuarantineQuestion
 from lineal.graphstore.queries import (
     AssociationsOf,
     BucketsOf,
@@ -44,6 +45,8 @@ from lineal.threads import Arguments, Result, off_loop_if
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 Changed = TypeVar("Changed")
+RecordDocument: TypeAlias = Callable[["Context", Quarantined], Awaitable[Sequence[str]]]
+"""Records a refused document as its account's lineage, by the caller; gives the problems if it is refused again."""
 
 
 MOST_MISSED: Final = 1000
@@ -77,6 +80,10 @@ class Context:
     """How many absent URNs of the request something near was searched for."""
     warnings: list[dict[str, Any]] = field(default_factory=list)
     """What the answer says beside its data: `extensions.warnings`."""
+    record_document: RecordDocument | None = None
+    """Set by a server, which knows the forms of documents."""
+    document_bytes: int = 0
+    """The number of bytes of refused documents that the request has asked for so far."""
     observations_requested: int = 0
     """The number of observations, and buckets of them, that the request has asked for so far."""
 
@@ -93,6 +100,7 @@ class Context:
         request_id: str = "",
         is_large: bool = False,
         is_dev: bool = False,
+        record_document: RecordDocument | None = None,
     ) -> "Context":
         """Return the context of a principal's request at the store's newest state, read here unless passed.
 
@@ -102,7 +110,17 @@ class Context:
         snapshot = await access_service.at(moment.epoch)
         authorizer = await access_service.authorizer(snapshot, principal, microseconds())
         return cls(
-            store, access_service, snapshot, authorizer, moment, cursor_key, limits, request_id, is_large, is_dev
+            store,
+            access_service,
+            snapshot,
+            authorizer,
+            moment,
+            cursor_key,
+            limits,
+            request_id,
+            is_large,
+            is_dev,
+            record_document=record_document,
         )
 
     async def compute(
@@ -209,6 +227,7 @@ class Loaders:
         self.buckets: DataLoader[BucketsOf, tuple[Bucket, ...]] = DataLoader(store.buckets)
         self.entity_groups: DataLoader[str, EntityGroups | None] = DataLoader(store.entity_groups)
         self.key_used: DataLoader[str, int | None] = DataLoader(self._keys_used)
+        self.document: DataLoader[str, bytes | None] = DataLoader(self._documents)
 
     async def _entities(self, keys: Sequence[tuple[View, str]]) -> list[Entity | None]:
         by_view: dict[View, list[str]] = {}
@@ -234,3 +253,8 @@ class Loaders:
     async def _keys_used(self, ids: Sequence[str]) -> list[int | None]:
         used_at = await self._store.keys_used(ids)
         return [used_at.get(id) for id in ids]
+
+    async def _documents(self, ids: Sequence[str]) -> list[bytes | None]:
+        page = await self._store.quarantined(QuarantineQuestion(first=len(ids), ids=tuple(ids)))
+        documents = {each.id: each.document for each in page.items}
+        return [documents.get(id) for id in ids]

@@ -44,6 +44,14 @@ class LogPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantinePosition:
+    """A position among refused documents, newest first: after the document of this time and id."""
+
+    received_at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class VersionPosition:
     """A position among the versions of a model group: the greatest number first, then those without, by urn."""
 
@@ -68,6 +76,7 @@ AnyPosition: TypeAlias = (
     | ObservationPosition
     | NamedPosition
     | LogPosition
+    | QuarantinePosition
     | VersionPosition
     | TimePosition
 )
@@ -80,6 +89,7 @@ Position = TypeVar(
     ObservationPosition,
     NamedPosition,
     LogPosition,
+    QuarantinePosition,
     VersionPosition,
     TimePosition,
 )

@@ -13,7 +13,9 @@ class AuditFilter:
         default=None, description="Permission, for example `READ`, or name of a mutation."
     )
     resource: str | None = strawberry.field(
-        default=None, description="URN of an entity, id of a group, share, invitation or key, or name of an account."
+        default=None,
+        description="URN of an entity, id of a group, share, invitation, key or refused document, or name "
+        "of an account.",
     )
     is_allowed: bool | None = strawberry.field(
         default=None, description="True for allowed actions, false for denied ones."
@@ -31,7 +33,7 @@ class AuditRecord:
     principal: str = strawberry.field(description="Principal that made the request, as `account/name`.")
     action: str = strawberry.field(description="Permission, for example `READ`, or name of a mutation.")
     resource_kind: str = strawberry.field(
-        description="Type of the resource: ENTITY, GROUP, SHARE, INVITATION, ACCOUNT or KEY."
+        description="Type of the resource: ENTITY, GROUP, SHARE, INVITATION, ACCOUNT, KEY or DOCUMENT."
     )
     resource: str = strawberry.field(description="URN of an entity, name of an account, or id of anything else.")
     is_allowed: bool = strawberry.field(description="Whether the action was allowed.")

@@ -39,6 +39,8 @@ ASSUMED_INTROSPECTED_LIST: Final = 8
 """Assumed length of a list of the introspection schema."""
 TRAVERSAL_COST: Final = 500
 """Cost, in values, of a traversal of more than one hop, and of a search for the trials of components."""
+LEAF_COSTS: Final = {("QuarantinedDocument", "document"): 500}
+"""Cost, in values, of leaves that may hold megabytes."""
 COMPARED_LISTS: Final = frozenset(
     {
         ("Comparison", "entities"),
@@ -158,6 +160,8 @@ class _Pass:
         if definition and is_composite_type(inner_type) and is_list_type(get_nullable_type(definition.type)):
             times = self._length(node, parent.name, definition, inner_type, page)
         walk = TRAVERSAL_COST if definition and self._walks(node, definition) else 0
+        if definition:
+            walk += LEAF_COSTS.get((parent.name, name), 0)
         return Size(inner.depth + 1, inner.directives, min(MAX_COUNT, walk + times * (1 + inner.values)))
 
     def _definition(self, parent: Any, name: str) -> GraphQLField | None:

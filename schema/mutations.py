@@ -14,6 +14,7 @@ from lineal.schema.enums import EntityReviseErrorCode, LineageRecordErrorCode
 from lineal.schema.inputs import EntityReviseInput, LineageRecordInput
 from lineal.schema.model_mutations import ModelMutations
 from lineal.schema.observation_mutations import ObservationMutations
+from lineal.schema.quarantine import QuarantineMutations
 from lineal.schema.revisions import Revision
 from lineal.schema.user_errors import UserError
 
@@ -73,7 +74,7 @@ class EntityRevisePayload:
 
 
 @strawberry.type(description="Changes: recording lineage, registering models, and administering access.")
-class Mutation(AccessMutations, ModelMutations, ObservationMutations):
+class Mutation(AccessMutations, ModelMutations, ObservationMutations, QuarantineMutations):
     @strawberry.mutation(
         description="Records a batch of entities and associations: all of it or nothing. Recording the same "
         "content again succeeds and changes nothing. An association also requires the permission "

@@ -1,4 +1,4 @@
-"""Enums of access, with a description of each value, and the error codes of each access mutation."""
+"""Enums of access, with a description of each value, and the error codes of the mutations that a permission guards."""
 
 from enum import StrEnum
 
@@ -26,6 +26,7 @@ described(
         "register accounts.",
         "READ_COST": "Read the cost of lineage. No field needs it yet.",
         "READ_AUDIT": "Read the account's audit log.",
+        "MANAGE_QUARANTINE": "Read, retry and discard the OpenLineage documents of the account that were refused.",
     },
 )
 
@@ -137,6 +138,18 @@ class ApiKeyRevokeErrorCode(StrEnum):
     CONFLICT = RefusalCode.CONFLICT
 
 
+class QuarantineRetryErrorCode(StrEnum):
+    TOO_LARGE = RefusalCode.TOO_LARGE
+    NOT_FOUND = RefusalCode.NOT_FOUND
+    FORBIDDEN = RefusalCode.FORBIDDEN
+
+
+class QuarantineDiscardErrorCode(StrEnum):
+    TOO_LARGE = RefusalCode.TOO_LARGE
+    NOT_FOUND = RefusalCode.NOT_FOUND
+    FORBIDDEN = RefusalCode.FORBIDDEN
+
+
 for _codes in (
     LineageGroupCreateErrorCode,
     LineageGroupChangeErrorCode,
@@ -148,6 +161,8 @@ for _codes in (
     AccountCreateErrorCode,
     ApiKeyCreateErrorCode,
     ApiKeyRevokeErrorCode,
+    QuarantineRetryErrorCode,
+    QuarantineDiscardErrorCode,
 ):
     _mutation = _codes.__name__[0].lower() + _codes.__name__[1:].removesuffix("ErrorCode")
     described(_codes, f"Code of the problem that kept {_mutation} from changing anything.", _REASONS)

@@ -17,13 +17,14 @@ from lineal.schema.entity_pages import EntityConnection
 from lineal.schema.inputs import EntityRef
 from lineal.schema.kind_lists import KindLists
 from lineal.schema.lineage import LineageConnection
+from lineal.schema.quarantine import QuarantineQueries
 from lineal.schema.selection import path_options
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the entities, at most 100.")]
 
 
 @strawberry.type(description="Questions about lineage, search, models, access and the audit log.")
-class Query(AccessQueries, ComparisonQueries, KindLists):  # type: ignore[misc, valid-type]
+class Query(AccessQueries, ComparisonQueries, KindLists, QuarantineQueries):  # type: ignore[misc, valid-type]
     @strawberry.field(
         description="Entity with this id; null where there is none that the caller may read.", **access(Permission.READ)
     )

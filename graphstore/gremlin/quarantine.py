@@ -22,6 +22,7 @@ from lineal.graphstore.quarantine import (
     QuarantineLimits,
     QuarantinePage,
     QuarantineQuestion,
+    counted_size,
     newest_first,
     page_of,
 )
@@ -39,22 +40,23 @@ class Quarantine:
     async def keep(self, kept: Quarantined, limits: QuarantineLimits) -> None:
         """`Store.quarantine`."""
         async with self._lease.held():
-            before = {each.id: (each, size) for each, size in await self._listed()}
-            before[kept.id] = (replace(kept, document=b""), len(kept.document))
-            rows = sorted(before.values(), key=lambda row: newest_first(row[0]), reverse=True)
+            before = {each.id: each for each in await self._listed()} | {kept.id: replace(kept, document=b"")}
             left, bytes_left = [], limits.max_bytes
-            for each, size in rows:
-                bytes_left -= size
-                if bytes_left >= 0 and each.received_at >= kept.received_at - limits.days * MICROSECONDS_A_DAY:
-                    left.append((each, size))
-            gone = before.keys() - {each.id for each, _ in left}
+            for each in sorted(before.values(), key=newest_first, reverse=True):
+                bytes_left -= counted_size(each.size) if each.account == kept.account else 0
+                is_within = bytes_left >= 0 or each.account != kept.account
+                if is_within and each.received_at >= kept.received_at - limits.days * MICROSECONDS_A_DAY:
+                    left.append(each)
+            gone = before.keys() - {each.id for each in left}
             if kept.id not in gone:
                 await self._write(kept.id, b64encode(kept.document).decode())
             await self._write_list(left, gone)
 
     async def page(self, question: QuarantineQuestion) -> QuarantinePage:
         """`Store.quarantined`."""
-        found = page_of([each for each, _ in await self._listed()], question)
+        found = page_of(await self._listed(), question)
+        if not question.with_documents:
+            return found
         documents = await self._documents([each.id for each in found.items])
         # A document that another process has just removed is left out.
         items = tuple(replace(each, document=documents[each.id]) for each in found.items if each.id in documents)
@@ -64,12 +66,12 @@ class Quarantine:
         """`Store.discard_quarantined`."""
         async with self._lease.held():
             rows = await self._listed()
-            left = [row for row in rows if row[0].id != id]
+            left = [each for each in rows if each.id != id]
             if len(left) < len(rows):
                 await self._write_list(left, {id})
             return len(left) < len(rows)
 
-    async def _listed(self) -> list[tuple[Quarantined, int]]:
+    async def _listed(self) -> list[Quarantined]:
         found = await self._server.ask(g.V(vertex_of_note(_KIND, _LIST)).values("value"))
         return [_row(row) for row in orjson.loads(found[0])] if found else []
 
@@ -83,9 +85,9 @@ class Quarantine:
     async def _write(self, id: str, text: str) -> None:
         await self._put(f"document {id}", packed([id, text]))
 
-    async def _write_list(self, rows: Sequence[tuple[Quarantined, int]], gone: set[str]) -> None:
+    async def _write_list(self, rows: Sequence[Quarantined], gone: set[str]) -> None:
         # First the list: a document that no list names is removed, or overwritten by the next of its id.
-        await self._put(_LIST, packed([_packed(each, size) for each, size in rows]))
+        await self._put(_LIST, packed([_packed(each) for each in rows]))
         if gone:
             vertices = [vertex_of_note(_KIND, f"document {id}") for id in gone]
             await self._server.ask(g.V(vertices).side_effect(__.drop()).count())
@@ -97,11 +99,11 @@ class Quarantine:
         await self._server.ask(merged.property("value", value).count())
 
 
-def _packed(kept: Quarantined, size: int) -> list[Any]:
+def _packed(kept: Quarantined) -> list[Any]:
     problems = list(kept.problems)
-    return [kept.id, kept.account, kept.received_at, kept.received_by, problems, kept.run, kept.job, size]
+    return [kept.id, kept.account, kept.received_at, kept.received_by, problems, kept.run, kept.job, kept.size]
 
 
-def _row(row: list[Any]) -> tuple[Quarantined, int]:
+def _row(row: list[Any]) -> Quarantined:
     id, account, received_at, received_by, problems, run, job, size = row
-    return Quarantined(id, account, received_at, received_by, tuple(problems), run, job, b""), size
+    return Quarantined(id, account, received_at, received_by, tuple(problems), run, job, size, b"")

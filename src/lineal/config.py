@@ -58,7 +58,8 @@ class Settings:
     )
     quarantine_days: int = _setting(30, "The days for which refused OpenLineage documents are kept.")
     quarantine_bytes: int = _setting(
-        64 * 1024 * 1024, "The most bytes of refused OpenLineage documents that are kept; the oldest go first."
+        64 * 1024 * 1024,
+        "The most bytes of refused OpenLineage documents that are kept for an account; its oldest go first.",
     )
     cors_origins: str = _setting("", "Origins whose pages may send requests, separated by commas; none by default.")
     shutdown_seconds: int = _setting(30, "The time that requests in progress have to finish when the server stops.")

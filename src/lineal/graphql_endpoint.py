@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,6 +26,7 @@ from lineal.graphql_http import (
 from lineal.graphstore.deadlines import deadline
 from lineal.graphstore.errors import Unavailable
 from lineal.http_auth.credentials import Caller
+from lineal.openlineage_recording import record_document
 from lineal.resolvers.context import Context
 from lineal.schema import GRAPH
 from lineal.schema.errors import BAD_USER_INPUT, INTERNAL, LIMIT_EXCEEDED, UNAVAILABLE, presented, refusal
@@ -142,6 +144,7 @@ async def opened_context(request: Request, is_large: bool = False) -> Context:
         request_id=request.state.request_id,
         is_large=is_large,
         is_dev=state.settings.dev,
+        record_document=partial(record_document, state.metrics),
     )
 
 

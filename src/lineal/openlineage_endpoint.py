@@ -1,7 +1,6 @@
 """OpenLineage events: `POST /api/v1/lineage` takes one, `POST /api/v1/lineage/batch` a list of them."""
 
 import json
-from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -10,14 +9,14 @@ from starlette.responses import JSONResponse, Response
 
 from lineal.auth.principals import Principal
 from lineal.capture.lenient_json import InvalidDocument, read_json
-from lineal.capture.openlineage import InvalidEvent, mapped_event, record_event
+from lineal.capture.openlineage import InvalidEvent
 from lineal.graphql_endpoint import opened_context
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.errors import BatchRefused, LimitExceeded, Unavailable
 from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, quarantine_id
 from lineal.json_body import BodyRefused, raw_body
+from lineal.openlineage_recording import record_by_caller, shown_problems
 from lineal.resolvers.context import Context
-from lineal.resolvers.write_permissions import authorize
 from lineal.threads import LARGE_BYTES, off_loop_if
 
 log = structlog.get_logger()
@@ -110,9 +109,7 @@ async def _record(request: Request, context: Context, event: object) -> bool:
     """Record one event; gives whether anything of it was new."""
     state, principal = request.app.state, context.principal
     try:
-        mapped = await context.compute(mapped_event, event, principal.account)
-        write = record_event(state.store, mapped, by=principal.shown, permit=partial(authorize, context))
-        is_new: bool = await state.running_writes.run(write)
+        is_new: bool = await state.running_writes.run(record_by_caller(context, event, principal.account))
     except InvalidEvent as invalid:
         document = json.dumps(event).encode()
         kept = await _quarantine(request, principal, document, invalid.problems, event)
@@ -134,8 +131,8 @@ async def _quarantine(
     state, settings = request.app.state, request.app.state.settings
     run, job = (_name(event, part, field) for part, field in (("run", "runId"), ("job", "name")))
     id = quarantine_id(principal.account, document)
-    shown = tuple(problem.encode(errors="replace").decode() for problem in problems)
-    kept = Quarantined(id, principal.account, now(), principal.shown, shown, run, job, document)
+    shown = shown_problems(problems)
+    kept = Quarantined(id, principal.account, now(), principal.shown, shown, run, job, len(document), document)
     try:
         limits = QuarantineLimits(settings.quarantine_days, settings.quarantine_bytes)
         await state.running_writes.run(state.store.quarantine(kept, limits))

@@ -157,7 +157,8 @@ def test_what_is_refused_is_kept_whole_and_retried(tmp_path: Path) -> None:
 async def test_a_document_that_is_taken_now_leaves_the_quarantine(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/lineal.db"
     document = json.dumps(numbered(1)).encode()
-    kept = Quarantined(quarantine_id("a", document), "a", 1, "me", ("It was refused once.",), None, None, document)
+    id, problems = quarantine_id("a", document), ("It was refused once.",)
+    kept = Quarantined(id, "a", 1, "me", problems, None, None, len(document), document)
     async with await open_store(url) as store:
         await store.quarantine(kept, QuarantineLimits(30, 1_000_000))
     assert await retry_quarantined(load_settings({"store": url}), kept.id) == 0

@@ -1,22 +1,26 @@
 """The quarantine: documents are kept whole with their reasons, within limits, and removed one by one."""
 
+from dataclasses import replace
+
 from lineal.graphstore.quarantine import (
     MICROSECONDS_A_DAY,
     Quarantined,
     QuarantineLimits,
     QuarantineQuestion,
+    newest_first,
     quarantine_id,
 )
 from lineal.graphstore.store import Store
 
-LIMITS = QuarantineLimits(days=30, max_bytes=1000)
+LIMITS = QuarantineLimits(days=30, max_bytes=6000)
 NOW = 1_700_000_000_000_000
 
 
 def kept(
     document: bytes, at: int = NOW, account: str = "a", problems: tuple[str, ...] = ("It breaks.",)
 ) -> Quarantined:
-    return Quarantined(quarantine_id(account, document), account, at, "me", problems, "run", None, document)
+    id = quarantine_id(account, document)
+    return Quarantined(id, account, at, "me", problems, f"run {document[:1]!r}", None, len(document), document)
 
 
 async def listed(store: Store, question: QuarantineQuestion = QuarantineQuestion()) -> list[Quarantined]:  # noqa: B008
@@ -32,10 +36,16 @@ async def test_documents_are_listed_newest_first_in_pages(store: Store) -> None:
     assert await listed(store) == [other, *reversed(documents)]
     first = await store.quarantined(QuarantineQuestion("a", first=2))
     assert (list(first.items), first.total, first.has_next) == ([documents[2], documents[1]], 3, True)
-    second = await store.quarantined(QuarantineQuestion("a", first=2, before=first.items[-1]))
+    second = await store.quarantined(QuarantineQuestion("a", first=2, before=newest_first(first.items[-1])))
     assert (list(second.items), second.total, second.has_next) == ([documents[0]], 3, False)
-    assert await listed(store, QuarantineQuestion("a", id=documents[1].id)) == [documents[1]]
-    assert await listed(store, QuarantineQuestion("b", id=documents[1].id)) == []
+    ids = (documents[1].id, documents[0].id, other.id, "none")
+    assert await listed(store, QuarantineQuestion("a", ids=ids)) == [documents[1], documents[0]]
+    assert await listed(store, QuarantineQuestion("b", ids=ids[:1])) == []
+    assert await listed(store, QuarantineQuestion(ids=())) == []
+    assert await listed(store, QuarantineQuestion(run="run b'0'")) == [other, documents[0]]
+    assert await listed(store, QuarantineQuestion(run="run b'0'", job="none")) == []
+    (left_out,) = await listed(store, QuarantineQuestion("b", with_documents=False))
+    assert left_out == replace(other, document=b"")
 
 
 async def test_a_document_sent_again_is_one_with_the_newest_reason(store: Store) -> None:
@@ -47,12 +57,19 @@ async def test_a_document_sent_again_is_one_with_the_newest_reason(store: Store)
 
 async def test_the_oldest_go_where_limits_are_reached(store: Store) -> None:
     for number in range(4):
-        await store.quarantine(kept(bytes([number]) * 300, NOW + number), LIMITS)
+        await store.quarantine(kept(bytes([number]) * 900, NOW + number), LIMITS)
     assert [each.document[0] for each in await listed(store)] == [3, 2, 1]
     await store.quarantine(kept(b"late", NOW + 31 * MICROSECONDS_A_DAY), LIMITS)
     assert [each.document for each in await listed(store)] == [b"late"]
-    await store.quarantine(kept(b"x" * 1001, NOW + 32 * MICROSECONDS_A_DAY), LIMITS)
+    await store.quarantine(kept(b"x" * 6000, NOW + 32 * MICROSECONDS_A_DAY), LIMITS)
     assert [each.document for each in await listed(store)] == []
+
+
+async def test_no_account_takes_the_space_of_another(store: Store) -> None:
+    await store.quarantine(kept(b"0", account="b"), LIMITS)
+    for number in range(9):
+        await store.quarantine(kept(bytes([number]), NOW + number), LIMITS)
+    assert [each.account for each in await listed(store)] == ["a"] * 5 + ["b"], "each counts as 1 KiB more"
 
 
 async def test_a_discarded_document_is_gone(store: Store) -> None:

@@ -498,21 +498,25 @@ class ReferenceStore(Store):
     async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
         self._refuse_if_closed()
         self.kept[kept.id] = kept
-        left = limits.max_bytes
-        for each in sorted(self.kept.values(), key=lambda each: (-each.received_at, each.id)):
-            left -= len(each.document)
-            if left < 0 or kept.received_at - each.received_at > limits.days * 86_400_000_000:
+        left = dict.fromkeys((each.account for each in self.kept.values()), limits.max_bytes)
+        for each in sorted(self.kept.values(), key=lambda each: (each.received_at, each.id), reverse=True):
+            left[each.account] -= len(each.document) + 1024
+            if (
+                left[each.account] < 0 and each.account == kept.account
+            ) or kept.received_at - each.received_at > limits.days * 86_400_000_000:
                 del self.kept[each.id]
 
     async def quarantined(self, question: QuarantineQuestion) -> QuarantinePage:
         self._refuse_if_closed()
         mine = [each for each in self.kept.values() if question.account in (None, each.account)]
-        mine = sorted((each for each in mine if question.id in (None, each.id)), key=lambda each: each.id, reverse=True)
-        mine.sort(key=lambda each: each.received_at, reverse=True)
-        places = [index for index, each in enumerate(mine, 1) if question.before and each.id == question.before.id]
-        start = places[0] if places else 0
-        end = start + question.first
-        return QuarantinePage(tuple(mine[start:end]), len(mine), end < len(mine))
+        mine = [each for each in mine if question.ids is None or each.id in question.ids]
+        mine = [each for each in mine if question.run in (None, each.run) and question.job in (None, each.job)]
+        mine.sort(key=lambda each: (each.received_at, each.id), reverse=True)
+        past = [each for each in mine if question.before and (each.received_at, each.id) >= question.before]
+        left = mine[len(past) : len(past) + question.first]
+        if not question.with_documents:
+            left = [replace(each, document=b"") for each in left]
+        return QuarantinePage(tuple(left), len(mine), len(past) + question.first < len(mine))
 
     async def discard_quarantined(self, id: str) -> bool:
         self._refuse_if_closed()

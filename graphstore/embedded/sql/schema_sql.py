@@ -176,6 +176,7 @@ CREATE TABLE quarantine (
     document BLOB NOT NULL
 ) STRICT;
 CREATE INDEX quarantine_by_time ON quarantine (received_at);
+CREATE INDEX quarantine_by_account ON quarantine (account, received_at, id);
 
 CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 

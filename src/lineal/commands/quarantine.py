@@ -8,7 +8,7 @@ from lineal.capture.lenient_json import InvalidDocument, read_json
 from lineal.capture.openlineage import InvalidEvent, receive
 from lineal.commands.opening import opened_store
 from lineal.config import Settings
-from lineal.graphstore.quarantine import Quarantined, QuarantineQuestion
+from lineal.graphstore.quarantine import Quarantined, QuarantineQuestion, newest_first
 from lineal.graphstore.store import Store
 from lineal.graphstore.values import format_timestamp
 
@@ -16,7 +16,7 @@ from lineal.graphstore.values import format_timestamp
 async def list_quarantined(settings: Settings, account: str | None, first: int) -> int:
     """Print the documents, newest first, one a line: id, time, account, run, job, problems."""
     async with opened_store(settings) as store:
-        page = await store.quarantined(QuarantineQuestion(account, first))
+        page = await store.quarantined(QuarantineQuestion(account, first, with_documents=False))
     for kept in page.items:
         fields = (kept.id, format_timestamp(kept.received_at), kept.account, kept.run or "-", kept.job or "-")
         click.echo("\t".join((*fields, " ".join(kept.problems))))
@@ -49,16 +49,18 @@ async def retry_quarantined(settings: Settings, id: str | None) -> int:
     """Record a document, or all; recorded ones leave the quarantine. Exit status 1 if any is refused again."""
     recorded = refused = 0
     async with opened_store(settings) as store:
-        before: Quarantined | None = None
+        before: tuple[int, str] | None = None
+        ids = None if id is None else (id,)
         while True:
-            page = await store.quarantined(QuarantineQuestion(first=100, before=before, id=id))
-            for before in page.items:
-                problem = await _retried(store, before)
+            page = await store.quarantined(QuarantineQuestion(first=100, before=before, ids=ids))
+            for kept in page.items:
+                before = newest_first(kept)
+                problem = await _retried(store, kept)
                 if problem is None:
-                    await store.discard_quarantined(before.id)
+                    await store.discard_quarantined(kept.id)
                     recorded += 1
                 else:
-                    click.echo(f"{before.id}: {problem}", err=True)
+                    click.echo(f"{kept.id}: {problem}", err=True)
                     refused += 1
             if not page.has_next:
                 break
@@ -79,7 +81,7 @@ async def _retried(store: Store, kept: Quarantined) -> str | None:
 
 
 async def _one(store: Store, id: str) -> Quarantined | None:
-    page = await store.quarantined(QuarantineQuestion(id=id))
+    page = await store.quarantined(QuarantineQuestion(ids=(id,)))
     if not page.items:
         click.echo(_absent(id), err=True)
     return page.items[0] if page.items else None
