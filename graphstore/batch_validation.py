@@ -110,7 +110,7 @@ class RecordedState(Protocol):
         """Return `occurred_at` and digest of the recorded associations."""
 
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, "RecordedRevisions"]:
-        """Return, for each entity key that has revisions, those at its times and the last one."""
+        """Return, by entity key, the last revision and those at these times, for each entity that has revisions."""
 
     def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
         """Return the recorded ones of these observations, and possibly others."""

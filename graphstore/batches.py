@@ -1,4 +1,4 @@
-"""What is sent to a store to be recorded: one atomic batch of entities, associations, revisions and observations."""
+"""The batch that a store records atomically: entities, associations, revisions and observations."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,10 @@ from lineal.graphstore.values import Property
 
 @dataclass(frozen=True, slots=True)
 class NewEntity:
-    """An entity to record. Without `occurred_at` it takes the time of its recording, or matches what stands."""
+    """An entity to record.
+
+    Without `occurred_at` it takes the time of its recording, or matches the entity that is recorded already.
+    """
 
     account: str
     kind: EntityKind
@@ -23,12 +26,12 @@ class NewEntity:
     properties: tuple[Property, ...] = ()
     occurred_at: int | None = None
     title: str | None = None
-    """What people read where the name is a number or an id."""
+    """A name for people, where `name` is a number or an id."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewAssociation:
-    """An association to record between two urns, each of the same batch or recorded before.
+    """An association to record between the entities with two URNs, of the same batch or recorded before.
 
     Without `occurred_at` it exists as soon as both its ends do.
     """
@@ -43,11 +46,12 @@ class NewAssociation:
 
 @dataclass(frozen=True, slots=True)
 class NewRevision:
-    """A revision to append to the entity of a urn, of the same batch or recorded before.
+    """A revision to append to the entity with a URN, of the same batch or recorded before.
 
-    None leaves a field as it is; with nothing set or removed it is a sighting, which only says that the entity existed
-    at `occurred_at`. `removed` names property keys. `superseded_by` is the urn of a recorded entity. `rank`
-    is 0; for the statuses of a run that other senders tell too, 1 while it runs and 2 where it has ended.
+    None leaves a field unchanged. A revision that sets and removes nothing is a sighting: it only states that the
+    entity existed at `occurred_at`. `removed` lists property keys. `superseded_by` is the URN of a recorded entity.
+    `rank` is 0, but for the statuses of a run that other senders report too, it is 1 while the run continues and 2 once
+    it has ended.
     """
 
     entity: str
@@ -63,13 +67,13 @@ class NewRevision:
 
     @property
     def is_sighting(self) -> bool:
-        """Whether it sets and removes nothing."""
+        """Whether the revision sets and removes nothing."""
         return replace(self, entity="", occurred_at=None, rank=0) == NewRevision("")
 
 
 @dataclass(frozen=True, slots=True)
 class NewObservation:
-    """A value of a metric to append to the entity of a urn, of the same batch or recorded before.
+    """A value of a metric to append to the entity with a URN, of the same batch or recorded before.
 
     `value` may be NaN or infinite; `step` is any integer of 64 bits. Without `occurred_at` it takes the time of its
     recording.
@@ -88,7 +92,7 @@ NewPart = NewEntity | NewAssociation | NewRevision | NewObservation
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is written together: all of it or none, seen by readers whole or not at all."""
+    """Parts that are written as a whole or not at all, and become visible to readers together."""
 
     entities: tuple[NewEntity, ...] = ()
     associations: tuple[NewAssociation, ...] = ()
@@ -97,16 +101,16 @@ class Batch:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
+        """Whether the batch has no parts."""
         return not (self.entities or self.associations or self.revisions or self.observations)
 
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A caller's promise that two requests under one key are one.
+    """A caller's promise that two requests with the same key are one request.
 
-    `key` counts per principal for 24 hours; `fingerprint` is a digest of the request's content: the same key with
-    another fingerprint is refused.
+    `key` counts per principal for 24 hours. `fingerprint` is a digest of the request's content: a request with the same
+    key and another fingerprint is refused.
     """
 
     key: str
@@ -115,12 +119,12 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a batch, in the batch's order.
+    """The outcome of a batch, with its parts in the batch's order.
 
-    `recorded_at` is None where nothing was new. `..._is_new` tells for each part whether this batch wrote it: a repeat
-    under the same idempotency key gives the answer the first sending gave. The records are as they stand after the
-    batch, and are empty unless asked for; None is what the scope they were asked for under does not show, and every
-    revision of an entity whose keys it may hide.
+    `recorded_at` is None if no part was new. `..._are_new` shows for each part whether this batch wrote it; a repeat
+    under the same idempotency key gets the outcome of the first request. The records are read after the batch, and are
+    empty unless requested. A record is None if the requested scope does not show it, and so is every revision of an
+    entity whose keys the scope may hide.
     """
 
     recorded_at: int | None

@@ -70,7 +70,7 @@ def _property_problems(properties: Iterable[Property], path: Path) -> Iterator[P
     for index, property in enumerate(properties):
         yield from _word_problems(property.key, (*path, index, "key"))
         if property.key in keys:
-            yield _problem(f"key {property.key[:64]!r}", "is given twice: give each key once", (*path, index, "key"))
+            yield _problem(f"key {property.key[:64]!r}", "occurs twice: send each key once", (*path, index, "key"))
         keys.add(property.key)
         if problem := value_problem(property.type, property.value):
             yield _problem(f"value {property.key[:64]!r}", problem, (*path, index, "value"))

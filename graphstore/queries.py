@@ -11,7 +11,7 @@ these rules once for all engines:
   texts are.
 - A STRING operand is parsed when it is compared with a property of another type. For a number, it must be an integer in
   decimal (`"9007199254740993"`, from clients with less precise numbers; no plus, no leading zeros). For a TIMESTAMP, it
-  must be an RFC 3339 time, or a date, which stands for its beginning in UTC. An operand that cannot be parsed counts as
+  must be an RFC 3339 time, or a date, which means its beginning in UTC. An operand that cannot be parsed counts as
   a value of another type. With a STRING property it is compared as text, whatever it contains.
 - `contains` and `starts_with` hold for strings only. `ignore_case` applies Unicode full case folding to both sides, for
   every operator of its filter.

@@ -1,11 +1,11 @@
-"""What stands, as it was first recorded: what conflicts are judged by, and what export writes."""
+"""Converts records to parts of a batch: for the comparison with recorded parts, and for exports."""
 
 from lineal.graphstore.batches import NewAssociation, NewEntity, NewRevision
 from lineal.graphstore.records import Association, Entity, Revision
 
 
 def as_new_entity(entity: Entity) -> NewEntity:
-    """The entity that, recorded, gives this record."""
+    """Return the entity whose recording gives this record."""
     return NewEntity(
         entity.account,
         entity.kind,
@@ -23,7 +23,7 @@ def as_new_entity(entity: Entity) -> NewEntity:
 
 
 def as_new_association(association: Association) -> NewAssociation:
-    """The association that, recorded, gives this record."""
+    """Return the association whose recording gives this record."""
     return NewAssociation(
         association.source_urn,
         association.destination_urn,
@@ -35,7 +35,7 @@ def as_new_association(association: Association) -> NewAssociation:
 
 
 def as_new_revision(revision: Revision, entity: str) -> NewRevision:
-    """The revision of the entity of a urn that, appended, gives this record."""
+    """Return the revision, of the entity with this URN, whose recording gives this record."""
     return NewRevision(
         entity,
         revision.status,

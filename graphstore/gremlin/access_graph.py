@@ -178,21 +178,21 @@ class Access:
                 if attempt:
                     # A write is lost if its time, by another server's clock, is before that of the previous write.
                     await asyncio.sleep(_PAUSE_SECONDS)
-                for (extra, left), vertices in outdated.items():
-                    await self._write_groups(stamp, vertices, extra, left)
+                for (extra, former), vertices in outdated.items():
+                    await self._write_groups(stamp, vertices, extra, former)
                     written |= set(vertices)
             else:
                 raise Unavailable(_NOT_SHOWN)
         await wait_until_shown(self._server, [(PLACED_AT, stamp, len(written))])
 
     async def _write_groups(
-        self, stamp: int, vertices: Sequence[long], extra: frozenset[str], left: Iterable[int]
+        self, stamp: int, vertices: Sequence[long], extra: frozenset[str], former: Iterable[int]
     ) -> None:
         steps = self._lease.fenced(stamp).V(vertices).property("extra_groups", packed(sorted(extra)))
         steps = steps.property(PLACED_AT, long(stamp))
-        if left:
+        if former:
             steps = steps.side_effect(
-                __.properties(GROUP).has_value(P.within([long(number) for number in left])).drop()
+                __.properties(GROUP).has_value(P.within([long(number) for number in former])).drop()
             )
         for group in sorted(extra):
             steps = steps.property(Cardinality.set_, GROUP, number_of_group(group))

@@ -57,19 +57,20 @@ class Parts(NamedTuple):
     @property
     def unindexed(self) -> tuple[int, ...]:
         """The vertices that the mixed index has yet to show."""
-        created = (each[T.id] for each in self.vertices if each[T.label] == ENTITY)
-        return tuple(dict.fromkeys([*created, *(each[T.id] for each in self.widened)]))
+        created = (fields[T.id] for fields in self.vertices if fields[T.label] == ENTITY)
+        return tuple(dict.fromkeys([*created, *(fields[T.id] for fields in self.widened)]))
 
     @property
     def entities(self) -> dict[int, Fields]:
         """The new entities that no revision in these parts changes, by their vertices."""
-        widened = {each[T.id] for each in self.widened}
-        return {each[T.id]: each for each in self.vertices if each[T.label] == ENTITY and each[T.id] not in widened}
+        widened = {fields[T.id] for fields in self.widened}
+        entities = {fields[T.id]: fields for fields in self.vertices if fields[T.label] == ENTITY}
+        return {vertex: fields for vertex, fields in entities.items() if vertex not in widened}
 
     @property
     def plan(self) -> str:
         """The vertices with elements of the stamp, as text; an edge counts for its source."""
-        return packed_plan([each[T.id] for each in self.vertices] + [each["source"][T.id] for each in self.edges])
+        return packed_plan([fields[T.id] for fields in self.vertices] + [edge["source"][T.id] for edge in self.edges])
 
 
 def parts_of(

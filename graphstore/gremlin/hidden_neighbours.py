@@ -51,12 +51,12 @@ class HiddenNeighbours:
         """Return the edges from readable entities to met hidden ones, and from masked entities to all not cut."""
         legs = self._visibility.legs(crossed)
         sides = [
-            self._visibility.known(near, __).union(*(self._visibility.edges_to(far, leg) for leg in legs))
-            for near, far in (
+            self._visibility.known(near_keys, __).union(*(self._visibility.edges_to(far, leg) for leg in legs))
+            for near_keys, far in (
                 ([key for key in keys if not is_masked(key)], self._scope_steps.met),
                 ([key for key in keys if is_masked(key)], self._scope_steps.crossed_to),
             )
-            if near
+            if near_keys
         ]
         return self.steps(g.inject(0).union(*sides))
 

@@ -236,7 +236,7 @@ def _own_text(name: str) -> Row[Alternatives | None]:
 
 
 def _term_text(field: str) -> Row[Alternatives | None]:
-    """A text that may be too long for a property of the index."""
+    """Return the row of a text that may be too long for a property of the index."""
     letter = index_terms.FIELDS[field]
     return _text(_Term(f"{letter}:"), _Term(f"{letter}{index_terms.FOLDED}:"))
 

@@ -64,7 +64,7 @@ WRONG_INDEX: Final = (
 )
 
 
-# -- what is written --
+# -- properties of the index --
 
 
 def in_index(name: str) -> str:
@@ -86,7 +86,7 @@ def index_properties(fields: Mapping[Any, Any]) -> dict[str, Any]:
     copies = {in_index(name): set(map(_as_long, values[name])) for name in COPIED if name in values}
     copies[INDEXED_TERM] = {term for text in values[TERMS] for term in text.split(" ")}
     missing = {name: copied - set(values.get(name, ())) for name, copied in copies.items()}
-    return {name: next(iter(some)) if len(some) == 1 else some for name, some in missing.items() if some}
+    return {name: next(iter(copied)) if len(copied) == 1 else copied for name, copied in missing.items() if copied}
 
 
 def _as_long(value: Any) -> Any:
@@ -130,7 +130,7 @@ def tokens(part: NewEntity | NewRevision) -> set[str]:
     return set(map(token, words_recorded(part)))
 
 
-# -- whether it is shown --
+# -- visibility of writes --
 
 
 def indexed(vertices: GraphTraversal) -> GraphTraversal:

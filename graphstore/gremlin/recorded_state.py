@@ -67,7 +67,7 @@ class RecordedState:
 
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
         revisions = self._reader.revisions(times)
-        return {key: RecordedRevisions.of(some, times[key]) for key, some in revisions.items()}
+        return {key: RecordedRevisions.of(of_key, times[key]) for key, of_key in revisions.items()}
 
     def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
         return metric_series.recorded_observations(self._reader, keys)

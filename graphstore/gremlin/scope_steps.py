@@ -75,7 +75,7 @@ class _Allowance:
         groups: dict[str, frozenset[str] | None] = {}
         for rule in scope.rules.values():
             kinds = [grant.kinds for grant in rule.grants if permission in grant.permissions and admits(grant)]
-            named_kinds = frozenset[str]().union(*(some for some in kinds if some is not None))
+            named_kinds = frozenset[str]().union(*(of_grant for of_grant in kinds if of_grant is not None))
             if (named_kinds or None in kinds) and rule.group not in forbidden:
                 groups[rule.group] = None if None in kinds else named_kinds
         return cls(groups, forbidden)

@@ -1,4 +1,4 @@
-"""How a batch is judged and becomes what the reference model keeps."""
+"""Validates batches and records them in the ledger of the reference model."""
 
 from dataclasses import dataclass, field, replace
 
@@ -45,8 +45,8 @@ class Ledger:
         return [kept for kept in self.revisions if kept.urn == urn]
 
 
-class Judged:
-    """A batch put to a ledger at a time: which parts are new, what is wrong, and the ledger as it would be."""
+class ValidatedBatch:
+    """A batch validated against a ledger at a time: its new parts, its problems, and the ledger that would follow."""
 
     def __init__(self, ledger: Ledger, batch: Batch, urns: list[str], at: int, by: str) -> None:
         self.ledger, self.at, self.by = ledger.copy(), at, by

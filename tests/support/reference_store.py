@@ -13,7 +13,7 @@ from typing import Any
 
 from reference_access import ReferenceAccess
 from reference_filters import association_matches, entity_matches
-from reference_recording import Judged, Ledger
+from reference_recording import Ledger, ValidatedBatch
 from reference_records import (
     association_of,
     changed,
@@ -100,7 +100,7 @@ class ReferenceStore(Store):
         self.ledger = Ledger()
         self.latest = 0
         self.access = ReferenceAccess(clock)
-        self.keys: dict[tuple[str, str], tuple[str, int | None, Judged]] = {}
+        self.keys: dict[tuple[str, str], tuple[str, int | None, ValidatedBatch]] = {}
         self.secrets: dict[str, bytes] = {}
         self.kept: dict[str, Quarantined] = {}
         self.is_closed = False
@@ -125,30 +125,30 @@ class ReferenceStore(Store):
         self._refuse_if_closed()
         urns = checked_urns(batch)
         if idempotency is not None and (by, idempotency.key) in self.keys:
-            fingerprint, recorded_at, judged = self.keys[by, idempotency.key]
+            fingerprint, recorded_at, validated = self.keys[by, idempotency.key]
             if fingerprint != idempotency.fingerprint:
                 sentence = "This idempotencyKey was used for another request in the last 24 hours: use a new one."
                 raise BatchRefused((Problem(ProblemCode.IDEMPOTENCY_MISMATCH, sentence, ("idempotencyKey",)),))
-            return self._recorded(batch, urns, recorded_at, judged, returning)
+            return self._recorded(batch, urns, recorded_at, validated, returning)
         at = max(self.clock(), self.latest + 1)
-        judged = Judged(self.ledger, batch, urns, at, by)
-        if judged.problems:
-            raise BatchRefused(tuple(judged.problems))
-        if judged.is_new:
-            self.ledger, self.latest = judged.ledger, at
-        recorded_at = at if judged.is_new else None
+        validated = ValidatedBatch(self.ledger, batch, urns, at, by)
+        if validated.problems:
+            raise BatchRefused(tuple(validated.problems))
+        if validated.is_new:
+            self.ledger, self.latest = validated.ledger, at
+        recorded_at = at if validated.is_new else None
         if idempotency is not None:
-            self.keys[by, idempotency.key] = (idempotency.fingerprint, recorded_at, judged)
-        return self._recorded(batch, urns, recorded_at, judged, returning)
+            self.keys[by, idempotency.key] = (idempotency.fingerprint, recorded_at, validated)
+        return self._recorded(batch, urns, recorded_at, validated, returning)
 
     def _recorded(
-        self, batch: Batch, urns: list[str], recorded_at: int | None, judged: Judged, returning: Scope | None
+        self, batch: Batch, urns: list[str], recorded_at: int | None, validated: ValidatedBatch, returning: Scope | None
     ) -> Recorded:
         flags = (
-            tuple(judged.entities),
-            tuple(judged.associations),
-            tuple(n > 0 for n in judged.sequences),
-            tuple(judged.observations),
+            tuple(validated.entities),
+            tuple(validated.associations),
+            tuple(n > 0 for n in validated.sequences),
+            tuple(validated.observations),
         )
         if returning is None:
             return Recorded(recorded_at, *flags)
@@ -165,7 +165,7 @@ class ReferenceStore(Store):
             *flags,
             tuple(entities.get(urn) for urn in urns),
             tuple(associations.get(identity(part)) for part in batch.associations),
-            tuple(revisions.get((r.entity, abs(n))) for r, n in zip(batch.revisions, judged.sequences, strict=True)),
+            tuple(revisions.get((r.entity, abs(n))) for r, n in zip(batch.revisions, validated.sequences, strict=True)),
         )
 
     # -- what a view shows --
