@@ -32,7 +32,7 @@ from lineal.graphstore.recorded_state import as_new_revision
 from lineal.graphstore.records import Revision
 from lineal.graphstore.urns import entity_id
 
-KEPT_MICROSECONDS: Final = 24 * 3600 * 1_000_000
+IDEMPOTENCY_MICROSECONDS: Final = 24 * 3600 * 1_000_000
 """How long an idempotency key is kept."""
 
 IDEMPOTENCY_MISMATCH: Final = Problem(
@@ -147,9 +147,7 @@ class BatchValidation:
         """Entity key, sequence number, the revision, its digest."""
         self.observations: set[ObservationKey] = set()
         self.known_from: dict[int, int] = {}
-        """By key, the earliest time of every new entity, and of every other entity that a revision moves to an earlier
-        time.
-        """
+        """By key, the earliest time of each new entity, and of others that a revision moves to an earlier time."""
         self.property_keys: set[tuple[str, int, int]] = set()
         """For every property of the new parts: its key, the code of the kind, and the time from which it counts."""
         self.known: dict[str, RecordedEntity] = {}

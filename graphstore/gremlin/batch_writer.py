@@ -21,8 +21,8 @@ from gremlin_python.statics import long
 from lineal.auth.access_store import AuditEntry
 from lineal.bounded_cache import BoundedCache
 from lineal.graphstore.batch_validation import (
+    IDEMPOTENCY_MICROSECONDS,
     IDEMPOTENCY_MISMATCH,
-    KEPT_MICROSECONDS,
     BatchValidation,
     Outcome,
     now,
@@ -297,7 +297,7 @@ class Recording:
             fingerprint, outcome, kept_at, recorded_at = (
                 each["note"][name][0] for name in ("state", "value", "kept_at", "recorded_at")
             )
-            if kept_at <= now() - KEPT_MICROSECONDS or not snapshot.shows(recorded_at):
+            if kept_at <= now() - IDEMPOTENCY_MICROSECONDS or not snapshot.shows(recorded_at):
                 old = g.V(long(each["vertex"])).has("kept_at", long(kept_at))
                 self._server.wait(old.has("recorded_at", long(recorded_at)).drop())
             else:

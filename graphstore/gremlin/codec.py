@@ -27,8 +27,8 @@ from lineal.graphstore.urns import association_id, entity_id
 _ENTITY, _REVISION = "E", "R"
 
 
-class Line(NamedTuple):
-    """An association as in the `line` of its edge; `occurred_at` is its own, None if it has none."""
+class AssociationLine(NamedTuple):
+    """An association from the `line` of its edge; `occurred_at` is its own, None if it has none."""
 
     source: int
     type: int
@@ -60,12 +60,12 @@ def unpacked(texts: Iterable[str]) -> list[list[Any]]:
     return fields
 
 
-def line_of(fields: list[Any]) -> Line:
+def line_of(fields: list[Any]) -> AssociationLine:
     """Return the line from the fields of a text of `packed_line`."""
-    return Line(*fields)
+    return AssociationLine(*fields)
 
 
-def association_of(line: Line, content: str | None, occurred_at: int | None, view: View) -> Association:
+def association_of(line: AssociationLine, content: str | None, occurred_at: int | None, view: View) -> Association:
     """Return the record of a line, with the properties on its edge, and a time."""
     type, role = TYPES[line.type], line.role or None
     return Association(

@@ -10,7 +10,7 @@ from typing import Any
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 
 from lineal.graphstore.codes import SAME_AS, TYPES, AssociationKey
-from lineal.graphstore.gremlin.codec import Line, association_of, line_of, unpacked
+from lineal.graphstore.gremlin.codec import AssociationLine, association_of, line_of, unpacked
 from lineal.graphstore.gremlin.crossed_edges import DOWN, UP, CrossedEdges
 from lineal.graphstore.gremlin.entity_scopes import EntityScopes
 from lineal.graphstore.gremlin.record_cache import RecordCache
@@ -24,8 +24,11 @@ class EdgeCache:
 
     def __init__(self, visibility: Visibility, scopes: EntityScopes, records: RecordCache) -> None:
         self._visibility, self._scopes, self._records = visibility, scopes, records
-        self._lines: dict[AssociationKey, Line] = {}
-        self._by_end: dict[Any, defaultdict[int, list[Line]]] = {DOWN: defaultdict(list), UP: defaultdict(list)}
+        self._lines: dict[AssociationKey, AssociationLine] = {}
+        self._by_end: dict[Any, defaultdict[int, list[AssociationLine]]] = {
+            DOWN: defaultdict(list),
+            UP: defaultdict(list),
+        }
         self._fetched: defaultdict[CrossedEdges, set[int]] = defaultdict(set)
         self._contents: dict[AssociationKey, str | None] = {}
         self._whole_walks: dict[CrossedEdges, bool] = {}
@@ -58,7 +61,7 @@ class EdgeCache:
         labels = [str(TYPES[code]) for code in sorted({key[1] for key in keys})]
         return self._visibility.edges_among({key[0] for key in keys}, labels, {key[2] for key in keys})
 
-    def take(self, answer: Iterable[Any]) -> list[Line]:
+    def take(self, answer: Iterable[Any]) -> list[AssociationLine]:
         """Keep the lines, and the groups, that steps returned; gives the lines."""
         texts: list[str] = []
         for each in answer:
@@ -113,7 +116,7 @@ class EdgeCache:
         """Whether all walks over these edges were fetched as a whole, so that the edges back in them are known."""
         return self._whole_walks.get(crossed, False)
 
-    def crossed_from(self, key: int, crossed: CrossedEdges) -> Iterator[tuple[int, Line]]:
+    def crossed_from(self, key: int, crossed: CrossedEdges) -> Iterator[tuple[int, AssociationLine]]:
         """The known edges to cross from an entity: the keys of the far ends, and the lines."""
         types = crossed.types
         for way in crossed.ways:
@@ -130,7 +133,7 @@ class EdgeCache:
         """How many edges to cross from an entity are known."""
         return sum(1 for _ in self.crossed_from(key, crossed))
 
-    def line(self, key: AssociationKey) -> Line | None:
+    def line(self, key: AssociationKey) -> AssociationLine | None:
         """The line of an association, if it is known."""
         return self._lines.get(key)
 

@@ -21,8 +21,8 @@ from lineal.graphstore.gremlin.index_plan import (
     Alternatives,
     alternatives_of,
     named_in_index,
-    start,
-    start_by_term,
+    vertices_by_index,
+    vertices_by_term,
 )
 from lineal.graphstore.gremlin.reader import Reader
 from lineal.graphstore.gremlin.scope_steps import never
@@ -156,9 +156,9 @@ def candidates_in_view(
     """
     vertices: GraphTraversal | None = None
     if alternatives is not None and reader.client.has_mixed_index:
-        vertices = start(alternatives, reader.visibility.unindexed)
+        vertices = vertices_by_index(alternatives, reader.visibility.unindexed)
     elif alternatives is not None:
-        vertices = start_by_term(alternatives)
+        vertices = vertices_by_term(alternatives)
     if vertices is None:
         return entities_in_view(reader, codes)
     entities = reader.visibility.entities(vertices)

@@ -91,7 +91,7 @@ def having_key(key: str) -> Alternatives:
     return _beginning(index_terms.of_key(key))
 
 
-def start(alternatives: Alternatives, unindexed: Sequence[long]) -> GraphTraversal:
+def vertices_by_index(alternatives: Alternatives, unindexed: Sequence[long]) -> GraphTraversal:
     """Return the vertices that the mixed index finds, and those that it may not show yet, without duplicates.
 
     Deleted vertices that the index still shows are left out.
@@ -114,7 +114,7 @@ def named_in_index(names: Collection[str], unindexed: Sequence[long]) -> GraphTr
     return g.inject(0).union(*starts).dedup()
 
 
-def start_by_term(alternatives: Alternatives) -> GraphTraversal | None:
+def vertices_by_term(alternatives: Alternatives) -> GraphTraversal | None:
     """Return the vertices, if the graph only has an index of single terms; None if terms do not find all of them."""
     by_term = [
         next((test for test in tests if test.key == INDEXED_TERM and isinstance(test.test, str)), None)

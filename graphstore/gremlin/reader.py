@@ -9,7 +9,7 @@ from lineal.auth.scopes import Boundary, EntityScope
 from lineal.graphstore.codes import SAME_AS, TYPES, AssociationKey
 from lineal.graphstore.filters import association_matcher, matches_restricted
 from lineal.graphstore.gremlin.client import GremlinClient
-from lineal.graphstore.gremlin.codec import Line
+from lineal.graphstore.gremlin.codec import AssociationLine
 from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges
 from lineal.graphstore.gremlin.edge_cache import asks_properties, asks_times
 from lineal.graphstore.gremlin.match_cache import asks_only_kinds, of_kinds
@@ -145,7 +145,7 @@ class Reader:
         )
         return bare_association(source, destination, TYPES[key[1]], self.view)
 
-    def lines(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Line]:
+    def lines(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, AssociationLine]:
         """The lines of those of the associations that exist in the view."""
         self.prefetcher.lines(keys)
         return {key: line for key in keys if (line := self._edges.line(key)) is not None}

@@ -20,7 +20,7 @@ from gremlin_python.process.graph_traversal import GraphTraversal, __
 from lineal.graphstore.codes import KIND_BITS, SAME_AS
 from lineal.graphstore.filter_compiler import compiled_entity_filter
 from lineal.graphstore.gremlin.client import GremlinClient, g
-from lineal.graphstore.gremlin.codec import Line
+from lineal.graphstore.gremlin.codec import AssociationLine
 from lineal.graphstore.gremlin.crossed_edges import DOWN, SAME_AS_LABEL, UP, CrossedEdges, Leg
 from lineal.graphstore.gremlin.edge_cache import asks_properties, asks_times, content_steps
 from lineal.graphstore.gremlin.match_cache import asks_only_kinds, of_kinds
@@ -290,7 +290,7 @@ def _union(branches: list[GraphTraversal]) -> GraphTraversal:
     return branches[0] if len(branches) == 1 else __.union(*branches)
 
 
-def _far_ends(lines: Iterable[Line], ways: Collection[LineageDirection]) -> set[int]:
+def _far_ends(lines: Iterable[AssociationLine], ways: Collection[LineageDirection]) -> set[int]:
     """What lines lead to; a SAME_AS leads both ways."""
     lines = list(lines)
     down = {line.destination for line in lines if DOWN in ways or line.type == SAME_AS}

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import apsw
 
 from lineal.auth.access_store import AccessChange, AuditEntry
-from lineal.graphstore.batch_validation import IDEMPOTENCY_MISMATCH, KEPT_MICROSECONDS, Outcome, now
+from lineal.graphstore.batch_validation import IDEMPOTENCY_MICROSECONDS, IDEMPOTENCY_MISMATCH, Outcome, now
 from lineal.graphstore.batches import Batch, Idempotency
 from lineal.graphstore.embedded.sql import access_tables, quarantine_table
 from lineal.graphstore.embedded.sql.batch_writer import Recording
@@ -226,7 +226,7 @@ class Writer:
     def _known(self, connection: Connection, by: str, idempotency: Idempotency | None) -> Outcome | None:
         if idempotency is None:
             return None
-        connection.execute("DELETE FROM idempotency WHERE kept_at <= ?", (now() - KEPT_MICROSECONDS,))
+        connection.execute("DELETE FROM idempotency WHERE kept_at <= ?", (now() - IDEMPOTENCY_MICROSECONDS,))
         rows = connection.execute(
             "SELECT fingerprint, outcome FROM idempotency WHERE principal = ? AND key = ?",
             (by, idempotency.key),
