@@ -79,7 +79,7 @@ def changed(server: Server, mutation: str, given: str, selection: str) -> Any:
 def test_every_query_and_mutation_about_access(server: Server) -> None:
     entity = server.ask('{ entity(urn: "lineal:acme:DATASET:d") { id } }')["entity"]["id"]
     group = changed(server, "lineageGroupCreate", 'name: "g", account: "acme"', "group { id }")["id"]
-    adds = f'id: "{group}", addEntities: ["{entity}"], boundary: MASK'
+    adds = f'id: "{group}", addEntities: [{{id: "{entity}"}}], boundary: MASK'
     found = changed(server, "lineageGroupChange", adds, "group { boundary entities { totalCount } }")
     assert found == {"boundary": "MASK", "entities": {"totalCount": 1}}
     policy = "permit (principal, action, resource);"
