@@ -194,9 +194,9 @@ async def test_conflicts_of_associations_do_not_name_hidden_keys(store: Store) -
 
 async def test_revising_takes_the_permission_on_the_entity(store: Store) -> None:
     theirs = {"urn": urn_of("a", "d")}
-    absent = await revised(store, B, entity={"urn": "lineal:a:DATASET:nothing"}, tags=["t"])
+    absent = await revised(store, B, entity={"urn": "lineal:c:DATASET:d"}, tags=["t"])
     hidden = await revised(store, B, entity=theirs, tags=["t"])
-    assert str(hidden).replace(urn_of("a", "d"), "lineal:a:DATASET:nothing") == str(absent)
+    assert str(hidden).replace(urn_of("a", "d"), "lineal:c:DATASET:d") == str(absent)
     assert [each["code"] for each in hidden["userErrors"]] == ["NOT_FOUND"]
     await share(store, "a", "b")
     before = await store.watermark()
