@@ -12,16 +12,16 @@ import orjson
 _BOM: Final = b"\xef\xbb\xbf"
 _LONG_DIGITS: Final = re.compile(r"[0-9]{19}")
 _LONG_CHARACTERS: Final = 256 * 1024
-"""The length from which orjson, which never lets another thread run, takes some ten milliseconds."""
+"""The length from which orjson, which blocks all other threads, takes some ten milliseconds."""
 _MAX_DIGITS: Final = 4000
 """Python converts no longer text to an integer; such a number stays a text."""
 _MAX_DEPTH: Final = 200
-"""What nests deeper becomes null where the parser cannot follow: twice as deep as a value may nest."""
+"""Values that nest deeper become null where the parser cannot follow: twice the depth that a value may have."""
 _MARKS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class InvalidDocument(Exception):
-    """A document that is no JSON; the message says where it breaks, and `position` so in characters."""
+    """A document that is not JSON; the message and `position`, in characters, say where it is invalid."""
 
     def __init__(self, message: str, position: int = 0) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ def read_json(document: bytes | bytearray) -> Any:
 
 def _parsed(text: str) -> Any:
     try:
-        # With a hook, Python code runs for each object, so that other threads run meanwhile.
+        # With a hook, Python code runs for each object, so that other threads can run.
         return json.loads(text, object_hook=lambda value: value, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise InvalidDocument(
@@ -64,7 +64,7 @@ def _integer(text: str) -> int | str:
 
 
 def _without_depths(text: str) -> str:
-    """The text with null for what nests too deep."""
+    """The text with null in place of values that nest too deep."""
     parts, depth, begin = [], 0, 0
     for mark in _MARKS.finditer(text):
         if mark[0] in "[{":

@@ -37,7 +37,7 @@ _SOURCE: Final = frozenset({"uri", "type", "ids"})
 
 
 class InvalidLine(ValueError):
-    """A line that cannot be read; the message says what is wrong and what to write instead."""
+    """A line that cannot be read; the message says how to correct it."""
 
 
 class Reader:

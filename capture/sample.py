@@ -1,4 +1,4 @@
-"""A made-up but plausible ML graph, for the demo, tests and benchmarks; the same for the same numbers.
+"""A synthetic but plausible ML graph, for the demo, tests and benchmarks; the same for the same numbers.
 
     python -m lineal.capture.sample MODELS FILE [SEED]
 
@@ -41,7 +41,7 @@ class _Maker:
 
 
 class _Team:
-    """What a team has made so far, the newest last."""
+    """The outputs of a team so far, the newest last."""
 
     def __init__(self, number: int) -> None:
         self.number, self.account = number, f"{100_000_000_000 + number}"
@@ -137,7 +137,7 @@ def _prediction(make: _Maker, teams: list[_Team], team: _Team, number: int) -> I
 
 
 def write(models: int, out: TextIO, seed: int = 7) -> int:
-    """Write a graph, a row a line; gives the number of rows."""
+    """Write a graph, one row a line; returns the number of rows."""
     count = 0
     for count, row in enumerate(sample(models, seed), 1):  # noqa: B007 (the last number is the count)
         out.write(orjson.dumps(row).decode() + "\n")

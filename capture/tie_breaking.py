@@ -17,7 +17,7 @@ Ordered = TypeVar("Ordered", bound=str | tuple[str, ...])
 
 
 def without_lost_ties(revision: NewRevision, history: Iterable[Revision]) -> NewRevision | None:
-    """The revision without the changes that recorded revisions of its time and rank beat; None if none are left."""
+    """The revision without changes that lose a tie against recorded revisions of its time and rank; None if all do."""
     tied = [tie for tie in history if (tie.occurred_at, tie.rank) == (revision.occurred_at, revision.rank)]
     if not tied:
         return revision

@@ -136,7 +136,7 @@ async def _group_change(
 
 
 def _ids(refs: Sequence[Any], argument: str, shown: dict[str, str]) -> list[str]:
-    """The ids of references; notes the URN of each that is given by it. Raises Refused for what is no URN."""
+    """The ids of references; notes the URN of each reference by URN. Raises Refused for an invalid URN."""
     ids = []
     for index, ref in enumerate(refs):
         try:

@@ -35,7 +35,7 @@ from lineal.resolvers.suggestions import warn_of_absent
 MOST_TRIALS: Final = 1000
 """Greatest number of trials of an experiment that are compared."""
 FIRST_TRIALS: Final = 100
-"""How many trials of an experiment are compared by default."""
+"""Number of trials of an experiment that are compared by default."""
 MOST_PARTS: Final = 1000
 """Greatest number of parts of a compared entity that are one association away."""
 _RELATED_PARTS: Final = {
@@ -47,14 +47,14 @@ _RELATED_PARTS: Final = {
 
 
 class MetricGoal(StrEnum):
-    """Which values of a metric are better."""
+    """Whether greater or smaller values of a metric are better."""
 
     MINIMUM = "MINIMUM"
     MAXIMUM = "MAXIMUM"
 
 
 class MetricValue(StrEnum):
-    """Which value of a metric is compared."""
+    """The value of a metric to compare."""
 
     LAST = "LAST"
     MIN = "MIN"
@@ -138,7 +138,7 @@ async def comparison(
     as_of: Any,
     path: Sequence[str | int],
 ) -> Comparison | None:
-    """Compare the given entities, or the first trials of an experiment by URN.
+    """Compare the entities `of`, or the first trials of an experiment by URN.
 
     None where the caller may not read one of the entities, or the experiment. Raises BadInput unless one of both is
     given, LimitExceeded where an entity has more than MOST_PARTS parts.
@@ -229,7 +229,7 @@ async def _reached(context: Context, questions: Sequence[Reach]) -> Sequence[Seq
 def parameters(
     context: Context, parent: Comparison, varying: bool | None, starts_with: str | None
 ) -> Sequence[ComparedParameter]:
-    """The parameters whose keys start with a text, by key: the varying ones, the constant ones, or all."""
+    """The parameters with keys that start with a text, by key: the varying ones, the constant ones, or all."""
     by_key = _values_by_key(context, parent, starts_with)
     shown = []
     for key in sorted(by_key):
@@ -271,7 +271,7 @@ def differing_only_in(
 
 
 _Values: TypeAlias = dict[str, dict[object, ParameterValue]]
-"""The distinct values of a parameter, by the id of the compared entity, then by what makes them equal."""
+"""The distinct values of a parameter, by the id of the compared entity, then by their signature."""
 
 
 def _values_by_key(context: Context, parent: Comparison, starts_with: str | None) -> dict[str, _Values]:
@@ -286,7 +286,7 @@ def _values_by_key(context: Context, parent: Comparison, starts_with: str | None
 
 
 def _signature(values: _Values, id: str) -> frozenset[object]:
-    """What makes the values of an entity equal to those of another."""
+    """The signature of the values of an entity: equal for entities with equal values."""
     return frozenset(values.get(id, {}))
 
 

@@ -77,9 +77,9 @@ class Context:
     not_seen: dict[str, None] = field(default_factory=dict)
     """Ids that the request asked for and did not see: absent or denied."""
     suggested: int = 0
-    """How many absent URNs of the request something near was searched for."""
+    """The number of absent URNs of the request that got a search for a suggestion."""
     warnings: list[dict[str, Any]] = field(default_factory=list)
-    """What the answer says beside its data: `extensions.warnings`."""
+    """The warnings of the answer, in `extensions.warnings`."""
     record_document: RecordDocument | None = None
     """Set by a server, which knows the forms of documents."""
     document_bytes: int = 0
@@ -145,7 +145,7 @@ class Context:
         return self.authorizer.decide_on_group(permission, group).is_allowed
 
     def view(self, argument: Any = None) -> View:
-        """Return the view of a root field: what the caller may see of everything recorded so far.
+        """Return the view of a root field: everything recorded so far that the caller may see.
 
         An `asOf` argument limits it to records up to its times.
         """

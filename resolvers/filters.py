@@ -84,12 +84,12 @@ def _each(convert: Converter, name: str, sent: list[Any]) -> tuple[Any, ...]:
 
 
 def _word(words: Callable[[str], Any], name: str, sent: str) -> Any:
-    # Words of an enum may arrive as plain text, and filters are compared and hashed by what they hold.
+    # Members of an enum may arrive as plain text, and filters are compared and hashed by their values.
     return words(sent)
 
 
 def _operators(sent: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """The operators that are set: clients send null for what they leave out."""
+    """The operators that are set: clients send null for operators that they leave out."""
     values = {name: getattr(sent, name) for name in names}
     return {name: value for name, value in values.items() if value is not None and value is not UNSET}
 
@@ -170,7 +170,7 @@ def field_converters(filter_class: type) -> dict[str, Converter]:
 
 
 def _urn_filter(where: str, sent: Any) -> StringFilter | None:
-    """A StringFilter input on URNs, whose operands may leave characters unencoded. Raises as `string_filter` does."""
+    """The filter of a StringFilter input on URNs. Operands may have unencoded characters. Raises as `string_filter`."""
     condition = string_filter(where, sent)
     if condition is None:
         return None

@@ -60,7 +60,7 @@ class LineageEdge:
 
     @property
     def cursor(self) -> str:
-        """The cursor of the edge, made when it is selected."""
+        """The cursor of the edge, computed when it is selected."""
         return self.cursors.make(self.reached.position)
 
 
@@ -76,7 +76,7 @@ class Completeness:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A page of what a walk reached. `question` is None for the empty lineage of a restricted entity."""
+    """A page of the entities that a walk reached. `question` is None for the empty lineage of a restricted entity."""
 
     question: Reach | None
     page: ReachPage
@@ -129,7 +129,7 @@ async def lineage(
     path: Sequence[str | int],
     **arguments: Any,
 ) -> Lineage | None:
-    """A page of what a walk from the starts reaches; None where the caller may not read a start or an excluded one."""
+    """A page of the entities that a walk reaches; None where the caller may not read a start or an excluded entity."""
     checked_count("from", starts, least=1)
     checked_count("excluding", excluding or ())
     left_out = tuple(map(id_argument, excluding or ()))
@@ -203,7 +203,7 @@ async def _reached(
 
 
 def _arguments(walk: Walk) -> tuple[object, ...]:
-    """What a cursor of a walk is valid for, beside its view."""
+    """The arguments of a walk, except its view, that a cursor is valid for."""
     return tuple(getattr(walk, field.name) for field in fields(walk) if field.name not in ("view", "limits"))
 
 

@@ -110,7 +110,7 @@ async def buckets(context: Context, parent: Metric, most: int | None) -> Sequenc
 
 
 def _requested(context: Context, parent: Metric, size: int) -> tuple[View, int]:
-    """The view of a metric's entity, and how many observations to read: never more than there are."""
+    """The view of a metric's entity, and the number of observations to read, at most as many as there are."""
     view, size = context.nested(parent.from_.view), min(size, max(parent.count, 1))
     context.observations_requested += size
     if context.observations_requested > MOST_REQUESTED:

@@ -91,7 +91,7 @@ def _refuse_too_many(name: str, count: int, most: int) -> None:
 
 
 def _in_input(positions: Sequence[tuple[int, int]]) -> Callable[[ProblemPath], ProblemPath]:
-    """The path in the input of a path in the batch, whose observations come from these (series, index) pairs."""
+    """The path in the input of a path in the batch, from the (series, index) of each observation of the batch."""
 
     def in_input(path: ProblemPath) -> ProblemPath:
         if path[:1] != ("observations",):

@@ -38,7 +38,7 @@ class Edge(Generic[Node]):
 
     @property
     def cursor(self) -> str:
-        """The cursor, made when it is selected."""
+        """The cursor, computed when it is selected."""
         return self.make_cursor()
 
 

@@ -17,7 +17,7 @@ MOST_RUNS: Final = 1000
 async def data_of(
     context: Context, pipeline: Entity, relation: Relation, first: int | None, after: str | None
 ) -> Connection[Entity]:
-    """A page of what a relation gives of the pipeline or of one of its latest runs, by URN."""
+    """A page of the entities related to the pipeline or to one of its latest runs, by URN."""
     view = context.nested(pipeline.view)
     page_cursors, position = context.cursors(relation.name, view, pipeline.id), None
     if after is not None:

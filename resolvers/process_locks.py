@@ -29,8 +29,8 @@ _LOCKS: Final[WeakKeyDictionary[Store, WeakValueDictionary[tuple[str, ...], _Nam
 async def process_lock(store: Store, *name: str) -> AsyncIterator[None]:
     """Hold the lock of a name, after waiting for it.
 
-    Raises Unavailable if the store was unavailable to a previous holder meanwhile; otherwise every waiter would run
-    into the same failure, one after the other.
+    Raises Unavailable if the store was unavailable to a previous holder during the wait; otherwise every waiter would
+    run into the same failure, one after the other.
     """
     locks = _LOCKS.setdefault(store, WeakValueDictionary())
     named = locks.setdefault(name, _NamedLock())

@@ -26,7 +26,7 @@ def urn_argument(text: str) -> str:
 
 
 def id_argument(ref: Any) -> str:
-    """The id of a reference in an argument of a read, or of its urn. Raises BadInput for what is no URN."""
+    """The id of a reference, or of its URN, in an argument of a read. Raises BadInput for an invalid URN."""
     return entity_id(urn_argument(ref.urn)) if ref.urn is not UNSET else str(ref.id)
 
 
@@ -36,7 +36,7 @@ def name_argument(ref: Any) -> str:
 
 
 def ref_id(ref: Any, *path: str | int) -> str:
-    """The id of a reference in the input of a mutation, or of its urn. Raises BatchRefused for what is no URN."""
+    """The id of a reference, or of its URN, in the input of a mutation. Raises BatchRefused for an invalid URN."""
     return entity_id(_ref_urn(ref, path)) if ref.urn is not UNSET else str(ref.id)
 
 

@@ -18,7 +18,7 @@ from lineal.resolvers.related import (
 )
 
 _FIRST_LOOK: Final = 10
-"""How many of the newest versions the first search for an approved one reads; each later one reads ten times more."""
+"""Number of newest versions that the first search for an approved one reads; each later one reads ten times more."""
 
 
 async def versions(context: Context, group: Entity, first: int | None, after: str | None) -> Connection[Entity]:

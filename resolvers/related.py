@@ -45,13 +45,13 @@ class Relation:
     without_role: str | None = None
 
     def narrowed(self, *conditions: EntityFilter) -> "Relation":
-        """The relation to those of the entities that also match all conditions."""
+        """The relation to those related entities that also match all conditions."""
         return replace(self, where=EntityFilter(and_=(self.where, *conditions))) if conditions else self
 
     def question(
         self, view: View, ids: tuple[str, ...], limits: Limits, first: int, after: ReachPosition | None = None
     ) -> Reach:
-        """The question for a page of the entities that are related to any of the entities of some ids."""
+        """The question for a page of the entities that are related to any of the entities with these ids."""
         stop_at = None if self.through is None else EntityFilter(not_=EntityFilter(kind=(self.through,)))
         depth = 1 if self.through is None else 2
         role = None if self.without_role is None else AssociationFilter(role=StringFilter(eq=self.without_role))
@@ -119,7 +119,7 @@ async def related_page(
     first: int | None,
     position: ReachPosition | None,
 ) -> Connection[Entity]:
-    """A page of the entities that are related to any of those of some ids, from a position on."""
+    """A page of the entities that are related to any of the entities with these ids, from a position on."""
     question = relation.question(view, ids, context.limits, checked_first(first, FIRST_RELATED, MOST), position)
     page = await _reached(context, question)
     positions = {_entity(item).id: item.position for item in page.items}

@@ -1,4 +1,4 @@
-"""Suggestions for URNs that name nothing that the caller may see: what is near, of what it may see.
+"""Suggestions for URNs that name no entity that the caller may see: a similar URN that it may see.
 
 The searches are the caller's own, under its scope, so that a hidden entity and an absent one get the same suggestion.
 """
@@ -17,16 +17,16 @@ from lineal.graphstore.urns import NotAUrn, entity_id, make_urn, name_problem, p
 from lineal.resolvers.context import Context
 
 MOST_SUGGESTED: Final = 3
-"""How many URNs of one request are searched for."""
+"""Number of URNs of one request that get a search for a suggestion."""
 MOST_WARNINGS: Final = 20
-"""How many absent references of one request are warned of."""
+"""Number of absent references of one request that get a warning."""
 _LONGEST_SHOWN: Final = 600
 _SECONDS: Final = 0.5
 _LONGEST_COMPARED: Final = 200
 _SHORTEST_COMPARED: Final = 4
 _CANDIDATES: Final = 50
 _CLOSE: Final = 0.8
-"""Least ratio of `difflib` at which one name is taken for another, mistyped."""
+"""Least ratio of `difflib` at which a name counts as another one mistyped."""
 _PIECE: Final = 3
 """Characters that an index needs to find a part of a text."""
 
@@ -45,13 +45,13 @@ async def warn_of_absent(context: Context, view: View, names: Sequence[str], pat
 
 
 async def did_you_mean(context: Context, view: View, urn: str) -> str:
-    """The end of a message about an absent URN: ` Did you mean ...?`, or nothing where nothing is near."""
+    """The end of a message about an absent URN: ` Did you mean ...?`, or nothing where no URN is similar."""
     suggested = await similar_urn(context, view, urn)
     return "" if suggested is None else f" Did you mean {suggested}?"
 
 
 async def similar_urn(context: Context, view: View, urn: str) -> str | None:
-    """The URN of an entity in the view that an absent URN may have meant; None where none is found in short time."""
+    """The URN of an entity in the view that may be meant by an absent URN; None where the short search finds none."""
     if context.suggested >= MOST_SUGGESTED:
         return None
     context.suggested += 1
@@ -70,7 +70,7 @@ async def similar_urn(context: Context, view: View, urn: str) -> str | None:
 async def _written_otherwise(
     context: Context, view: View, account: str, kind: EntityKind, name: str, version: str | None
 ) -> str | None:
-    """Encoded twice, an `@` of the name, the caller's own account, or another kind."""
+    """The URN of an entity under another encoding, an `@` of the name, the caller's own account, or another kind."""
     joined = name if version is None else f"{name}@{version}"
     ways = [make_urn(account, kind, joined, None), make_urn(context.principal.account, kind, name, version)]
     if not name_problem(decoded := unquote(name)):
@@ -81,14 +81,14 @@ async def _written_otherwise(
 
 
 async def _of_the_name(context: Context, view: View, account: str, kind: EntityKind, name: str) -> str | None:
-    """Another version, or a name that differs in case only."""
+    """The URN of another version, or of a name that differs in case only."""
     same = EntityFilter(kind=(kind,), account=(account,), name=StringFilter(eq=name, ignore_case=True))
     (page,) = await context.store.find([Find(view, same, NEWEST_FIRST, _CANDIDATES)])
     return next((entity.urn for entity in sorted(page.items, key=lambda entity: entity.name != name)), None)
 
 
 async def _mistyped(context: Context, view: View, account: str, kind: EntityKind, name: str) -> str | None:
-    """The most similar name, of those that share its beginning or its end."""
+    """The URN of the most similar name, of the names that share its beginning or its end."""
     if not _SHORTEST_COMPARED <= len(name) <= _LONGEST_COMPARED:
         return None
     half = len(name) // 2

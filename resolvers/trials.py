@@ -27,7 +27,7 @@ async def trials(
     first: int | None,
     after: str | None,
 ) -> Connection[Entity]:
-    """A page of the trials that match, of those with a component that matches `component_where`, where it is given.
+    """A page of the trials that match, and that have a component that matches `component_where`, where it is set.
 
     Raises LimitExceeded where more than MOST_COMPONENTS components match.
     """

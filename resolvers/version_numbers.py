@@ -12,7 +12,7 @@ from lineal.resolvers.write_permissions import entity_groups
 _FIRST_NUMBERS: Final = (*range(1, 65), *(2**power for power in range(7, 31)))
 """Numbers that the first round trip looks up."""
 _NUMBERS_BETWEEN: Final = 64
-"""How many numbers between two bounds each later round trip looks up."""
+"""Number of candidates between two bounds that each later round trip looks up."""
 
 
 async def next_number(

@@ -202,7 +202,7 @@ class WriteAuthorization:
         return AuditEntry(accounts, name, permission, resource_kind, resource, is_allowed, policies, request)
 
     def entity_scope(self, entity: EntityGroups) -> EntityScope:
-        """Return what the caller may see of an entity."""
+        """Return the part of the scope that applies to an entity."""
         return self.context.authorizer.scope.entity_scope(entity.groups, entity.kind)
 
     def _entity_scope_of(self, id: str) -> EntityScope:

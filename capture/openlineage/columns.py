@@ -1,4 +1,4 @@
-"""Columns of datasets: FEATURE entities, and what they derive from, of the schema and columnLineage facets."""
+"""Maps the schema and columnLineage facets to FEATURE entities and their derivations."""
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -33,7 +33,7 @@ def _map_fields(mapped: Mapped, dataset: Named, urn: str, fields: Json, prefix: 
 
 
 def map_column(mapped: Mapped, dataset: Named, urn: str, column: str) -> str:
-    """Note a column of a dataset; gives its urn."""
+    """Note a column of a dataset, and return its urn."""
     feature = mapped.entity(EntityKind.FEATURE, joined_column(dataset.namespace, dataset.name, column))
     mapped.identify(feature, {"namespace": dataset.namespace, "dataset": dataset.name, "name": column})
     mapped.associate(urn, feature, AssociationType.ASSOCIATED_WITH)
@@ -41,7 +41,7 @@ def map_column(mapped: Mapped, dataset: Named, urn: str, column: str) -> str:
 
 
 def map_column_lineage(mapped: Mapped, dataset: Named, urn: str, facet: Json) -> bool:
-    """Note what columns of a dataset derive from; false where the facet holds more than that."""
+    """Note the derivations of a dataset's columns; returns False where the facet holds more than derivations."""
     if not isinstance(facet, dict):
         return False
     is_whole = True
@@ -91,7 +91,7 @@ def _properties(stated: Mapping[str, Json]) -> Iterator[Property]:
 
 
 def _role(stated: Mapping[str, Json]) -> str | None:
-    """A role that is the same for the same transformation only: what is recorded of an association never changes."""
+    """A role that is unique to a transformation, because a recorded association never changes."""
     words = [str(stated[key]) for key in ("type", "subtype") if isinstance(stated.get(key), str)]
     if stated.get("masking") is True:
         words.append("MASKED")

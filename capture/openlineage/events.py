@@ -17,7 +17,7 @@ _SHOWN_CHARACTERS: Final = 64
 
 
 class InvalidEvent(Exception):
-    """An event that is not recorded; `problems` says where it is wrong and what to do, a sentence each."""
+    """An event that is not recorded; `problems` holds a sentence for each fault that says how to correct it."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))

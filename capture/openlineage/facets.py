@@ -3,7 +3,7 @@
 The fields of a published facet become properties under dotted keys: `sql.query`, `processing_engine.version`. Where the
 elements of an array have a name of their own, so do they: `ownership.owners.ann`, `tags.team`,
 `environmentVariables.JAVA_HOME`. Other arrays are JSON. Any other facet is one JSON property under the facet's name,
-and so is a published one that does not fit. What starts with `_` says who made the facet and is left out.
+and so is a published one that does not fit. Keys that start with `_` name the producer of the facet and are left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ PUBLISHED: Final = frozenset(
         "storage subset symlinks tags test version"
     ).split()
 )
-"""The facets of the published specification whose fields become properties of their own."""
+"""The facets of the published specification that have each field as a property."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class FacetContent:
     tags: tuple[str, ...] | None = None
     removed: list[str] = field(default_factory=list)
     stated: set[str] = field(default_factory=set)
-    """The facets that are stated, or deleted: what an earlier statement of them set, and this does not, is gone."""
+    """The facets that the event states or deletes: properties that only an earlier statement set are removed."""
 
     def add(self, name: str, facet: Json, prefix: str = "", without: frozenset[str] = frozenset()) -> None:
         """Add a facet under a key that begins with `prefix`, without some of its fields."""
@@ -91,7 +91,7 @@ class FacetContent:
         properties = list(_fields(name, content, prefix))
         keys = [each for each, _ in properties]
         if len(set(keys)) < len(keys) or any(text_problem(each, MAX_WORD_BYTES) for each in keys):
-            # Two fields make one key, or a field's name makes none.
+            # Two fields have the same key, or a field's name is no valid key.
             self.values.set(key, content)
             return
         for each, value in properties:
@@ -108,7 +108,7 @@ class FacetContent:
 
 
 def belongs(key: str, facet: str) -> bool:
-    """Whether a property of this key is part of what a facet stated."""
+    """Whether a property of this key comes from a facet."""
     key = key.removeprefix(LEFT_OUT)
     return key == facet or key.startswith(f"{facet}.")
 

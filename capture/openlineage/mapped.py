@@ -1,4 +1,4 @@
-"""What an event comes to: entities, associations, and one revision for each entity that it tells something of."""
+"""The records of an event: entities, associations, and one revision for each entity that it describes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ AssociationIdentity = tuple[str, str, AssociationType, str | None]
 
 @dataclass
 class Mapped:
-    """What an event comes to, as if nothing of it were recorded."""
+    """The records of an event, as if none of them were recorded yet."""
 
     account: str
     at: int
@@ -24,7 +24,7 @@ class Mapped:
     entities: dict[str, NewEntity] = field(default_factory=dict)
     associations: dict[AssociationIdentity, NewAssociation] = field(default_factory=dict)
     identities: dict[str, tuple[Property, ...]] = field(default_factory=dict)
-    """By urn, the properties that follow from an entity's identity: set where it is first heard of."""
+    """By urn, the properties that follow from an entity's identity: set when the entity is first seen."""
     stated: dict[str, frozenset[str]] = field(default_factory=dict)
     """By urn, the facets that the event states, or deletes."""
     observations: list[NewObservation] = field(default_factory=list)
@@ -33,14 +33,14 @@ class Mapped:
     _revisions: dict[str, NewRevision] = field(default_factory=dict)
 
     def entity(self, kind: EntityKind, name: str, version: str | None = None) -> str:
-        """Note an entity; gives its urn."""
+        """Note an entity, and return its urn."""
         urn = make_urn(self.account, kind, name, version)
         if urn not in self.entities:
             self.entities[urn] = NewEntity(self.account, kind, name, version)
         return urn
 
     def dataset(self, namespace: str, name: str, version: str | None = None) -> str:
-        """Note a dataset; gives its urn."""
+        """Note a dataset, and return its urn."""
         urn = self.entity(EntityKind.DATASET, joined(namespace, name), version)
         if urn not in self.identities:
             self.entities[urn] = replace(self.entities[urn], source=source_of(namespace, name))
@@ -48,7 +48,7 @@ class Mapped:
         return urn
 
     def job(self, namespace: str, name: str) -> str:
-        """Note a job; gives its urn."""
+        """Note a job, and return its urn."""
         urn = self.entity(EntityKind.PIPELINE, joined(namespace, name))
         self.identify(urn, {"namespace": namespace, "name": name})
         return urn
@@ -84,7 +84,7 @@ class Mapped:
         removed: Iterable[str] = (),
         stated: Iterable[str] = (),
     ) -> None:
-        """Note what changes of an entity at the event's time, if anything does; what is noted later wins."""
+        """Note changes of an entity at the event's time, if there are any; later ones replace earlier ones."""
         self.stated[urn] = self.stated.get(urn, frozenset()) | frozenset(stated)
         noted = self._revisions.get(urn, NewRevision(urn, occurred_at=self.at))
         properties = {property.key: property for property in noted.properties} | values.properties
@@ -98,12 +98,12 @@ class Mapped:
         )
 
     def revisions(self) -> Iterator[NewRevision]:
-        """The revisions that say something."""
+        """The revisions that change something."""
         nothing = NewRevision("", occurred_at=self.at)
         return (revision for revision in self._revisions.values() if replace(revision, entity="") != nothing)
 
     def sighting(self, urn: str) -> NewRevision:
-        """The revision that says when an entity was heard of, with what follows from its identity."""
+        """The revision that states when an entity was seen, with the properties that follow from its identity."""
         return NewRevision(urn, properties=self.identities.get(urn, ()), occurred_at=self.at)
 
     def batch(self) -> Batch:

@@ -29,16 +29,16 @@ _STATUS: Final = {
 _RANK: Final = {"RUNNING": 1, "COMPLETE": 2, "FAIL": 2, "ABORT": 2}
 _MAX_LABEL_BYTES: Final = 300
 _LEVELS: Final = {level: (Property("level", PropertyType.STRING, level),) for level in ("DATASET", "VERSION")}
-"""What an association with a run says of a dataset: whether it is the dataset itself, or one version of it."""
+"""Property of an association between a run and a dataset: with the dataset itself, or with one version of it."""
 
 
 def mapped_event(event: object, account: str) -> Mapped:
-    """What an event comes to in an account's lineage. Raises InvalidEvent."""
+    """The records of an event in an account's lineage. Raises InvalidEvent."""
     return mapped(read_event(event), account)
 
 
 def mapped(event: Event, account: str) -> Mapped:
-    """What an event that was read comes to in an account's lineage."""
+    """The records of a parsed event in an account's lineage."""
     result = Mapped(account, event.at)
     values = _about(event)
     if event.dataset is not None:
@@ -58,7 +58,7 @@ def _pair(thing: Named) -> tuple[str, str]:
 
 
 def _about(event: Event) -> Values:
-    """What an event says of itself."""
+    """The properties of the event itself."""
     values = Values()
     if event.producer is not None:
         values.set("producer", event.producer)
@@ -126,7 +126,7 @@ def _map_parents(result: Mapped, run: Run, urn: str) -> None:
 
 
 def _map_other_run(result: Mapped, value: Json) -> str | None:
-    """Note a parent or root run and its job; gives the run's urn, None where it has no id."""
+    """Note a parent or root run and its job; returns the run's urn, or None where it has no id."""
     run = run_of(value.get("run")) if isinstance(value, dict) else None
     if run is None:
         return None
@@ -165,7 +165,7 @@ def _map_code(result: Mapped, job: Named, work: str) -> None:
 
 
 def _map_sides(result: Mapped, event: Event, work: str) -> None:
-    """Note the datasets in and out of a run or job, and as properties of the run what the event says of their use."""
+    """Note the inputs and outputs of a run or job, and the facets of their use as properties of the run."""
     uses = FacetContent()
     for side, datasets in (("inputs", event.inputs), ("outputs", event.outputs)):
         for dataset in datasets:
@@ -187,7 +187,7 @@ def _map_sides(result: Mapped, event: Event, work: str) -> None:
 
 
 def _map_dataset(result: Mapped, dataset: Named) -> list[str]:
-    """Note a dataset; gives its urn, and that of its version where the event names one."""
+    """Note a dataset; returns its urn, and that of its version where the event names one."""
     urns = [result.dataset(*_pair(dataset))]
     facets = {**dataset.uses, **dataset.facets}
     if not facets:

@@ -64,7 +64,7 @@ def fitting(text: str) -> str:
 
 
 def source_of(namespace: str, name: str) -> Source | None:
-    """The source of a dataset whose namespace and name are an address by OpenLineage's naming; else None."""
+    """The source of a dataset, if its namespace and name are an address by OpenLineage's naming; else None."""
     scheme, separator, authority = namespace.partition("://")
     type = _STORES.get(scheme.lower())
     if not separator or type is None or "/" in authority or name_problem(joined(namespace, name)):

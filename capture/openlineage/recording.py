@@ -1,4 +1,4 @@
-"""Records what events come to, whole or not at all, however often and in whatever order they come."""
+"""Records the mapped events, each whole or not at all, however often and in whatever order they arrive."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ MAX_REVISIONS: Final = 10_000
 _ATTEMPTS: Final = 8
 
 Permitting: TypeAlias = Callable[[Batch], Awaitable[Sequence[AuditEntry]]]
-"""Says whether all of an event may be written, and gives what of that goes into the audit log; else raises."""
+"""Raises unless all of an event may be written, and returns the entries for the audit log."""
 
 
 async def permit_all(batch: Batch) -> Sequence[AuditEntry]:
@@ -39,9 +39,9 @@ async def receive(store: Store, event: object, *, account: str, by: str, permit:
 
 
 async def record_event(store: Store, wanted: Mapped, *, by: str, permit: Permitting = permit_all) -> bool:
-    """Record one event; gives whether anything of it was new.
+    """Record one event; returns whether anything in it was new.
 
-    `permit` is asked of all that the event comes to, whether or not it is recorded already. Raises InvalidEvent where
+    `permit` receives all records of the event, whether or not they are recorded already. Raises InvalidEvent where
     the event contradicts what is recorded, what `permit` raises, and what `Store.record` raises.
     """
     audit = await permit(wanted.batch())
@@ -193,7 +193,7 @@ def _kept(part: _Part, urn: str, since: Iterable[Revision]) -> set[str]:
 
 
 def _superseded(urn: str, part: _Part, since: Iterable[Revision]) -> Iterator[NewRevision]:
-    """The removals of what the next statements of the part's facets do not state again."""
+    """The removals of properties that the next statements of the part's facets do not repeat."""
     groups: dict[int, list[Revision]] = {}
     for later in since:
         if later.occurred_at > part.wanted.at:

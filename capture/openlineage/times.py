@@ -14,7 +14,7 @@ _TIME: Final = re.compile(
 
 
 class InvalidTime(ValueError):
-    """A text that is no time; the message says what to send."""
+    """A text that is not a time; the message says which form to send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""JSON values of an event as typed properties, without what cannot be recorded, which is named with its digest."""
+"""JSON values of an event as typed properties. A value that cannot be recorded is replaced by its digest."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from lineal.graphstore.values import (
 )
 
 LEFT_OUT: Final = "leftOut."
-"""Begins the key of a property that says what could not be recorded under the rest of the key."""
+"""Prefix of the key of a property that describes the value that could not be recorded under the rest of the key."""
 MAX_LEFT_OUT: Final = 100
 """How many values of one entity are named at one event; further ones are left out without a property."""
 
@@ -33,7 +33,7 @@ class Values:
     _left_out: int = 0
 
     def set(self, key: str, value: Json, type: PropertyType | None = None) -> None:
-        """Set a property to a value, or to what is left of it; null and empty keys set nothing."""
+        """Set a property to a value, without parts that cannot be recorded; null and empty keys set nothing."""
         if value is None or not key:
             return
         if type is PropertyType.TIMESTAMP:
@@ -59,7 +59,7 @@ class Values:
         self.properties[key] = property
 
     def _cleaned(self, path: str, value: Json, depth: int) -> Json:
-        """A value without what cannot be recorded within it; null stands where an element of a list was."""
+        """A value without the parts that cannot be recorded; null replaces an element of a list."""
         if isinstance(value, list):
             if depth >= MAX_JSON_DEPTH:
                 return self._leave_out(path, value, _TOO_DEEP)
@@ -78,7 +78,7 @@ class Values:
         return value if problem is None else self._leave_out(path, value, problem)
 
     def _leave_out(self, path: str, value: Json, reason: str) -> Json:
-        """Name what is left out, and give null to put in its place."""
+        """Note a value that is left out, and return null to replace it."""
         raw = _bytes(value)
         omission: Json = {"reason": reason, "sha256": sha256(raw).hexdigest(), "bytes": len(raw)}
         key = LEFT_OUT + path

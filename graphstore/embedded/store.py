@@ -1,4 +1,4 @@
-"""The embedded store: the contract, served from worker threads over one SQLite file."""
+"""The embedded store: the store contract over one SQLite file, on worker threads."""
 
 import asyncio
 import secrets

@@ -22,7 +22,7 @@ _ARRAY_BYTES: Final = getsizeof(array("q"))
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one more level of a walk adds, read in full before the walk changes."""
+    """The next level of a walk, read completely before the walk changes."""
 
     reached: set[int]
     stopped: set[int]
@@ -73,7 +73,7 @@ class DirectedWalk:
         return sum(map(getsizeof, containers)) + INT_BYTES * integers + _levels_weight(self.levels, len(self.distance))
 
     def crossings_to(self, level: int) -> Crossings:
-        """The crossings that lead to a level: of the first, those that leave the starts, which no other hop leaves."""
+        """The crossings that lead to a level. Those to level 1 leave the starts, and may have a filter of their own."""
         return self.first_hop if level == 1 else self.crossings
 
     def next_step(self, reader: Reader) -> Step:
@@ -101,7 +101,7 @@ class DirectedWalk:
     def first_reached(self, far_keys: set[int], hidden: Iterable[int]) -> tuple[set[int], set[int]]:
         """The keys that the walk reaches for the first time, and of these the readable ones that are no start.
 
-        From what `far_keys` returned, and the hidden entities met that are shown as restricted.
+        `far_keys` is the result of `Reader.far_keys`; `hidden` are the keys of entities that are shown as restricted.
         """
         # set.difference looks each element up in a dict; the operator would copy all keys of the dict first.
         is_connected = self.crossings.direction is LineageDirection.CONNECTED
@@ -110,20 +110,20 @@ class DirectedWalk:
         return new | returns | {key for key in map(masked, hidden) if key not in self.distance}, new
 
     def beyond_depth(self, reader: Reader) -> Iterator[set[int]]:
-        """The keys first reached one level beyond `depth`, part by part: a caller stops at the first that suffices."""
+        """The keys first reached one level beyond `depth`, in parts: a caller may stop at the first that suffices."""
         if self.frontier:
             crossings = self.crossings_to(len(self.levels))
             for far_keys, hidden in reader.crossed_in_parts(crossings, self.frontier, len(self.levels) - 1):
                 yield self.first_reached(far_keys, hidden)[0]
 
     def learn_spans(self, reader: Reader, associations: Iterable[AssociationKey]) -> None:
-        """Read what `leads_on` has to know of associations."""
+        """Read and cache the spans of associations for `leads_on`."""
 
     def leads_on(self, far: int, level: int, association: AssociationKey, latest: float) -> float | None:
-        """Whether the walk crossed from a far end to a level over an association, for a path that goes on from there.
+        """The last time at which a path may reach a far end; None unless the walk crossed from there to the level.
 
-        `latest` is the last time at which it may be crossed so that the rest of the path can be. None: no. Else the
-        last time at which the path may reach the far end; what is not causal knows no times, and gives `latest`.
+        `latest` is the last time at which the association may be crossed, so that the rest of the path can follow. A
+        walk that is not causal ignores times and returns `latest`.
         """
         if far in self.starts:
             return latest if level == 1 else None
@@ -136,13 +136,13 @@ def matching(reader: Reader, keys: Collection[int], where: EntityFilter | None) 
 
 
 def masked_stops(reader: Reader, hidden: set[int], stop_at: EntityFilter | None) -> set[int]:
-    """The hidden entities shown as restricted at which a walk stops: all or none, since filters see them alike."""
+    """The entities shown as restricted at which a walk stops: all or none, because filters treat them alike."""
     return hidden if hidden and matching(reader, [masked(next(iter(hidden)))], stop_at) else set()
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """What one more hop beyond hidden entities adds, read in full before the reach changes."""
+    """The next hop beyond hidden entities, read completely before the reach changes."""
 
     reached: set[int]
     frontier: set[int]
@@ -151,7 +151,7 @@ class Hop:
 
 
 class HiddenReach:
-    """What a finished walk reaches only across hidden entities, hop by hop, with no distances."""
+    """The entities that a finished walk reaches only across hidden ones, hop by hop, without distances."""
 
     def __init__(self, walk: DirectedWalk) -> None:
         self.walk = walk
@@ -162,7 +162,7 @@ class HiddenReach:
 
     @property
     def weight(self) -> int:
-        """About how many bytes this holds beside the walk."""
+        """About how many bytes this holds, without the walk."""
         sets = (self.reached, self.hidden, self.frontier, self.expanded)
         return sum(getsizeof(keys) + INT_BYTES * len(keys) for keys in sets)
 
@@ -173,7 +173,7 @@ class HiddenReach:
         hidden = reader.hidden_keys(walk.crossings, self.frontier, None)
         first, new = walk.first_reached(far_keys, hidden.masked)
         reached = first - self.reached
-        # Times are unknown beyond what is hidden: what a causal walk reached too late may lead on from here.
+        # Times are unknown beyond hidden entities: an entity that a causal walk reached too late may lead on from here.
         expandable = {abs(key) for key in far_keys} - walk.starts - self.expanded if walk.is_causal else reached & new
         crossable = (hidden.masked - masked_stops(reader, hidden.masked, walk.stop_at)) | hidden.bridged
         crossable -= self.hidden
@@ -190,11 +190,11 @@ class HiddenReach:
 
 
 class WalkUnion:
-    """The levels of several walks together: what any of them reaches, at its least distance.
+    """The combined levels of several walks: every key that any of them reaches, at its least distance.
 
-    `beyond_at` is the last level, of what is reached only across hidden entities: known once all others are.
-    `cut_at_depth` says whether the walks reach something one level beyond their depth that none of them reaches within
-    it, `excluded` keys aside; None until known.
+    `beyond_at` is the number of the last level, which holds the entities that are reached only across hidden ones; None
+    until all other levels are known. `cut_at_depth`: whether the walks reach an entity one level beyond their depth
+    that none of them reaches within it, except `excluded` keys; None until known.
     """
 
     def __init__(self, walks: list[DirectedWalk]) -> None:
@@ -210,7 +210,7 @@ class WalkUnion:
 
     @property
     def finished(self) -> bool:
-        """Whether every walk is finished, and what lies beyond is known."""
+        """Whether every walk is finished, and the reach beyond hidden entities and beyond the depth is known."""
         if self.cut_at_depth is None or not all(walk.finished for walk in self.walks):
             return False
         return self.beyond_at is not None or not any(walk.hidden_frontier and walk.depth is None for walk in self.walks)
@@ -229,7 +229,7 @@ class WalkUnion:
         return set().union(*(walk.withheld for walk in self.walks))
 
     def advance(self, reader: Reader) -> None:
-        """Walk one level on; after the last, look beyond the depth, or take one hop beyond hidden entities."""
+        """Walk one level further; after the last, check beyond the depth, or take one hop beyond hidden entities."""
         unfinished = [walk for walk in self.walks if not walk.finished]
         if unfinished:
             self._advance_level(reader, unfinished)

@@ -1,9 +1,9 @@
-"""Causal walks: only what could have flowed, since each hop may be no earlier than the one before.
+"""Causal walks follow only paths along which data could have flowed: no hop is earlier than the one before it.
 
-A label of an entity is the earliest time at which something from a start can have arrived there, or, walking upstream,
-the latest at which it must have left, with the sign turned: so the lesser label is always the better one. Level by
-level a causal walk goes on from every entity whose label became better, however far it was reached before: what is
-reached late over few hops may be reached early over more, and lead on from there. Labels only become better, so the
+The label of an entity is the earliest time at which data from a start can have arrived at it. Upstream it is the latest
+time at which data must have left it, with the sign inverted, so that the smaller label is always the better one. Level
+by level, a causal walk continues from every entity whose label improved, even if it was reached before: an entity that
+is reached late over few hops may be reached early over more hops, and lead on from there. Labels only improve, so the
 walk ends.
 """
 
@@ -18,7 +18,7 @@ from lineal.graphstore.walking.breadth_first import DirectedWalk, Step, masked_s
 from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, Reader, is_masked
 
 Span: TypeAlias = tuple[float, float]
-"""The first and the last time at which an association may have carried something."""
+"""The first and the last time at which data may have flowed along an association."""
 _ANY_TIME: Final[Span] = (-inf, inf)
 _ENDED: Final = frozenset({EntityStatus.COMPLETED, EntityStatus.FAILED, EntityStatus.STOPPED})
 _SPAN_BYTES: Final = 200
@@ -26,7 +26,7 @@ _SPAN_BYTES: Final = 200
 
 
 def spans(reader: Reader, associations: Collection[AssociationKey]) -> dict[AssociationKey, Span]:
-    """When each of some associations may have carried something, as `Store.reach` defines it."""
+    """The span of each association, as `Store.reach` defines it."""
     by_association = dict.fromkeys(associations, _ANY_TIME)
     timed = [key for key in associations if key[1] != SAME_AS and not is_masked(key[0]) and not is_masked(key[2])]
     reader.prefetch_records({end for key in timed for end in _actions(key)}, timed)
@@ -49,7 +49,7 @@ def _actions(association: AssociationKey) -> list[int]:
 
 
 def _ends(reader: Reader, actions: Collection[int]) -> dict[int, float]:
-    """When each of some actions ended; infinity where none is known to have."""
+    """The time at which each action ended, by key; infinity where no end is known."""
     ended = [key for key, action in reader.entities(actions).items() if action.status in _ENDED]
     times = {
         key: max((revision.occurred_at for revision in revisions if revision.status in _ENDED), default=inf)
@@ -59,7 +59,7 @@ def _ends(reader: Reader, actions: Collection[int]) -> dict[int, float]:
 
 
 class CausalWalk(DirectedWalk):
-    """A directed walk over what could have flowed; not for CONNECTED, which turns round."""
+    """A directed walk over causal paths; not for CONNECTED, whose paths change direction."""
 
     is_causal = True
 
@@ -73,9 +73,9 @@ class CausalWalk(DirectedWalk):
     ) -> None:
         super().__init__(starts, crossings, first_hop, depth, stop_at)
         self._labels: dict[int, list[tuple[int, float]]] = {key: [(0, -inf)] for key in self.starts}
-        """By key, every label it had, from the level on at which it had it."""
+        """Every label of each key, with the level at which the key got it."""
         self._better: dict[int, float] = {}
-        """The labels that the step read last adds."""
+        """The improved labels of the last step, by key."""
         self._spans: dict[AssociationKey, Span] = {}
 
     @property

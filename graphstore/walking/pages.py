@@ -1,4 +1,4 @@
-"""Pages of associations and revisions, and the records of a batch, from an engine's reads."""
+"""Builds pages of associations and revisions, and the records of a batch, from the reads of an engine."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,7 @@ def _either_way(direction: LineageDirection) -> LineageDirection:
 def among_pages(
     reader: Reader, walked_questions: Sequence[tuple[WalkState, ReachAssociations]]
 ) -> list[AssociationPage]:
-    """The page of the associations among what each walk traversed, up to its question's `up_to`."""
+    """The page of the associations between the entities that each walk traversed, up to its question's `up_to`."""
     missing = [(state, question) for state, question in walked_questions if state.associations(question.up_to) is None]
     crossings = [_among_crossings(question.walk) for _, question in missing]
     traversed = [_traversed(reader, state, question) for state, question in missing]
@@ -141,7 +141,7 @@ def _history_page(reader: Reader, question: HistoryOf) -> RevisionPage:
 
 
 def recorded(records: Records | None, batch: Batch, urns: list[str], outcome: Outcome) -> Recorded:
-    """The answer to a batch; with its records as they stand, if there is something to read them from."""
+    """The result of a batch; with its records, if `records` is set to read them."""
     parts = (outcome.entities, outcome.associations, outcome.revisions, outcome.observations)
     entities_new, associations_new, revisions_new, observations_new = map(tuple, parts)
     flags = (entities_new, associations_new, revisions_new, observations_new)
@@ -166,7 +166,7 @@ def recorded(records: Records | None, batch: Batch, urns: list[str], outcome: Ou
     associations = records.associations(
         {association_key for association_key in association_keys if association_key is not None}
     )
-    # Where keys may be hidden, the revisions that show are numbered anew: which one this is cannot be told.
+    # Where keys may be hidden, visible revisions are renumbered, so the number of this one is unknown.
     numbers = {
         (key, sequence)
         for key, sequence in zip(revised, outcome.sequences, strict=True)

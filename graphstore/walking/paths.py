@@ -10,13 +10,13 @@ from lineal.graphstore.walking.breadth_first import DirectedWalk
 from lineal.graphstore.walking.reader_protocol import Reader, is_masked
 
 Open = tuple[tuple[int, float], ...]
-"""The walks, by index, in which a trail may still go back, with the last time at which it may; see `leads_on`."""
+"""The walks, by index, in which a trail can still lead back, with the last time at which it may; see `leads_on`."""
 State = tuple[int, Open]
 Trail = tuple[AssociationKey, State]
 
 
 class ShortestPaths:
-    """The ways back from some of what walks reached, each by the tie rule of `Reached`, found without any record."""
+    """The paths from entities that walks reached back to a start, by the tie rule of `Reached`; reads no records."""
 
     def __init__(self, reader: Reader, ways: list[DirectedWalk], targets: list[tuple[int, int]]) -> None:
         """From each target, a key and its least distance, back to a start."""
@@ -35,7 +35,7 @@ class ShortestPaths:
 
     @property
     def associations(self) -> set[AssociationKey]:
-        """Every association on them."""
+        """Every association on the paths."""
         return {association for association, _ in self._trails.values()}
 
     def paths(self, records: dict[AssociationKey, Association]) -> dict[tuple[int, int], tuple[Association, ...]]:

@@ -1,4 +1,4 @@
-"""Pages of what walks reach: limits, filters, order, and the entities and paths that a page shows."""
+"""Builds pages of reached entities: applies limits, filters and order, and traces the paths that a page shows."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ from lineal.graphstore.walking.walk_state import Cutoff, WalkState
 
 
 class _Page:
-    """One page while it is put together: how far the answer goes, then what the page shows, then its records."""
+    """Builds one page in three steps: how far the answer goes, which entities the page shows, their records."""
 
     def __init__(self, reader: Reader, state: WalkState, question: Reach) -> None:
         self.state, self.question = state, question
         self.where = question.where if question.where != EntityFilter() else None
         self.cutoff = state.walk_on(reader, question.after, question.walk.limits)
         self.shown: list[tuple[int, str, int]] = []
-        """Level, urn and key."""
+        """The level, urn and key of each entity on the page."""
         self.has_more = False
         self.paths = ShortestPaths(reader, state.walks, [])
 
@@ -94,9 +94,9 @@ class _Page:
         )
 
     def _withheld(self, reader: Reader) -> int | None:
-        """How many hidden entities the walk met and does not show; None unless the walk is whole and all may be told.
+        """The number of hidden entities that the walk met and does not show.
 
-        None for no entity, too.
+        None where there are none, where a limit cut the walk, and unless the groups of all of them allow the number.
         """
         met = self.state.source.withheld if self.cutoff.reason is None else set()
         return len(met) if met and reader.tell_withheld(met) else None
@@ -122,7 +122,7 @@ def kinds(counter: Mapping[int, int]) -> dict[EntityKind, int]:
 def _last_visited(reader: Reader, state: WalkState, cutoff: Cutoff) -> ReachPosition | None:
     if cutoff.until is not None:
         return state.position(cutoff.last, cutoff.until)
-    # A level can be empty although a later one is not: one walk of BOTH reaches there what the other reached before.
+    # A level can be empty although a later one is not: a walk of BOTH may reach there only keys of the other walk.
     for level in range(cutoff.last, 0, -1):
         if ordered := state.ordered(reader, None, level):
             return state.position(level, ordered[-1][0])

@@ -1,4 +1,4 @@
-"""The reads that walks and pages ask of an engine, and the associations that a walk crosses."""
+"""The reads of an engine that walks and pages are built on, and the crossings of a walk."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
@@ -75,7 +75,7 @@ class Records(Protocol):
         """The urns of keys known to exist in the view; of masked keys the restricted urns."""
 
     def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
-        """The records of keys known to be readable, with revisions applied unless wanted as first recorded."""
+        """The records of keys known to be readable, with revisions applied, or `as_recorded` without them."""
 
     def restricted(self, keys: Collection[int]) -> dict[int, Restricted]:
         """The restricted records of masked keys."""
@@ -84,14 +84,14 @@ class Records(Protocol):
         """The revisions, in no promised order, of those keys that have any in the view; or only those since a time."""
 
     def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
-        """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""
+        """The revisions, by (key, sequence), that exist in the view, of entities without hidden property keys."""
 
     def associations(
         self, keys: Collection[AssociationKey], *, as_recorded: bool = False
     ) -> dict[AssociationKey, Association]:
         """The records of associations known to exist in the view.
 
-        Those recorded without a time have the later of their ends', or, as first recorded, none.
+        An association recorded without a time has the later time of its ends; `as_recorded` it has none.
         """
 
 
@@ -110,7 +110,7 @@ class Reader(Records, Protocol):
     meets_hidden: bool
 
     def matching(self, keys: Collection[int], where: EntityFilter | None) -> Collection[int]:
-        """Those of the keys, readable or masked, whose entities match; in the order of the keys."""
+        """The keys, readable or masked, of entities that match; in the order of the keys."""
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
         """Every readable key one crossing away; negative where the crossing was a SAME_AS.
@@ -122,19 +122,19 @@ class Reader(Records, Protocol):
     def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
         """The hidden entities one crossing away, from the same keys of the frontier as in `far_keys`.
 
-        Entities that are CUT are looked up only where some group tells what it withholds.
+        Entities that are CUT are looked up only where a group reports how many entities it withholds.
         """
 
     def crossed_in_parts(
         self, crossings: Crossings, frontier: Collection[int], distance: int
     ) -> Iterator[tuple[set[int], set[int]]]:
-        """What `far_keys` returns and the masked entities of `hidden_keys`, part by part, the cheapest part first.
+        """The results of `far_keys` and the masked entities of `hidden_keys`, in parts, the cheapest part first.
 
-        For a caller that stops at the first part that suffices. All parts together are complete; some may overlap.
+        A caller can stop at the first part that suffices. All parts together are complete; parts may overlap.
         """
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
-        """Whether every group that withholds one of these hidden entities lets it be told."""
+        """Whether every group that withholds one of these hidden entities allows their number to be reported."""
 
     def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
         """Whether an entity may be crossed in a direction (neither BOTH nor CONNECTED) at a distance."""

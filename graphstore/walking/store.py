@@ -34,7 +34,7 @@ Pages: TypeAlias = Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], 
 
 
 class WalkingStore(Store, Generic[R]):
-    """A store whose engine reads through `Reader`s."""
+    """A store with an engine that reads through `Reader`s."""
 
     def __init__(self) -> None:
         self._walks = WalkCache()
@@ -44,7 +44,7 @@ class WalkingStore(Store, Generic[R]):
         """Run work on a worker thread, within one read; its argument makes the reader of a view."""
 
     async def _prepare(self, views: Collection[View]) -> None:
-        """Do what reading views needs done on the event loop."""
+        """Prepare reads of views, on the event loop."""
 
     async def _read_large(self, work: Callable[[Callable[[View], R]], Result]) -> Result:
         """Do work that may take long, in which case small reads should not wait behind it."""
@@ -75,7 +75,7 @@ class WalkingStore(Store, Generic[R]):
                 cutoff = state.walk_on(reader, question.up_to, question.walk.limits)
                 if cutoff.reason is not None and question.up_to is None:
                     raise LimitExceeded(
-                        "the walk is cut by a limit, so what lies among it cannot be told: ask for less"
+                        "a limit cut the walk, so its associations are incomplete: request a smaller walk"
                     )
             return among_pages(reader, walked_questions)
 
@@ -142,7 +142,7 @@ class WalkingStore(Store, Generic[R]):
 
 
 def _shown(question: Reach | ReachAssociations) -> int | None:
-    """How many of the nearest entities the page shows; None if it shows others."""
+    """The number of nearest entities that the page shows; None if it shows others."""
     if isinstance(question, ReachAssociations):
         return 0
     return question.first if question.where is None and question.after is None else None

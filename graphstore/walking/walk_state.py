@@ -1,4 +1,4 @@
-"""The state of a walk, shared by all its pages: how far it is walked, and what was computed from that."""
+"""The state of a walk, shared by all its pages: the levels walked so far, and results computed from them."""
 
 from array import array
 from collections import Counter
@@ -102,19 +102,19 @@ class Cutoff:
 
 
 _STATE_BYTES: Final = 10_000
-"""The bytes of the walk itself, with its starts and filters, and of what is not counted elsewhere."""
+"""About the bytes of the walk itself, with its starts and filters, and of everything not counted elsewhere."""
 _ENTRY_BYTES: Final = 300
 _URN_BYTES: Final = 56 + INT_BYTES
-"""The bytes of a (urn, key), beside those of the urn."""
+"""The bytes of a (urn, key), without those of the urn."""
 _ASSOCIATION_BYTES: Final = 72 + 2 * INT_BYTES + 16
 """The bytes of an association's key, and of a role in some of them."""
 
 
 class WalkState:
-    """A walk as far as it is walked, with what was computed from it; shared by pages, which use it one at a time.
+    """The levels of a walk so far, with results computed from them; shared by pages, which use it one at a time.
 
-    Every computation is cached when it is complete, so a read that fails caches nothing. Even so, whoever fails in the
-    middle of a state sets `failed`, and nobody uses the state again: not even the calls that wait for its lock.
+    Every computation is cached when it is complete, so a read that fails caches nothing. Nevertheless, a call that
+    fails while it uses the state sets `failed`, and no call uses the state again, even if it waits for its lock.
     """
 
     def __init__(self, reader: Reader, walk: Walk, starts: list[int], excluded: list[int]) -> None:
@@ -224,7 +224,7 @@ class WalkState:
             level += 1
 
     def counts(self, reader: Reader, where: EntityFilter | None, level: int, cutoff: Cutoff) -> Counter[int]:
-        """How many of a level match up to the cutoff, by the codes of their kinds."""
+        """The number of matches of a level up to the cutoff, by kind code."""
         if level == cutoff.last and cutoff.until is not None:
             until = cutoff.until
             return Counter(key & KIND_MASK for urn, key in self.ordered(reader, where, level) if urn <= until)
@@ -236,11 +236,11 @@ class WalkState:
         return counts
 
     def associations(self, up_to: ReachPosition | None) -> list[AssociationKey] | None:
-        """The associations among what is traversed up to a position, in their order, if they were kept."""
+        """The cached associations between the entities traversed up to a position, in order; None if there are none."""
         return self._associations.get(up_to)
 
     def keep_associations(self, up_to: ReachPosition | None, associations: list[AssociationKey]) -> None:
-        """Keep the associations among what is traversed up to a position."""
+        """Cache the associations between the entities traversed up to a position."""
         self._count(associations, _ASSOCIATION_BYTES * len(associations))
         self._associations[up_to] = associations
 

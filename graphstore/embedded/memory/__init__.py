@@ -1,1 +1,1 @@
-"""What the embedded store keeps in memory."""
+"""Adjacency, group membership and scopes, which the embedded store keeps in memory."""

@@ -40,7 +40,7 @@ class _Side:
     types: Codes
 
     def targets_from(self, frontier: Keys, types: Codes | None) -> Keys:
-        """The targets of all crossings from the sorted keys of a frontier, limited to some types."""
+        """The targets of all crossings from the sorted keys of a frontier; only of the types, where they are set."""
         begins = np.searchsorted(self.origins, frontier, "left")
         counts = np.searchsorted(self.origins, frontier, "right") - begins
         ends = np.cumsum(counts)

@@ -1,6 +1,6 @@
-"""The groups that every entity is in today: for every entity the number of its set of groups.
+"""The present groups of every entity, as the number of its set of groups.
 
-Membership is always today's, so one state serves reads of every moment. It is loaded when the first read under a
+Membership is always the present one, so one state serves reads as of any time. It is loaded when the first read under a
 limited scope asks for it, and brought up to date by later ones.
 """
 
@@ -16,7 +16,7 @@ from lineal.graphstore.embedded.memory.key_arrays import Keys
 
 
 class Membership(NamedTuple):
-    """The groups of one entity besides its account's default group. Compartments number distinct sets of groups."""
+    """The groups of one entity, without its account's default group. Compartments number distinct sets of groups."""
 
     key: int
     account: str
@@ -34,7 +34,7 @@ class MembershipSource(Protocol):
         """The epoch of the newest change of members; 0 where there is none."""
 
     def entity_indices_after(self, key: int) -> Iterable[tuple[str, Keys]]:
-        """Accounts, with the upper bits of the keys of those of their entities that come after a key."""
+        """Accounts, each with the upper bits of the keys of its entities that come after a key."""
 
     def memberships_after(self, epoch: int) -> Iterable[Membership]:
         """The memberships that changed after an epoch."""
@@ -45,7 +45,7 @@ class GroupMembership:
 
     def __init__(self) -> None:
         self.sets: list[frozenset[str]] = []
-        """By number; only ever appended to."""
+        """The sets of groups, by number. Sets are only appended."""
         self.numbers = np.zeros(1024, np.int32)
         """The number of every entity's set, indexed by the upper bits of the entity's key."""
         self.epoch = 0
@@ -57,7 +57,7 @@ class GroupMembership:
         self._lock = Lock()
 
     def follow(self, source: MembershipSource) -> None:
-        """Load what a snapshot holds and is not loaded yet."""
+        """Load the entities and memberships of a snapshot that are not loaded yet."""
         last_key, epoch = source.last_entity_key(), source.last_membership_epoch()
         if last_key <= self._last_key and epoch <= self.epoch:
             return

@@ -22,7 +22,7 @@ from lineal.graphstore.walking.reader_protocol import Hidden
 _READABLE: Final = 3
 _STATES: Final = {Boundary.CUT: 0, Boundary.BRIDGE: 1, Boundary.MASK: 2}
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""About how much all scope tables hold together; one over 10,000 accounts holds 10 MB."""
+"""About how many bytes all scope tables hold together; one over 10,000 accounts holds 10 MB."""
 _KINDS: Final = 1 << KIND_BITS
 
 
@@ -37,7 +37,7 @@ class ScopeTable:
         self.accounts: set[str] = set()
         """The accounts that have readable entities."""
         self.redacts = False
-        """Whether it may hide a property key of some entity that is readable."""
+        """Whether the scope may hide a property key of a readable entity."""
         self._states = np.zeros((0, _KINDS), np.uint8)
         self._limits = {way: np.zeros((0, _KINDS), np.int32) for way in _WAYS}
         self._by_kind = {
@@ -91,7 +91,7 @@ class ScopeTable:
         """The indices of the keys in the tables. Computed before the tables are read, because it may extend them."""
         numbers = self.membership.numbers[keys >> KIND_BITS]
         if len(numbers) and numbers.max() >= self._known:
-            # Another read has just learnt that an entity is in a set of groups no entity was in before.
+            # Another read has just loaded an entity with a new set of groups.
             self.follow()
         return numbers, keys & KIND_MASK
 
@@ -124,7 +124,7 @@ class ScopeTable:
         return int(self._limits[way][at][0])
 
     def hidden(self, keys: Keys) -> Hidden:
-        """The keys of entities that are not readable, by what a walk does with them."""
+        """The keys of entities that are not readable, by boundary."""
         keys = ascending(np.abs(keys))
         at = self._at(keys)
         states = self._states[at]
@@ -134,7 +134,7 @@ class ScopeTable:
         )
 
     def entity_scope(self, key: int) -> EntityScope:
-        """What the scope shows of an entity."""
+        """The part of the scope that applies to an entity."""
         return self.scope.entity_scope(
             self.membership.sets[self.membership.numbers[key >> KIND_BITS]], KINDS[key & KIND_MASK]
         )
@@ -154,7 +154,7 @@ class ScopeTables:
         self._membership.follow(source)
         table = self._tables.get(scope) or ScopeTable(scope, self._membership)
         table.follow()
-        # Weighed anew: it may have grown by the sets of groups that it has just followed.
+        # Put again, to be weighed again: the table may have grown by new sets of groups.
         self._tables.put(scope, table)
         return table
 

@@ -54,7 +54,7 @@ def _one(connection: apsw.Connection, statement: str) -> tuple[Any, ...]:
 
 
 def access_since(connection: apsw.Connection, epoch: int) -> AccessDelta:
-    """What changed after an epoch."""
+    """The changes after an epoch."""
     newest, members_at = _one(connection, "SELECT epoch, members_at FROM access_epoch")
     rows: list[tuple[Any, ...]] = connection.execute(
         "SELECT part, id, content FROM access_document WHERE epoch > ? ORDER BY part, id", (epoch,)
@@ -63,7 +63,7 @@ def access_since(connection: apsw.Connection, epoch: int) -> AccessDelta:
 
 
 def change_access(connection: apsw.Connection, change: AccessChange, epoch: int) -> int:
-    """Write a change, and give the new epoch. Raises EpochConflict."""
+    """Write a change, and return the new epoch. Raises EpochConflict."""
     if _one(connection, "SELECT epoch FROM access_epoch") != (epoch,):
         raise EpochConflict
     names_members = bool(change.joins or change.leaves)
@@ -99,7 +99,7 @@ def _place(connection: apsw.Connection, moving: Mapping[str, Move], epoch: int) 
 def _placements(
     connection: apsw.Connection, ids: Collection[str]
 ) -> list[tuple[str, int, str, str, int, frozenset[str]]]:
-    """Id, key, urn, account, kind code and groups besides the default one, of the ids that are recorded."""
+    """Id, key, urn, account, kind code, and groups without the default one, of the ids that are recorded."""
     sound = tuple({id for id in ids if id.isascii() and "\x00" not in id})
     if not sound:
         return []

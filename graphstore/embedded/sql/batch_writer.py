@@ -74,7 +74,7 @@ class _RecordedState:
 
 
 class Recording:
-    """The write of one batch. Raises BatchRefused if anything is wrong with it; the caller rolls back."""
+    """The write of one batch. Raises BatchRefused where the batch is not valid; the caller then rolls back."""
 
     def __init__(self, connection: Connection, batch: Batch, urns: list[str], by: str) -> None:
         self.connection, self.by = connection, by

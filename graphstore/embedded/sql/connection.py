@@ -8,7 +8,7 @@ import apsw
 from lineal.graphstore import deadlines
 
 STEPS_BETWEEN_CHECKS: Final = 20_000
-"""The steps of a statement, some milliseconds, after which it checks its deadline."""
+"""A statement checks its deadline after this many steps, which take some milliseconds."""
 
 
 class Connection(apsw.Connection):

@@ -1,4 +1,4 @@
-"""Opens SQLite so that an acknowledged commit survives a power loss, and refuses what cannot do so."""
+"""Opens SQLite so that an acknowledged commit survives a power loss, and refuses files where it would not."""
 
 from pathlib import Path
 from time import monotonic, sleep

@@ -50,7 +50,7 @@ class Database:
                 connection = self._opened()
             yield connection
         except (*DISK_FAILURES, Unavailable):
-            # The connection may be what failed: the next borrower gets a fresh one.
+            # The connection may have failed: the next borrower gets a fresh one.
             if connection is not None:
                 with suppress(*DISK_FAILURES):
                     connection.close()

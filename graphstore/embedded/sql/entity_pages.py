@@ -42,15 +42,15 @@ from lineal.graphstore.walking.reach_pages import kinds
 
 _VERIFIED_AT_ONCE = 1000
 MOST_PROBED: Final = 3000
-"""To find the shortest scan, each is counted up to so many keys."""
+"""To find the shortest scan, the keys of each scan are counted up to this number."""
 MOST_VERIFIED: Final = 500
-"""Of up to so many candidates the records are read, rather than the index for the other conditions."""
+"""For up to this many candidates, their records are read instead of the index for the other conditions."""
 _ENTITIES: Final = f"entity e {CONTENT}"
 _SORTED_COLUMNS: Final = "e.key, e.urn, c.properties"
 FEW_MATCHES: Final = 1000
-"""Up to so many matches are looked up and sorted for a page."""
+"""Up to this many matches are looked up and sorted for a page."""
 _DENSE: Final = 8
-"""Where more match, and one entity in so many, a page is read in its order, skipping what does not match."""
+"""Where more match, and at least one entity in this many, the page is read in its order, skipping mismatches."""
 SqlRows: TypeAlias = Iterable[tuple[Any, ...]]
 
 
@@ -124,7 +124,7 @@ class _Search:
         )
 
     def _ignores_revisions(self) -> bool:
-        """Whether neither the filter nor the search nor the order depends on what revisions change."""
+        """Whether neither the filter nor the search nor the order depends on fields that revisions change."""
         revisable = self.question.order.field in (EntityOrderField.STATUS, EntityOrderField.PROPERTY)
         return self.condition.exact and self.question.search is None and not revisable
 
@@ -136,11 +136,11 @@ class _Search:
         return self._shown(self.key_sets.keys("SELECT entity FROM revision"))
 
     def _shown(self, keys: Keys) -> Keys:
-        """The keys that the view and the scope show, among some keys."""
+        """The keys, among some keys, that exist in the view and are readable."""
         return self.key_sets.where(self.reader.visibility.readable(keys), self.in_view)
 
     def _doubtful(self, key_set: KeySet, keys: Keys) -> Keys:
-        """The keys over which only the records decide."""
+        """The keys that must be checked on their records."""
         if self._ignores_revisions():
             return NO_KEYS
         scans = {indexed.doubtful for indexed in indexed_in(key_set)} - {None}

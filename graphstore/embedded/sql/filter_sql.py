@@ -35,14 +35,14 @@ Parameter: TypeAlias = str | int
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition with its parameters. Not `exact`: it holds for all matches and maybe for more."""
+    """A condition with its parameters. Where not `exact`, it holds for all matches, and possibly for other rows."""
 
     sql: str
     parameters: tuple[Parameter, ...] = ()
     exact: bool = True
 
     def occurring(self, occurred_at: str) -> "Condition":
-        """The condition with what a view takes for the time of occurrence."""
+        """The condition with the SQL expression that a view uses for the time of occurrence."""
         return replace(self, sql=self.sql.replace(OCCURRED_AT, occurred_at))
 
 
@@ -62,12 +62,12 @@ def entity_condition(expression: Expression, visibility: Visibility) -> Conditio
 
 
 def atom_condition(atom: Atom) -> Condition:
-    """An atom of a filter on entities as such a condition, before it is known what the view takes for times."""
+    """The condition of an atom of an entity filter, with placeholders for times, which depend on the view."""
     return ENTITY_TABLE[atom.field][atom.operator](atom)
 
 
 def association_condition(visibility: Visibility, *filters: AssociationFilter) -> Condition:
-    """All of some filters as a condition on `association a`."""
+    """The condition on `association a` that all filters match."""
     expression = conjunction(map(compiled_association_filter, filters))
     condition = translated(
         expression, lambda atom: ASSOCIATION_TABLE[atom.field][atom.operator](atom), all_of, any_of, _negated
@@ -76,12 +76,12 @@ def association_condition(visibility: Visibility, *filters: AssociationFilter) -
 
 
 def all_of(conditions: Iterable[Condition]) -> Condition:
-    """The condition that all of some conditions hold."""
+    """The condition that all conditions hold."""
     return _joined(conditions, "AND", EVERY_ROW)
 
 
 def any_of(conditions: Iterable[Condition]) -> Condition:
-    """The condition that at least one of some conditions holds."""
+    """The condition that at least one of the conditions holds."""
     return _joined(conditions, "OR", NO_ROW)
 
 
@@ -152,7 +152,7 @@ def _time(column: str) -> Row[Condition]:
 
 
 def _or_revised(condition: Condition) -> Condition:
-    """What revisions change, so that a condition on the columns is exact only where there are none."""
+    """Fields that revisions change: a condition on the columns is exact only for entities without revisions."""
     return Condition(f"({condition.sql} OR {REVISED})", condition.parameters, exact=False)
 
 
@@ -168,7 +168,7 @@ def _tags(atom: Atom) -> Condition:
 
 
 def _has_key(atom: Atom) -> Condition:
-    """The text of the properties holds the key, so that the property may be among them."""
+    """The text of the properties contains the key, so the property may be among them."""
     return _or_revised(Condition("ifnull(instr(c.properties, ?) > 0, false)", (packed(atom.key),)))
 
 

@@ -54,7 +54,7 @@ _LONGEST_PREFIX: Final = 2 * index_terms.MOST_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the index knows of a filter, or of one part of a filter.
+    """How the index answers a filter, or one part of a filter.
 
     `key_set` decides over entities without revisions of which no property is hidden; None where only records decide.
     `scans` each find all candidates. `asks_properties`: hidden properties change the answer. `decider` is the scan, if
@@ -84,7 +84,7 @@ def plans_of(where: Expression, search: str | None, visibility: Visibility) -> l
 
 
 def undecided(plans: Iterable[Plan], driver: IndexScan | None) -> KeySet | None:
-    """The set that decides over the candidates of a scan: that of all plans which the scan does not decide itself."""
+    """The key set that decides over the candidates of a scan: of all plans but the one that the scan decides."""
     return _combined(Intersection, [plan for plan in plans if driver is None or plan.decider is not driver])
 
 
@@ -121,7 +121,7 @@ def _word_plan(word: str) -> Plan:
 
 
 def _decided_by(scan: IndexScan, asks_properties: bool = False) -> Plan:
-    """The plan of a part that holds for just the entities that a scan selects."""
+    """The plan of a part that holds for exactly the entities that a scan selects."""
     return Plan(Indexed(scan), (scan,), asks_properties, scan)
 
 
@@ -152,7 +152,7 @@ def _scan_prefix(begin: str, text: str) -> IndexScan:
 
 
 def _scan_part(text: str) -> tuple[IndexScan, ...]:
-    """The entities of which some text holds a text, in any case; none where the text is too short for the index."""
+    """The entities with a text that contains a text, in any case; no scan where the text is too short for the index."""
     folded = text.casefold()
     parts = dict.fromkeys(folded[at : at + _PART] for at in range(len(folded) - _PART + 1))
     # U+0000, which no recorded text holds, would end the query of FTS5.
@@ -171,7 +171,7 @@ def _is_long(text: Any) -> bool:
 
 
 def _texts(scans: Callable[[Atom], tuple[IndexScan, ...]]) -> Callable[[Atom], Plan]:
-    """A text in a column, which decides unless it has to be case-folded."""
+    """A text in a column; the column decides unless the text must be case-folded."""
 
     def plan(atom: Atom) -> Plan:
         condition = atom_condition(atom)
@@ -267,7 +267,7 @@ def _property_starting(atom: Atom) -> Plan:
 
 
 def _property_containing(atom: Atom) -> Plan:
-    """Looks through the terms of a key's texts; of a text that is cut only the record decides."""
+    """Searches the terms of a key's texts; where a text is cut, only the record decides."""
     begin = index_terms.of_type(atom.key, PropertyType.STRING).lower()
     holding = IndexScan(
         f"{_KEYS_OF_TERM} >= ? AND t.term < ? AND instr(substr(t.term, {len(begin) + 1}), ?) > 0",
@@ -278,7 +278,7 @@ def _property_containing(atom: Atom) -> Plan:
 
 
 def _property_within(atom: Atom) -> Plan:
-    """One scan of the ranges of all types: a value is one term, so it lies within both bounds at once."""
+    """One scan of the ranges of all types: a value is one term, so it is within both bounds at once."""
     scan = _united([_scan_values(atom.key, type, values) for type, values in atom.operand])
     # Of a long text only the beginning is compared here, and the records of all that begin alike are read.
     is_exact = not any(_is_long(bound) for _, values in atom.operand for bound in (values.low, values.high))

@@ -44,8 +44,8 @@ def _parts_document(texts: Iterable[str | None], properties: Iterable[Property])
 
 
 def _index(connection: Connection, documents: Iterable[tuple[int, str, str]]) -> None:
-    """Keep documents of terms and of parts, by number."""
-    # All of one index after all of the other: so its pages stay at hand.
+    """Write documents of terms and of parts, by number."""
+    # One index after the other, so that the pages of each stay in the cache.
     parts = []
     for number, document, part in documents:
         connection.execute("INSERT INTO term (rowid, terms) VALUES (?, ?)", (number, document))
@@ -63,7 +63,7 @@ def index_entities(connection: Connection, entities: Iterable[tuple[int, str, Ne
 
 def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
     uri = None if entity.source is None else entity.source.uri
-    # What stands in the urn as it is has no parts that the urn has not.
+    # A text that the urn contains unchanged has no parts that the urn does not have.
     apart = [text for text in (entity.name, entity.version) if text is not None and text not in urn]
     return _parts_document((urn, *apart, uri, by), entity.properties)
 

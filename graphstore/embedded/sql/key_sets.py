@@ -19,14 +19,14 @@ from lineal.graphstore.embedded.sql.filter_sql import EVERY_ROW, Condition, all_
 
 CONTENT: Final = "LEFT JOIN entity_content c ON c.key = e.key"
 MOST_LOOKED_UP: Final = 10_000
-"""Up to so many keys, revisions are looked up for each; for more, all revised entities are read."""
+"""For up to this many keys, revisions are looked up one by one; for more, all revised entities are read."""
 _FIRST_CHUNK: Final = 1 << 12
 _LARGEST_CHUNK: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class IndexScan:
-    """A SELECT through an index, of the `key` of every entity that may match, some of them more than once."""
+    """A SELECT through an index, of the `key` of every entity that may match; keys may repeat."""
 
     sql: str
     parameters: tuple[str | int, ...]
@@ -34,7 +34,7 @@ class IndexScan:
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """The keys that a scan selects. For those that `doubtful` selects, only the records decide."""
+    """The keys that a scan selects. The keys that `doubtful` selects must be checked on their records."""
 
     scan: IndexScan
     doubtful: IndexScan | None = None

@@ -1,4 +1,4 @@
-"""Loads what the engine holds in memory: the associations, and the groups of entities."""
+"""Reads the associations and the groups of entities that the engine holds in memory."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -19,8 +19,8 @@ _BATCHES_AT_ONCE: Final = 50
 class MemorySource:
     """An `AssociationSource` and a `MembershipSource` over the snapshot of one connection.
 
-    SQLite writes the numbers of many rows into one text and NumPy parses it: neither makes an object of a number, and
-    SQLite lets other threads run meanwhile.
+    SQLite writes the numbers of many rows into one text, and NumPy parses it: no number becomes a Python object, and
+    other threads run while SQLite works.
     """
 
     def __init__(self, connection: Connection) -> None:

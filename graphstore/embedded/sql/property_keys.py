@@ -28,7 +28,7 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
 
 
 def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
-    """Whether a readable entity, whose scope does not hide the key, was ever recorded or revised with it."""
+    """Whether a readable entity, of which the scope does not hide the key, was ever recorded or revised with it."""
     key_sets = KeySetReader(reader.connection)
     kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
     at_moment = Condition(reader.visibility.entity_exists("e"))

@@ -40,7 +40,7 @@ class Reader(NoPrefetch, RowReader):
 
     @cached_property
     def _adjacency(self) -> Adjacency | None:
-        # The adjacency in memory is of the newest batch in the snapshot, so it serves only views of that moment.
+        # The adjacency in memory is that of the newest batch in the snapshot, so it serves only views of that moment.
         is_newest = self.visibility.covers_all and self.is_settled
         return self._adjacency_cache.at(MemorySource(self.connection)) if is_newest else None
 
@@ -77,7 +77,7 @@ class Reader(NoPrefetch, RowReader):
     # -- crossing --
 
     def far_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> set[int]:
-        check()  # A level in memory runs no statement that would.
+        check()  # A level in memory runs no SQL statement, which would check the deadline.
         frontiers = self._frontiers(crossings, frontier, distance)
         visibility = self.visibility
         if crossings.asks_only_types and self._adjacency is not None:

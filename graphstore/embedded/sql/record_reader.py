@@ -30,7 +30,7 @@ _STATUSES = {str(status): status for status in EntityStatus}
 
 def carried(keys: Iterable[int]) -> object:
     """Integer keys as a value that `carray(?)` turns into rows."""
-    # An empty array lies at no aligned address, which apsw refuses; no row has the key 0.
+    # apsw refuses an empty array, because its address is not aligned; no row has the key 0.
     return apsw.carray(array("q", keys) or array("q", [0]))
 
 
@@ -68,7 +68,7 @@ class RowReader:
         return {id: key for id, key in keys.items() if key in readable}
 
     def urns(self, keys: Collection[int]) -> dict[int, str]:
-        """The urns of keys; of masked keys the restricted urns."""
+        """The urns of keys, by key; masked keys have restricted urns."""
         hidden = [key for key in keys if is_masked(key)] if self.meets_hidden else []
         restricted_urns = {key: restricted.urn for key, restricted in self.restricted(hidden).items()}
         if hidden:
@@ -99,7 +99,7 @@ class RowReader:
         return {key: Restricted(self.view.scope.masked_id(id), self.view) for key, id in rows}
 
     def entities(self, keys: Collection[int], *, as_recorded: bool = False) -> dict[int, Entity]:
-        """The records of keys known to exist in the view, with revisions folded in unless wanted as first recorded."""
+        """The records of keys known to exist in the view, with revisions applied, or `as_recorded` without them."""
         if not keys:
             return {}
         view = self.view
@@ -156,7 +156,7 @@ class RowReader:
         return {key: redacted_entity(entity, self.visibility.entity_scope(key)) for key, entity in entities.items()}
 
     def _fold(self, entities: dict[int, Entity]) -> None:
-        """Fold revisions into entities: the row that the last write folded, or, at an earlier moment, themselves."""
+        """Apply revisions to entities: from the row that the last write folded, or one by one for an earlier moment."""
         earlier = []
         rows = self.connection.execute(
             "SELECT r.entity, r.fields, r.recorded_at, r.occurred_at FROM carray(?) f CROSS JOIN revised_fields r "
@@ -174,7 +174,7 @@ class RowReader:
     def _deciding_revisions(self, keys: Collection[int]) -> dict[int, list[Revision]]:
         """The revisions of the view without those that a later one of the same content and rank repeats.
 
-        They fold to the same: the later one decides all that the earlier one sets.
+        The result is the same, because the later one sets every field that the earlier one sets.
         """
         source = (
             "(SELECT v.*, row_number() OVER (PARTITION BY v.entity, v.content, v.rank "
@@ -190,7 +190,7 @@ class RowReader:
         redacted = {key for key, entity_scope in entity_scopes.items() if entity_scope.is_redacted}
         by_key = self._revisions([key for key in keys if key not in redacted], self.visibility.at_moment("r"), since)
         if redacted:
-            # The revisions of other moments count in the sequence numbers of these.
+            # Sequence numbers count the revisions of other moments too.
             own = "SELECT e.key, e.occurred_at FROM carray(?) f CROSS JOIN entity e ON e.key = f.value"
             times: dict[int, int] = dict(self.connection.execute(own, (carried(redacted),)))
             for key, revisions in self._revisions(redacted, "true").items():
@@ -205,7 +205,7 @@ class RowReader:
         return by_key
 
     def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
-        """Of (key, sequence) those that exist in the view, of entities all of whose property keys show."""
+        """The revisions, by (key, sequence), that exist in the view, of entities without hidden property keys."""
         source = "json_each(?) f CROSS JOIN revision r ON r.entity = f.value->>0 AND r.sequence = f.value->>1"
         by_key = self._revision_rows(source, packed(list(numbers)), self.visibility.at_moment("r"))
         return {(key, revision.sequence): revision for key, revisions in by_key.items() for revision in revisions}
@@ -220,7 +220,7 @@ class RowReader:
         return self._revision_rows(source, packed(pairs), self.visibility.at_moment("r"))
 
     def _revisions(self, keys: Collection[int], condition: str, since: int | None = None) -> dict[int, list[Revision]]:
-        # The planner would take the primary key, and look through all revisions of an entity.
+        # Without the index, the planner would scan all revisions of an entity by the primary key.
         by_time = "" if since is None else f"INDEXED BY revision_by_time ON r.occurred_at >= {since:d} AND"
         source = f"carray(?) f CROSS JOIN revision r {by_time or 'ON'} r.entity = f.value"
         return self._revision_rows(source, carried(keys), condition)
@@ -261,7 +261,7 @@ class RowReader:
     def associations(
         self, keys: Collection[AssociationKey], *, as_recorded: bool = False
     ) -> dict[AssociationKey, Association]:
-        """The records of associations known to show, as `reader_protocol.Records` says."""
+        """The records of associations known to exist in the view; see `reader_protocol.Records`."""
         bare = {key for key in keys if is_masked(key[0]) or is_masked(key[2])} if self.meets_hidden else set()
         records = self._bare(bare)
         keys = [key for key in keys if key not in bare] if bare else keys

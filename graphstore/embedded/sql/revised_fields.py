@@ -1,7 +1,7 @@
-"""The fields that revisions set, folded as they are written, so that a read of the present costs the same however many.
+"""The fields that revisions set, folded on write, so that the cost of a present read does not depend on their number.
 
-A row is derived from the revisions of an entity: what they set in all, and the newest of their two times. A read of an
-earlier moment folds the revisions themselves.
+A row is derived from the revisions of an entity: the fields that they set together, and the newest of their two times.
+A read of an earlier moment applies the revisions themselves.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """The database schema, as one script.
 
 An entity's `key` is its sequence number times 64 plus the code of its kind. `role` is '' where an association has none
-(an empty role is refused). Content stands apart from identity: a later eraser removes content and leaves identity,
+(an empty role is refused). Content is apart from identity: a later eraser removes content and leaves identity,
 digest, times and recorder. The terms of the content (`term`, `part` and `revised`, see `index_writer`) are derived
 from it. Observations are by their `series`, the metric of an entity; its batch names the recorder.
 

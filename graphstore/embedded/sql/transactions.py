@@ -1,4 +1,4 @@
-"""The writer of a process: commits the writes that wait in one transaction, and acknowledges them once it is down."""
+"""The writer of a process: commits waiting writes in one transaction, and acknowledges them once it is on disk."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from lineal.graphstore.store import Durability
 Result = TypeVar("Result")
 
 GROUP_SECONDS: Final = 0.1
-"""A group takes no more writes after this time, so that it holds neither its first ones nor other processes up."""
+"""A group takes no more writes after this time, so that it delays neither its first ones nor other processes."""
 _OUTCOME_UNKNOWN: Final = (
     "the commit failed so that the batch may or may not be there: send it again, with the same idempotency key"
 )
@@ -48,7 +48,7 @@ class _Write(Generic[Result]):
     def apply(self, connection: Connection) -> int:
         """Write all or nothing within the group's transaction, and return the number of changes.
 
-        A refusal leaves the rest of the group as it is. Raises what fails the whole group.
+        A refusal leaves the rest of the group as it is. Raises an error that fails the whole group.
         """
         before = connection.total_changes()
         connection.execute("SAVEPOINT one_write")
@@ -191,12 +191,12 @@ class Writer:
                 write.settle()
 
     def _taken(self, most: int) -> list[_Write[Any]]:
-        """The next writes, at most so many, that their callers have not cancelled."""
+        """The next waiting writes that their callers have not cancelled, up to the maximum."""
         writes = [self._waiting.popleft() for _ in range(most)]
         return [write for write in writes if write.result.set_running_or_notify_cancel()]
 
     def _write_group(self, connection: Connection, group: list[_Write[Any]]) -> None:
-        """Write and commit what waits, and put it into `group`."""
+        """Write and commit the waiting writes, and append them to `group`."""
         is_durable = any(write.is_durable for write in self._waiting.copy())
         set_synchronous(connection, FULL if is_durable else NORMAL)
         connection.execute("BEGIN IMMEDIATE")

@@ -1,7 +1,7 @@
-"""What one view shows in one snapshot: the single place that decides by existence, moment and scope.
+"""The visible part of one snapshot in one view: the only module that checks existence, times and scope.
 
-Every read takes its conditions on rows and its tests of keys from here; no other module compares times or asks a scope
-what is readable.
+Every read takes its conditions on rows and its tests of keys from here; no other module compares times or queries a
+scope.
 """
 
 from collections.abc import Collection
@@ -23,14 +23,14 @@ MOST_NAMED: Final = 50
 
 
 class Visibility:
-    """What a view shows of the snapshot of one connection.
+    """Decides which part of the snapshot of one connection a view shows.
 
     Conditions are SQL that holds for rows of an alias; they are `true` where every row shows. Methods on keys keep the
     order of the keys. `scope_table` is that of the view's scope, None only where the scope is everything.
 
-    `shows_nothing`: the scope allows nothing. `is_settled`: no later batch can belong to the view's moment, so what it
-    shows never changes. `covers_all`: nothing in the snapshot is later than the view's moment, so that no row needs its
-    times compared. `meets_hidden`: what is not readable may show as restricted. `is_scoped`: entities may be hidden.
+    `shows_nothing`: the scope allows nothing. `is_settled`: no later batch can belong to the view's moment, so the view
+    never changes. `covers_all`: nothing in the snapshot is later than the view's moment, so no row needs its times
+    compared. `meets_hidden`: hidden entities may show as restricted. `is_scoped`: entities may be hidden.
     """
 
     def __init__(self, connection: Connection, view: View, scope_table: ScopeTable | None = None) -> None:
@@ -48,7 +48,7 @@ class Visibility:
     # -- the moment --
 
     def at_moment(self, alias: str) -> str:
-        """The condition that a row, but of entities or associations, was recorded and occurred by the view's moment."""
+        """The condition that a row was recorded and occurred by the view's moment; not for entities or associations."""
         if self.covers_all:
             return "true"
         as_of = self._as_of
@@ -56,7 +56,7 @@ class Visibility:
         return condition + ("" if as_of.occurred_at is None else f" AND {alias}.occurred_at <= {as_of.occurred_at:d}")
 
     def known_from(self, alias: str) -> str:
-        """The earliest time of a row of entities and of its revisions, as of what was recorded by the view's moment."""
+        """The earliest time of an entity row and its revisions, of those that were recorded by the view's moment."""
         if not self._has_moved:
             return f"{alias}.known_from"
         at = self._as_of.recorded_at
@@ -77,7 +77,7 @@ class Visibility:
         )
 
     def occurred_at(self, alias: str) -> str:
-        """The time of a row of associations; without one of its own the later of its ends'."""
+        """The time of an association row; where it has none, the later of the times of its ends."""
         ends = (
             f"(SELECT {self.known_from(end)} FROM entity {end} WHERE {end}.key = {alias}.{column})"
             for end, column in (("es", "source"), ("ed", "destination"))
@@ -85,14 +85,14 @@ class Visibility:
         return f"ifnull({alias}.occurred_at, max({', '.join(ends)}))"
 
     def is_at_moment(self, recorded_at: int, occurred_at: int) -> bool:
-        """Whether something of these times is no later than the view's moment."""
+        """Whether the two times are no later than the view's moment."""
         as_of = self._as_of
         return recorded_at <= as_of.recorded_at and (as_of.occurred_at is None or occurred_at <= as_of.occurred_at)
 
     def association_exists(self, alias: str, end: str) -> str:
         """The condition that an association exists, provided that the end other than column `end` does.
 
-        Recorded times need no look at the ends: an association is never recorded before them.
+        Recorded times of the ends need no check: an association is never recorded before its ends.
         """
         if self.covers_all:
             return "true"
@@ -140,7 +140,7 @@ class Visibility:
         return NO_KEYS if self._scope_table is None else self._scope_table.not_readable(keys)
 
     def hidden(self, keys: Collection[int] | Keys) -> Hidden:
-        """The keys of entities that are not readable, by what a walk does with them."""
+        """The keys of entities that are not readable, by boundary."""
         if self._scope_table is None:
             return Hidden(set(), set(), set())
         return self._scope_table.hidden(keys if isinstance(keys, np.ndarray) else keys_of(keys))
@@ -154,7 +154,7 @@ class Visibility:
         return self._scope_table is None or self._scope_table.limit(key, direction) > distance
 
     def entity_scope(self, key: int) -> EntityScope:
-        """What the scope shows of an entity. Only where the view is scoped."""
+        """The part of the scope that applies to an entity. Only where the view is scoped."""
         assert self._scope_table is not None
         return self._scope_table.entity_scope(key)
 
@@ -169,7 +169,7 @@ class Visibility:
 
 
 def _has_moved(connection: Connection, recorded_at: int) -> bool:
-    """Whether a batch recorded later than a time lets some entity be known from an earlier time on."""
+    """Whether a batch recorded after a time moved the earliest known time of an entity."""
     moved: int = connection.execute("SELECT EXISTS (SELECT 1 FROM entity WHERE moved_at > ?)", (recorded_at,)).get
     return bool(moved)
 
