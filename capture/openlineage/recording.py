@@ -24,7 +24,7 @@ MAX_REVISIONS: Final = 10_000
 """How many revisions of an entity at an event's time and later are compared with the event."""
 _ATTEMPTS: Final = 8
 
-Permitting: TypeAlias = Callable[[Batch], Awaitable[Sequence[AuditEntry]]]
+Permit: TypeAlias = Callable[[Batch], Awaitable[Sequence[AuditEntry]]]
 """Raises unless all of an event may be written, and returns the entries for the audit log."""
 
 
@@ -33,12 +33,12 @@ async def permit_all(batch: Batch) -> Sequence[AuditEntry]:
     return ()
 
 
-async def receive(store: Store, event: object, *, account: str, by: str, permit: Permitting = permit_all) -> bool:
+async def receive(store: Store, event: object, *, account: str, by: str, permit: Permit = permit_all) -> bool:
     """Record one event, as `record_event`. Raises InvalidEvent if the event is invalid too."""
     return await record_event(store, mapped_event(event, account), by=by, permit=permit)
 
 
-async def record_event(store: Store, wanted: Mapped, *, by: str, permit: Permitting = permit_all) -> bool:
+async def record_event(store: Store, wanted: Mapped, *, by: str, permit: Permit = permit_all) -> bool:
     """Record one event; returns whether anything in it was new.
 
     `permit` receives all records of the event, whether or not they are recorded already. Raises InvalidEvent where
