@@ -7,6 +7,7 @@ from typing import Final
 
 MICROSECONDS_A_DAY: Final = 24 * 3600 * 1_000_000
 BESIDE_BYTES: Final = 1024
+"""What each document counts towards the limits beyond its own size."""
 
 
 @dataclass(frozen=True, slots=True)
