@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from lineal.auth.access_store import AuditEntry
@@ -20,8 +21,9 @@ from lineal.graphstore.urns import entity_id
 
 MAX_PARTS: Final = 5_000
 """Most entities of one transaction; an event of more is recorded in several, its run's status with the last."""
-MAX_REVISIONS: Final = 10_000
-"""How many revisions of an entity at an event's time and later are compared with the event."""
+_PAGE: Final = 16
+"""How many revisions of an entity at an event's time and later are read at first, and eight times as many each time
+that they do not suffice: mostly the next event states the same facets."""
 _ATTEMPTS: Final = 8
 
 Permit: TypeAlias = Callable[[Batch], Awaitable[Sequence[AuditEntry]]]
@@ -119,11 +121,12 @@ async def _missing(store: Store, part: _Part) -> Batch:
         if revision is not None:
             revisions[urn] = revision
     revised_urns = [urn for urn in revisions if urn in recorded]
-    ties = dict(zip(revised_urns, await _since(store, view, revised_urns, wanted.at), strict=True))
+    ties = await _ties(store, view, revised_urns, wanted.at)
     left = [without_lost_ties(revision, ties.get(urn, ())) for urn, revision in revisions.items()]
     if part.status is not None:
-        (history,) = await _since(store, view, [part.status.entity], wanted.at)
-        left.append(without_lost_ties(part.status, history))
+        run = part.status.entity
+        history = await _ties(store, view, [run], wanted.at)
+        left.append(without_lost_ties(part.status, history[run]))
     revised = tuple(each for each in left if each is not None)
     return Batch(entities, tuple(part.associations), revised, part.observations)
 
@@ -148,10 +151,27 @@ async def _recorded(store: Store, view: View, urns: Iterable[str]) -> dict[str, 
     return {ids[entity.id]: entity for entity in entities if entity is not None}
 
 
-async def _since(store: Store, view: View, urns: Sequence[str], at: int) -> list[tuple[Revision, ...]]:
-    """The revisions of each entity at a time and later. How many were before does not count."""
-    questions = [HistoryOf(view, entity_id(urn), MAX_REVISIONS, since=at) for urn in urns]
-    return [page.items for page in await store.history(questions)]
+async def _ties(store: Store, view: View, urns: Sequence[str], at: int) -> dict[str, tuple[Revision, ...]]:
+    """By urn, all revisions of an entity at a time, and maybe some of later ones."""
+    return await _since(store, view, urns, at, lambda _, read: read[-1].occurred_at > at)
+
+
+async def _since(
+    store: Store, view: View, urns: Sequence[str], at: int, suffices: Callable[[str, Sequence[Revision]], bool]
+) -> dict[str, tuple[Revision, ...]]:
+    """By urn, the first revisions of an entity at a time and later, as many as suffice, or all.
+
+    How many revisions were before the time, or are after those, does not count.
+    """
+    found: dict[str, tuple[Revision, ...]] = {}
+    first, asked = _PAGE, list(urns)
+    while asked:
+        pages = await store.history([HistoryOf(view, entity_id(urn), first, since=at) for urn in asked])
+        read = dict(zip(asked, pages, strict=True))
+        found |= {urn: page.items for urn, page in read.items()}
+        asked = [urn for urn, page in read.items() if page.has_next and not suffices(urn, page.items)]
+        first *= 8
+    return found
 
 
 async def _replace_facets(store: Store, part: _Part, fresh: set[str], by: str) -> None:
@@ -164,7 +184,7 @@ async def _replace_facets(store: Store, part: _Part, fresh: set[str], by: str) -
     if not urns:
         return
     view = View(EVERYTHING, AsOf(await store.watermark()))
-    since = dict(zip(urns, await _since(store, view, urns, wanted.at), strict=True))
+    since = await _since(store, view, urns, wanted.at, partial(_are_restated, part))
     late = [urn for urn in urns if any(revision.occurred_at > wanted.at for revision in since[urn])]
     # Where nothing occurred later, an entity is as it was at the event's time.
     entities = await _recorded(store, view, [urn for urn in urns if urn not in late])
@@ -192,18 +212,37 @@ def _kept(part: _Part, urn: str, since: Iterable[Revision]) -> set[str]:
     }
 
 
+def _are_restated(part: _Part, urn: str, since: Sequence[Revision]) -> bool:
+    """Whether all that the part states is stated again before the last of some revisions, whose time may have more."""
+    later = [each for each in since if part.wanted.at < each.occurred_at < since[-1].occurred_at]
+    facets = _facets_with_properties(part, urn)
+    return since[-1].occurred_at > part.wanted.at and _restated(facets, later) == facets
+
+
+def _facets_with_properties(part: _Part, urn: str) -> set[str]:
+    keys = {each.key for each in part.revisions[urn].properties}
+    return {facet for facet in part.wanted.stated[urn] if any(belongs(key, facet) for key in keys)}
+
+
+def _restated(facets: set[str], revisions: Iterable[Revision]) -> set[str]:
+    """Those of the facets that revisions state, or delete."""
+    keys = {property.key for each in revisions for property in each.properties}
+    removed = {key for each in revisions for key in each.removed}
+    return {facet for facet in facets if facet in removed or any(belongs(key, facet) for key in keys)}
+
+
 def _superseded(urn: str, part: _Part, since: Iterable[Revision]) -> Iterator[NewRevision]:
     """The removals of properties that the next statements of the part's facets do not repeat."""
     groups: dict[int, list[Revision]] = {}
     for later in since:
         if later.occurred_at > part.wanted.at:
             groups.setdefault(later.occurred_at, []).append(later)
-    waiting = set(part.wanted.stated[urn])
+    waiting = _facets_with_properties(part, urn)
     mine = {property.key for property in part.revisions[urn].properties}
     for at, revisions in groups.items():
         set_keys = {property.key for revision in revisions for property in revision.properties}
         removed = {key for revision in revisions for key in revision.removed}
-        restated = {facet for facet in waiting if facet in removed or any(belongs(key, facet) for key in set_keys)}
+        restated = _restated(waiting, revisions)
         waiting -= restated
         gone = {key for key in mine if key not in set_keys and any(belongs(key, facet) for facet in restated)}
         if gone - removed:
