@@ -56,6 +56,8 @@ COMPRESSION_LEVEL = 1
 COMPRESSED_IN_THREAD_BYTES = 32 * 1024
 """Size from which compressing takes half a millisecond, and is done in a thread, so that other requests do not wait."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+READY_SECONDS = 5.0
+"""How long `/readyz` waits for the store: less than a load balancer waits for `/readyz`."""
 
 
 def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
@@ -155,12 +157,17 @@ async def healthz(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """`/readyz`: 200 if the store answers a query, else 503 and the reason."""
+    """`/readyz`: 200 if the store answers a query within READY_SECONDS, else 503 and the reason."""
     try:
-        await request.app.state.store.ready()
+        async with asyncio.timeout(READY_SECONDS):
+            await request.app.state.store.ready()
+    except TimeoutError:
+        reason = f"the store did not answer in {READY_SECONDS:g} seconds"
     except Unavailable as error:
-        return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
-    return JSONResponse({"status": "ready"})
+        reason = str(error)
+    else:
+        return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "unavailable", "reason": reason}, 503)
 
 
 async def metrics_text(request: Request) -> Response:

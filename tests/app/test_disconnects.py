@@ -152,8 +152,9 @@ async def test_a_store_that_does_not_answer_is_not_ready(monkeypatch: pytest.Mon
         return Silent(await open_configured(*given))
 
     monkeypatch.setattr("lineal.app.open_configured", silent)
-    app = create_app(Settings(store="memory:", dev=True, request_seconds=0.05))
+    monkeypatch.setattr("lineal.app.READY_SECONDS", 0.05)
+    app = create_app(Settings(store="memory:", dev=True))
     async with app.router.lifespan_context(app):
         response = await readyz(type("R", (), {"app": app})())
     assert response.status_code == 503
-    assert json.loads(bytes(response.body))["reason"] == "the store did not answer in time"
+    assert json.loads(bytes(response.body))["reason"] == "the store did not answer in 0.05 seconds"
