@@ -47,7 +47,7 @@ async def grouped(store: str, graph: Graph) -> str:
         for number in range(GROUPS):
             account = accounts[number % len(accounts)]
             groups[account].append((await access_service.change(LOCAL, create_group(f"g{number}", account=account))).id)
-        for group in (*map(default_group, accounts), *(id for some in groups.values() for id in some)):
+        for group in (*map(default_group, accounts), *(id for ids in groups.values() for id in ids)):
             await access_service.change(LOCAL, set_policy(group, POLICY))
         joins = []
         for number, entity in enumerate(graph.entities.values()):
@@ -58,17 +58,17 @@ async def grouped(store: str, graph: Graph) -> str:
         return (await access_service.change(LOCAL, create_key("reader", account="bench"))).text
 
 
-def asked(client: httpx.Client, key: str | None, query: str, **variables: Any) -> Any:
+def closure_page(client: httpx.Client, key: str | None, query: str, **variables: Any) -> Any:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     answer = client.post("/graphql", json={"query": query, "variables": variables}, headers=headers).json()
     assert "errors" not in answer, answer["errors"]
     return answer["data"]["entity"]["descendants"]
 
 
-def paged(client: httpx.Client, key: str | None, urn: str, depth: int) -> int:
+def count_over_pages(client: httpx.Client, key: str | None, urn: str, depth: int) -> int:
     after, count = None, 0
     while True:
-        page = asked(client, key, CLOSURE, urn=urn, depth=depth, after=after)
+        page = closure_page(client, key, CLOSURE, urn=urn, depth=depth, after=after)
         count += len(page["edges"])
         if not page["pageInfo"]["hasNextPage"]:
             return count
@@ -95,8 +95,8 @@ def main() -> None:
             for round in range(ROUNDS + 1):
                 for client, by in ((dev, None), (keyed, key)):
                     depth = 1000 + 2 * round
-                    took, _ = timed(partial(asked, client, by, ENDPOINTS, urn=urn, depth=depth))
-                    more, count = timed(partial(paged, client, by, urn, depth + 1))
+                    took, _ = timed(partial(closure_page, client, by, ENDPOINTS, urn=urn, depth=depth))
+                    more, count = timed(partial(count_over_pages, client, by, urn, depth + 1))
                     assert count == whole, (count, whole)
                     if round > 0:
                         seconds[names[0], by is not None].append(took * 1000)
@@ -106,8 +106,8 @@ def main() -> None:
     print("|---|---|---|---|")
     for name in names:
         plain, scoped = seconds[name, False], seconds[name, True]
-        told = [f"{min(each):.1f} / {median(each):.1f}" for each in (plain, scoped)]
-        print(f"| {name} | {told[0]} | {told[1]} | {median(scoped) / median(plain):.2f} |")
+        cells = [f"{min(each):.1f} / {median(each):.1f}" for each in (plain, scoped)]
+        print(f"| {name} | {cells[0]} | {cells[1]} | {median(scoped) / median(plain):.2f} |")
 
 
 if __name__ == "__main__":

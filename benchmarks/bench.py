@@ -80,24 +80,24 @@ def served(store: str, *flags: str) -> Iterator[httpx.Client]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
-            found = re.search(r"(http://\S+)/graphql", process.stdout.readline())
-            assert found, "the server did not start"
-            with httpx.Client(base_url=found[1], timeout=60) as client:
+            match = re.search(r"(http://\S+)/graphql", process.stdout.readline())
+            assert match, "the server did not start"
+            with httpx.Client(base_url=match[1], timeout=60) as client:
                 yield client
         finally:
             process.terminate()
 
 
-def asked(client: httpx.Client, query: str, **variables: Any) -> Any:
+def closure_page(client: httpx.Client, query: str, **variables: Any) -> Any:
     answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     assert "errors" not in answer, answer["errors"]
     return answer["data"]["entity"]["descendants"]
 
 
-def paged(client: httpx.Client, urn: str, depth: int) -> int:
+def count_over_pages(client: httpx.Client, urn: str, depth: int) -> int:
     after, count = None, 0
     while True:
-        page = asked(client, CLOSURE, urn=urn, depth=depth, after=after)
+        page = closure_page(client, CLOSURE, urn=urn, depth=depth, after=after)
         count += len(page["edges"])
         if not page["pageInfo"]["hasNextPage"]:
             return count
@@ -132,36 +132,36 @@ def questions(graph: Graph, folder: Path, peer: str) -> dict[str, list[float]]:
     endpoints = sum(graph.kinds[key] == "ENDPOINT" for key in expected)
     seconds: dict[str, list[float]] = defaultdict(list)
     command = [peer, str(HERE / "ml_metadata_peer.py"), "ask", str(folder / "peer.db"), start]
-    asking = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert asking.stdin is not None
-    assert asking.stdout is not None
+    peer_process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert peer_process.stdin is not None
+    assert peer_process.stdout is not None
     with served(f"sqlite:///{folder}/lineal.db", "--dev") as client:
         for round in range(ROUNDS + 1):
-            print("ask", file=asking.stdin, flush=True)
-            theirs = json.loads(asking.stdout.readline())
+            print("ask", file=peer_process.stdin, flush=True)
+            theirs = json.loads(peer_process.stdout.readline())
             assert theirs["artifacts"] + theirs["executions"] == len(expected) + 1, theirs
             assert theirs["endpoints"] == endpoints, theirs
-            first, page = timed(partial(asked, client, ENDPOINTS, urn=urn, depth=1000 + 2 * round))
-            again, _ = timed(partial(asked, client, ENDPOINTS, urn=urn, depth=1000 + 2 * round))
+            first, page = timed(partial(closure_page, client, ENDPOINTS, urn=urn, depth=1000 + 2 * round))
+            again, _ = timed(partial(closure_page, client, ENDPOINTS, urn=urn, depth=1000 + 2 * round))
             assert page["totalCount"] == endpoints
-            whole, count = timed(partial(paged, client, urn, 1001 + 2 * round))
+            whole, count = timed(partial(count_over_pages, client, urn, 1001 + 2 * round))
             assert count == len(expected)
             if round > 0:  # the first warms all of them up
                 for name, each in zip(
                     ("peer", "first", "again", "whole"), (theirs["seconds"], first, again, whole), strict=True
                 ):
                     seconds[name].append(each)
-    asking.stdin.close()
-    asking.wait()
+    peer_process.stdin.close()
+    peer_process.wait()
     seconds["size"] = [len(expected), endpoints]
     return seconds
 
 
-def row(what: str, ours: list[float], theirs: list[float]) -> str:
-    def told(seconds: list[float]) -> str:
+def row(label: str, ours: list[float], theirs: list[float]) -> str:
+    def cell(seconds: list[float]) -> str:
         return f"{min(seconds):.3f} / {median(seconds):.3f}"
 
-    return f"| {what} | {told(ours)} | {told(theirs)} | {median(theirs) / median(ours):.1f} |"
+    return f"| {label} | {cell(ours)} | {cell(theirs)} | {median(theirs) / median(ours):.1f} |"
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ class Graph:
                 batch[1].append(part)
                 self.downstream[part.source].append(part.destination)
         self._end(*batch)
-        self.texts = {_urn(each): (_urn(each), str(each.kind), each.name) for each in self.entities}
+        self.texts = {_urn(entity): (_urn(entity), str(entity.kind), entity.name) for entity in self.entities}
 
     def _end(self, entities: list[NewEntity], associations: list[NewAssociation]) -> None:
         self.batches.append(Batch(tuple(entities), tuple(associations)))
@@ -87,15 +87,15 @@ class Graph:
         """The same for the raw side; a tag makes them others than those under another tag."""
         entities = [
             {
-                "urn": _urn(each) + tag, "kind": str(each.kind), "account": each.account, "name": each.name,
-                "version": each.version, "at": each.occurred_at, "content": _content(each),
+                "urn": _urn(entity) + tag, "kind": str(entity.kind), "account": entity.account, "name": entity.name,
+                "version": entity.version, "at": entity.occurred_at, "content": _content(entity),
             }
-            for each in self.entities
+            for entity in self.entities
         ]  # fmt: skip
         associations = [
-            {"source": each.source + tag, "destination": each.destination + tag, "type": str(each.type),
-             "at": each.occurred_at}
-            for each in self.associations
+            {"source": entity.source + tag, "destination": entity.destination + tag, "type": str(entity.type),
+             "at": entity.occurred_at}
+            for entity in self.associations
         ]  # fmt: skip
         return entities, associations
 
@@ -124,13 +124,13 @@ def _urn(entity: NewEntity) -> str:
 
 def _content(entity: NewEntity) -> str | None:
     source = entity.source and [entity.source.uri, entity.source.type]
-    values = [entity.status, source, [[each.key, each.shown] for each in entity.properties]]
+    values = [entity.status, source, [[property.key, property.shown] for property in entity.properties]]
     return orjson.dumps(values).decode() if any(values) else None
 
 
 def _size(tree: list[Any]) -> float:
     """How many entities a tree holds; endlessly many where a page would not hold its whole."""
-    return inf if len(tree) > WIDTH else sum(1 + (_size(each[3]) if len(each) > 3 else 0) for each in tree)
+    return inf if len(tree) > WIDTH else sum(1 + (_size(node[3]) if len(node) > 3 else 0) for node in tree)
 
 
 class Table:
@@ -139,11 +139,11 @@ class Table:
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = defaultdict(list)
 
-    def timed(self, what: str, work: Callable[[], Any], right: Any = None) -> None:
+    def timed(self, label: str, work: Callable[[], Any], right: Any = None) -> None:
         began = time.perf_counter()
         answer = work()
-        self.seconds[what].append(time.perf_counter() - began)
-        assert right is None or answer == right, what
+        self.seconds[label].append(time.perf_counter() - began)
+        assert right is None or answer == right, label
 
     def warmed(self) -> None:
         """Forget the first round, which warms everything up."""
@@ -153,20 +153,20 @@ class Table:
     def best(self, ways: Sequence[str]) -> str:
         return min(ways, key=lambda way: median(self.seconds[way]))
 
-    def row(self, what: str, ours: str, ways: Sequence[str], requests: str) -> str:
+    def row(self, label: str, ours: str, ways: Sequence[str], requests: str) -> str:
         raw = self.best(ways)
         mine, theirs = self.seconds[ours], self.seconds[raw]
 
-        def told(seconds: list[float]) -> str:
+        def cell(seconds: list[float]) -> str:
             return f"{1000 * min(seconds):.1f} / {1000 * median(seconds):.1f}"
 
         ratio = f"{min(mine) / min(theirs):.2f} / {median(mine) / median(theirs):.2f}"
-        return f"| {what} | {told(mine)} | {told(theirs)} ({raw}) | {ratio} | {requests} |"
+        return f"| {label} | {cell(mine)} | {cell(theirs)} ({raw}) | {ratio} | {requests} |"
 
 
 def closure_over_http(server: Server, urn: str) -> list[Found]:
     edges = server.ask(_DOWN, urn=urn)["entity"]["descendants"]["edges"]
-    return sorted((each["distance"], *(each["node"][name] for name in ("urn", "kind", "name"))) for each in edges)
+    return sorted((edge["distance"], *(edge["node"][name] for name in ("urn", "kind", "name"))) for edge in edges)
 
 
 def tree_over_http(server: Server, urn: str) -> list[Any]:
@@ -175,12 +175,12 @@ def tree_over_http(server: Server, urn: str) -> list[Any]:
 
 def _shown(entity: dict[str, Any]) -> list[Any]:
     return sorted(
-        [*(each[name] for name in ("urn", "kind", "name")), *([_shown(each)] if "descendants" in each else [])]
-        for each in entity["descendants"]["nodes"]
+        [*(node[name] for name in ("urn", "kind", "name")), *([_shown(node)] if "descendants" in node else [])]
+        for node in entity["descendants"]["nodes"]
     )
 
 
-def asking(engine: Engine, raw: Raw, folder: Path, table: Table) -> tuple[int, int]:
+def measure_reads(engine: Engine, raw: Raw, folder: Path, table: Table) -> tuple[int, int]:
     """Ask both for the same, and check it. Before each round something is recorded: no answer is of an earlier walk."""
     graph = Graph("-asked")
     asyncio.run(_load(engine.url, graph))
@@ -213,14 +213,14 @@ def asking(engine: Engine, raw: Raw, folder: Path, table: Table) -> tuple[int, i
 
 async def _counted(url: str, questions: list[tuple[str, str]]) -> list[int]:
     """How many requests the graph server gets for each document."""
-    asked = []
+    counts = []
     async with await open_store(url) as store:
         await data(store, "{ entities(first: 1) { totalCount } }")  # what only the first question of a server costs
         for document, urn in questions:
             with counted() as requests:
                 await data(store, document, {"urn": urn})
-            asked.append(requests.total() - 1)  # less the one for the secret of cursors, which a server has
-    return asked
+            counts.append(requests.total() - 1)  # less the one for the secret of cursors, which a server has
+    return counts
 
 
 @contextmanager
@@ -276,17 +276,17 @@ def rows(engine: Engine, folder: Path) -> Iterator[str]:
     asyncio.run(_set_up(engine.url))
     raw = Raw(engine.url, needs_schema=engine.name == "janusgraph")
     try:
-        asked, nested = asking(engine, raw, folder, table)
+        closure_requests, nested = measure_reads(engine, raw, folder, table)
         closures, trees = list(raw.closures("")), list(raw.trees("", LEVELS))
-        yield table.row(f"closure of {CLOSURE}, over HTTP", "closure", closures, str(asked))
+        yield table.row(f"closure of {CLOSURE}, over HTTP", "closure", closures, str(closure_requests))
         yield table.row("the same, asked again", "closure again", closures, "")
         yield table.row("B5: three nested levels, over HTTP", "nested", trees, str(nested))
         # A TinkerGraph does not bear two writers at once.
         in_flights = (1, 2) if engine.name == "janusgraph" else (1,)
         requests = loading(engine, raw, table, in_flights)
-        for each in in_flights:
-            what = "B6: 4 batches of 1,000 entities and what links them" if each == 1 else "the same"
-            yield table.row(what, "load", [f"{each} in flight"], str(requests))
+        for in_flight in in_flights:
+            label = "B6: 4 batches of 1,000 entities and what links them" if in_flight == 1 else "the same"
+            yield table.row(label, "load", [f"{in_flight} in flight"], str(requests))
         yield "\n| batches a second | min / median / max | beside: min / median / max | ratio of medians |"
         yield "|---|---|---|---|"
         yield from gremlin_recording.rows(engine.url, raw)
@@ -303,17 +303,17 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "janusgraph"
     if name not in ("janusgraph", "gremlin-server"):
         sys.exit(f"there is no {name!r} to bench: give janusgraph or gremlin-server")
-    with tempfile.TemporaryDirectory() as place:
-        engine = Engine(name, Path(place))
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(name, Path(folder))
         try:
             engine.start()
-            found = list(rows(engine, Path(place)))
+            lines = list(rows(engine, Path(folder)))
         finally:
             engine.stop()
     print(f"\n{name}: {ROUNDS} rounds of questions, {LOADS} of loads, {gremlin_recording.ROUNDS} of recording.\n")
     print("| what | Lineal, ms: min / median | raw, ms: min / median | ratios of these | requests |")
     print("|---|---|---|---|---|")
-    print("\n".join(found))
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ class Raw:
                 assert sum(threads.map(merge, parts)) == len(rows)
 
     def _merge_vertices(self, rows: Sequence[Row]) -> int:
-        given = self._g.inject([{"on": {T.id: row[T.id]}, "all": row} for row in rows]).unfold()
-        return int(given.merge_v(__.select("on")).option(Merge.on_create, __.select("all")).count().next())
+        merges = self._g.inject([{"on": {T.id: row[T.id]}, "all": row} for row in rows]).unfold()
+        return int(merges.merge_v(__.select("on")).option(Merge.on_create, __.select("all")).count().next())
 
     def merge_indexed(self, row: Row) -> int:
         """Merge one vertex that Lineal's mixed index holds, by its URN and name alone."""
@@ -84,8 +84,8 @@ class Raw:
 
     def _merge_edges(self, rows: Sequence[Row]) -> int:
         ends = (Direction.OUT, Direction.IN, T.label)
-        given = self._g.inject([{"on": {end: row[end] for end in ends}, "all": row} for row in rows]).unfold()
-        return int(given.merge_e(__.select("on")).option(Merge.on_create, __.select("all")).count().next())
+        merges = self._g.inject([{"on": {end: row[end] for end in ends}, "all": row} for row in rows]).unfold()
+        return int(merges.merge_e(__.select("on")).option(Merge.on_create, __.select("all")).count().next())
 
     # -- asking --
 
@@ -98,18 +98,18 @@ class Raw:
             return self._g.with_sack(0).V(start).repeat(hop).emit()
 
         def of_maps() -> list[Found]:
-            asked = walked().project("at", "of").by(__.sack()).by(__.value_map(*_NAMES))
-            return sorted((each["at"], *_texts(each["of"])) for each in asked.to_list())
+            traversal = walked().project("at", "of").by(__.sack()).by(__.value_map(*_NAMES))
+            return sorted((row["at"], *_texts(row["of"])) for row in traversal.to_list())
 
         def of_values() -> list[Found]:
-            asked = walked().project("at", *_NAMES).by(__.sack())
+            traversal = walked().project("at", *_NAMES).by(__.sack())
             for name in _NAMES:
-                asked = asked.by(name)
-            return sorted((each["at"], *(each[name] for name in _NAMES)) for each in asked.to_list())
+                traversal = traversal.by(name)
+            return sorted((row["at"], *(row[name] for name in _NAMES)) for row in traversal.to_list())
 
         def grouped() -> list[Found]:
-            (asked,) = walked().group().by(__.sack()).by(__.value_map(*_NAMES).fold()).to_list()
-            return sorted((at, *_texts(each)) for at, found in asked.items() for each in found)
+            (groups,) = walked().group().by(__.sack()).by(__.value_map(*_NAMES).fold()).to_list()
+            return sorted((at, *_texts(row)) for at, rows in groups.items() for row in rows)
 
         return {"a map each": of_maps, "a projection each": of_values, "maps by distance": grouped}
 
@@ -131,13 +131,13 @@ class Raw:
             below: dict[Any, list[Any]] = {}
             frontier, texts = [start], dict[Any, tuple[str, ...]]()
             for _ in range(levels):
-                asked = self._g.V(frontier).project("near", "far").by(T.id)
-                asked = asked.by(
+                traversal = self._g.V(frontier).project("near", "far").by(T.id)
+                traversal = traversal.by(
                     __.out(*_LABELS).dedup().value_map(*_NAMES).with_("~tinkerpop.valueMap.tokens", 1).fold()
                 )
-                for each in asked.to_list():
-                    below[each["near"]] = [far[T.id] for far in each["far"]]
-                    texts |= {far[T.id]: _texts(far) for far in each["far"]}
+                for row in traversal.to_list():
+                    below[row["near"]] = [far[T.id] for far in row["far"]]
+                    texts |= {far[T.id]: _texts(far) for far in row["far"]}
                 frontier = [long(id) for id in dict.fromkeys(far for near in frontier for far in below[near])]
 
             def shown(near: int, left: int) -> list[Any]:
@@ -152,10 +152,10 @@ def _texts(values: Row) -> tuple[str, ...]:
     return tuple(values[name][0] for name in _NAMES)
 
 
-def _tree(found: list[Row], levels: int) -> list[Any]:
+def _tree(rows: list[Row], levels: int) -> list[Any]:
     if levels == 1:
-        return sorted([*_texts(each)] for each in found)
-    return sorted([*_texts(each["of"]), _tree(each["below"], levels - 1)] for each in found)
+        return sorted([*_texts(row)] for row in rows)
+    return sorted([*_texts(row["of"]), _tree(row["below"], levels - 1)] for row in rows)
 
 
 def _vertex_row(entity: Row) -> Row:

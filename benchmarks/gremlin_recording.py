@@ -86,11 +86,11 @@ async def _measured(url: str, raw: Raw) -> dict[str, list[float]]:
 def rows(url: str, raw: Raw) -> Iterator[str]:
     """The rows of the table of recording."""
     rates = asyncio.run(_measured(url, raw))
-    middle = {name: median(found) for name, found in rates.items()}
-    spread = {name: f"{min(found):.1f} / {middle[name]:.1f} / {max(found):.1f}" for name, found in rates.items()}
+    middle = {name: median(rounds) for name, rounds in rates.items()}
+    spread = {name: f"{min(rounds):.1f} / {middle[name]:.1f} / {max(rounds):.1f}" for name, rounds in rates.items()}
 
-    def row(what: str, one: str, other: str) -> str:
-        return f"| {what} | {spread[one]} | {spread[other]} | {middle[one] / middle[other]:.2f} |"
+    def row(label: str, one: str, other: str) -> str:
+        return f"| {label} | {spread[one]} | {spread[other]} | {middle[one] / middle[other]:.2f} |"
 
     yield row("one entity by one client; `mergeV` by the driver", "1", "raw")
     yield row("the same; `mergeV` of a vertex in the mixed index", "1", "raw indexed")

@@ -47,11 +47,11 @@ def _trial(number: int) -> NewEntity:
 
 
 def _questions(count: int) -> dict[str, Find]:
-    commit = next(each.value for each in _trial(count // 2).properties if each.key == "code.commit")
+    commit = next(property.value for property in _trial(count // 2).properties if property.key == "code.commit")
     integer = PropertyType.INTEGER
 
-    def where(key: str, **asked: object) -> EntityFilter:
-        return EntityFilter((EntityKind.TRIAL_COMPONENT,), property=(PropertyFilter(key, **asked),))  # type: ignore[arg-type]
+    def where(key: str, **operators: object) -> EntityFilter:
+        return EntityFilter((EntityKind.TRIAL_COMPONENT,), property=(PropertyFilter(key, **operators),))  # type: ignore[arg-type]
 
     filters = {
         "equal to a text": where("code.commit", eq=Operand(PropertyType.STRING, str(commit))),
@@ -62,7 +62,7 @@ def _questions(count: int) -> dict[str, Find]:
         "a name that holds": EntityFilter(name=StringFilter(contains=f"{count // 2:07}")),
     }
     view = View(EVERYTHING, AsOf(2**62))
-    questions = {name: Find(view, each) for name, each in filters.items()}
+    questions = {name: Find(view, property) for name, property in filters.items()}
     return questions | {"search: a word": Find(view, search=str(commit)[:12])}
 
 
@@ -92,9 +92,9 @@ async def _measure(url: str, count: int, looked_in: int) -> None:
                 with patch.object(entity_pages, "alternatives_of", lambda question, groups: None):
                     took, other = await _timed(store, question)
                 looked.append(took)
-                assert (page.total, [each.urn for each in page.items]) == (
+                assert (page.total, [entity.urn for entity in page.items]) == (
                     other.total,
-                    [each.urn for each in other.items],
+                    [entity.urn for entity in other.items],
                 )
             ratio = f"{median(looked) / median(by_index):.0f}" if looked else ""
             print(f"| {name} | {page.total:,} | {_told(by_index)} | {_told(looked)} | {ratio} |", flush=True)

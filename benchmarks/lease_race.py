@@ -85,7 +85,9 @@ async def raced(connections: list[_Connection], rounds: int) -> tuple[Counter[in
         where = g.V(_LEASE).has("kept_at", long(fence))
         writes = (where.clone().property("kept_at", long(fence + 1)).property("state", str(number)).count()
                   for number in range(len(connections)))  # fmt: skip
-        answers = await asyncio.gather(*(each.ask(write) for each, write in zip(connections, writes, strict=True)))
+        answers = await asyncio.gather(
+            *(connection.ask(write) for connection, write in zip(connections, writes, strict=True))
+        )
         winners[answers.count(1)] += 1
         losses.update(str(answer) for answer in answers if answer != 1)
         if answers.count(1) == 0:
@@ -125,12 +127,12 @@ async def measured(url: str, rounds: int) -> str:
     """A row of the table."""
     setup = GremlinClient(Transport(Address.parsed(url)))
     await set_up(setup)
-    made = {T.id: _LEASE, T.label: "note", "kept_at": long(0), "state": ""}
-    await setup.ask(g.inject({T.id: _LEASE}).merge_v().option(Merge.on_create, made).count())
+    vertex = {T.id: _LEASE, T.label: "note", "kept_at": long(0), "state": ""}
+    await setup.ask(g.inject({T.id: _LEASE}).merge_v().option(Merge.on_create, vertex).count())
     connections = [_Connection(url) for _ in range(RACERS)]
     winners, losses = await raced(connections, rounds)
     outcomes = await fenced(connections, rounds // 4)
-    for transport in (setup.transport, *(each.transport for each in connections)):
+    for transport in (setup.transport, *(connection.transport for connection in connections)):
         await transport.close()
     return f"{dict(winners)} | {dict(losses)} | {dict(outcomes)}"
 

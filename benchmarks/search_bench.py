@@ -1,4 +1,4 @@
-"""Search by properties nobody declared, beside scans by SQLite and DuckDB of the same records, and at three sizes.
+"""Search by undeclared properties, compared with scans by SQLite and DuckDB of the same records, at three sizes.
 
     scripts/bench --search [FOLDER]
 
@@ -35,20 +35,25 @@ FIRST = """query ($property: [PropertyFilter!], $search: String, $orderBy: Entit
 BY_COST = {"field": "PROPERTY", "propertyKey": "cost", "direction": "DESCENDING"}
 
 Question = tuple[str, dict[str, Any], str | None, str | None]
-"""What it is called, its variables, and the same for SQLite and for DuckDB where they can be asked it."""
+"""Name, variables, and the conditions for SQLite and for DuckDB where they support the question."""
 
 
-def by_text(name: str, asked: dict[str, Any], condition: str) -> Question:
+def by_text(name: str, property_filter: dict[str, Any], condition: str) -> Question:
     """A question about a text property; the condition is on `{}`, its value."""
-    value = f"json_extract(properties, '$.{asked['key']}')"
-    return name, {"property": [asked]}, condition.format(value), condition.format(f"properties->>'{asked['key']}'")
+    value = f"json_extract(properties, '$.{property_filter['key']}')"
+    return (
+        name,
+        {"property": [property_filter]},
+        condition.format(value),
+        condition.format(f"properties->>'{property_filter['key']}'"),
+    )
 
 
-def by_number(name: str, asked: dict[str, Any], condition: str) -> Question:
+def by_number(name: str, property_filter: dict[str, Any], condition: str) -> Question:
     """A question about a number property; the condition is on `{}`, its value."""
-    value = f"json_extract(properties, '$.{asked['key']}')"
-    duck = condition.format(f"(properties->>'{asked['key']}')::DOUBLE")
-    return name, {"property": [asked]}, condition.format(value), duck
+    value = f"json_extract(properties, '$.{property_filter['key']}')"
+    duck = condition.format(f"(properties->>'{property_filter['key']}')::DOUBLE")
+    return name, {"property": [property_filter]}, condition.format(value), duck
 
 
 QUESTIONS: tuple[Question, ...] = (
@@ -85,7 +90,7 @@ def widened(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
         yield record
 
 
-def made(folder: Path, models: int) -> tuple[Path, Path]:
+def loaded_store(folder: Path, models: int) -> tuple[Path, Path]:
     """A store of so many models, and the file of its entities for the peers."""
     graph, entities, store = (folder / f"{models}.{ending}" for ending in ("graph.jsonl", "jsonl", "db"))
     if not store.exists():
@@ -104,10 +109,10 @@ def made(folder: Path, models: int) -> tuple[Path, Path]:
     return store, entities
 
 
-def asked(client: httpx.Client, variables: dict[str, Any]) -> tuple[int, list[str]]:
+def search(client: httpx.Client, variables: dict[str, Any]) -> tuple[int, list[str]]:
     answer = client.post("/graphql", json={"query": FIRST, "variables": variables}).json()
     assert "errors" not in answer, answer["errors"]
-    return answer["data"]["entities"]["totalCount"], [each["urn"] for each in answer["data"]["entities"]["nodes"]]
+    return answer["data"]["entities"]["totalCount"], [node["urn"] for node in answer["data"]["entities"]["nodes"]]
 
 
 class Peer:
@@ -118,9 +123,9 @@ class Peer:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for ending in (".sqlite", ".duckdb"):
             entities.with_suffix(ending).unlink(missing_ok=True)
-        self.versions = self.told({"load": str(entities)})
+        self.versions = self.request({"load": str(entities)})
 
-    def told(self, wanted: dict[str, Any]) -> dict[str, Any]:
+    def request(self, wanted: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(wanted) + "\n")
@@ -137,8 +142,8 @@ def shown(seconds: list[float]) -> str:
     return f"{min(seconds) * 1000:.1f} / {median(seconds) * 1000:.1f}"
 
 
-def beside(store: Path, entities: Path) -> None:
-    """The questions, beside the peers."""
+def compare_with_peers(store: Path, entities: Path) -> None:
+    """Print the seconds of each question, for Lineal and its peers."""
     peer = Peer(entities)
     print(f"SQLite {peer.versions['sqlite']}, DuckDB {peer.versions['duckdb']}; {entities.stem} models.\n")
     print("| question | matches | Lineal over HTTP, ms: min / median | SQLite, ms | DuckDB, ms | ratios of medians |")
@@ -149,17 +154,19 @@ def beside(store: Path, entities: Path) -> None:
                 continue
             took: dict[str, list[float]] = {"lineal": [], "sqlite": [], "duckdb": []}
             for round in range(ROUNDS + 1):
-                seconds, (total, urns) = timed(partial(asked, client, variables))
+                seconds, (total, urns) = timed(partial(search, client, variables))
                 asks = (("sqlite", lite), ("duckdb", duck))
-                answers = {each: peer.told({"ask": each, "where": where}) for each, where in asks}
-                for each, answer in answers.items():
-                    assert (answer["total"], answer["urns"]) == (total, urns), (name, each)
+                answers = {peer_name: peer.request({"ask": peer_name, "where": where}) for peer_name, where in asks}
+                for peer_name, answer in answers.items():
+                    assert (answer["total"], answer["urns"]) == (total, urns), (name, peer_name)
                 if round:
                     took["lineal"].append(seconds)
-                    for each, answer in answers.items():
-                        took[each].append(answer["seconds"])
-            ratios = " / ".join(f"{median(took[each]) / median(took['lineal']):.1f}" for each in ("sqlite", "duckdb"))
-            print(f"| {name} | {total:,} | {' | '.join(shown(each) for each in took.values())} | {ratios} |")
+                    for peer_name, answer in answers.items():
+                        took[peer_name].append(answer["seconds"])
+            ratios = " / ".join(
+                f"{median(took[peer_name]) / median(took['lineal']):.1f}" for peer_name in ("sqlite", "duckdb")
+            )
+            print(f"| {name} | {total:,} | {' | '.join(shown(peer_name) for peer_name in took.values())} | {ratios} |")
     peer.end()
 
 
@@ -173,22 +180,22 @@ def at_sizes(stores: list[Path]) -> None:
         with served(f"sqlite:///{store}", "--dev") as client:
             for name, variables, *_ in QUESTIONS:
                 for _ in range(ROUNDS + 1):
-                    took[name][number].append(timed(partial(asked, client, variables))[0])
+                    took[name][number].append(timed(partial(search, client, variables))[0])
                 del took[name][number][0]
-            memory.append(max(each.memory_info().rss for each in psutil.Process().children(recursive=True)))
-    for name, each in took.items():
-        ratio = f"{median(each[-1]) / median(each[0]):.2f}" + (" (B7)" if name in SMALL else "")
-        print(f"| {name} | {' | '.join(map(shown, each))} | {ratio} |")
-    print("\nMemory of the server after these: " + ", ".join(f"{each >> 20} MiB" for each in memory) + ".")
+            memory.append(max(process.memory_info().rss for process in psutil.Process().children(recursive=True)))
+    for name, process in took.items():
+        ratio = f"{median(process[-1]) / median(process[0]):.2f}" + (" (B7)" if name in SMALL else "")
+        print(f"| {name} | {' | '.join(map(shown, process))} | {ratio} |")
+    print("\nMemory of the server after these: " + ", ".join(f"{process >> 20} MiB" for process in memory) + ".")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else place).absolute()
         folder.mkdir(exist_ok=True)
-        all_made = [made(folder, models) for models in SIZES]
-        beside(*all_made[-1])
-        at_sizes([store for store, _ in all_made])
+        stores_and_files = [loaded_store(folder, models) for models in SIZES]
+        compare_with_peers(*stores_and_files[-1])
+        at_sizes([store for store, _ in stores_and_files])
 
 
 if __name__ == "__main__":

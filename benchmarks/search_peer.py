@@ -23,7 +23,7 @@ def load(path: Path) -> dict[str, Any]:
     lite = sqlite3.connect(path.with_suffix(".sqlite"))
     lite.execute("CREATE TABLE entity (urn TEXT PRIMARY KEY, properties TEXT) WITHOUT ROWID")
     with path.open() as file:
-        rows = ((each["urn"], json.dumps(each["properties"])) for each in map(json.loads, file))
+        rows = ((entity["urn"], json.dumps(entity["properties"])) for entity in map(json.loads, file))
         lite.executemany("INSERT INTO entity VALUES (?, ?)", rows)
     lite.commit()
     duck = duckdb.connect(str(path.with_suffix(".duckdb")))
