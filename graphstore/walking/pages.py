@@ -23,7 +23,7 @@ from lineal.graphstore.walking.walk_state import WalkState
 
 def associations_pages(reader: Reader, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
     """A page of the associations of one entity, for each question."""
-    directions = [_either_way(question.direction) for question in questions]
+    directions = [_crossing_direction(question.direction) for question in questions]
     reader.prefetch_walks(
         (Walk(question.view, (question.entity,), direction, depth=1, via=question.via), 0)
         for question, direction in zip(questions, directions, strict=True)
@@ -38,7 +38,7 @@ def associations_pages(reader: Reader, questions: Sequence[AssociationsOf]) -> l
     )
 
 
-def _either_way(direction: LineageDirection) -> LineageDirection:
+def _crossing_direction(direction: LineageDirection) -> LineageDirection:
     return LineageDirection.CONNECTED if direction is LineageDirection.BOTH else direction
 
 

@@ -9,9 +9,9 @@ from lineal.graphstore.records import Association
 from lineal.graphstore.walking.breadth_first import DirectedWalk
 from lineal.graphstore.walking.reader_protocol import Reader, is_masked
 
-Open = tuple[tuple[int, float], ...]
+OpenWalks = tuple[tuple[int, float], ...]
 """The walks, by index, in which a trail can still lead back, with the last time at which it may; see `leads_on`."""
-State = tuple[int, Open]
+State = tuple[int, OpenWalks]
 Trail = tuple[AssociationKey, State]
 
 
@@ -28,7 +28,7 @@ class ShortestPaths:
             self._begins[key, level] = state
             wanted[level].add(state)
         for level in range(max(wanted, default=0), 0, -1):
-            for state, trail in _one_back(reader, ways, level, wanted[level]).items():
+            for state, trail in _trails_one_level_back(reader, ways, level, wanted[level]).items():
                 self._trails[level, state] = trail
                 if level > 1:
                     wanted[level - 1].add(trail[1])
@@ -63,7 +63,9 @@ def _crosses(reader: Reader, way: DirectedWalk, far: int, association: Associati
     return any(reader.crosses(far, direction, level - 1) for direction in directions)
 
 
-def _one_back(reader: Reader, ways: list[DirectedWalk], level: int, states: set[State]) -> dict[State, Trail]:
+def _trails_one_level_back(
+    reader: Reader, ways: list[DirectedWalk], level: int, states: set[State]
+) -> dict[State, Trail]:
     behind: defaultdict[tuple[int, int], list[tuple[int, AssociationKey]]] = defaultdict(list)
     for index, way in enumerate(ways):
         keys = {key for key, open_ways in states if index in dict(open_ways)}

@@ -97,10 +97,10 @@ class WalkingStore(Store, Generic[R]):
         cached = {walk: self._walks.get(walk) for walk in walks}
         traced = {question.walk for question in questions if isinstance(question, Reach) and question.with_paths}
         finished = {walk for walk, state in cached.items() if state is not None and state.source.finished}
-        shown = {question.walk: _shown(question) for question in questions}
+        shown = {question.walk: _shown_count(question) for question in questions}
         begins = [walk for walk in walks if walk not in finished or walk in traced]
         reader.prefetch_walks([(walk, 0 if walk in finished else shown[walk]) for walk in begins])
-        states = {walk: cached[walk] or _begun(reader, walk) for walk in walks}
+        states = {walk: cached[walk] or _begin(reader, walk) for walk in walks}
         present = {walk: state for walk, state in states.items() if state is not None}
         with self._walks.held(present.values(), keep=reader.is_settled):
             walked_questions = [
@@ -141,7 +141,7 @@ class WalkingStore(Store, Generic[R]):
         return await (self._read_large(work) if large else self._read(work))
 
 
-def _shown(question: Reach | ReachAssociations) -> int | None:
+def _shown_count(question: Reach | ReachAssociations) -> int | None:
     """The number of nearest entities that the page shows; None if it shows others."""
     if isinstance(question, ReachAssociations):
         return 0
@@ -152,7 +152,7 @@ def _view(question: Asked) -> View:
     return question.walk.view if isinstance(question, Reach | ReachAssociations) else question.view
 
 
-def _begun(reader: Reader, walk: Walk) -> WalkState | None:
+def _begin(reader: Reader, walk: Walk) -> WalkState | None:
     starts, excluded = tuple(dict.fromkeys(walk.starts)), tuple(dict.fromkeys(walk.excluding))
     keys = reader.keys_of({*starts, *excluded})
     if any(id not in keys for id in (*starts, *excluded)):

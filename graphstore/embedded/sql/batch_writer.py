@@ -13,7 +13,7 @@ from lineal.graphstore.digests import change_digest
 from lineal.graphstore.embedded.sql import metric_series
 from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.index_writer import index_entities, index_revisions
-from lineal.graphstore.embedded.sql.record_reader import RowReader, carried
+from lineal.graphstore.embedded.sql.record_reader import RowReader, carray_of
 from lineal.graphstore.embedded.sql.revised_fields import fold_revisions
 from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.kinds import EntityKind
@@ -53,7 +53,7 @@ class _RecordedState:
         rows = self._connection.execute(
             "SELECT f.value, r.sequence, r.digest FROM carray(?) f CROSS JOIN revision r ON r.entity = f.value "
             "AND r.sequence = (SELECT max(l.sequence) FROM revision l WHERE l.entity = f.value)",
-            (carried(times),),
+            (carray_of(times),),
         )
         last = {key: (sequence, kept.hex()) for key, sequence, kept in rows}
         of_times = self._rows.revisions_of_times({key: times[key] for key in last})

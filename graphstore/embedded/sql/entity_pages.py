@@ -18,7 +18,7 @@ from lineal.graphstore.embedded.sql.key_sets import (
     KeySet,
     KeySetReader,
     as_condition,
-    carried,
+    carray_of,
     indexed_in,
 )
 from lineal.graphstore.embedded.sql.reader import Reader
@@ -167,13 +167,13 @@ class _Search:
         connection = self.reader.connection
         of_keys = f"carray(?) f CROSS JOIN entity e ON e.key = f.value {CONTENT}"
         if self.question.order.field is EntityOrderField.PROPERTY:
-            rows = connection.execute(f"SELECT {_SORTED_COLUMNS} FROM {of_keys}", (carried(keys),))
+            rows = connection.execute(f"SELECT {_SORTED_COLUMNS} FROM {of_keys}", (carray_of(keys),))
             return self._first_by_property(rows)
         if len(keys) > FEW_MATCHES and _DENSE * len(keys) > int(keys[-1]) >> KIND_BITS:
             assert isinstance(connection, Connection)
             connection.matches = is_one_of(keys)
             return self._first_in_rows(Condition("matches(e.key)"))
-        return self._first_in_rows(EVERY_ROW, of_keys, (carried(keys),))
+        return self._first_in_rows(EVERY_ROW, of_keys, (carray_of(keys),))
 
     def _first_in_rows(
         self, condition: Condition, source: str = _ENTITIES, parameters: tuple[object, ...] = ()

@@ -129,7 +129,7 @@ class KeySetReader:
         """The keys of entities with revisions, among some keys."""
         if len(keys) <= MOST_LOOKED_UP:
             revised = "SELECT f.value FROM carray(?) f WHERE EXISTS (SELECT 1 FROM revision v WHERE v.entity = f.value)"
-            return self.keys(revised, (carried(keys),))
+            return self.keys(revised, (carray_of(keys),))
         return keys[among(keys, self.keys("SELECT entity FROM revision"))]
 
     def where(self, keys: Keys, condition: Condition) -> Keys:
@@ -138,7 +138,7 @@ class KeySetReader:
             return keys
         content = CONTENT if "c." in condition.sql else ""
         rows = f"SELECT e.key FROM carray(?) f CROSS JOIN entity e ON e.key = f.value {content} WHERE {condition.sql}"
-        return self.keys(rows, (carried(keys), *condition.parameters))
+        return self.keys(rows, (carray_of(keys), *condition.parameters))
 
     def within(self, keys: Keys, key_set: KeySet) -> Keys:
         """The keys that are in a set, among some keys."""
@@ -160,7 +160,7 @@ class KeySetReader:
                 return keys[~among(keys, self.within(keys, part))]
 
 
-def carried(keys: Keys) -> object:
+def carray_of(keys: Keys) -> object:
     """Keys as a value that `carray(?)` turns into rows."""
     # apsw refuses an empty array, whose address is not aligned; no row has the key 0.
     return apsw.carray(keys if len(keys) else np.zeros(1, np.int64))

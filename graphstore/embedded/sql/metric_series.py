@@ -8,7 +8,7 @@ import apsw
 from lineal.graphstore.batches import NewObservation
 from lineal.graphstore.codes import ObservationKey
 from lineal.graphstore.embedded.sql.reader import Reader
-from lineal.graphstore.embedded.sql.record_reader import carried
+from lineal.graphstore.embedded.sql.record_reader import carray_of
 from lineal.graphstore.metric_values import NAN, sortable, value_of
 from lineal.graphstore.queries import BucketsOf, MetricsOf, ObservationPosition, SeriesOf
 from lineal.graphstore.records import Bucket, Metric
@@ -26,17 +26,17 @@ SeriesKey = tuple[int, str]
 # -- for the writer --
 
 
-def numbers_of(connection: apsw.Connection, keys: Collection[int]) -> dict[SeriesKey, int]:
+def series_numbers(connection: apsw.Connection, keys: Collection[int]) -> dict[SeriesKey, int]:
     """The numbers of all series of some entities."""
     rows = connection.execute(
-        "SELECT s.entity, s.metric, s.id FROM carray(?) f CROSS JOIN series s ON s.entity = f.value", (carried(keys),)
+        "SELECT s.entity, s.metric, s.id FROM carray(?) f CROSS JOIN series s ON s.entity = f.value", (carray_of(keys),)
     )
     return {(key, metric): number for key, metric, number in rows}
 
 
 def recorded(connection: apsw.Connection, keys: Collection[ObservationKey]) -> set[ObservationKey]:
     """The observations among `keys` that are recorded, and possibly others of the same steps."""
-    numbers = numbers_of(connection, {key[0] for key in keys})
+    numbers = series_numbers(connection, {key[0] for key in keys})
     wanted: dict[SeriesKey, tuple[set[int], list[int]]] = {}
     for key, metric, step, occurred_at, _ in keys:
         if (key, metric) in numbers:
@@ -49,7 +49,7 @@ def recorded(connection: apsw.Connection, keys: Collection[ObservationKey]) -> s
         rows = connection.execute(
             "SELECT o.step, o.occurred_at, o.value FROM carray(?) f CROSS JOIN observation o "
             "ON o.series = ? AND o.step = f.value AND o.occurred_at BETWEEN ? AND ?",
-            (carried(steps), numbers[key, metric], min(times), max(times)),
+            (carray_of(steps), numbers[key, metric], min(times), max(times)),
         )
         recorded_keys.update((key, metric, step, occurred_at, form) for step, occurred_at, form in rows)
     return recorded_keys
@@ -59,7 +59,7 @@ def insert(connection: apsw.Connection, new: Collection[ObservationKey], at: int
     """Write observations, recorded at the time `at`."""
     if not new:
         return
-    numbers = numbers_of(connection, {key[0] for key in new})
+    numbers = series_numbers(connection, {key[0] for key in new})
     for series in sorted({key[:2] for key in new} - numbers.keys()):
         numbers[series] = connection.execute(
             "INSERT INTO series (entity, metric) VALUES (?, ?) RETURNING id", series
@@ -75,7 +75,7 @@ def metrics_of(reader: Reader, questions: Sequence[MetricsOf]) -> list[tuple[Met
     """The metrics of the entity of every question."""
     keys = reader.keys_of({question.entity for question in questions})
     series: dict[int, list[tuple[str, int]]] = {}
-    for (key, metric), number in sorted(numbers_of(reader.connection, keys.values()).items()):
+    for (key, metric), number in sorted(series_numbers(reader.connection, keys.values()).items()):
         if not _is_hidden(reader, key, metric):
             series.setdefault(key, []).append((metric, number))
     requested: list[list[tuple[str, int]]] = []
@@ -105,7 +105,7 @@ def _summaries(reader: Reader, numbers: Collection[int]) -> dict[int, tuple[int,
         f"SELECT f.value, ({last}), min(nullif(o.value, ?2)), max(nullif(o.value, ?2)), count(*), sum(o.value = ?2) "
         f"FROM carray(?1) f CROSS JOIN observation o ON o.series = f.value WHERE {reader.visibility.at_moment('o')} "
         "GROUP BY f.value",
-        (carried(numbers), NAN),
+        (carray_of(numbers), NAN),
     )
     return {number: summary for number, *summary in rows}
 

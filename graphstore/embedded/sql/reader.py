@@ -15,7 +15,7 @@ from lineal.graphstore.embedded.memory.scope_table import ScopeTable
 from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.filter_sql import Condition, association_condition, entity_condition
 from lineal.graphstore.embedded.sql.memory_sources import MemorySource
-from lineal.graphstore.embedded.sql.record_reader import RowReader, carried
+from lineal.graphstore.embedded.sql.record_reader import RowReader, carray_of
 from lineal.graphstore.filter_compiler import compiled_entity_filter
 from lineal.graphstore.filters import association_matcher, entity_matcher, matches_restricted
 from lineal.graphstore.kinds import LineageDirection
@@ -26,7 +26,7 @@ from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, NoPrefe
 _FAR_END = {LineageDirection.DESCENDANTS: "destination", LineageDirection.ASCENDANTS: "source"}
 _NEAR_END = {LineageDirection.DESCENDANTS: "source", LineageDirection.ASCENDANTS: "destination"}
 
-Crossed = tuple[int, int, AssociationKey]
+Crossing = tuple[int, int, AssociationKey]
 
 
 class Reader(NoPrefetch, RowReader):
@@ -65,7 +65,7 @@ class Reader(NoPrefetch, RowReader):
         rows = self.connection.execute(
             "SELECT e.key FROM carray(?) f CROSS JOIN entity e ON e.key = f.value "
             f"LEFT JOIN entity_content c ON c.key = e.key WHERE {condition.sql}",
-            (carried(keys), *condition.parameters),
+            (carray_of(keys), *condition.parameters),
         )
         matches = {key for (key,) in rows}
         if not condition.exact:
@@ -87,7 +87,7 @@ class Reader(NoPrefetch, RowReader):
         # A filter sees only the type of an association that has a hidden end.
         hidden = {way: visibility.not_readable(keys) for way, keys in frontiers.items()}
         bare = association_condition(visibility, _of_types(crossings.beside_hidden))
-        from_hidden = visibility.readable_set(self._far(hidden, bare))
+        from_hidden = visibility.readable_set(self._select_far_keys(hidden, bare))
         plain = {way: visibility.readable(keys) for way, keys in frontiers.items()}
         return from_hidden | self._far_readable(crossings, plain)
 
@@ -95,12 +95,12 @@ class Reader(NoPrefetch, RowReader):
         """Every readable key one crossing away from readable ones; negative where the crossing was a SAME_AS."""
         condition = association_condition(self.visibility, *crossings.filters)
         if condition.exact:
-            far_keys = self._far(frontiers, condition)
+            far_keys = self._select_far_keys(frontiers, condition)
             return self.visibility.readable_set(far_keys)
         return {
             -far if key[1] == SAME_AS else far
             for way, near in frontiers.items()
-            for _, far, key in self._plainly_crossed(crossings, {way: near})
+            for _, far, key in self._readable_crossings(crossings, {way: near})
         }
 
     def hidden_keys(self, crossings: Crossings, frontier: Collection[int], distance: int | None) -> Hidden:
@@ -112,7 +112,7 @@ class Reader(NoPrefetch, RowReader):
         if self._adjacency is not None:
             far_keys = self._adjacency.far_keys(frontiers, types, visibility.not_readable)
         else:
-            far_keys = self._far(frontiers, association_condition(visibility, _of_types(types)))
+            far_keys = self._select_far_keys(frontiers, association_condition(visibility, _of_types(types)))
         return visibility.hidden(far_keys)
 
     def tell_withheld(self, keys: Collection[int]) -> bool:
@@ -122,15 +122,15 @@ class Reader(NoPrefetch, RowReader):
     def crosses(self, key: int, direction: LineageDirection, distance: int) -> bool:
         return self.visibility.crosses(key, direction, distance)
 
-    def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Crossed]:
+    def crossed(self, crossings: Crossings, frontier: Collection[int]) -> list[Crossing]:
         if not self.meets_hidden:
             keys = keys_of(frontier)
-            return self._plainly_crossed(crossings, dict.fromkeys(crossings.ways, keys))
+            return self._readable_crossings(crossings, dict.fromkeys(crossings.ways, keys))
         plain = keys_of([key for key in frontier if not is_masked(key)])
-        rows = self._plainly_crossed(crossings, dict.fromkeys(crossings.ways, plain))
-        return rows + self._barely_crossed(crossings, frontier, plain)
+        rows = self._readable_crossings(crossings, dict.fromkeys(crossings.ways, plain))
+        return rows + self._masked_crossings(crossings, frontier, plain)
 
-    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[Crossed]:
+    def crossed_back(self, crossings: Crossings, keys: Collection[int]) -> list[Crossing]:
         return self.crossed(crossings.reversed(), keys)
 
     def _frontiers(
@@ -143,27 +143,27 @@ class Reader(NoPrefetch, RowReader):
             return dict.fromkeys(crossings.ways, keys)
         return {way: self.visibility.crossable(keys, way, distance) for way in crossings.ways}
 
-    def _far(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> set[int]:
+    def _select_far_keys(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> set[int]:
         rows = (
-            self.connection.execute(statement, (carried(keys), *condition.parameters))
+            self.connection.execute(statement, (carray_of(keys), *condition.parameters))
             for statement, keys in self._statements(frontiers, condition.sql, "far")
         )
         return set(chain.from_iterable(chain.from_iterable(rows)))
 
-    def _rows(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> list[Crossed]:
+    def _select_crossings(self, frontiers: Mapping[LineageDirection, Keys], condition: Condition) -> list[Crossing]:
         columns = "f.value, far, a.source, a.type, a.destination, a.role"
         return [
             (near, abs(far), (source, type, destination, role))
             for statement, keys in self._statements(frontiers, condition.sql, columns)
             for near, far, source, type, destination, role in self.connection.execute(
-                statement, (carried(keys), *condition.parameters)
+                statement, (carray_of(keys), *condition.parameters)
             )
         ]
 
-    def _plainly_crossed(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> list[Crossed]:
+    def _readable_crossings(self, crossings: Crossings, frontiers: Mapping[LineageDirection, Keys]) -> list[Crossing]:
         """Crossings between readable entities."""
         condition = association_condition(self.visibility, *crossings.filters)
-        rows = self._rows(frontiers, condition)
+        rows = self._select_crossings(frontiers, condition)
         if self.visibility.is_scoped:
             readable = self.visibility.readable_set({far for _, far, _ in rows})
             rows = [row for row in rows if row[1] in readable]
@@ -173,7 +173,7 @@ class Reader(NoPrefetch, RowReader):
             rows = [row for row in rows if is_match(records[row[2]])]
         return rows
 
-    def _barely_crossed(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossed]:
+    def _masked_crossings(self, crossings: Crossings, frontier: Collection[int], plain: Keys) -> list[Crossing]:
         """Crossings that have a masked end: all associations of one type between the same two ends count as one."""
         visibility = self.visibility
         types = crossings.beside_hidden
@@ -181,12 +181,12 @@ class Reader(NoPrefetch, RowReader):
             return []
         condition = association_condition(visibility, _of_types(types))
         own = keys_of(self._own_keys([key for key in frontier if is_masked(key)]).values())
-        near_plain = self._rows(dict.fromkeys(crossings.ways, plain), condition)
-        near_masked = self._rows(dict.fromkeys(crossings.ways, own), condition)
+        near_plain = self._select_crossings(dict.fromkeys(crossings.ways, plain), condition)
+        near_masked = self._select_crossings(dict.fromkeys(crossings.ways, own), condition)
         far = {far for _, far, _ in (*near_plain, *near_masked)}
         hidden = visibility.hidden(far).masked
         shown = {key: key for key in visibility.readable_set(far)} | {key: masked(key) for key in hidden}
-        shown_crossings: dict[Crossed, None] = {}
+        shown_crossings: dict[Crossing, None] = {}
         for rows, name in ((near_plain, _itself), (near_masked, masked)):
             for near, other, (source, type, _, _) in rows:
                 if other not in shown or (rows is near_plain and other not in hidden):

@@ -28,7 +28,7 @@ from lineal.graphstore.walking.reader_protocol import is_masked
 _STATUSES = {str(status): status for status in EntityStatus}
 
 
-def carried(keys: Iterable[int]) -> object:
+def carray_of(keys: Iterable[int]) -> object:
     """Integer keys as a value that `carray(?)` turns into rows."""
     # apsw refuses an empty array, because its address is not aligned; no row has the key 0.
     return apsw.carray(array("q", keys) or array("q", [0]))
@@ -53,13 +53,13 @@ class RowReader:
         """The keys of the ids that exist in the view."""
         if self.sees_nothing or not ids:
             return {}
-        sound = tuple({id for id in ids if id.isascii() and "\x00" not in id})
-        if not sound:
+        valid_ids = tuple({id for id in ids if id.isascii() and "\x00" not in id})
+        if not valid_ids:
             return {}
         rows = self.connection.execute(
             "SELECT e.id, e.key FROM carray(?) f CROSS JOIN entity e ON e.id = f.value "
             f"WHERE {self.visibility.entity_exists('e')}",
-            (apsw.carray(sound),),
+            (apsw.carray(valid_ids),),
         )
         keys: dict[str, int] = dict(rows)
         if not self.visibility.is_scoped:
@@ -74,7 +74,7 @@ class RowReader:
         if hidden:
             keys = [key for key in keys if not is_masked(key)]
         rows = self.connection.execute(
-            "SELECT e.key, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value", (carried(keys),)
+            "SELECT e.key, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value", (carray_of(keys),)
         )
         return restricted_urns | dict(rows)
 
@@ -83,7 +83,7 @@ class RowReader:
         rows = self.connection.execute(
             f"SELECT f.value, e.key FROM carray(?) f CROSS JOIN entity e "
             f"ON e.key BETWEEN f.value - {KIND_MASK} AND f.value",
-            (carried(hidden),),
+            (carray_of(hidden),),
         )
         return dict(rows)
 
@@ -94,7 +94,7 @@ class RowReader:
         rows = self.connection.execute(
             f"SELECT f.value, e.id FROM carray(?) f CROSS JOIN entity e "
             f"ON e.key BETWEEN f.value - {KIND_MASK} AND f.value",
-            (carried(keys),),
+            (carray_of(keys),),
         )
         return {key: Restricted(self.view.scope.masked_id(id), self.view) for key, id in rows}
 
@@ -109,7 +109,7 @@ class RowReader:
             "SELECT e.key, e.id, e.urn, e.account, e.name, e.version, c.type, c.description, c.title, c.status, "
             f"c.source_uri, c.source, c.tags, c.properties, {occurred}, e.recorded_at, e.recorded_by, e.digest "
             "FROM carray(?) f CROSS JOIN entity e ON e.key = f.value LEFT JOIN entity_content c ON c.key = e.key",
-            (carried(keys),),
+            (carray_of(keys),),
         )
         for (
             key,
@@ -161,7 +161,7 @@ class RowReader:
         rows = self.connection.execute(
             "SELECT r.entity, r.fields, r.recorded_at, r.occurred_at FROM carray(?) f CROSS JOIN revised_fields r "
             "ON r.entity = f.value",
-            (carried(entities),),
+            (carray_of(entities),),
         )
         for key, fields, recorded_at, occurred_at in rows:
             if self.visibility.is_at_moment(recorded_at, occurred_at):
@@ -181,7 +181,7 @@ class RowReader:
             "ORDER BY v.occurred_at DESC, v.sequence DESC) AS place "
             f"FROM carray(?) f CROSS JOIN revision v ON v.entity = f.value WHERE {self.visibility.at_moment('v')}) r"
         )
-        return self._revision_rows(source, carried(keys), "r.place = 1")
+        return self._revision_rows(source, carray_of(keys), "r.place = 1")
 
     def revisions(self, keys: Collection[int], since: int | None = None) -> dict[int, list[Revision]]:
         """The revisions, in no promised order, of those keys that have any in the view; or only those since a time."""
@@ -192,7 +192,7 @@ class RowReader:
         if redacted:
             # Sequence numbers count the revisions of other moments too.
             own = "SELECT e.key, e.occurred_at FROM carray(?) f CROSS JOIN entity e ON e.key = f.value"
-            times: dict[int, int] = dict(self.connection.execute(own, (carried(redacted),)))
+            times: dict[int, int] = dict(self.connection.execute(own, (carray_of(redacted),)))
             for key, revisions in self._revisions(redacted, "true").items():
                 shown = [
                     revision
@@ -223,7 +223,7 @@ class RowReader:
         # Without the index, the planner would scan all revisions of an entity by the primary key.
         by_time = "" if since is None else f"INDEXED BY revision_by_time ON r.occurred_at >= {since:d} AND"
         source = f"carray(?) f CROSS JOIN revision r {by_time or 'ON'} r.entity = f.value"
-        return self._revision_rows(source, carried(keys), condition)
+        return self._revision_rows(source, carray_of(keys), condition)
 
     def _revision_rows(self, source: str, parameter: object, condition: str) -> dict[int, list[Revision]]:
         rows = self.connection.execute(
@@ -263,7 +263,7 @@ class RowReader:
     ) -> dict[AssociationKey, Association]:
         """The records of associations known to exist in the view; see `reader_protocol.Records`."""
         bare = {key for key in keys if is_masked(key[0]) or is_masked(key[2])} if self.meets_hidden else set()
-        records = self._bare(bare)
+        records = self._masked_associations(bare)
         keys = [key for key in keys if key not in bare] if bare else keys
         if not keys:
             return records
@@ -313,7 +313,7 @@ class RowReader:
             records[source, code, destination, word] = association
         return records
 
-    def _bare(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
+    def _masked_associations(self, keys: Collection[AssociationKey]) -> dict[AssociationKey, Association]:
         """The records of associations that have a masked end: without role, properties and times."""
         if not keys:
             return {}
@@ -321,7 +321,7 @@ class RowReader:
         own = self._own_keys([end for end in ends if is_masked(end)])
         rows = self.connection.execute(
             "SELECT e.key, e.id, e.urn FROM carray(?) f CROSS JOIN entity e ON e.key = f.value",
-            (carried([own.get(end, end) for end in ends]),),
+            (carray_of([own.get(end, end) for end in ends]),),
         )
         identities = {key: (id, urn) for key, id, urn in rows}
         ends_shown = {end: (*identities[own.get(end, end)], end in own) for end in ends}

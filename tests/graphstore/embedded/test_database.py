@@ -24,7 +24,7 @@ from lineal.graphstore.embedded.memory import adjacency_cache
 from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.sql import connections
 from lineal.graphstore.embedded.sql.connections import FULL, connect
-from lineal.graphstore.embedded.sql.record_reader import carried
+from lineal.graphstore.embedded.sql.record_reader import carray_of
 from lineal.graphstore.embedded.sql.schema_sql import VERSION
 from lineal.graphstore.errors import OutcomeUnknown, StoreUnusable, Unavailable
 from lineal.graphstore.opening import open_store
@@ -300,7 +300,7 @@ async def test_walks_use_the_intended_indexes(store: Store, path: Path) -> None:
     await store.record(graph("a>b"), by="me")
     connection = apsw.Connection(str(path))
     for statement, plan in PLANS.items():
-        details = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", (carried([1]),))]
+        details = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", (carray_of([1]),))]
         assert any(plan in detail for detail in details), details
 
 
