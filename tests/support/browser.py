@@ -28,10 +28,10 @@ class Page:
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
-    def call(self, method: str, **given: Any) -> dict[str, Any]:
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol, and its result."""
         self._last += 1
-        self._socket.send(json.dumps({"id": self._last, "method": method, "params": given}))
+        self._socket.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
         while True:
             message = json.loads(self._socket.recv(timeout=60))
             if message.get("id") == self._last:
@@ -41,13 +41,13 @@ class Page:
             self._event(message)
 
     def _event(self, message: dict[str, Any]) -> None:
-        given = message.get("params", {})
+        parameters = message.get("params", {})
         if message.get("method") == "Network.requestWillBeSent":
-            self.requests.append(given["request"]["url"])
+            self.requests.append(parameters["request"]["url"])
         elif message.get("method") == "Runtime.exceptionThrown":
-            self.errors.append(json.dumps(given["exceptionDetails"])[:500])
-        elif message.get("method") == "Log.entryAdded" and given["entry"]["level"] == "error":
-            self.errors.append(f"{given['entry']['text'][:200]} {given['entry'].get('url')}")
+            self.errors.append(json.dumps(parameters["exceptionDetails"])[:500])
+        elif message.get("method") == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+            self.errors.append(f"{parameters['entry']['text'][:200]} {parameters['entry'].get('url')}")
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
@@ -70,8 +70,8 @@ class Page:
 
     def click(self, selector: str) -> None:
         """Click the middle of an element, as a mouse does."""
-        place = "(e => {const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]})"
-        x, y = self.run(f"{place}(document.querySelector({selector!r}))")
+        center = "(e => {const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]})"
+        x, y = self.run(f"{center}(document.querySelector({selector!r}))")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 

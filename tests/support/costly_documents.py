@@ -74,8 +74,8 @@ def main(url: str) -> None:
                 answer = client.post(url, json={"query": f"{document} # {attempt}"})
                 took.append((time.perf_counter() - began) * 1000)
             errors = answer.json().get("errors")
-            said = f"{errors[0]['extensions']['code']} {errors[0]['message'][:60]}" if errors else "answered"
-            print(f"{min(took):8.1f} ms  {len(document):8} characters  {name}: {said}")
+            outcome = f"{errors[0]['extensions']['code']} {errors[0]['message'][:60]}" if errors else "answered"
+            print(f"{min(took):8.1f} ms  {len(document):8} characters  {name}: {outcome}")
 
 
 if __name__ == "__main__":

@@ -99,9 +99,9 @@ async def administered(
                 LOCAL, change_group(group_id, GroupChange(boundary=boundary, tells_withheld=tells))
             )
     for share in draws.draw(st.lists(terms(groups["a"]), max_size=2)):
-        made = await access_service.change(LOCAL, create_share(share))
+        created = await access_service.change(LOCAL, create_share(share))
         if draws.draw(st.integers(0, 3)):
-            await access_service.change(LOCAL, accept_invitation(f"{made.id}/b"))
+            await access_service.change(LOCAL, accept_invitation(f"{created.id}/b"))
 
 
 async def members_of(store: Store, urns: list[str]) -> tuple[Membership, ...]:

@@ -73,14 +73,14 @@ class Asker:
     async def pages(self, field: str, declared: str, given: str, selection: str, **variables: Any) -> list[Any]:
         """All pages of a connection, without their cursors; each page must go on to the next."""
         query = f"query ($after: String {declared}) {{ c: {field}(after: $after {given}) {{ {selection} }} }}"
-        found: list[Any] = []
+        all_pages: list[Any] = []
         after = None
         for _ in range(60):
             page = (await self.ask(query, after=after, **variables))["c"]
             if page is None:
                 return [None]
             after = page["pageInfo"].pop("endCursor")
-            found.append(page)
+            all_pages.append(page)
             if not page["pageInfo"]["hasNextPage"]:
                 break
-        return found
+        return all_pages

@@ -85,7 +85,7 @@ class Graph:
         seen, reached, frontier, level = set(begin), dict[str, int](), list(begin), 0
         while frontier and (depth is None or level < depth):
             level += 1
-            found = set()
+            neighbours = set()
             for urn in frontier:
                 for other, association in self.steps(urn, direction):
                     if not via(association):
@@ -95,9 +95,9 @@ class Graph:
                             reached.setdefault(other, level)
                     elif other not in seen:
                         seen.add(other)
-                        found.add(other)
-            reached |= dict.fromkeys(found, level)
-            frontier = [urn for urn in found if not stop(self.entities[urn])]
+                        neighbours.add(other)
+            reached |= dict.fromkeys(neighbours, level)
+            frontier = [urn for urn in neighbours if not stop(self.entities[urn])]
         return reached
 
     def walk(
@@ -164,13 +164,13 @@ class Graph:
 
     def among(self, urns: set[str], via: Cross = always) -> list[tuple[str, str, str]]:
         """The associations with both ends among the urns, in order."""
-        found = {
+        associations = {
             (association["source"], association["destination"], association["type"])
             for urn in urns
             for _, association in self.down.get(urn, [])
             if association["source"] in urns and association["destination"] in urns and via(association)
         }
-        return sorted(found)
+        return sorted(associations)
 
     def counts(self, urns: Iterable[str]) -> dict[str, int]:
         return dict(Counter(self.entities[urn]["kind"] for urn in urns))

@@ -57,8 +57,8 @@ class Interrogation:
         self.types = sorted({association["type"] for association in graph.associations})
 
     def id(self, urn: str) -> str:
-        found = self.ask("query ($urn: String!) { entity(urn: $urn) { id } }", {"urn": urn})
-        identity: str = found["entity"]["id"]
+        answer = self.ask("query ($urn: String!) { entity(urn: $urn) { id } }", {"urn": urn})
+        identity: str = answer["entity"]["id"]
         return identity
 
     def entity_filter(self) -> tuple[dict[str, Any] | None, Match]:
@@ -127,11 +127,11 @@ class Interrogation:
     ) -> None:
         entities = self.graph.entities
         expected = sorted((d, urn) for urn, d in truth.distance.items() if matches(entities[urn]))
-        given: list[tuple[int, str]] = []
+        actual: list[tuple[int, str]] = []
         after = None
         while True:
             page = self.ask(QUERY, {**variables, "after": after})["lineage"]
-            given += [(edge["distance"], edge["node"]["urn"]) for edge in page["edges"]]
+            actual += [(edge["distance"], edge["node"]["urn"]) for edge in page["edges"]]
             assert page["totalCount"] == len(expected), (variables, page["totalCount"], len(expected))
             counts = {count["kind"]: count["count"] for count in page["countsByKind"]}
             assert counts == self.graph.counts(urn for _, urn in expected), variables
@@ -153,7 +153,7 @@ class Interrogation:
             if not page["pageInfo"]["hasNextPage"]:
                 break
             after = page["pageInfo"]["endCursor"]
-        assert given == expected, (variables, given[:5], expected[:5])
+        assert actual == expected, (variables, actual[:5], expected[:5])
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Held:
         return self.entities[kind, name, version]
 
     def properties(self, kind: str, name: str, version: str | None = None) -> dict[str, Any]:
-        return {each.key: each.shown for each in self.one(kind, name, version).properties}
+        return {property.key: property.shown for property in self.one(kind, name, version).properties}
 
     def links(self) -> set[tuple[str, str, str]]:
         names = {

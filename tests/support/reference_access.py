@@ -73,10 +73,10 @@ class ReferenceAccess:
             and (question.until is None or record.at <= question.until)
             and (question.before is None or record.sequence < question.before)
         ]
-        found = [record for record in timely[: access_store.MOST_LOOKED_THROUGH] if _matches(record.entry, question)]
-        if len(found) <= question.first and len(timely) > access_store.MOST_LOOKED_THROUGH:
+        matches = [record for record in timely[: access_store.MOST_LOOKED_THROUGH] if _matches(record.entry, question)]
+        if len(matches) <= question.first and len(timely) > access_store.MOST_LOOKED_THROUGH:
             raise LimitExceeded(access_store.TOO_MANY_RECORDS)
-        return AuditPage(tuple(found[: question.first]), len(found) > question.first)
+        return AuditPage(tuple(matches[: question.first]), len(matches) > question.first)
 
 
 def _matches(entry: AuditEntry, question: AuditQuestion) -> bool:

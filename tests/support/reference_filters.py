@@ -33,14 +33,14 @@ def entity_matches(entity: Entity, where: EntityFilter) -> bool:
         (entity.source.uri if entity.source else None, where.source_uri),
         (entity.recorded_by, where.recorded_by),
     )
-    checks += [text_matches(text, asked) for text, asked in texts if asked is not None]
+    checks += [text_matches(text, condition) for text, condition in texts if condition is not None]
     if where.status is not None:
         checks.append(entity.status in where.status)
     if where.tag is not None:
         checks.append(any(tag in entity.tags for tag in where.tag))
     times = ((entity.occurred_at, where.occurred_at), (entity.recorded_at, where.recorded_at))
-    checks += [time_matches(time, asked) for time, asked in times if asked is not None]
-    checks += [property_matches(entity.properties, asked) for asked in where.property or ()]
+    checks += [time_matches(time, condition) for time, condition in times if condition is not None]
+    checks += [property_matches(entity.properties, condition) for condition in where.property or ()]
     checks += [entity_matches(entity, each) for each in where.and_ or ()]
     if where.or_ is not None:
         checks.append(any(entity_matches(entity, each) for each in where.or_))
@@ -74,16 +74,16 @@ def association_matches(association: Association, where: AssociationFilter) -> b
     if where.role is not None:
         checks.append(text_matches(association.role, where.role))
     times = ((association.occurred_at, where.occurred_at), (association.recorded_at, where.recorded_at))
-    checks += [time_matches(time, asked) for time, asked in times if asked is not None]
-    checks += [property_matches(association.properties, asked) for asked in where.property or ()]
+    checks += [time_matches(time, condition) for time, condition in times if condition is not None]
+    checks += [property_matches(association.properties, condition) for condition in where.property or ()]
     if where.not_ is not None:
         checks.append(not association_matches(association, where.not_))
     return all(checks)
 
 
 def text_matches(text: str | None, where: StringFilter) -> bool:
-    def folded(given: str) -> str:
-        return given.casefold() if where.ignore_case else given
+    def folded(operand: str) -> str:
+        return operand.casefold() if where.ignore_case else operand
 
     there = None if text is None else folded(text)
     checks = []
@@ -114,19 +114,19 @@ def time_matches(time: int | None, where: TimeFilter) -> bool:
 
 
 def property_matches(properties: tuple[Property, ...], where: PropertyFilter) -> bool:
-    found = [property for property in properties if property.key == where.key]
+    matching = [property for property in properties if property.key == where.key]
     checks = []
     if where.exists is not None:
-        checks.append(bool(found) == where.exists)
+        checks.append(bool(matching) == where.exists)
     signs = {"eq": "= @", "ne": "!", "gt": ">", "gte": "> =", "lt": "<", "lte": "< ="}
     for name, accepted in signs.items():
         operand = getattr(where, name)
         if operand is not None:
-            sign = compared(found[0], operand) if found else None
-            checks.append(bool(found) and (sign not in ("=", "@") if accepted == "!" else sign in accepted.split()))
+            sign = compared(matching[0], operand) if matching else None
+            checks.append(bool(matching) and (sign not in ("=", "@") if accepted == "!" else sign in accepted.split()))
     if where.in_ is not None:
-        checks.append(bool(found) and any(compared(found[0], operand) in ("=", "@") for operand in where.in_))
-    text = str(found[0].value) if found and found[0].type is PropertyType.STRING else None
+        checks.append(bool(matching) and any(compared(matching[0], operand) in ("=", "@") for operand in where.in_))
+    text = str(matching[0].value) if matching and matching[0].type is PropertyType.STRING else None
     if where.contains is not None:
         checks.append(text is not None and where.contains in text)
     if where.starts_with is not None:

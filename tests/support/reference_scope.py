@@ -27,12 +27,12 @@ class Eye:
         for rule in self.rules:
             if permission in rule.forbidden:
                 return []
-        found = []
+        grants = []
         for rule in self.rules:
             for grant in rule.grants:
                 if permission in grant.permissions and (grant.kinds is None or self.kind in grant.kinds):
-                    found.append(grant)
-        return found
+                    grants.append(grant)
+        return grants
 
     @property
     def reads(self) -> bool:
@@ -60,9 +60,9 @@ class Eye:
 
     @property
     def boundary(self) -> Boundary:
-        given = {rule.boundary for rule in self.rules}
+        boundaries = {rule.boundary for rule in self.rules}
         for strict in (Boundary.CUT, Boundary.BRIDGE, Boundary.MASK):
-            if strict in given:
+            if strict in boundaries:
                 return strict
         return Boundary.CUT
 

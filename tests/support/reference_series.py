@@ -11,8 +11,8 @@ from lineal.graphstore.store import SeriesPage
 
 
 def _of_metric(shown: list[Observation], entity: str, metric: str) -> list[Observation]:
-    found = [each for each in shown if each.entity_id == entity and each.metric == metric]
-    return sorted(found, key=place_in_series)
+    of_metric = [each for each in shown if each.entity_id == entity and each.metric == metric]
+    return sorted(of_metric, key=place_in_series)
 
 
 def place_in_series(each: Observation) -> tuple[int, int, bool, float]:
@@ -28,7 +28,7 @@ def _first(some: list[Observation], best: Callable[[Iterable[float]], float]) ->
 
 def metrics_among(shown: list[Observation], question: MetricsOf) -> tuple[Metric, ...]:
     names = {each.metric for each in shown if each.entity_id == question.entity}
-    told = []
+    metrics = []
     for name in sorted(names):
         if question.names is None or name in question.names:
             every = _of_metric(shown, question.entity, name)
@@ -36,18 +36,18 @@ def metrics_among(shown: list[Observation], question: MetricsOf) -> tuple[Metric
             nans = sum(isnan(each.value) for each in every)
             least = None if low is None else low.value
             greatest = None if high is None else high.value
-            told.append(
+            metrics.append(
                 Metric(question.entity, name, every[-1].value, least, greatest, len(every), nans, question.view)
             )
-    return tuple(told)
+    return tuple(metrics)
 
 
 def page_among(shown: list[Observation], question: SeriesOf) -> SeriesPage:
     every = _of_metric(shown, question.entity, question.metric)
     left = every
     if question.after is not None:
-        given = astuple(question.after)
-        left = [each for each in every if (each.step, each.occurred_at, sortable(each.value)) > given]
+        position = astuple(question.after)
+        left = [each for each in every if (each.step, each.occurred_at, sortable(each.value)) > position]
     return SeriesPage(tuple(left[: question.first]), len(every), len(left) > question.first)
 
 

@@ -317,8 +317,8 @@ class ReferenceStore(Store):
         if question.since is not None:
             in_order = [revision for revision in in_order if revision.occurred_at >= question.since]
         after = question.after
-        given = (after.occurred_at, after.rank, after.sequence) if after else None
-        left = [revision for revision in in_order if given is None or _order(revision) > given]
+        position = (after.occurred_at, after.rank, after.sequence) if after else None
+        left = [revision for revision in in_order if position is None or _order(revision) > position]
         return RevisionPage(tuple(left[: question.first]), len(in_order), len(left) > question.first)
 
     # -- observations --
@@ -546,8 +546,8 @@ def _span(part: NewAssociation, shown: Association, found: dict[str, Entity], le
     ends: list[float] = []
     for urn in (part.source, part.destination):
         if found[urn].lineage_type is LineageType.ACTION:
-            told = [each.occurred_at for each in ledger.revisions if each.urn == urn and each.part.status in over]
-            ends.append(max(told) if told and found[urn].status in over else inf)
+            end_times = [each.occurred_at for each in ledger.revisions if each.urn == urn and each.part.status in over]
+            ends.append(max(end_times) if end_times and found[urn].status in over else inf)
     return shown.occurred_at, max(shown.occurred_at, *ends) if ends else inf
 
 
@@ -559,8 +559,8 @@ def _without(entity: NewEntity, eye: Eye) -> NewEntity:
     return replace(entity, properties=tuple(each for each in entity.properties if not eye.hides(each.key)))
 
 
-def _in_order(found: WalkState) -> list[Place]:
-    return sorted((distance, urn) for urn, distance in found.distance.items())
+def _in_order(state: WalkState) -> list[Place]:
+    return sorted((distance, urn) for urn, distance in state.distance.items())
 
 
 def _visited(
@@ -587,10 +587,10 @@ def _visited(
 
 
 def _association_page(found: list[Association], first: int, after: AssociationPosition | None) -> AssociationPage:
-    given = None
+    position = None
     if after is not None:
-        given = (after.source_urn, after.destination_urn, after.type, after.role or "")
-    left = [association for association in found if given is None or place(association) > given]
+        position = (after.source_urn, after.destination_urn, after.type, after.role or "")
+    left = [association for association in found if position is None or place(association) > position]
     return AssociationPage(tuple(left[:first]), len(found), len(left) > first)
 
 

@@ -56,9 +56,9 @@ def serving(
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        found = READY.search(line)
-        assert found, f"the server did not start: {line!r} {log.read_text()[-2000:]}"
-        server = Server(process, found[1], log)
+        match = READY.search(line)
+        assert match, f"the server did not start: {line!r} {log.read_text()[-2000:]}"
+        server = Server(process, match[1], log)
         if token:
             server.client.headers["Authorization"] = f"Bearer {token}"
         yield server

@@ -57,14 +57,14 @@ REVISE = """mutation ($i: EntityReviseInput!) { entityRevise(input: $i) {
   entity { urn tags } revision { sequence } isNew userErrors { code message path } } }"""
 
 
-async def recorded(store: Store, by: Principal, **given: Any) -> Any:
+async def recorded(store: Store, by: Principal, **input: Any) -> Any:
     """The errors of a lineageRecord."""
-    return (await data(store, RECORD, {"i": given}, by))["lineageRecord"]["userErrors"]
+    return (await data(store, RECORD, {"i": input}, by))["lineageRecord"]["userErrors"]
 
 
-async def revised(store: Store, by: Principal, **given: Any) -> Any:
+async def revised(store: Store, by: Principal, **input: Any) -> Any:
     """What became of an entityRevise."""
-    return (await data(store, REVISE, {"i": given}, by))["entityRevise"]
+    return (await data(store, REVISE, {"i": input}, by))["entityRevise"]
 
 
 _SHOWN = {
@@ -81,30 +81,30 @@ _SHOWN = {
 }
 
 
-async def changed(store: Store, by: Principal, mutation: str, **given: Any) -> Any:
+async def changed(store: Store, by: Principal, mutation: str, **input: Any) -> Any:
     """What became of a change of access."""
     more = " line column" if mutation == "lineageGroupPolicySet" else ""
     kind = mutation[0].upper() + mutation[1:]
     query = f"""mutation ($i: {kind}Input!) {{ {mutation}(input: $i) {{
       {_SHOWN[mutation]} userErrors {{ code message path {more} }} }} }}"""
-    return (await data(store, query, {"i": given}, by))[mutation]
+    return (await data(store, query, {"i": input}, by))[mutation]
 
 
-async def codes(store: Store, by: Principal, mutation: str, **given: Any) -> list[str]:
+async def codes(store: Store, by: Principal, mutation: str, **input: Any) -> list[str]:
     """The codes of a change of access that is refused; of one that is not, none."""
-    return [error["code"] for error in (await changed(store, by, mutation, **given))["userErrors"]]
+    return [error["code"] for error in (await changed(store, by, mutation, **input))["userErrors"]]
 
 
 async def share(store: Store, owner: str, *receivers: str, accept: bool = True, **terms: Any) -> str:
     """Share the default group of an account with others, by their administrators; the share's id."""
-    given = {
+    input = {
         "name": f"of {owner}",
         "groups": [default_group(owner)],
         "targets": [{"account": receiver} for receiver in receivers],
         "actions": READING,
         **terms,
     }
-    done = await changed(store, admin(owner), "resourceShareCreate", **given)
+    done = await changed(store, admin(owner), "resourceShareCreate", **input)
     assert not done["userErrors"], done
     if accept:
         for each in done["share"]["invitations"]:

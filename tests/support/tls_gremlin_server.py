@@ -38,13 +38,15 @@ gremlin.tinkergraph.graphFormat=graphson
 def certificate(folder: Path, name: str) -> Path:
     """A certificate of 127.0.0.1 by itself, as a PEM file; its key lies beside it in a PKCS12 file."""
     keytool = jvm.java().with_name("keytool")
-    store, made = folder / f"{name}.p12", folder / f"{name}.pem"
+    store, certificate_file = folder / f"{name}.p12", folder / f"{name}.pem"
     shared = ["-alias", name, "-keystore", str(store), "-storepass", "changeit"]
     kind = ["-keyalg", "EC", "-groupname", "secp256r1", "-dname", f"CN={name}", "-storetype", "PKCS12"]
     means = ["-ext", "san=ip:127.0.0.1", "-ext", "bc:c=ca:true", "-ext", "ku:c=digitalSignature,keyCertSign"]
     subprocess.run([keytool, "-genkeypair", *shared, *kind, *means], check=True, capture_output=True)
-    subprocess.run([keytool, "-exportcert", "-rfc", *shared, "-file", str(made)], check=True, capture_output=True)
-    return made
+    subprocess.run(
+        [keytool, "-exportcert", "-rfc", *shared, "-file", str(certificate_file)], check=True, capture_output=True
+    )
+    return certificate_file
 
 
 class TlsGremlinServer(Engine):

@@ -33,10 +33,10 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
 def public_jwk(key: Private, **members: Any) -> dict[str, Any]:
     """The public part of a key as a JWK."""
     if isinstance(key, rsa.RSAPrivateKey):
-        made = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        jwk = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     else:
-        made = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    return {**made, **members}
+        jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {**jwk, **members}
 
 
 @dataclass
