@@ -36,7 +36,7 @@ ENDED_SECONDS: Final = 2.0
 """The same for a holder whose process has ended: the server has done what that process sent by then."""
 WAIT_SECONDS: Final = 30.0
 """How long a batch waits for the lease."""
-HOLD_SECONDS: Final = 0.05
+HOLD_SECONDS: Final = 0.15
 """How long a process writes before it hands the lease over to another that waits."""
 _ASK_AGAIN_SECONDS: Final = 0.25
 """After how long a process that waits asks for the lease again, since another may have asked after it."""
