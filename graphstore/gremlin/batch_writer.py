@@ -328,10 +328,16 @@ class Recording:
             steps = await asyncio.to_thread(edge_steps, self._lease.fenced(stamp), chunk)
             self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
 
-        await _in_flight(_VERTICES_IN_FLIGHT, write_vertices, chunks_of(parts.vertices, _VERTICES_AT_ONCE))
-        await _in_flight(_VERTICES_IN_FLIGHT, widen, chunks_of(parts.widened, _VERTICES_AT_ONCE))
+        await _in_flight(self._vertices_in_flight, write_vertices, chunks_of(parts.vertices, _VERTICES_AT_ONCE))
+        await _in_flight(self._vertices_in_flight, widen, chunks_of(parts.widened, _VERTICES_AT_ONCE))
         chunked = [chunk for alike in _shapes(parts.edges) for chunk in chunks_of(alike, _EDGES_AT_ONCE)]
         await _in_flight(_EDGES_IN_FLIGHT, write_edges, chunked)
+
+    @property
+    def _vertices_in_flight(self) -> int:
+        # On Cassandra a request takes seconds. Two would use every thread of a server on two cores: no renewal of the
+        # lease would run, and the lease would be lost.
+        return _VERTICES_IN_FLIGHT if self._lease.writes_at_once else 1
 
     async def _clear(self, vertices: list[Fields]) -> None:
         aborted = P.within([long(each) for each in self._lease.snapshot.aborted])

@@ -29,7 +29,7 @@ from lineal.auth.access_store import (
 )
 from lineal.auth.scopes import EVERYTHING, default_group
 from lineal.graphstore.batches import Batch, Idempotency, NewEntity
-from lineal.graphstore.errors import BatchRefused, LimitExceeded, Unavailable
+from lineal.graphstore.errors import BatchRefused, LimitExceeded
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Newest, Store
@@ -219,10 +219,7 @@ async def test_the_epoch_of_the_newest_members(store: Store) -> None:
     assert seen == [0, 2, 2, 4]
 
 
-async def test_many_members(store: Store, request: pytest.FixtureRequest) -> None:
-    if "cassandra" in request.node.name:
-        # A batch of 1,200 entities now takes longer there than the writer lease is trusted: refused, nothing written.
-        request.applymarker(pytest.mark.xfail(raises=Unavailable, strict=False))
+async def test_many_members(store: Store) -> None:
     names = [f"n{number}" for number in range(1200)]
     await store.record(Batch(tuple(map(entity, names))), by="me")
     await changed(store, joining("g", *names), leaving("g", *names[::2]))
