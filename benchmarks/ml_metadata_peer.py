@@ -55,11 +55,11 @@ def load(graph: str, path: str) -> None:
         (direct if crosses else through).append(link)
     ids: dict[str, int] = {}
     for part in batches(artifacts):
-        made = store.put_artifacts([pb.Artifact(type_id=artifact_type, name=key, uri=kinds[key]) for key in part])
-        ids.update(zip(part, made, strict=True))
+        created = store.put_artifacts([pb.Artifact(type_id=artifact_type, name=key, uri=kinds[key]) for key in part])
+        ids.update(zip(part, created, strict=True))
     for part in batches(executions + [f"link:{index}" for index in range(len(through))]):
-        made = store.put_executions([pb.Execution(type_id=execution_type, name=key) for key in part])
-        ids.update(zip(part, made, strict=True))
+        created = store.put_executions([pb.Execution(type_id=execution_type, name=key) for key in part])
+        ids.update(zip(part, created, strict=True))
     events = []
 
     def event(artifact: str, execution: str, kind: int) -> None:

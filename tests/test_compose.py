@@ -22,8 +22,8 @@ FILLED = ("janusgraph-server.yaml", "janusgraph-cql.properties", "init.groovy")
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    made: dict[str, Any] = yaml.safe_load(Path("docker-compose.yml").read_text())
-    return made
+    created: dict[str, Any] = yaml.safe_load(Path("docker-compose.yml").read_text())
+    return created
 
 
 def test_every_service_is_pinned_watched_and_restarted(compose: dict[str, Any]) -> None:

@@ -32,8 +32,8 @@ class Demo:
 
     def run(self, *flags: str, status: int = 0) -> str:
         """All that the demo prints."""
-        given = {"PORT": self.port, "JANUSGRAPH_PORT": self.janusgraph_port, "DEMO_MODELS": 300}
-        environment = {**os.environ, **{f"LINEAL_{name}": str(value) for name, value in given.items()}}
+        variables = {"PORT": self.port, "JANUSGRAPH_PORT": self.janusgraph_port, "DEMO_MODELS": 300}
+        environment = {**os.environ, **{f"LINEAL_{name}": str(value) for name, value in variables.items()}}
         out = self.folder / "out.txt"
         with out.open("w") as target:
             done = subprocess.call(
@@ -59,9 +59,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 
 def test_an_unknown_flag_is_refused(demo: Demo) -> None:
-    said = demo.run("--neo4j", status=2)
-    assert "scripts/demo knows no --neo4j\nusage: scripts/demo [--janusgraph]\n" in said
-    assert demo.run("--help") == said.partition("\n")[2]
+    output = demo.run("--neo4j", status=2)
+    assert "scripts/demo knows no --neo4j\nusage: scripts/demo [--janusgraph]\n" in output
+    assert demo.run("--help") == output.partition("\n")[2]
 
 
 @pytest.mark.slow

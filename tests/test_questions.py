@@ -56,10 +56,10 @@ async def asked(store: Store, name: str, **variables: Any) -> Any:
 
 
 async def test_which_endpoints_a_corrupt_dataset_reached(store: Store) -> None:
-    found = (await asked(store, "WhichEndpoints"))["entity"]["descendants"]
-    assert found["totalCount"] == len(found["edges"]) > 0
-    assert found["completeness"] == {"isComplete": True, "reasons": []}
-    for edge in found["edges"]:
+    answer = (await asked(store, "WhichEndpoints"))["entity"]["descendants"]
+    assert answer["totalCount"] == len(answer["edges"]) > 0
+    assert answer["completeness"] == {"isComplete": True, "reasons": []}
+    for edge in answer["edges"]:
         assert edge["path"][0]["source"]["urn"] == f"{ACCOUNT}:DATASET:raw-0-0@1"
         assert edge["path"][-1]["destination"]["urn"] == edge["node"]["urn"]
         assert len(edge["path"]) == edge["distance"]
@@ -73,26 +73,26 @@ async def test_which_models_a_commit_trained(store: Store) -> None:
 
 
 async def test_what_made_a_model(store: Store) -> None:
-    found = (await asked(store, "WhatMadeIt"))["entity"]
-    kinds = {each["kind"] for each in found["ascendants"]["nodes"]}
+    answer = (await asked(store, "WhatMadeIt"))["entity"]
+    kinds = {each["kind"] for each in answer["ascendants"]["nodes"]}
     assert kinds >= {"CODE", "DATASET", "IMAGE", "TRAINING_JOB", "TRIAL", "EXPERIMENT"}
-    jobs = [each for each in found["ascendants"]["nodes"] if each["kind"] == "TRAINING_JOB"]
+    jobs = [each for each in answer["ascendants"]["nodes"] if each["kind"] == "TRAINING_JOB"]
     assert {"key": "hyperparameters.epochs"}.items() <= jobs[0]["parameters"][0].items()
     assert jobs[0]["metrics"][0]["name"] == "auc"
 
 
 async def test_what_differs_between_two_models(store: Store) -> None:
     this, that = ({"urn": f"{ACCOUNT}:MODEL:model-{n}@{n}"} for n in (4, 0))
-    found = await asked(store, "WhatDiffers", this=this, that=that)
-    assert {"kind": "TRAINING_JOB", "name": "train-4", "version": None} in found["onlyThis"]["nodes"]
-    assert {"kind": "TRAINING_JOB", "name": "train-0", "version": None} in found["onlyThat"]["nodes"]
-    assert "hyperparameters.learning_rate" in [each["key"] for each in found["comparison"]["parameters"]]
+    answer = await asked(store, "WhatDiffers", this=this, that=that)
+    assert {"kind": "TRAINING_JOB", "name": "train-4", "version": None} in answer["onlyThis"]["nodes"]
+    assert {"kind": "TRAINING_JOB", "name": "train-0", "version": None} in answer["onlyThat"]["nodes"]
+    assert "hyperparameters.learning_rate" in [each["key"] for each in answer["comparison"]["parameters"]]
 
 
 async def test_experiments_and_their_data(store: Store) -> None:
-    found = (await asked(store, "ExperimentsAndTheirData"))["experiments"]
-    assert found["totalCount"] == 2
-    trials = found["nodes"][0]["trials"]
+    answer = (await asked(store, "ExperimentsAndTheirData"))["experiments"]
+    assert answer["totalCount"] == 2
+    trials = answer["nodes"][0]["trials"]
     assert (trials["totalCount"], len(trials["nodes"])) == (150, 5)
     (job,) = trials["nodes"][0]["components"]["nodes"]
     assert job["kind"] == "TRAINING_JOB"
@@ -101,24 +101,24 @@ async def test_experiments_and_their_data(store: Store) -> None:
 
 
 async def test_trials_by_their_learning_rate(store: Store) -> None:
-    found = (await asked(store, "HighRates"))["trials"]
-    assert 0 < found["totalCount"] < 300
-    for trial in found["nodes"]:
+    answer = (await asked(store, "HighRates"))["trials"]
+    assert 0 < answer["totalCount"] < 300
+    for trial in answer["nodes"]:
         (job,) = trial["components"]["nodes"]
         assert {each["key"]: each["value"] for each in job["parameters"]}["hyperparameters.learning_rate"] > 0.05
 
 
 async def test_the_best_trial_of_an_experiment(store: Store) -> None:
-    found = (await asked(store, "WhichIsBest"))["comparison"]
-    assert (found["totalCount"], found["isComplete"]) == (150, False)
-    (auc,) = found["metrics"]
+    answer = (await asked(store, "WhichIsBest"))["comparison"]
+    assert (answer["totalCount"], answer["isComplete"]) == (150, False)
+    (auc,) = answer["metrics"]
     assert auc["best"]["metrics"][0]["last"] > 0.9
 
 
 async def test_what_one_parameter_changed(store: Store) -> None:
-    found = (await asked(store, "OneParameter"))["comparison"]["differingOnlyIn"]
-    assert found
-    for cell in found:
+    answer = (await asked(store, "OneParameter"))["comparison"]["differingOnlyIn"]
+    assert answer
+    for cell in answer:
         assert cell["of"]["components"]["nodes"][0]["metrics"][0]["last"] is not None
         assert len(cell["values"]) == 1
 
@@ -134,29 +134,29 @@ async def test_who_approved_what_an_endpoint_serves(store: Store) -> None:
 
 
 async def test_what_was_known_on_a_day(store: Store) -> None:
-    found = (await asked(store, "AsOfThatDay"))["entity"]
-    assert found["ascendants"]["totalCount"] == len(found["ascendants"]["nodes"]) > 0
+    answer = (await asked(store, "AsOfThatDay"))["entity"]
+    assert answer["ascendants"]["totalCount"] == len(answer["ascendants"]["nodes"]) > 0
 
 
 async def test_whether_a_record_is_unaltered(store: Store) -> None:
-    found = (await asked(store, "IsItUnaltered"))["entity"]
-    assert len(found["digest"]) == 64
+    answer = (await asked(store, "IsItUnaltered"))["entity"]
+    assert len(answer["digest"]) == 64
 
 
 async def test_whose_data_went_into_other_accounts(store: Store) -> None:
-    found = (await asked(store, "AcrossAccounts"))["datasets"]["nodes"]
-    assert sum(each["descendants"]["totalCount"] for each in found) > 0
+    answer = (await asked(store, "AcrossAccounts"))["datasets"]["nodes"]
+    assert sum(each["descendants"]["totalCount"] for each in answer) > 0
 
 
 async def test_who_may_see_what(store: Store) -> None:
-    found = await asked(store, "WhoMaySee")
-    assert "READ" in found["viewer"]["permissions"]
+    answer = await asked(store, "WhoMaySee")
+    assert "READ" in answer["viewer"]["permissions"]
 
 
 async def test_what_feeds_a_job(store: Store) -> None:
-    found = (await asked(store, "WhatFeedsIt"))["pipelines"]
-    assert found["totalCount"] > 0
-    assert any(each["inputs"]["totalCount"] and each["latestRun"] for each in found["nodes"])
+    answer = (await asked(store, "WhatFeedsIt"))["pipelines"]
+    assert answer["totalCount"] > 0
+    assert any(each["inputs"]["totalCount"] and each["latestRun"] for each in answer["nodes"])
 
 
 def test_every_question_of_the_guide_is_asked() -> None:

@@ -79,10 +79,10 @@ def makes_a_scope(node: ast.AST) -> bool:
 
 
 def test_every_scope_is_created_by_the_authorizer() -> None:
-    found = set()
+    results = set()
     for folder in FOLDERS:
         for file in sorted((ROOT / folder).rglob("*.py")):
             if any(map(makes_a_scope, ast.walk(ast.parse(file.read_text())))):
-                found.add(str(file.relative_to(ROOT)))
-    assert found <= MAKES_SCOPES.keys(), "scopes are made where requests are answered"
-    assert found == MAKES_SCOPES.keys(), "the list names files that make none"
+                results.add(str(file.relative_to(ROOT)))
+    assert results <= MAKES_SCOPES.keys(), "scopes are made where requests are answered"
+    assert results == MAKES_SCOPES.keys(), "the list names files that make none"

@@ -111,38 +111,41 @@ def refs(ids: Any) -> list[dict[str, str]]:
 
 async def answered(asker: Asker, asked: dict[str, Any], ids: list[str], urns: list[str]) -> dict[str, Any]:
     """Everything asked, by what it is."""
-    found: dict[str, Any] = {}
-    found["nodes"] = await asker.ask(
+    expected: dict[str, Any] = {}
+    expected["nodes"] = await asker.ask(
         f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Entity {{ {NESTED} }} }} }}", ids=ids
     )
     for urn in urns:
         query = f"query ($u: String!) {{ entity(urn: $u) {{ {ENTITY} }} }}"
-        found[urn] = await asker.ask(query, u=urn)
+        expected[urn] = await asker.ask(query, u=urn)
     query = f"query ($of: [EntityRef!]!) {{ comparison(of: $of) {{ {COMPARISON} }} }}"
-    found["comparison"] = await asker.ask(query, of=refs(asked["compared"]))
-    found["pairs"] = [await asker.ask(query, of=refs(pair)) for pair in pairwise(ids)]
+    expected["comparison"] = await asker.ask(query, of=refs(asked["compared"]))
+    expected["pairs"] = [await asker.ask(query, of=refs(pair)) for pair in pairwise(ids)]
     shown = f"totalCount countsByKind {{ kind count }} pageInfo {{ hasNextPage endCursor }} nodes {{ {ENTITY} }}"
-    declared, given = ", $w: EntityFilter, $s: String, $o: EntityOrder", "where: $w, search: $s, orderBy: $o, first: 2"
-    found["entities"] = await asker.pages(
-        "entities", declared, given, shown, w=asked["where"], s=asked["search"], o=asked["order"]
+    declared, arguments = (
+        ", $w: EntityFilter, $s: String, $o: EntityOrder",
+        "where: $w, search: $s, orderBy: $o, first: 2",
     )
-    declared, given = ", $s: String, $o: EntityOrder", "search: $s, orderBy: $o, first: 2"
-    found["models"] = await asker.pages("models", declared, given, shown, s=asked["search"], o=asked["order"])
+    expected["entities"] = await asker.pages(
+        "entities", declared, arguments, shown, w=asked["where"], s=asked["search"], o=asked["order"]
+    )
+    declared, arguments = ", $s: String, $o: EntityOrder", "search: $s, orderBy: $o, first: 2"
+    expected["models"] = await asker.pages("models", declared, arguments, shown, s=asked["search"], o=asked["order"])
     for kind in (None, "MODEL"):
         query = 'query ($k: EntityKind) { propertyKeys(startsWith: "", kind: $k) }'
-        found[f"keys of {kind}"] = await asker.ask(query, k=kind)
+        expected[f"keys of {kind}"] = await asker.ask(query, k=kind)
     declared = ", $from: [EntityRef!]!, $d: LineageDirection!, $c: Combine, $x: [EntityRef!], $n: Int, $w: EntityFilter"
     declared += ", $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter, $k: Boolean, $f: Int!"
-    given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
-    given += ", firstHop: $h, causal: $k, first: $f"
+    arguments = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
+    arguments += ", firstHop: $h, causal: $k, first: $f"
     names = {"from": "starts", "d": "direction", "c": "combine", "x": "excluding", "n": "depth", "w": "reached"}
     names |= {"s": "stopAt", "v": "via", "h": "firstHop", "k": "causal", "f": "first"}
     variables = {name: asked[of] for name, of in names.items()}
     variables |= {name: refs(variables[name] or ()) for name in ("from", "x")}
-    found["lineage"] = await asker.pages("lineage", declared, given, LINEAGE, **variables)
+    expected["lineage"] = await asker.pages("lineage", declared, arguments, LINEAGE, **variables)
     listed = "id name entities(first: 100) { totalCount nodes { urn } }"
-    found["groups"] = await asker.ask(f"{{ lineageGroups(first: 100) {{ totalCount nodes {{ {listed} }} }} }}")
-    return found
+    expected["groups"] = await asker.ask(f"{{ lineageGroups(first: 100) {{ totalCount nodes {{ {listed} }} }} }}")
+    return expected
 
 
 @asynccontextmanager

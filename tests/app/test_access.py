@@ -71,9 +71,9 @@ def test_a_principal_reads_only_its_own_account(people: People) -> None:
     assert people.ask("mia", RECORD % "of-a") == {"lineageRecord": {"userErrors": []}}
     assert people.ask("bob", RECORD % "of-b") == {"lineageRecord": {"userErrors": []}}
     for who, urn in (("mia", "lineal:a:DATASET:of-a"), ("bob", "lineal:b:DATASET:of-b")):
-        found = people.ask(who, '{ entities(where: {name: {startsWith: "of-"}}) { nodes { urn recordedBy } } }')
+        answer = people.ask(who, '{ entities(where: {name: {startsWith: "of-"}}) { nodes { urn recordedBy } } }')
         by = people.ask(who, "{ viewer { principal } }")["viewer"]["principal"]
-        assert found == {"entities": {"nodes": [{"urn": urn, "recordedBy": by}]}}
+        assert answer == {"entities": {"nodes": [{"urn": urn, "recordedBy": by}]}}
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/graphql-response+json"])
@@ -124,8 +124,8 @@ def test_denied_reads_are_logged(people: People) -> None:
     people.ask("mia", RECORD % "secret")
     asked = '{ entity(urn: "lineal:a:DATASET:secret") { id } nodes(ids: ["nothing"]) { id } }'
     assert people.ask("bob", asked) == {"entity": None, "nodes": [None]}
-    found = people.logged("admin", 1, principal="b/bob", action="READ")
-    assert [(each["resource"], each["isAllowed"]) for each in found] == [("lineal:a:DATASET:secret", False)]
+    records = people.logged("admin", 1, principal="b/bob", action="READ")
+    assert [(each["resource"], each["isAllowed"]) for each in records] == [("lineal:a:DATASET:secret", False)]
 
 
 def test_denied_reads_are_logged_before_the_server_stops(tmp_path: Path) -> None:

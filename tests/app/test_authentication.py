@@ -48,8 +48,8 @@ class Guarded:
 
     def reason(self, *authorization: str) -> str:
         """Why the log says that a request was refused; neither answer nor log may hold what it brought along."""
-        given = f"r{time():.6f}"
-        answer = self.asked(*authorization, **{"X-Request-Id": given})
+        arguments = f"r{time():.6f}"
+        answer = self.asked(*authorization, **{"X-Request-Id": arguments})
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == 'Bearer realm="lineal", error="invalid_token"'
         (error,) = answer.json()["errors"]
@@ -57,12 +57,12 @@ class Guarded:
         assert error["message"].startswith("The token or API key is not accepted: get a new one.")
         log = self.server.log
         deadline = monotonic() + 10
-        while not (lines := [line for line in log.read_text().splitlines() if given in line and "reason" in line]):
+        while not (lines := [line for line in log.read_text().splitlines() if arguments in line and "reason" in line]):
             assert monotonic() < deadline
             sleep(0.01)
         secrets = [part for value in authorization for word in value.split() for part in word.split(".")]
-        told = log.read_text() + answer.text
-        assert not any(secret in told for secret in secrets if len(secret) > 10)
+        log_and_answer = log.read_text() + answer.text
+        assert not any(secret in log_and_answer for secret in secrets if len(secret) > 10)
         reason: str = json.loads(lines[0])["reason"]
         return reason
 
@@ -104,20 +104,20 @@ def test_a_request_without_credentials_is_refused(guarded: Guarded, path: str) -
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == 'Bearer realm="lineal"'
         message = "This server needs to know the caller: send `Authorization: Bearer` with a token or an API key."
-        told: dict[str, Any]
+        expected: dict[str, Any]
         if path == "/graphql":
-            told = {"errors": [{"message": message, "extensions": {"code": "UNAUTHENTICATED"}}]}
+            expected = {"errors": [{"message": message, "extensions": {"code": "UNAUTHENTICATED"}}]}
         else:
-            told = {"problems": [message]}
-        assert answer.json() == told
+            expected = {"problems": [message]}
+        assert answer.json() == expected
 
 
 def test_no_resolver_runs_without_credentials(guarded: Guarded) -> None:
     assert guarded.asked(query=RECORD).status_code == 401
     assert guarded.asked(query="{ not GraphQL").status_code == 401
     assert guarded.asked("Bearer x.y.z", query=RECORD).status_code == 401
-    found = guarded.asked(f"Bearer {guarded.key}", query='{ entity(urn: "lineal:acme:DATASET:anonymous") { id } }')
-    assert found.json()["data"] == {"entity": None}
+    answer = guarded.asked(f"Bearer {guarded.key}", query='{ entity(urn: "lineal:acme:DATASET:anonymous") { id } }')
+    assert answer.json()["data"] == {"entity": None}
 
 
 def test_routes_that_need_no_credentials(guarded: Guarded) -> None:

@@ -20,9 +20,9 @@ GROUPS = "{ lineageGroups { nodes { account name isDefault entities { nodes { na
 
 def groups(server: Server) -> dict[str, list[str]]:
     """The names of the entities of each default group, by account."""
-    found = server.ask(GROUPS)["lineageGroups"]["nodes"]
-    assert all(each["name"] == "default" and each["isDefault"] for each in found)
-    return {each["account"]: [entity["name"] for entity in each["entities"]["nodes"]] for each in found}
+    answer = server.ask(GROUPS)["lineageGroups"]["nodes"]
+    assert all(each["name"] == "default" and each["isDefault"] for each in answer)
+    return {each["account"]: [entity["name"] for entity in each["entities"]["nodes"]] for each in answer}
 
 
 def test_accounts_have_groups_once_something_is_recorded_in_them(tmp_path: Path) -> None:
@@ -48,8 +48,8 @@ def test_what_was_recorded_without_a_server_has_groups(tmp_path: Path, is_listed
         if is_listed:
             expected = {f"team{n}": [f"d{n}", f"d{n + 3}"] for n in range(3)}
             assert groups(server) == {**expected, "local": []}
-        found = server.ask("{ datasets { nodes { name lineageGroups { account name } } } }")["datasets"]["nodes"]
-    assert found == [
+        answer = server.ask("{ datasets { nodes { name lineageGroups { account name } } } }")["datasets"]["nodes"]
+    assert answer == [
         {"name": f"d{n}", "lineageGroups": [{"account": f"team{n % 3}", "name": "default"}]} for n in (0, 3, 1, 4, 2, 5)
     ]
 
@@ -72,20 +72,20 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def changed(server: Server, mutation: str, given: str, selection: str) -> Any:
     """What a mutation without user errors gives."""
     query = f"mutation {{ {mutation}(input: {{{given}}}) {{ {selection} userErrors {{ message }} }} }}"
-    found = server.ask(query)[mutation]
-    assert found.pop("userErrors") == []
-    return next(iter(found.values()))
+    answer = server.ask(query)[mutation]
+    assert answer.pop("userErrors") == []
+    return next(iter(answer.values()))
 
 
 def test_every_query_and_mutation_about_access(server: Server) -> None:
     entity = server.ask('{ entity(urn: "lineal:acme:DATASET:d") { id } }')["entity"]["id"]
     group = changed(server, "lineageGroupCreate", 'name: "g", account: "acme"', "group { id }")["id"]
     adds = f'id: "{group}", addEntities: [{{id: "{entity}"}}], boundary: MASK'
-    found = changed(server, "lineageGroupChange", adds, "group { boundary entities { totalCount } }")
-    assert found == {"boundary": "MASK", "entities": {"totalCount": 1}}
+    answer = changed(server, "lineageGroupChange", adds, "group { boundary entities { totalCount } }")
+    assert answer == {"boundary": "MASK", "entities": {"totalCount": 1}}
     policy = "permit (principal, action, resource);"
-    given = f'id: "{group}", policy: "{policy}"'
-    assert changed(server, "lineageGroupPolicySet", given, "group { policy }") == {"policy": policy}
+    arguments = f'id: "{group}", policy: "{policy}"'
+    assert changed(server, "lineageGroupPolicySet", arguments, "group { policy }") == {"policy": policy}
     shared = f'name: "s", groups: ["{group}"], targets: [{{account: "local"}}], actions: [READ, TRAVERSE]'
     share = changed(server, "resourceShareCreate", shared, "share { id }")["id"]
     (invitation,) = server.ask("{ invitations { nodes { id state } } }")["invitations"]["nodes"]

@@ -34,9 +34,9 @@ def dev_app(**settings: Any) -> Starlette:
 
 
 async def longest_pause(client: httpx.AsyncClient) -> float:
-    found = re.search(r"^lineal_event_loop_lag_seconds (\S+)$", (await client.get("/metrics")).text, re.MULTILINE)
-    assert found
-    return float(found[1])
+    match = re.search(r"^lineal_event_loop_lag_seconds (\S+)$", (await client.get("/metrics")).text, re.MULTILINE)
+    assert match
+    return float(match[1])
 
 
 async def test_a_blocked_loop_shows_in_metrics_until_the_next_scrape() -> None:

@@ -138,9 +138,9 @@ def test_request_ids_are_returned_and_logged(server: Server) -> None:
     while not any(json.loads(line).get("request_id") == "mine-1" for line in server.log.read_text().splitlines()):
         assert monotonic() < deadline
         sleep(0.01)
-    made = server.client.post("/graphql", json={"query": VIEWER}, headers={"X-Request-Id": "x" * 200})
-    assert len(made.headers["x-request-id"]) == 16
-    assert made.headers["x-content-type-options"] == "nosniff"
+    created = server.client.post("/graphql", json={"query": VIEWER}, headers={"X-Request-Id": "x" * 200})
+    assert len(created.headers["x-request-id"]) == 16
+    assert created.headers["x-content-type-options"] == "nosniff"
 
 
 def test_large_responses_are_compressed(server: Server) -> None:
@@ -187,8 +187,8 @@ def test_openlineage_events(server: Server) -> None:
     }
     assert server.client.post("/api/v1/lineage", json=event).status_code == 201
     assert server.client.post("/api/v1/lineage", json=event).status_code == 200
-    found = server.ask('{ entity(urn: "lineal:local:DATASET:n/out") { ascendants { nodes { kind status } } } }')
-    nodes = found["entity"]["ascendants"]["nodes"]
+    answer = server.ask('{ entity(urn: "lineal:local:DATASET:n/out") { ascendants { nodes { kind status } } } }')
+    nodes = answer["entity"]["ascendants"]["nodes"]
     assert nodes == [{"kind": "PROCESSING_JOB", "status": "COMPLETED"}, {"kind": "PIPELINE", "status": None}]
     wrong = server.client.post("/api/v1/lineage", json={**event, "eventTime": "yesterday"})
     problem = "eventTime 'yesterday' is no time: write it as 2026-03-01T12:00:00Z."

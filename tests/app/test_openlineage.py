@@ -127,8 +127,8 @@ def test_fifty_thousand_inputs_are_taken_while_others_are_answered(tmp_path: Pat
             assert waiting.result().status_code == 201, waiting.result().text
             assert len(healthy) > 10
             assert set(healthy) == {200}
-        found = server.ask("{ processingJobs { nodes { status inputs { totalCount } } } }")
-        (run,) = found["processingJobs"]["nodes"]
+        answer = server.ask("{ processingJobs { nodes { status inputs { totalCount } } } }")
+        (run,) = answer["processingJobs"]["nodes"]
         assert run == {"status": "COMPLETED", "inputs": {"totalCount": 50_000}}
 
 

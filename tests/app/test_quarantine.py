@@ -158,8 +158,8 @@ def test_documents_of_others_look_absent(callers: Callers) -> None:
     assert callers.listed("bob", ids=[own])["totalCount"] == 1, "an absent id keeps all from being discarded"
     assert callers.listed("admin", job="other")["totalCount"] == 1
     logs = [callers.ask(who, AUDIT, action="quarantineDiscard")["auditLog"]["nodes"] for who in ("admin", "bob")]
-    found = [[each for each in log if (each["principal"], each["resource"]) == ("b/bob", other)] for log in logs]
-    assert [len(each) for each in found] == [0, 1], "account a does not learn of it"
+    denials = [[each for each in log if (each["principal"], each["resource"]) == ("b/bob", other)] for log in logs]
+    assert [len(each) for each in denials] == [0, 1], "account a does not learn of it"
 
 
 def test_a_document_that_can_be_recorded_leaves_the_quarantine(callers: Callers) -> None:
@@ -175,8 +175,8 @@ def test_a_document_that_can_be_recorded_leaves_the_quarantine(callers: Callers)
         "userErrors": [],
     }
     assert [each["id"] for each in callers.listed("admin", ids=[fixed, wrong])["nodes"]] == [wrong]
-    found = callers.ask("mia", '{ pipelines(where: {name: {eq: "n/fixed"}}) { nodes { account recordedBy } } }')
-    assert found["pipelines"]["nodes"] == [{"account": "a", "recordedBy": "a/ada"}]
+    response = callers.ask("mia", '{ pipelines(where: {name: {eq: "n/fixed"}}) { nodes { account recordedBy } } }')
+    assert response["pipelines"]["nodes"] == [{"account": "a", "recordedBy": "a/ada"}]
     log = callers.ask("admin", AUDIT, action="quarantineRetry")["auditLog"]["nodes"]
     (entry,) = [each for each in log if each["resource"] == fixed]
     assert entry["isAllowed"]

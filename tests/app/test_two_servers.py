@@ -42,7 +42,7 @@ def test_racing_writers_of_two_servers_have_one_winner(store: str, tmp_path: Pat
 
         def record(client: httpx.Client, name: str, description: str) -> dict[str, Any]:
             hub = {"kind": "DATASET", "name": "hub", "occurredAt": "2026-03-01T12:00:00Z"}
-            given = {**hub, "name": name, "description": description}
+            variables = {**hub, "name": name, "description": description}
             link = {
                 "source": {"urn": "lineal:local:DATASET:hub"},
                 "destination": {"urn": f"lineal:local:DATASET:{name}"},
@@ -50,7 +50,7 @@ def test_racing_writers_of_two_servers_have_one_winner(store: str, tmp_path: Pat
                 "occurredAt": "2026-03-01T12:00:00Z",
             }
             together.wait()
-            body = {"query": RECORD, "variables": {"input": {"entities": [hub, given], "associations": [link]}}}
+            body = {"query": RECORD, "variables": {"input": {"entities": [hub, variables], "associations": [link]}}}
             answer: dict[str, Any] = client.post("/graphql", json=body, timeout=60).json()
             assert "errors" not in answer, answer
             recorded: dict[str, Any] = answer["data"]["lineageRecord"]
@@ -71,8 +71,8 @@ def test_racing_writers_of_two_servers_have_one_winner(store: str, tmp_path: Pat
                 else:
                     assert not refused
                 for server in (one, two):
-                    found = server.ask(READ, urn=f"lineal:local:DATASET:{name}")["entity"]
-                    assert found["description"] == recorded[0][1]
+                    response = server.ask(READ, urn=f"lineal:local:DATASET:{name}")["entity"]
+                    assert response["description"] == recorded[0][1]
                     hub = server.ask(READ, urn="lineal:local:DATASET:hub")["entity"]
                     assert hub["descendants"]["totalCount"] == number + 1
 
@@ -92,12 +92,12 @@ def test_registrations_at_once_through_two_servers_share_no_number(store: str, t
     with serving(store, folders[0]) as one, serving(store, folders[1]) as two:
         model = {"kind": "MODEL", "name": "m"}
         assert one.ask(RECORD, input={"entities": [model]})["lineageRecord"]["userErrors"] == []
-        given = {"group": {"name": "churn"}, "model": {"urn": "lineal:local:MODEL:m"}}
+        variables = {"group": {"name": "churn"}, "model": {"urn": "lineal:local:MODEL:m"}}
         together = Barrier(count)
 
         def register(index: int) -> dict[str, Any]:
             together.wait()
-            body = {"query": REGISTER, "variables": {"input": given}}
+            body = {"query": REGISTER, "variables": {"input": variables}}
             client = (one, two)[index % 2].client
             answer: dict[str, Any] = client.post("/graphql", json=body, timeout=300).json()
             assert "errors" not in answer, answer
@@ -110,10 +110,10 @@ def test_registrations_at_once_through_two_servers_share_no_number(store: str, t
         assert sorted(each["modelVersion"]["number"] for each in done) == list(range(1, count + 1))
         assert {each["modelVersion"]["group"]["urn"] for each in done} == {"lineal:local:MODEL_GROUP:churn"}
         for server in (one, two):
-            found = server.ask(REGISTERED)["entity"]["versions"]
-            assert found["totalCount"] == count
-            assert [each["number"] for each in found["nodes"]] == list(range(count, 0, -1))[:100]
-            assert all(each["model"] == {"urn": given["model"]["urn"]} for each in found["nodes"])
+            response = server.ask(REGISTERED)["entity"]["versions"]
+            assert response["totalCount"] == count
+            assert [each["number"] for each in response["nodes"]] == list(range(count, 0, -1))[:100]
+            assert all(each["model"] == {"urn": variables["model"]["urn"]} for each in response["nodes"])
 
 
 @pytest.mark.slow
@@ -160,8 +160,8 @@ def test_policies_and_shares_count_on_both_servers_at_the_next_request(store: st
 
         def changed(server: Server, mutation: str, **given: Any) -> dict[str, Any]:
             kind = mutation[0].upper() + mutation[1:]
-            made = "share { id invitations { id } }" if mutation == "resourceShareCreate" else "__typename"
-            query = f"mutation ($i: {kind}Input!) {{ {mutation}(input: $i) {{ {made} userErrors {{ message }} }} }}"
+            created = "share { id invitations { id } }" if mutation == "resourceShareCreate" else "__typename"
+            query = f"mutation ($i: {kind}Input!) {{ {mutation}(input: $i) {{ {created} userErrors {{ message }} }} }}"
             done: dict[str, Any] = server.ask(query, i=given)[mutation]
             assert done["userErrors"] == []
             return done

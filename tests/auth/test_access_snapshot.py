@@ -151,10 +151,10 @@ def test_an_older_snapshot_does_not_change() -> None:
 
 
 def test_groups_of_an_account_are_sorted_with_the_default_first() -> None:
-    made = [
+    results = [
         LineageGroup(name, "a", name, name == "default", "", None, False, NOON, "x") for name in ("z", "default", "b")
     ]
-    snapshot = AccessSnapshot(SECRETS).with_delta(AccessDelta(1, 0, tuple(map(document, made))))
+    snapshot = AccessSnapshot(SECRETS).with_delta(AccessDelta(1, 0, tuple(map(document, results))))
     assert [group.name for group in snapshot.groups_of("a")] == ["default", "b", "z"]
     assert snapshot.groups_of("b") == []
 

@@ -122,13 +122,13 @@ def test_invalid_key_sets(document: str) -> None:
 def test_unusable_keys_are_skipped() -> None:
     good = public_jwk(ec_key(), kid="good")
     others = [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, {"kty": "RSA", "n": "AQAB"}, {"kty": "new"}, {}]
-    found = parsed_keys(json.dumps({"keys": [*others, good]}).encode(), ["RS256", "ES256", "EdDSA"])
-    assert [(key.id, list(key.by_algorithm)) for key in found] == [("good", ["ES256"])]
+    keys = parsed_keys(json.dumps({"keys": [*others, good]}).encode(), ["RS256", "ES256", "EdDSA"])
+    assert [(key.id, list(key.by_algorithm)) for key in keys] == [("good", ["ES256"])]
 
 
 def test_an_elliptic_key_verifies_its_own_curve_only() -> None:
-    found = parsed_keys(json.dumps({"keys": [public_jwk(ec_key(), kid="p256")]}).encode(), ["ES256", "ES384", "ES512"])
-    assert list(found[0].by_algorithm) == ["ES256"]
+    keys = parsed_keys(json.dumps({"keys": [public_jwk(ec_key(), kid="p256")]}).encode(), ["ES256", "ES384", "ES512"])
+    assert list(keys[0].by_algorithm) == ["ES256"]
 
 
 def test_the_private_part_of_a_published_key_is_dropped() -> None:

@@ -10,9 +10,9 @@ SECRET = bytes(32)
 
 
 def test_keys_have_unique_ids_and_secrets() -> None:
-    made = [new_key() for _ in range(100)]
-    assert len({id for id, _ in made}) == len({text[17:] for _, text in made}) == 100
-    for id, text in made:
+    results = [new_key() for _ in range(100)]
+    assert len({id for id, _ in results}) == len({text[17:] for _, text in results}) == 100
+    for id, text in results:
         assert re.fullmatch(r"lnl_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", text)
         assert key_id(text) == id
 

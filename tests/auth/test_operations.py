@@ -82,15 +82,15 @@ async def test_account_names_are_valid_and_unique() -> None:
 
 async def test_a_key_is_stored_as_a_keyed_hash() -> None:
     scene = await Scene().of("a")
-    made = await scene.do(admin("a"), create_key("ci", roles=frozenset({"eng"}), expires_at=NOON + HOUR))
-    assert re.fullmatch(r"lnl_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", made.text)
+    created = await scene.do(admin("a"), create_key("ci", roles=frozenset({"eng"}), expires_at=NOON + HOUR))
+    assert re.fullmatch(r"lnl_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", created.text)
     snapshot = await scene.access_service.newest()
-    key = snapshot.keys[key_id(made.text) or ""]
-    assert key == made.key
-    assert key.hash == key_hash(made.text, snapshot.secrets.keys)
+    key = snapshot.keys[key_id(created.text) or ""]
+    assert key == created.key
+    assert key.hash == key_hash(created.text, snapshot.secrets.keys)
     assert key.principal == person("a", "ci", "eng")
-    secret = made.text.split("_", 2)[2]
-    assert secret not in repr(made)
+    secret = created.text.split("_", 2)[2]
+    assert secret not in repr(created)
     assert not any(secret in str(document) for _, document in scene.store.documents.values())
     assert not any(secret in str(entry) for entry in scene.store.log)
     assert (scene.store.log[-1].resource_kind, scene.store.log[-1].resource) == ("KEY", key.id)
@@ -157,8 +157,8 @@ async def test_a_limited_key_creates_keys_at_least_as_limited() -> None:
     for wanted in (None, limits | {Permission.DELETE}):
         operation = create_key("ci", permissions=wanted)
         assert await refusal(scene, limited, operation) == ("INVALID_VALUE", sentence, ("permissions",))
-    made = await scene.do(limited, create_key("ci", permissions=frozenset({Permission.READ})))
-    assert made.key.principal.permissions == frozenset({Permission.READ})
+    created = await scene.do(limited, create_key("ci", permissions=frozenset({Permission.READ})))
+    assert created.key.principal.permissions == frozenset({Permission.READ})
 
 
 async def test_revoking_a_key_is_final() -> None:

@@ -66,8 +66,8 @@ async def test_a_token_identifies_its_subject(issuer: Issuer) -> None:
 
 async def test_claims_are_read_by_name_then_by_path(issuer: Issuer) -> None:
     judge = tokens(issuer, account_claim="https://lineal.example/account", roles_claim="realm_access.roles")
-    given: dict[str, Any] = {"https://lineal.example/account": "b", "realm_access": {"roles": ["x", "y"]}}
-    assert await judge.principal(issuer.token(**given)) == Principal("b", "alice", frozenset({"x", "y"}))
+    variables: dict[str, Any] = {"https://lineal.example/account": "b", "realm_access": {"roles": ["x", "y"]}}
+    assert await judge.principal(issuer.token(**variables)) == Principal("b", "alice", frozenset({"x", "y"}))
 
 
 async def test_no_roles_claim_is_no_roles(issuer: Issuer) -> None:
@@ -142,8 +142,8 @@ async def test_a_public_key_does_not_verify_a_symmetric_signature(issuer: Issuer
     for secret in (pem, pem.strip(), der, jwk, b""):
         covered = f"{part({'alg': algorithm, 'kid': 'first'})}.{part(issuer.claims())}"
         hash = getattr(HMACAlgorithm, f"SHA{algorithm[2:]}")
-        made = urlsafe_b64encode(HMACAlgorithm(hash).sign(covered.encode(), secret)).rstrip(b"=").decode()
-        assert await refused(tokens(issuer), f"{covered}.{made}") == "the token's algorithm is not accepted"
+        created = urlsafe_b64encode(HMACAlgorithm(hash).sign(covered.encode(), secret)).rstrip(b"=").decode()
+        assert await refused(tokens(issuer), f"{covered}.{created}") == "the token's algorithm is not accepted"
 
 
 @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", None, 0, ["RS256"], {"RS256": 1}, "rs256"])

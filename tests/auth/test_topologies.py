@@ -12,13 +12,13 @@ PLATFORM = person("platform", "root", "admin")
 
 async def sees(scene: Scene, account: str, who: str = "pat") -> str:
     """The accounts whose entities someone of an account reads and crosses, in order."""
-    found = []
+    results = []
     for other in ("a", "b", "c", "platform"):
         entity_scope = await scene.entity_scope(person(account, who), other)
         assert (entity_scope.descendants == UNLIMITED) == entity_scope.is_readable
         if entity_scope.is_readable:
-            found.append(other)
-    return " ".join(found)
+            results.append(other)
+    return " ".join(results)
 
 
 async def test_each_shares_with_an_administrator_account() -> None:

@@ -49,7 +49,7 @@ def test_keys_name_entities_of_the_same_file() -> None:
 
 
 def test_nested_properties_flatten_and_keep_their_types() -> None:
-    given = {
+    variables = {
         "a": {"b": 1, "c": {"d": "x"}},
         "e": {},
         "f": [1],
@@ -60,7 +60,7 @@ def test_nested_properties_flatten_and_keep_their_types() -> None:
         "v": True,
     }
     kinds = PropertyType
-    assert read_properties(given) == (
+    assert read_properties(variables) == (
         Property("a.b", kinds.INTEGER, 1),
         Property("a.c.d", kinds.STRING, "x"),
         Property("e", kinds.JSON, {}),

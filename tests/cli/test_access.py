@@ -39,10 +39,10 @@ def test_accounts_are_registered_once_and_listed(store: str) -> None:
 def test_a_key_is_shown_once_and_only_its_id_after_that(store: str, tmp_path: Path) -> None:
     make_account(store, "acme")
     words = ("--role", "admin", "--role", "reader", "--permission", "read", "--expires", "2999-03-01")
-    made = run("key", "create", "acme", "ci", "--store", store, *words)
-    text = made.stdout.strip()
+    created = run("key", "create", "acme", "ci", "--store", store, *words)
+    text = created.stdout.strip()
     assert re.fullmatch(r"lnl_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", text)
-    assert made.stderr == (
+    assert created.stderr == (
         "This key authenticates acme/ci, until 2999-03-01T00:00:00Z. It is not shown again: store it now.\n"
     )
     listed = run("key", "list", "--store", store).output
@@ -139,9 +139,9 @@ def test_commands_send_credentials_to_a_server(store: str, tmp_path: Path, monke
 
 def test_doctor_checks_the_issuer(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEAL_OIDC_ISSUER", "https://issuer.example")
-    told = run("doctor", "--store", store)
-    assert told.exit_code == 1
-    assert "BAD  oidc_audience is missing" in told.output
+    report = run("doctor", "--store", store)
+    assert report.exit_code == 1
+    assert "BAD  oidc_audience is missing" in report.output
 
 
 def test_the_audit_log_is_verified(store: str, tmp_path: Path) -> None:
@@ -168,6 +168,6 @@ def test_the_audit_log_is_verified(store: str, tmp_path: Path) -> None:
         forged.execute(change)
         for each in (connection, forged):
             each.close()
-        found = run("audit", "verify", "--store", f"sqlite:///{copy}")
-        assert found.exit_code == 1
-        assert problem in found.stderr
+        verification = run("audit", "verify", "--store", f"sqlite:///{copy}")
+        assert verification.exit_code == 1
+        assert problem in verification.stderr

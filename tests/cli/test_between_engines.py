@@ -123,7 +123,7 @@ def answers(url: str) -> list[Any]:
                 page = (await data(store, RECORDS, {"after": page["pageInfo"]["endCursor"]}))["entities"]
                 nodes += page["nodes"]
             assert len(nodes) == page["totalCount"]
-            given = [nodes]
+            inputs = [nodes]
             ids = {node["urn"].split(":", 3)[3]: node["id"] for node in nodes}
             named = [["n0@0"], ["full@%C3%9F"], ["raw-0-0@1"]]
             starts = [[{"id": ids[each]} for each in some] for some in named]
@@ -136,11 +136,11 @@ def answers(url: str) -> list[Any]:
                 {"via": {"not": {"type": ["SAME_AS"]}}, "where": {"status": ["COMPLETED"]}},
             ]
             for begin, direction, shape in product(starts, ("ASCENDANTS", "DESCENDANTS", "BOTH", "CONNECTED"), shapes):
-                given.append(await data(store, LINEAGE, {"from": begin, "direction": direction, **shape}))
-            given += [await data(store, FOUND, {"where": where}) for where in FILTERS]
-            given.append(await data(store, '{ propertyKeys(startsWith: "", first: 100) }'))
-            given.append(await observations(store, [node["id"] for node in nodes]))
-            return given
+                inputs.append(await data(store, LINEAGE, {"from": begin, "direction": direction, **shape}))
+            inputs += [await data(store, FOUND, {"where": where}) for where in FILTERS]
+            inputs.append(await data(store, '{ propertyKeys(startsWith: "", first: 100) }'))
+            inputs.append(await observations(store, [node["id"] for node in nodes]))
+            return inputs
 
     return asyncio.run(ask())
 
@@ -169,9 +169,9 @@ def test_an_export_through_all_engines_is_unchanged(tmp_path: Path, janusgraph: 
     files: list[Path] = []
     for number, url in enumerate(urls):
         if files:
-            said = run("ingest", str(files[-1]), "--store", url)
+            output = run("ingest", str(files[-1]), "--store", url)
             lines = files[-1].read_bytes().count(b"\n")
-            assert said == f"{lines} recorded, 0 already there, 0 bad\n"
+            assert output == f"{lines} recorded, 0 already there, 0 bad\n"
         files.append(tmp_path / f"{number}.jsonl")
         run("export", "--store", url, str(files[-1]))
         assert files[-1].read_bytes() == files[0].read_bytes(), url

@@ -114,13 +114,13 @@ def test_an_invalid_time_is_explained(flag: str, bad: str) -> None:
 
 
 def test_search(tmp_path: Path, target: tuple[str, str]) -> None:
-    made = [
+    results = [
         {"entity": {"kind": "MODEL", "name": f"churn-{n}", "tags": ["nightly"], "properties": {"lr": n, "by": "Ann"}}}
         for n in range(3)
     ]
-    assert run("ingest", file_of(tmp_path, *LINES, *made), *target).exit_code == 0
-    found = run("search", "CHU ann", "--order", "-property:lr", "--first", "2", *target)
-    assert found.output.splitlines() == [
+    assert run("ingest", file_of(tmp_path, *LINES, *results), *target).exit_code == 0
+    output = run("search", "CHU ann", "--order", "-property:lr", "--first", "2", *target)
+    assert output.output.splitlines() == [
         "MODEL\tlineal:local:MODEL:churn-2",
         "MODEL\tlineal:local:MODEL:churn-1",
         "2 of 3 found",

@@ -62,11 +62,11 @@ def test_lines_of_a_sweep(store: str) -> None:
         f"{trial(2)}\t0.0\t0.2",
         f"{trial(3)}\t0.1\t0.30000000000000004",
     ]
-    said = "4 compared; parameters that vary: 1, held constant: 3, which --all shows"
+    message = "4 compared; parameters that vary: 1, held constant: 3, which --all shows"
     for named in (("--experiment", EXPERIMENT), tuple(map(trial, range(4)))):
-        assert run("compare", *named, "--store", store).output.splitlines() == [*expected, said]
-    given = run("compare", trial(3), trial(0), trial(3), "--store", store).output.splitlines()
-    assert given[1:3] == [expected[4], expected[1]], "in the order they are given, each once"
+        assert run("compare", *named, "--store", store).output.splitlines() == [*expected, message]
+    inputs = run("compare", trial(3), trial(0), trial(3), "--store", store).output.splitlines()
+    assert inputs[1:3] == [expected[4], expected[1]], "in the order they are given, each once"
     whole = run("compare", "--experiment", EXPERIMENT, "--all", "--store", store).output.splitlines()
     assert whole[0] == "urn\tmetrics.loss\tlr\tdeep.layers\tlabel\toptimizer"
     assert whole[1] == f'{trial(0)}\t0.2\t0.0\t3\t"1"\tadam'

@@ -84,13 +84,13 @@ def test_data_survives_a_stop_and_a_kill(folder: Path) -> None:
     assert started.returncode == 0, started.stderr
     assert started.stderr == ""
     assert started.stdout.startswith(f"JanusGraph answers at gremlin://127.0.0.1:{port} (process ")
-    found = server_folder(folder).running()
-    assert found is not None
-    assert found[1] == port
+    running = server_folder(folder).running()
+    assert running is not None
+    assert running[1] == port
     shown = lineal("status", *where)
     assert shown.returncode == 0
     assert shown.stdout.splitlines() == [
-        f"process  {found[0]}",
+        f"process  {running[0]}",
         f"address  gremlin://127.0.0.1:{port}",
         f"data     {folder}/data",
         f"log      {folder}/janusgraph.log",
@@ -98,17 +98,17 @@ def test_data_survives_a_stop_and_a_kill(folder: Path) -> None:
     ]
     again = lineal("start", *where, "--port", str(free_port()))
     assert again.returncode == 0
-    assert f"already runs at gremlin://127.0.0.1:{port} (process {found[0]})" in again.stdout
-    assert _listens_on(found[0], port) == {"127.0.0.1"}
+    assert f"already runs at gremlin://127.0.0.1:{port} (process {running[0]})" in again.stdout
+    assert _listens_on(running[0], port) == {"127.0.0.1"}
 
     assert run_script(port, SCHEMA) == ["made"]
     assert run_script(port, "g.addV('thing').property(id, 1L << 20).property('name', 'first').values('name')") == [
         "first"
     ]
     stopped = lineal("stop", *where)
-    assert stopped.stdout == f"stopped process {found[0]}; its data remains in {folder}/data\n"
+    assert stopped.stdout == f"stopped process {running[0]}; its data remains in {folder}/data\n"
     assert stopped.returncode == 0
-    assert not is_running(found[0], server_folder(folder).process_marker)
+    assert not is_running(running[0], server_folder(folder).process_marker)
     assert not (folder / "janusgraph.pid").exists()
     assert lineal("status", *where).returncode == 1
 
@@ -118,9 +118,9 @@ def test_data_survives_a_stop_and_a_kill(folder: Path) -> None:
     assert lineal("start", *where, "--port", str(port), "--heap", "512m").returncode == 0
     assert run_script(port, "g.V().values('name')") == ["first"]
     assert run_script(port, "g.addV('thing').property(id, 2L << 20).property('name', 'second').values('name')")
-    found = server_folder(folder).running()
-    assert found is not None
-    os.kill(found[0], signal.SIGKILL)
+    running = server_folder(folder).running()
+    assert running is not None
+    os.kill(running[0], signal.SIGKILL)
     assert lineal("status", *where).returncode == 1
     assert lineal("start", *where, "--port", str(port), "--heap", "512m").returncode == 0
     assert sorted(map(str, run_script(port, "g.V().values('name').toList()"))) == ["first", "second"]
@@ -158,18 +158,20 @@ def test_required_settings_are_active_and_a_hung_server_is_reported(
     """
     assert run_script(port, database) == ["SYNC,NO_SYNC,NONE REPEATABLE_READ true DisableDefaultSchemaMaker"]
 
-    found = server_folder(folder).running()
-    assert found is not None
+    running = server_folder(folder).running()
+    assert running is not None
     monkeypatch.setattr(janusgraph, "_PROBE_SECONDS", 0.5)
-    os.kill(found[0], signal.SIGSTOP)
+    os.kill(running[0], signal.SIGSTOP)
     hung = CliRunner().invoke(main, ["janusgraph", "status", "--data", str(folder)])
     refused = CliRunner().invoke(main, ["janusgraph", "start", "--data", str(folder)])
-    os.kill(found[0], signal.SIGCONT)
+    os.kill(running[0], signal.SIGCONT)
     assert hung.exit_code == refused.exit_code == 1
     again = f"`lineal janusgraph stop --data {folder}`"
     assert hung.output.splitlines()[-1].startswith("it does not answer: unless it was started just now, " + again)
-    said = f"lineal: process {found[0]} runs JanusGraph in {folder} but does not answer: {again}, and start it again"
-    assert refused.output.splitlines() == [said]
+    message = (
+        f"lineal: process {running[0]} runs JanusGraph in {folder} but does not answer: {again}, and start it again"
+    )
+    assert refused.output.splitlines() == [message]
 
 
 @pytest.mark.slow
@@ -215,8 +217,8 @@ def test_a_taken_port(folder: Path) -> None:
         port = other.getsockname()[1]
         refused = lineal("start", "--data", str(folder), "--port", str(port))
         assert refused.returncode == 1
-        said = f"lineal: another program uses port {port}: choose another port with --port\n"
-        assert refused.stderr == said
+        message = f"lineal: another program uses port {port}: choose another port with --port\n"
+        assert refused.stderr == message
     assert not (folder / "janusgraph.log").exists()
 
 
@@ -266,8 +268,8 @@ def test_a_missing_tool_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "jgo", None)
     done = CliRunner().invoke(main, ["janusgraph", "start", "--data", str(folder)])
     assert done.exit_code == 1
-    said = "lineal: the Python package jgo is missing: pip install 'lineal[janusgraph]'\n"
-    assert done.output == said
+    message = "lineal: the Python package jgo is missing: pip install 'lineal[janusgraph]'\n"
+    assert done.output == message
     assert not folder.exists()
 
 
@@ -308,9 +310,9 @@ def test_a_repository_that_cannot_be_reached(folder: Path, tmp_path: Path, monke
     configuration = tmp_path / ".config" / "jgo.conf"
     configuration.parent.mkdir()
     configuration.write_text("[repositories]\ncentral = http://127.0.0.1:9/\n")
-    said = lineal("start", "--data", str(folder), "--port", str(free_port()))
-    assert said.returncode == 1
-    first, second = said.stderr.splitlines()
+    output = lineal("start", "--data", str(folder), "--port", str(free_port()))
+    assert output.returncode == 1
+    first, second = output.stderr.splitlines()
     assert first == "downloading JanusGraph (75 MB), only once"
     assert second.startswith(
         "lineal: JanusGraph's libraries cannot be downloaded (no connection to 127.0.0.1:9): check the network and try"

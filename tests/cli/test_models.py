@@ -117,13 +117,13 @@ def test_the_latest_of_many_decisions_are_shown(store: str, tmp_path: Path) -> N
     assert run("models", "register", "churn", MODEL, "--store", store).exit_code == 0
     lines: list[dict[str, Any]] = []
     for number in range(101):
-        given: dict[str, Any] = {
+        variables: dict[str, Any] = {
             "kind": "APPROVAL",
             "name": "churn",
             "version": f"{number}",
             "properties": {"decision": "APPROVED"},
         }
-        lines.append({"entity": {"key": f"{number}", **given}})
+        lines.append({"entity": {"key": f"{number}", **variables}})
     for number in range(101):
         tie = {"source": version(1), "destination": f"{number}", "type": "ASSOCIATED_WITH"}
         lines.append({"association": tie})

@@ -38,6 +38,6 @@ async def test_its_operations_run() -> None:
     async with await open_store("memory:") as store:
         done = await data(store, record, {"input": {"entities": entities, "associations": [tie]}})
         assert [each["isNew"] for each in done["lineageRecord"]["entities"]] == [True, True]
-        found = (await data(store, read, {"urn": raw, "first": 1}))["entity"]["descendants"]
-    assert [edge["node"]["urn"] for edge in found["edges"]] == [model]
-    assert found["completeness"] == {"isComplete": True, "reasons": []}
+        answer = (await data(store, read, {"urn": raw, "first": 1}))["entity"]["descendants"]
+    assert [edge["node"]["urn"] for edge in answer["edges"]] == [model]
+    assert answer["completeness"] == {"isComplete": True, "reasons": []}

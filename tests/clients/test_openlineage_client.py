@@ -36,12 +36,12 @@ def test_runs_sent_compressed_and_at_once(store: str, key: str, tmp_path: Path) 
     with serving(store, tmp_path, token=key) as server:
         sent = run_openlineage("main.py", "requirements.lock", server.url, key)
         assert sent == {"http": 2, "asyncHttp": {"pending": 0, "success": 40, "failed": 0}}
-        found: dict[str, Any] = server.ask(QUERY)
-    (raw,) = found["datasets"]["nodes"]
+        answer: dict[str, Any] = server.ask(QUERY)
+    (raw,) = answer["datasets"]["nodes"]
     # The dataset clean, its version 7, and twenty with scores.
     assert raw["descendants"]["totalCount"] == 22
     assert {"urn": "lineal:acme:DATASET:s3://lake/clean@7"} in raw["descendants"]["nodes"]
-    jobs = {each["name"]: each for each in found["pipelines"]["nodes"]}
+    jobs = {each["name"]: each for each in answer["pipelines"]["nodes"]}
     assert {name: job["runs"]["totalCount"] for name, job in jobs.items()} == {
         "etl/clean": 1,
         "etl/dag": 1,
@@ -49,13 +49,13 @@ def test_runs_sent_compressed_and_at_once(store: str, key: str, tmp_path: Path) 
     }
     assert jobs["etl/score"]["outputs"]["totalCount"] == 20
     assert jobs["etl/clean"]["property"].startswith("SELECT id")
-    runs = [(each["title"], each["status"], each["parent"]) for each in found["processingJobs"]["nodes"]]
+    runs = [(each["title"], each["status"], each["parent"]) for each in answer["processingJobs"]["nodes"]]
     assert sorted(runs, key=str) == [
         ("clean", "COMPLETED", {"title": "dag"}),
         ("dag", None, None),
         *[("score", "COMPLETED", {"title": "dag"})] * 20,
     ]
-    (mail,) = found["features"]["nodes"]
+    (mail,) = answer["features"]["nodes"]
     assert mail == {
         "description": "Address of a customer.",
         "dataset": {"urn": "lineal:acme:DATASET:s3://lake/clean"},

@@ -69,23 +69,23 @@ def _sent(server: Server, query: str, **variables: Any) -> bool:
 def parts(server: Server, kind: str, name: str) -> list[bool]:
     """Which parts of a mutation are there."""
     if kind == "revise":
-        found = server.ask('{ entity(urn: "lineal:local:MODEL:m") { properties { key } history(first: 100) '
+        answer = server.ask('{ entity(urn: "lineal:local:MODEL:m") { properties { key } history(first: 100) '
                            "{ nodes { tags properties { key } } } } }")["entity"]  # fmt: skip
-        keys = [each["key"] for each in found["properties"]]
-        revisions = [r for r in found["history"]["nodes"] if r["tags"] == [name]]
+        keys = [each["key"] for each in answer["properties"]]
+        revisions = [r for r in answer["history"]["nodes"] if r["tags"] == [name]]
         assert len(revisions) <= 1
         return [name in keys, bool(revisions), bool(revisions and revisions[0]["properties"] == [{"key": name}])]
     if kind == "event":
         query = "query ($u: String!) { entity(urn: $u) { ascendants { nodes { kind status } } } }"
-        found = server.ask(query, u=f"lineal:local:DATASET:n/{name}")["entity"]
-        nodes = found["ascendants"]["nodes"] if found else []
-        return [bool(found), {"kind": "PROCESSING_JOB", "status": "COMPLETED"} in nodes, len(nodes) == 2]
+        answer = server.ask(query, u=f"lineal:local:DATASET:n/{name}")["entity"]
+        nodes = answer["ascendants"]["nodes"] if answer else []
+        return [bool(answer), {"kind": "PROCESSING_JOB", "status": "COMPLETED"} in nodes, len(nodes) == 2]
     query = """query ($d: String!, $j: String!, $r: String!) { data: entity(urn: $d) { properties { key } }
       job: entity(urn: $j) { name } start: entity(urn: "lineal:local:DATASET:start") {
         associations(via: {role: {eq: $r}}) { totalCount } } }"""
-    found = server.ask(query, d=f"lineal:local:DATASET:{name}", j=f"lineal:local:TRAINING_JOB:{name}-job", r=name)
-    whole = found["data"] is not None and found["data"]["properties"] == [{"key": "p"}]
-    return [whole, found["job"] is not None, found["start"]["associations"]["totalCount"] == 1]
+    answer = server.ask(query, d=f"lineal:local:DATASET:{name}", j=f"lineal:local:TRAINING_JOB:{name}-job", r=name)
+    whole = answer["data"] is not None and answer["data"]["properties"] == [{"key": "p"}]
+    return [whole, answer["job"] is not None, answer["start"]["associations"]["totalCount"] == 1]
 
 
 def whole_or_nothing(server: Server, kind: str, name: str) -> bool:
@@ -104,10 +104,10 @@ def calls_of(server: Server, kind: str, folder: Path) -> dict[str, int]:
     log = folder / "calls.log"
     with traced(server.process.pid, log):
         assert MUTATIONS[kind](server, "counted-2")
-    found = counted(log)
-    assert found["pwrite64"] > 0, "no writes were seen: is this the file system SQLite writes to?"
-    assert found["fdatasync"] + found["fsync"] > 0, "no sync was seen"
-    return found
+    calls = counted(log)
+    assert calls["pwrite64"] > 0, "no writes were seen: is this the file system SQLite writes to?"
+    assert calls["fdatasync"] + calls["fsync"] > 0, "no sync was seen"
+    return calls
 
 
 @pytest.mark.parametrize("kind", MUTATIONS)

@@ -163,12 +163,12 @@ async def loaded(engine: Engine, folder: Path) -> AsyncIterator[tuple[Load, Faul
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A graph server of the test's own, to do anything to."""
     (tmp_path / "engine").mkdir()
-    made = Engine(request.param, tmp_path / "engine")
+    created = Engine(request.param, tmp_path / "engine")
     try:
-        made.start()
-        yield made
+        created.start()
+        yield created
     finally:
-        made.stop()
+        created.stop()
 
 
 async def test_graph_server_under_load(engine: Engine, tmp_path: Path) -> None:

@@ -172,8 +172,8 @@ async def test_entities_join_and_leave_groups(store: Store) -> None:
 async def test_groups_of_an_entity(store: Store) -> None:
     batch = Batch((entity("a"), NewEntity("é", EntityKind.MODEL, "m", "v1")))
     await store.record(batch, by="me")
-    made = await store.record(batch, by="me", returning=EVERYTHING)
-    model = made.entities[1]
+    created = await store.record(batch, by="me", returning=EVERYTHING)
+    model = created.entities[1]
     assert model is not None
     change = AccessChange(joins=(Membership("x" * 22, model.id),))
     await changed(store, change)
@@ -264,8 +264,8 @@ def is_whole(records: Sequence[AuditRecord]) -> bool:
     """Whether records, the newest first, are a whole log, each with the digest that its content and the last give."""
     previous, at = "", -1
     for sequence, record in enumerate(reversed(records), 1):
-        found = (record.sequence, record.previous, record.digest)
-        if found != (sequence, previous, recomputed(record, previous)) or record.at <= at:
+        links = (record.sequence, record.previous, record.digest)
+        if links != (sequence, previous, recomputed(record, previous)) or record.at <= at:
             return False
         previous, at = record.digest, record.at
     return True
@@ -281,21 +281,21 @@ async def test_the_log_is_a_chain(store: Store) -> None:
     await store.audit([])
     await changed(store, replace(putting(("group", "1", "x")), audit=(ENTRY, odd)))
     await store.record(graph("a"), by="me", audit=[odd])
-    found = await log(store)
-    assert [record.entry for record in found] == [odd, odd, ENTRY, odd, ENTRY]
-    assert is_whole(found)
-    assert not is_whole([*found[:2], replace(found[2], entry=replace(ENTRY, is_allowed=False)), *found[3:]])
+    records = await log(store)
+    assert [record.entry for record in records] == [odd, odd, ENTRY, odd, ENTRY]
+    assert is_whole(records)
+    assert not is_whole([*records[:2], replace(records[2], entry=replace(ENTRY, is_allowed=False)), *records[3:]])
 
 
 def test_a_digest_is_of_everything_in_a_record() -> None:
-    given = [(1, 5, ENTRY, "")]
-    given += [(2, 5, ENTRY, ""), (1, 6, ENTRY, ""), (1, 5, ENTRY, "x")]
+    inputs = [(1, 5, ENTRY, "")]
+    inputs += [(2, 5, ENTRY, ""), (1, 6, ENTRY, ""), (1, 5, ENTRY, "x")]
     other: dict[str, Any] = {
         "accounts": ("a",), "principal": "a/bob", "action": "x", "resource_kind": "x", "resource": "x",
         "is_allowed": False, "policies": (), "request_id": "",
     }  # fmt: skip
-    given += [(1, 5, replace(ENTRY, **{name: value}), "") for name, value in other.items()]
-    assert len({audit_digest(*each) for each in given}) == len(given) == 12
+    inputs += [(1, 5, replace(ENTRY, **{name: value}), "") for name, value in other.items()]
+    assert len({audit_digest(*each) for each in inputs}) == len(inputs) == 12
 
 
 async def test_the_log_is_timed(store: Store) -> None:
@@ -364,8 +364,8 @@ async def test_a_search_of_the_log_stops_at_its_limit(store: Store, monkeypatch:
         with pytest.raises(LimitExceeded, match="shorter time, by since and until"):
             await log(store, **asked)
     assert await log(store, resource="b", since=at["c"]) == ()
-    found = await log(store, resource="b", until=at["d"])
-    assert [record.entry.resource for record in found] == ["b"]
+    records = await log(store, resource="b", until=at["d"])
+    assert [record.entry.resource for record in records] == ["b"]
 
 
 async def test_a_batch_with_its_audit(store: Store) -> None:
@@ -381,9 +381,9 @@ async def test_a_batch_with_its_audit(store: Store) -> None:
         await store.record(other, by="me", audit=entries("refused by what stands"))
     with pytest.raises(BatchRefused):
         await store.record(graph("c"), by="me", idempotency=Idempotency("k", "g"), audit=entries("another request"))
-    found = await log(store)
-    assert [each.entry.resource for each in found] == ["empty", "sent again", "nothing new", "with it", "new"]
-    assert is_whole(found)
+    records = await log(store)
+    assert [each.entry.resource for each in records] == ["empty", "sent again", "nothing new", "with it", "new"]
+    assert is_whole(records)
 
 
 async def test_concurrent_writers_keep_one_chain(store: Store) -> None:
@@ -391,13 +391,13 @@ async def test_concurrent_writers_keep_one_chain(store: Store) -> None:
         *(store.audit(entries(f"{number}", f"{number}")) for number in range(5)),
         *(store.record(graph(f"n{number}"), by="me", audit=entries(f"r{number}")) for number in range(5)),
     )
-    found = await log(store)
-    words = [record.entry.resource for record in found]
+    records = await log(store)
+    words = [record.entry.resource for record in records]
     assert sorted(words) == sorted([*map(str, range(5)), *map(str, range(5)), *(f"r{number}" for number in range(5))])
     assert all(
         words.index(f"{number}") + 1 == words.index(f"{number}", words.index(f"{number}") + 1) for number in range(5)
     )
-    assert is_whole(found)
+    assert is_whole(records)
 
 
 # -- the use of keys --

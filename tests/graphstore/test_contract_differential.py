@@ -254,10 +254,10 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
         where, order = data.draw(entity_filters), data.draw(orderings)
         within, search = data.draw(st.sampled_from([None, None, *GROUPS])), data.draw(maybe(searches))
         position: Any = None
-        found = []
+        results = []
         for _ in range(50):
             (page,) = await pair.alike("find", *([Find(v, where, order, 2, position, within, search)] for v in views))
-            found += page.items
+            results += page.items
             if not page.has_next:
                 break
             position = EntityPosition(page.items[-1].urn)
@@ -268,7 +268,7 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
         ]
         assert keys[0] == keys[1]
         await _observed(pair, views, ids)
-        for entity in found[:3]:
+        for entity in results[:3]:
             position = None
             for _ in range(50):
                 (history_page,) = await pair.alike("history", *([HistoryOf(v, entity.id, 1, position)] for v in views))

@@ -73,13 +73,13 @@ async def test_the_longest_names(store: Store, character: str) -> None:
     assert all_of_version.total == COUNT
 
     position: EntityPosition | None = None
-    found: list[str] = []
+    results: list[str] = []
     for _ in range(COUNT):
         (page,) = await store.find([Find(view, first=1, after=position)])
-        assert page.has_next is (len(found) < COUNT - 1)
-        found += [each.urn for each in page.items]
-        position = EntityPosition(found[-1])
-    assert found == sorted(urns)
+        assert page.has_next is (len(results) < COUNT - 1)
+        results += [each.urn for each in page.items]
+        position = EntityPosition(results[-1])
+    assert results == sorted(urns)
 
     place: ReachPosition | None = None
     reached: list[tuple[str, int | None]] = []

@@ -82,9 +82,9 @@ async def test_a_series_is_read_as_it_was_recorded(observed: Store) -> None:
     view = await now(observed)
     assert at.recorded_at == view.as_of.recorded_at
     page = await series(observed)
-    given = ((-7, 0.25, EPOCH), (2, 1e300, EPOCH - 1), (2, 0.5, EPOCH))
+    inputs = ((-7, 0.25, EPOCH), (2, 1e300, EPOCH - 1), (2, 0.5, EPOCH))
     assert page == SeriesPage(
-        tuple(Observation(id_of("job"), "loss", *each, at.recorded_at or 0, "I", view) for each in given), 3, False
+        tuple(Observation(id_of("job"), "loss", *each, at.recorded_at or 0, "I", view) for each in inputs), 3, False
     )
     assert {each.view for each in page.items} == {view}
     (found,) = await observed.metrics([MetricsOf(view, id_of("job"))])
@@ -128,23 +128,23 @@ async def test_nan_and_infinities_are_values(observed: Store) -> None:
     assert (low.value, high.value) == (-math.inf, math.inf)
     (empty, *_) = (await observed.buckets([BucketsOf(view, id_of("job"), "none", 1)]))[0]
     assert (empty.min, empty.max, empty.first.value) == (None, None, math.nan)
-    told = [part async for part in observed.export(view) if isinstance(part, NewObservation)]
-    assert len(told) == len(set(told)) == 10
-    assert not any(await record(observed, *told))
+    exported = [part async for part in observed.export(view) if isinstance(part, NewObservation)]
+    assert len(exported) == len(set(exported)) == 10
+    assert not any(await record(observed, *exported))
 
 
 async def test_pages_go_through_the_values_of_one_step(observed: Store) -> None:
-    given = [math.nan, -math.inf, -1e300, -5e-324, 0.0, 5e-324, 1.0, math.inf]
-    await record(observed, *map(seen, given[::-1]))
+    inputs = [math.nan, -math.inf, -1e300, -5e-324, 0.0, 5e-324, 1.0, math.inf]
+    await record(observed, *map(seen, inputs[::-1]))
     view = await now(observed)
-    found: list[float] = []
+    results: list[float] = []
     after = None
-    for _ in given:
+    for _ in inputs:
         (page,) = await observed.series([SeriesOf(view, id_of("job"), "loss", 1, after)])
-        found += [each.value for each in page.items]
-        assert page.has_next == (len(found) < len(given))
+        results += [each.value for each in page.items]
+        assert page.has_next == (len(results) < len(inputs))
         after = position_of(page.items[0])
-    assert found == given
+    assert results == inputs
 
 
 async def test_a_zero_has_no_sign(observed: Store) -> None:
@@ -172,8 +172,8 @@ async def test_overlapping_batches_report_what_is_new(observed: Store) -> None:
 
 async def test_an_observation_of_an_unknown_entity_is_refused(observed: Store) -> None:
     absent = [seen(1, name="absent"), seen(1), NewObservation("no urn", "loss", 1)]
-    found = await refused(observed, Batch(observations=tuple(absent)))
-    assert found == [(ProblemCode.NOT_FOUND, ("observations", place, "entity")) for place in (0, 2)]
+    answer = await refused(observed, Batch(observations=tuple(absent)))
+    assert answer == [(ProblemCode.NOT_FOUND, ("observations", place, "entity")) for place in (0, 2)]
     assert await metrics(observed) == {}
 
 
@@ -195,8 +195,8 @@ async def test_bad_values_are_refused(store: Store, observation: NewObservation,
 
 async def test_the_last_steps_and_the_oddest_names(observed: Store) -> None:
     names = ["ü\u0308", "\U0001f600", "\ue000", "'); DROP TABLE series; --", "${1+1}", " ", "a.b:c/d", "x" * 504]
-    given = [seen(step, step, metric=name) for name in names for step in (2**63 - 1, -(2**63))]
-    assert all(await record(observed, *given))
+    inputs = [seen(step, step, metric=name) for name in names for step in (2**63 - 1, -(2**63))]
+    assert all(await record(observed, *inputs))
     assert list(await metrics(observed)) == sorted(names)
     for name in names:
         assert await values(observed, metric=name) == [(-(2**63), -(2.0**63)), (2**63 - 1, 2.0**63)]
@@ -213,11 +213,11 @@ async def test_questions_are_answered_in_their_order(observed: Store) -> None:
     await record(observed, seen(1), seen(2, name="x"), seen(3, metric="auc"), seen(4, 1))
     view, early = await now(observed), View(EVERYTHING, AsOf(0))
     ids = [id_of(name) for name in ("x", "job", "other", "absent", "job")]
-    found = await observed.metrics([MetricsOf(v, id) for id in (*ids, "no id", "é") for v in (view, early)])
-    assert [[each.name for each in some] for some in found[::2]] == [
+    answer = await observed.metrics([MetricsOf(v, id) for id in (*ids, "no id", "é") for v in (view, early)])
+    assert [[each.name for each in some] for some in answer[::2]] == [
         ["loss"], ["auc", "loss"], [], [], ["auc", "loss"], [], [],
     ]  # fmt: skip
-    assert not any(found[1::2])
+    assert not any(answer[1::2])
     pages = await observed.series([SeriesOf(view, id, "loss") for id in ids])
     assert [[each.value for each in page.items] for page in pages] == [[2], [1, 4], [], [], [1, 4]]
     buckets = await observed.buckets([BucketsOf(view, id, "loss", 1) for id in ids])
@@ -251,8 +251,8 @@ async def test_as_of_both_times(observed: Store) -> None:
 
 
 async def test_a_metric_is_hidden_where_its_property_is(observed: Store) -> None:
-    given = [seen(n, n, metric=metric) for metric in ("loss", "auc") for n in range(3)]
-    await record(observed, *given, seen(1, name="x"))
+    inputs = [seen(n, n, metric=metric) for metric in ("loss", "auc") for n in range(3)]
+    await record(observed, *inputs, seen(1, name="x"))
     view = await now(observed)
     for scope, shown in (
         (reader("a", Permission.READ_PROPERTIES, hides=("metrics.loss", "auc")), ["auc"]),
@@ -268,8 +268,8 @@ async def test_a_metric_is_hidden_where_its_property_is(observed: Store) -> None
             assert (len(page.items), page.total) == ((3, 3) if metric in shown else (0, 0))
             (buckets,) = await observed.buckets([BucketsOf(hers, id_of("job"), metric, 5)])
             assert len(buckets) == (3 if metric in shown else 0)
-        told = [part async for part in observed.export(hers) if isinstance(part, NewObservation)]
-        assert {part.metric for part in told} == set(shown)
+        exported = [part async for part in observed.export(hers) if isinstance(part, NewObservation)]
+        assert {part.metric for part in exported} == set(shown)
         asked = [MetricsOf(hers, id_of("job"), ("loss",))]
         assert [len(found) for found in await observed.metrics(asked)] == ["loss" in shown]
 
@@ -277,17 +277,17 @@ async def test_a_metric_is_hidden_where_its_property_is(observed: Store) -> None
 async def test_pages_go_on_while_others_write(observed: Store) -> None:
     await record(observed, *(seen(n / 8, n // 2, at=EPOCH + n % 2) for n in range(25)))
     view = await now(observed)
-    found: list[float] = []
+    results: list[float] = []
     after = None
     for turn in range(10):
         (page,) = await observed.series([SeriesOf(view, id_of("job"), "loss", 4, after)])
         assert page.total == 25
-        found += [each.value for each in page.items]
+        results += [each.value for each in page.items]
         await record(observed, seen(turn, turn, at=EPOCH + 5), seen(turn, -turn, at=EPOCH + 6))
         if not page.has_next:
             break
         after = position_of(page.items[-1])
-    assert found == [n / 8 for n in range(25)]
+    assert results == [n / 8 for n in range(25)]
     (past,) = await observed.series([SeriesOf(view, id_of("job"), "loss", 4, ObservationPosition(2**63 - 1, 0, 0))])
     assert past == SeriesPage((), 25, False)
 
@@ -362,15 +362,15 @@ async def test_observations_are_no_lineage(observed: Store) -> None:
 
 async def test_an_export_lists_observations_last_in_order(opened: Any) -> None:
     first, second = await opened(), await opened()
-    given = [seen(n / 4, n % 7, name, metric) for name in ("x", "job") for metric in ("b", "a") for n in range(5)]
+    inputs = [seen(n / 4, n % 7, name, metric) for name in ("x", "job") for metric in ("b", "a") for n in range(5)]
     await first.record(graph("job", "other>x"), by="me")
-    await record(first, *given[::-1])
+    await record(first, *inputs[::-1])
     parts = [part async for part in first.export(await now(first))]
-    told = [part for part in parts if isinstance(part, NewObservation)]
-    assert told == sorted(given, key=lambda o: (o.entity, o.metric, o.step, o.occurred_at))
-    assert parts[-len(told) :] == told
+    exported = [part for part in parts if isinstance(part, NewObservation)]
+    assert exported == sorted(inputs, key=lambda o: (o.entity, o.metric, o.step, o.occurred_at))
+    assert parts[-len(exported) :] == exported
     await second.record(graph("job", "other>x"), by="me")
-    assert all(await record(second, *told))
+    assert all(await record(second, *exported))
     assert [part async for part in second.export(await now(second))] == parts
 
 
@@ -379,9 +379,9 @@ async def test_a_long_series_is_exported_whole(observed: Store) -> None:
     names = [f"m{n:04}" for n in range(1200)]
     long = [seen(n, n, metric="m0600") for n in range(1, 10_050)]
     await record(observed, *long, *(seen(1, metric=name) for name in names), durability=Durability.CRASH)
-    told = [part async for part in observed.export(await now(observed)) if isinstance(part, NewObservation)]
-    assert len(told) == len(set(told)) == len(long) + len(names)
-    assert [(each.metric, each.step) for each in told] == sorted((each.metric, each.step) for each in told)
+    exported = [part async for part in observed.export(await now(observed)) if isinstance(part, NewObservation)]
+    assert len(exported) == len(set(exported)) == len(long) + len(names)
+    assert [(each.metric, each.step) for each in exported] == sorted((each.metric, each.step) for each in exported)
     assert (await metrics(observed))["m0600"] == (10_049, 1, 10_049, 10_050)
 
 

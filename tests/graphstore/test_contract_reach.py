@@ -213,8 +213,8 @@ async def test_counts_are_of_all_matches_on_every_page(store: Store) -> None:
     assert [page.total for page in (first, second, third)] == [5, 5, 5]
     assert all(page.counts == {EntityKind.MODEL: 5} for page in (first, second, third))
     assert [page.has_next for page in (first, second, third)] == [True, True, False]
-    given = [item.entity.name for page in (first, second, third) for item in page.items]
-    assert given == ["m0", "m1", "m2", "m3", "m4"]
+    inputs = [item.entity.name for page in (first, second, third) for item in page.items]
+    assert inputs == ["m0", "m1", "m2", "m3", "m4"]
     assert IncompleteReason.PAGE in first.reasons
     assert third.reasons == frozenset()
 
@@ -388,8 +388,8 @@ async def test_associations_among_traversed_entities(store: Store) -> None:
 async def test_unicode_and_hostile_names(store: Store) -> None:
     names = ["'; DROP TABLE entity;--", "%_%", "ß", "İ", "\u202eabc", "😀", "\ue000", "a" * 160, "né", "ne\u0301"]
     await store.record(Batch(tuple(entity(name) for name in names)), by="me")
-    found = await store.entities(await now(store), [entity_id(urn(name)) for name in names])
-    assert [each.name if each else None for each in found] == names
+    entities = await store.entities(await now(store), [entity_id(urn(name)) for name in names])
+    assert [each.name if each else None for each in entities] == names
     edges = tuple(association("ß", name) for name in names if name != "ß")
     await store.record(Batch(associations=edges), by="me")
     page = await reach(store, "ß")
@@ -398,7 +398,7 @@ async def test_unicode_and_hostile_names(store: Store) -> None:
 
 
 @pytest.mark.parametrize("boundary", [Boundary.BRIDGE, Boundary.MASK])
-async def test_filters_see_only_the_type_beside_hidden_entities(store: Store, boundary: Boundary) -> None:
+async def test_filters_see_only_the_type_of_hidden_entities(store: Store, boundary: Boundary) -> None:
     parts = (association("a", "h", role="y"), association("h", "c", role="x"), association("c", "d", role="x"))
     await store.record(Batch(tuple(map(entity, "ahcd")), parts), by="me")
     secret = AccessChange(joins=(Membership("secret", id_of("h")),))

@@ -107,8 +107,8 @@ async def test_recording_the_same_again_changes_nothing(store: Store) -> None:
 
 async def test_an_entity_without_a_time_occurred_when_recorded(store: Store) -> None:
     done = await store.record(Batch((entity("x", occurred_at=None),)), by="me")
-    found = await read(store, "x")
-    assert found.occurred_at == found.recorded_at == done.recorded_at
+    current = await read(store, "x")
+    assert current.occurred_at == current.recorded_at == done.recorded_at
     assert (await store.record(Batch((entity("x", occurred_at=None),)), by="me")).entities_are_new == (False,)
 
 
@@ -171,8 +171,8 @@ VALUES: list[Any] = [
 
 
 async def test_values_are_kept_exactly(store: Store) -> None:
-    made = tuple(entity(f"{n}", properties=properties(v=value)) for n, value in enumerate(VALUES))
-    await store.record(Batch(made), by="me")
+    entities = tuple(entity(f"{n}", properties=properties(v=value)) for n, value in enumerate(VALUES))
+    await store.record(Batch(entities), by="me")
     for n, value in enumerate(VALUES):
         (kept,) = (await read(store, f"{n}")).properties
         assert kept.value == value
@@ -197,9 +197,9 @@ async def test_associations_have_an_identity_of_their_own(store: Store) -> None:
     other = Batch(associations=(replace(several[2], properties=properties(n=2)),))
     assert await refused(store, other) == [(ProblemCode.IMMUTABLE_CONFLICT, ("associations", 0))]
     (page,) = await store.associations([AssociationsOf(await now(store), id_of("a"))])
-    found = [(each.source_urn, each.type, each.role) for each in page.items]
+    ends = [(each.source_urn, each.type, each.role) for each in page.items]
     contributed, derived = AssociationType.CONTRIBUTED_TO, AssociationType.DERIVED_FROM
-    assert found == [
+    assert ends == [
         (urn("a"), contributed, None),
         (urn("a"), contributed, "train"),
         (urn("a"), derived, None),
@@ -218,13 +218,13 @@ async def test_revisions_fold_by_time_then_rank_then_sequence(store: Store) -> N
     late = {"status": EntityStatus.COMPLETED, "properties": properties(k=2), "occurred_at": EPOCH + 2 * DAY}
     assert await revise(**late) == (True,)
     assert await revise(status=EntityStatus.IN_PROGRESS, properties=properties(k=1), occurred_at=EPOCH + DAY) == (True,)
-    found = await read(store, "x")
-    assert (found.status, found.properties) == (EntityStatus.COMPLETED, properties(gone=1, k=2))
+    current = await read(store, "x")
+    assert (current.status, current.properties) == (EntityStatus.COMPLETED, properties(gone=1, k=2))
     assert await revise(**late) == (False,)
     assert await revise(tags=(), removed=("gone",), occurred_at=EPOCH + 2 * DAY, rank=2) == (True,)
     assert await revise(status=EntityStatus.FAILED, properties=properties(k=3), occurred_at=EPOCH + 2 * DAY) == (True,)
-    found = await read(store, "x")
-    assert (found.status, found.tags, found.properties) == (EntityStatus.FAILED, (), properties(k=3))
+    current = await read(store, "x")
+    assert (current.status, current.tags, current.properties) == (EntityStatus.FAILED, (), properties(k=3))
     (page,) = await store.history([HistoryOf(await now(store), id_of("x"))])
     assert [(each.sequence, each.rank) for each in page.items] == [(2, 0), (1, 0), (4, 0), (3, 2)]
     (second,) = await store.history([HistoryOf(await now(store), id_of("x"), first=2)])
@@ -292,8 +292,8 @@ async def test_racing_writers_of_different_content_have_one_winner(store: Store)
         return n
 
     (winner,) = [n for n in await asyncio.gather(*map(write, range(20))) if n is not None]
-    found = await read(store, "x")
-    assert (found.description, found.recorded_by) == (f"{winner}", f"{winner}")
+    current = await read(store, "x")
+    assert (current.description, current.recorded_by) == (f"{winner}", f"{winner}")
     assert (await store.find([Find(await now(store))]))[0].total == 2
 
 
@@ -337,8 +337,8 @@ async def test_a_scope_that_allows_nothing_shows_nothing(store: Store) -> None:
 
 
 async def test_find_pages_by_urn_and_by_newest(store: Store) -> None:
-    made = tuple(entity("x", version=f"{n}", occurred_at=EPOCH + (n % 3) * DAY) for n in range(7))
-    await store.record(Batch(made), by="me")
+    entities = tuple(entity("x", version=f"{n}", occurred_at=EPOCH + (n % 3) * DAY) for n in range(7))
+    await store.record(Batch(entities), by="me")
     view = await now(store)
     same = EntityFilter(name=StringFilter(eq="x"))
     (newest,) = await store.find([Find(view, same, NEWEST_FIRST, 3)])
@@ -352,8 +352,8 @@ async def test_find_pages_by_urn_and_by_newest(store: Store) -> None:
 
 
 async def test_property_keys(store: Store) -> None:
-    made = (entity("x", properties=properties(**{"m.b": 1, "m.a": 1, "other": 1})), entity("y", EntityKind.MODEL))
-    await store.record(Batch(made), by="me")
+    entities = (entity("x", properties=properties(**{"m.b": 1, "m.a": 1, "other": 1})), entity("y", EntityKind.MODEL))
+    await store.record(Batch(entities), by="me")
     early = await now(store)
     revision = NewRevision(urn("y", EntityKind.MODEL), properties=properties(**{"m.c": 1}), occurred_at=EPOCH + DAY)
     await store.record(Batch(revisions=(revision,)), by="me")

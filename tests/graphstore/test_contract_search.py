@@ -116,8 +116,8 @@ async def test_a_page_continues_after_its_position_became_hidden(store: Store) -
     ],
 )
 async def test_substrings_are_literal(store: Store, part: str, names: list[str]) -> None:
-    made = ['a"b*c', "'; --", "\U0001f600\U0001f600\u00e9x", "stra\u00dfe"]
-    await store.record(Batch(tuple(entity(name, properties=properties(k=name)) for name in made)), by="me")
+    results = ['a"b*c', "'; --", "\U0001f600\U0001f600\u00e9x", "stra\u00dfe"]
+    await store.record(Batch(tuple(entity(name, properties=properties(k=name)) for name in results)), by="me")
     view = await now(store)
     by_name = EntityFilter(name=StringFilter(contains=part, ignore_case=True))
     (page,) = await store.find([Find(view, by_name)])

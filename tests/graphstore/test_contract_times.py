@@ -53,8 +53,8 @@ async def test_a_status_of_a_run_that_goes_on_does_not_count_once_it_has_ended(s
     await store.record(Batch(revisions=(started, running)), by="me")
     before = await now(store)
     await store.record(Batch(revisions=(ended,)), by="me")
-    found = await read(store, "x")
-    assert (found.status, found.properties) == (COMPLETED, properties(late=1))
+    current = await read(store, "x")
+    assert (current.status, current.properties) == (COMPLETED, properties(late=1))
     assert (await read(store, "x", before)).status == RUNNING
     assert (await read(store, "x", await occurred_by(store, EPOCH))).status == EntityStatus.PENDING
     (page,) = await store.find([Find(await now(store), EntityFilter(status=(RUNNING,)))])
@@ -180,10 +180,10 @@ async def test_a_sighting_counts_only_where_nothing_earlier_is_known(store: Stor
     def seen(at: int | None) -> NewRevision:
         return NewRevision(urn("x"), occurred_at=at)
 
-    made = Batch(
+    created = Batch(
         (entity("x", occurred_at=None),), revisions=(seen(EPOCH), seen(EPOCH + 1), seen(EPOCH), seen(EPOCH - 1))
     )
-    recorded = await store.record(made, by="me", returning=EVERYTHING)
+    recorded = await store.record(created, by="me", returning=EVERYTHING)
     assert recorded.revisions_are_new == (True, False, False, True)
     assert [each and each.sequence for each in recorded.revisions] == [1, None, 1, 2]
     again = Batch(revisions=(seen(EPOCH), seen(None), seen(EPOCH - 1), seen(EPOCH + 2)))

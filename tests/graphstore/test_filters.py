@@ -101,9 +101,9 @@ def of_value(value: Any, **asked: Any) -> bool:
         if name not in ("contains", "starts_with", "exists")
     }
     where = EntityFilter(property=(PropertyFilter("k", **{**asked, **operands}),))
-    found = read(NewEntity("a", EntityKind.DATASET, "n", properties=(k,), occurred_at=EPOCH))
-    assert entity_matches(found, where) == entity_matcher(where)(found)
-    return entity_matcher(where)(found)
+    current = read(NewEntity("a", EntityKind.DATASET, "n", properties=(k,), occurred_at=EPOCH))
+    assert entity_matches(current, where) == entity_matcher(where)(current)
+    return entity_matcher(where)(current)
 
 
 AT = (EPOCH + 1,)

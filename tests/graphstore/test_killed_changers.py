@@ -74,8 +74,8 @@ async def there(store: Store) -> set[int]:
         if extra != {"old"}:
             moved.add(number)
     odd = range(1, NUMBERS, 2)
-    found = await store.entities(await now(store), [id_of(f"batch{number}") for number in odd])
-    recorded = {number for number, each in zip(odd, found, strict=True) if each is not None}
+    entities = await store.entities(await now(store), [id_of(f"batch{number}") for number in odd])
+    recorded = {number for number, each in zip(odd, entities, strict=True) if each is not None}
     log = (await store.audit_log(AuditQuestion(None, first=NUMBERS))).items[::-1]
     last = None
     for record in log:
@@ -104,6 +104,6 @@ async def test_killed_while_they_change_access(url: str) -> None:
             acknowledged |= {*numbers}
             first = numbers[-1] + 2 + numbers[-1] % 2
             await settled(store)
-            found = await there(store)
-            assert acknowledged <= found
-            assert all(number - 1 in acknowledged for number in found - acknowledged)
+            answer = await there(store)
+            assert acknowledged <= answer
+            assert all(number - 1 in acknowledged for number in answer - acknowledged)

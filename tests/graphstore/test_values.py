@@ -96,14 +96,14 @@ def test_numbers_are_compared_by_value() -> None:
 
 @given(st.datetimes(), st.integers(-14 * 60, 14 * 60))
 def test_times_are_those_of_the_calendar(moment: datetime, minutes: int) -> None:
-    given = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    in_timezone = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     try:
-        utc = given.astimezone(UTC)
+        utc = in_timezone.astimezone(UTC)
     except OverflowError:
         with pytest.raises(ValueError, match="is not a time that exists"):
-            parse_timestamp(given.isoformat())
+            parse_timestamp(in_timezone.isoformat())
         return
-    micros = parse_timestamp(given.isoformat())
+    micros = parse_timestamp(in_timezone.isoformat())
     assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros) == utc
     shown = format_timestamp(micros)
     assert shown == utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -155,8 +155,8 @@ def test_invalid_times(given: str, sentence: str) -> None:
     ],
 )
 def test_valid_json_values(value: Any, problem: str | None) -> None:
-    found = json_problem(value)
-    assert found is None if problem is None else found is not None and found.startswith(problem)
+    reported = json_problem(value)
+    assert reported is None if problem is None else reported is not None and reported.startswith(problem)
 
 
 def test_texts_are_measured_in_bytes() -> None:

@@ -57,10 +57,10 @@ async def keys(store: Store, by: Principal, account: str | None = None) -> list[
 
 async def test_keys_are_made_shown_once_and_revoked(store: Store) -> None:
     expiry = format_timestamp(microseconds() + 3_600_000_000)
-    given = {"name": "ci", "roles": ["b", "a"], "permissions": ["READ", "RECORD"], "expiresAt": expiry}
-    made = await changed(store, admin("a"), "apiKeyCreate", **given)
-    key = made["key"]
-    assert made["text"].startswith(f"lnl_{key['id']}_")
+    variables = {"name": "ci", "roles": ["b", "a"], "permissions": ["READ", "RECORD"], "expiresAt": expiry}
+    created = await changed(store, admin("a"), "apiKeyCreate", **variables)
+    key = created["key"]
+    assert created["text"].startswith(f"lnl_{key['id']}_")
     assert (key["account"], key["name"], key["roles"], key["permissions"]) == (
         "a",
         "ci",
@@ -69,7 +69,7 @@ async def test_keys_are_made_shown_once_and_revoked(store: Store) -> None:
     )
     (shown,) = await keys(store, admin("a"))
     assert (shown["id"], shown["lastUsedAt"], shown["expiresAt"]) == (key["id"], None, expiry)
-    assert made["text"] not in str(await store.access_since(0))
+    assert created["text"] not in str(await store.access_since(0))
     await store.key_used(key["id"], 1_600_000_000_000_000)
     assert (await keys(store, admin("a")))[0]["lastUsedAt"] == "2020-09-13T12:26:40.000000Z"
     assert (await changed(store, admin("a"), "apiKeyRevoke", id=key["id"]))["key"]["revokedBy"] == "a/ada"
@@ -161,17 +161,17 @@ EXPLAIN = """query ($who: PrincipalInput!, $what: Permission!, $e: EntityRef!) {
 async def test_access_is_explained_to_administrators(store: Store) -> None:
     id = await share(store, "a", "b")
     asked = {"who": {"account": "b", "name": "mia"}, "what": "READ", "e": {"urn": urn_of("a", "d")}}
-    told = (await data(store, EXPLAIN, asked, admin("a")))["explainAccess"]
-    assert told["isAllowed"] is True
-    (default,) = told["groups"]
+    response = (await data(store, EXPLAIN, asked, admin("a")))["explainAccess"]
+    assert response["isAllowed"] is True
+    (default,) = response["groups"]
     assert (default["group"], default["isAllowed"], default["shares"]) == ({"name": "default"}, True, [id])
     assert default["reasons"]
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "d")}])
+    created = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "d")}])
     policy = '@id("no") forbid (principal == Lineal::Principal::"b/mia", action, resource);'
-    await changed(store, admin("a"), "lineageGroupPolicySet", id=made["group"]["id"], policy=policy)
-    told = (await data(store, EXPLAIN, {**asked, "e": {"id": id_at("a", "d")}}, admin("a")))["explainAccess"]
-    assert told["isAllowed"] is False
-    assert [(each["group"]["name"], each["isForbidden"], each["policies"]) for each in told["groups"]] == [
+    await changed(store, admin("a"), "lineageGroupPolicySet", id=created["group"]["id"], policy=policy)
+    response = (await data(store, EXPLAIN, {**asked, "e": {"id": id_at("a", "d")}}, admin("a")))["explainAccess"]
+    assert response["isAllowed"] is False
+    assert [(each["group"]["name"], each["isForbidden"], each["policies"]) for each in response["groups"]] == [
         ("default", False, []),
         ("g", True, ["no"]),
     ]
@@ -262,9 +262,9 @@ async def test_a_repeat_creates_nothing(
 
 
 async def test_a_repeat_is_authorized_again(store: Store) -> None:
-    given = {"name": "ci", "idempotencyKey": "k"}
-    assert await codes(store, admin("a"), "apiKeyCreate", **given) == []
-    assert await codes(store, Principal("a", "ada"), "apiKeyCreate", **given) == ["FORBIDDEN"]
+    variables = {"name": "ci", "idempotencyKey": "k"}
+    assert await codes(store, admin("a"), "apiKeyCreate", **variables) == []
+    assert await codes(store, Principal("a", "ada"), "apiKeyCreate", **variables) == ["FORBIDDEN"]
     done = await changed(store, OPERATOR, "accountCreate", name="new", idempotencyKey="k")
     assert await changed(store, OPERATOR, "accountCreate", name="new", idempotencyKey="k") == done
     result = await answer(

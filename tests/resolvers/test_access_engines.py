@@ -68,15 +68,17 @@ async def test_two_accounts(store: Store) -> None:
     assert await data(store, hidden, by=B) == {"entity": {"digest": None, "properties": []}, "propertyKeys": ["rows"]}
 
     # A group with a policy that forbids takes one entity out again.
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="secret", addEntities=[{"id": id_at("a", "j")}])
-    group = made["group"]
+    created = await changed(
+        store, admin("a"), "lineageGroupCreate", name="secret", addEntities=[{"id": id_at("a", "j")}]
+    )
+    group = created["group"]
     assert group["entities"] == {"nodes": [{"urn": urn_of("a", "j")}]}
     policy = '@id("b") forbid (principal in Lineal::Account::"b", action, resource);'
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group["id"], policy=policy) == []
     assert await sees(store, B) == all_of("a", "b") - {urn_of("a", "j")}
     assert await reached(store) == own + across[:1]
-    told = '{ entity(urn: "lineal:a:TRAINING_JOB:j") { lineageGroups { name } } }'
-    assert (await data(store, told, by=A))["entity"] == {"lineageGroups": [{"name": "default"}, {"name": "secret"}]}
+    query = '{ entity(urn: "lineal:a:TRAINING_JOB:j") { lineageGroups { name } } }'
+    assert (await data(store, query, by=A))["entity"] == {"lineageGroups": [{"name": "default"}, {"name": "secret"}]}
 
     # Its owner may let it be known that something is there, and crossed.
     assert await codes(store, admin("a"), "lineageGroupChange", id=group["id"], boundary="MASK") == []
@@ -102,8 +104,8 @@ async def test_the_log_and_keys(store: Store) -> None:
     assert (denied["principal"], denied["resource"]) == ("b/mia", urn_of("a", "d"))
     await recorded(store, B, entities=[{"account": "a", "kind": "DATASET", "name": "x"}])
     await recorded(store, A, entities=[{"kind": "DATASET", "name": "x"}])
-    found = await logged(store, admin("a"), action="RECORD")
-    assert [(each["principal"], each["resource"], each["isAllowed"]) for each in found[:2]] == [
+    audit_records = await logged(store, admin("a"), action="RECORD")
+    assert [(each["principal"], each["resource"], each["isAllowed"]) for each in audit_records[:2]] == [
         ("a/mia", default_group("a"), True),
         ("b/mia", "lineal:a:DATASET:x", False),
     ]
@@ -113,10 +115,10 @@ async def test_the_log_and_keys(store: Store) -> None:
     for record in reversed(records):
         assert record.digest == audit_digest(record.sequence, record.at, record.entry, previous)
         previous = record.digest
-    made: Any = await changed(store, admin("a"), "apiKeyCreate", name="ci", idempotencyKey="once")
+    created: Any = await changed(store, admin("a"), "apiKeyCreate", name="ci", idempotencyKey="once")
     again = await changed(store, admin("a"), "apiKeyCreate", name="ci", idempotencyKey="once")
-    assert again["key"] == made["key"]
-    await store.key_used(made["key"]["id"], 1_600_000_000_000_000)
+    assert again["key"] == created["key"]
+    await store.key_used(created["key"]["id"], 1_600_000_000_000_000)
     ask = "{ apiKeys { nodes { name lastUsedAt } } }"
     assert (await data(store, ask, by=admin("a")))["apiKeys"]["nodes"] == [
         {"name": "ci", "lastUsedAt": "2020-09-13T12:26:40.000000Z"}

@@ -56,10 +56,10 @@ async def test_unknown_groups_and_groups_of_others_look_the_same(store: Store) -
 
 
 async def test_groups_are_created_and_changed_with_the_share_permission(store: Store) -> None:
-    made = await changed(
+    created = await changed(
         store, admin("a"), "lineageGroupCreate", name="models", boundary="MASK", addEntities=[{"id": id_at("a", "m")}]
     )
-    group = made["group"]
+    group = created["group"]
     assert (group["name"], group["account"], group["boundary"], group["tellsWithheld"]) == (
         "models",
         "a",
@@ -216,8 +216,8 @@ async def test_changes_of_groups_are_logged_allowed_or_not(store: Store) -> None
     group = (await changed(store, admin("a"), "lineageGroupCreate", name="g"))["group"]["id"]
     await changed(store, A, "lineageGroupPolicySet", id=group, policy="")
     await changed(store, admin("b"), "lineageGroupPolicySet", id=group, policy="")
-    found = await logged(store, admin("a"), resource=group)
-    assert [(each["principal"], each["action"], each["isAllowed"]) for each in found] == [
+    records = await logged(store, admin("a"), resource=group)
+    assert [(each["principal"], each["action"], each["isAllowed"]) for each in records] == [
         ("b/ada", "lineageGroupPolicySet", False),
         ("a/mia", "lineageGroupPolicySet", False),
         ("a/ada", "lineageGroupCreate", True),

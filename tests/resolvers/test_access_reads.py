@@ -43,8 +43,8 @@ async def test_absent_and_forbidden_look_the_same(store: Store) -> None:
 
 
 async def boundary(store: Store, chosen: str | None, tells: bool = False) -> None:
-    given = {"id": default_group("a"), "boundary": chosen, "tellsWithheld": tells}
-    assert await codes(store, admin("a"), "lineageGroupChange", **given) == []
+    variables = {"id": default_group("a"), "boundary": chosen, "tellsWithheld": tells}
+    assert await codes(store, admin("a"), "lineageGroupChange", **variables) == []
 
 
 UP = """{ entity(urn: "lineal:b:MODEL:m") { ascendants { totalCount
@@ -57,21 +57,21 @@ async def ascendants(store: Store, by: Principal = B) -> Any:
 
 
 async def test_cut_entities_are_absent(store: Store) -> None:
-    found = await ascendants(store)
-    assert [edge["node"]["urn"] for edge in found["edges"]] == [urn_of("b", "j"), urn_of("b", "d")]
-    assert found["completeness"] == {"isComplete": True, "reasons": [], "visited": 2, "withheld": None}
+    result = await ascendants(store)
+    assert [edge["node"]["urn"] for edge in result["edges"]] == [urn_of("b", "j"), urn_of("b", "d")]
+    assert result["completeness"] == {"isComplete": True, "reasons": [], "visited": 2, "withheld": None}
     await boundary(store, None, tells=True)
-    told = (await ascendants(store))["completeness"]
-    assert told == {"isComplete": False, "reasons": ["POLICY"], "visited": 2, "withheld": 1}
+    response = (await ascendants(store))["completeness"]
+    assert response == {"isComplete": False, "reasons": ["POLICY"], "visited": 2, "withheld": 1}
 
 
 async def test_masked_entities_are_restricted(store: Store) -> None:
     await boundary(store, "MASK")
-    found = await ascendants(store)
-    kinds = [(edge["distance"], edge["node"]["__typename"]) for edge in found["edges"]]
+    response = await ascendants(store)
+    kinds = [(edge["distance"], edge["node"]["__typename"]) for edge in response["edges"]]
     assert kinds[:2] == [(1, "TrainingJob"), (2, "Dataset")]
     assert Counter(kinds[2:]) == Counter({(3, "Restricted"): 1, (None, "Restricted"): 2})
-    masked = found["edges"][2]
+    masked = response["edges"][2]
     assert [step["destination"]["__typename"] for step in masked["path"]] == ["Model", "TrainingJob", "Dataset"]
     assert masked["path"][-1]["source"]["urn"] == masked["node"]["urn"]
 
@@ -198,23 +198,23 @@ async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(s
         assert await logged(store, LOCAL) == before, "nothing is written before the answer is sent"
         await denied_reads.note(context)
     await denied_reads.finish()
-    found = await logged(store, admin("a"), principal="b/mia", action="READ")
-    assert sorted(each["resource"] for each in found) == sorted([urn_of("a", "d")] * 3 + [urn_of("a", "j")])
-    assert not any(each["isAllowed"] for each in found)
+    records = await logged(store, admin("a"), principal="b/mia", action="READ")
+    assert sorted(each["resource"] for each in records) == sorted([urn_of("a", "d")] * 3 + [urn_of("a", "j")])
+    assert not any(each["isAllowed"] for each in records)
     assert await logged(store, admin("b"), action="READ") == []
 
 
 async def test_the_owner_learns_which_policy_denied(store: Store) -> None:
     policy = '@id("never") forbid (principal in Lineal::Account::"b", action, resource);'
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "d")}])
-    await changed(store, admin("a"), "lineageGroupPolicySet", id=made["group"]["id"], policy=policy)
+    created = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "d")}])
+    await changed(store, admin("a"), "lineageGroupPolicySet", id=created["group"]["id"], policy=policy)
     await share(store, "a", "b")
     denied_reads, context = DeniedReadAudit(store), await context_of(store, B)
     assert (await answer_in(context, f'{{ node(id: "{id_at("a", "d")}") {{ id }} }}')).data == {"node": None}
     await denied_reads.note(context)
     await denied_reads.finish()
     (found,) = await logged(store, admin("a"), action="READ")
-    assert found["policies"] == [f"{made['group']['id']}/never"]
+    assert found["policies"] == [f"{created['group']['id']}/never"]
 
 
 async def test_a_guess_at_a_hidden_end_is_logged_for_its_owner(store: Store) -> None:

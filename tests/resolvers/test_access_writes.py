@@ -62,11 +62,11 @@ async def test_recording_into_another_account_is_forbidden(store: Store) -> None
 async def test_a_batch_with_one_forbidden_part_writes_nothing(store: Store) -> None:
     before = await store.watermark()
     own = {"urn": "lineal:a:DATASET:new"}
-    given = {
+    variables = {
         "entities": [dataset("new"), dataset("x", account="b"), dataset("other")],
         "associations": [link(own, {"urn": urn_of("a", "d")}), link(own, {"urn": urn_of("b", "d")})],
     }
-    done = (await data(store, RECORD, {"i": given}, A))["lineageRecord"]
+    done = (await data(store, RECORD, {"i": variables}, A))["lineageRecord"]
     assert (done["entities"], done["associations"]) == ([], [])
     assert [(each["code"], each["path"]) for each in done["userErrors"]] == [
         ("FORBIDDEN", ["input", "entities", "1"]),
@@ -87,11 +87,11 @@ async def test_a_hidden_end_is_reported_as_absent(store: Store, side: str, by_id
         return {"entities": [conflict], "associations": [link(*pair)]}
 
     hidden, absent = urn_of("b", "d"), "lineal:c:DATASET:d"
-    told = await recorded(store, A, **ends(hidden))
+    answer = await recorded(store, A, **ends(hidden))
     errors_of_absent = await recorded(store, A, **ends(absent))
     names = (entity_id(hidden), entity_id(absent)) if by_id else (hidden, absent)
-    assert str(told).replace(*names) == str(errors_of_absent)
-    assert [each["code"] for each in told] == ["NOT_FOUND"]
+    assert str(answer).replace(*names) == str(errors_of_absent)
+    assert [each["code"] for each in answer] == ["NOT_FOUND"]
 
 
 async def test_an_association_needs_the_permission_on_both_ends(store: Store) -> None:
@@ -118,10 +118,12 @@ async def test_an_association_needs_the_permission_on_both_ends(store: Store) ->
 async def test_a_forbid_wins_on_the_very_next_write(store: Store) -> None:
     own = {"urn": urn_of("a", "d")}, {"urn": urn_of("a", "m")}
     assert await recorded(store, A, associations=[link(*own)]) == []
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="frozen", addEntities=[{"id": id_at("a", "d")}])
+    created = await changed(
+        store, admin("a"), "lineageGroupCreate", name="frozen", addEntities=[{"id": id_at("a", "d")}]
+    )
     policy = """@id("freeze") forbid (principal, action in [Lineal::Action::"Associate", Lineal::Action::"Record"],
       resource);"""
-    group = made["group"]["id"]
+    group = created["group"]["id"]
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group, policy=policy) == []
     for by in (A, admin("a")):
         assert [each["path"][-1] for each in await recorded(store, by, associations=[link(*own)])] == ["source"]
@@ -142,8 +144,8 @@ async def test_an_end_in_the_same_batch_is_authorized_by_its_account(store: Stor
 async def test_a_recorder_without_read_permission_sees_no_records(store: Store) -> None:
     writer = Principal("a", "bot", permissions=frozenset({Permission.RECORD, Permission.ASSOCIATE}))
     ends = {"urn": "lineal:a:DATASET:x"}, {"urn": "lineal:a:DATASET:y"}
-    given = {"entities": [dataset("x"), dataset("y")], "associations": [link(*ends)]}
-    done = (await data(store, RECORD, {"i": given}, writer))["lineageRecord"]
+    variables = {"entities": [dataset("x"), dataset("y")], "associations": [link(*ends)]}
+    done = (await data(store, RECORD, {"i": variables}, writer))["lineageRecord"]
     assert done["userErrors"] == []
     assert done["entities"] == [{"isNew": True, "entity": None}] * 2
     assert done["associations"] == [{"isNew": True, "association": None}]
@@ -222,10 +224,10 @@ async def test_the_superseding_entity_must_be_readable(store: Store) -> None:
 
 
 async def test_a_repeat_is_authorized_again(store: Store) -> None:
-    given = {"entities": [dataset("once")], "idempotencyKey": "k"}
-    assert await recorded(store, A, **given) == []
-    assert await recorded(store, A, **given) == []
-    assert [e["code"] for e in await recorded(store, Principal("a", "mia", frozenset(), frozenset()), **given)] == [
+    variables = {"entities": [dataset("once")], "idempotencyKey": "k"}
+    assert await recorded(store, A, **variables) == []
+    assert await recorded(store, A, **variables) == []
+    assert [e["code"] for e in await recorded(store, Principal("a", "mia", frozenset(), frozenset()), **variables)] == [
         "FORBIDDEN"
     ]
 

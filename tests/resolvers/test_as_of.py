@@ -51,13 +51,13 @@ QUESTION = """query ($model: String!, $at: AsOf) { entity(urn: $model, asOf: $at
 
 
 async def asked(store: Store, given: Any) -> Any:
-    found = (await data(store, QUESTION, {"model": urn("model"), "at": given}))["entity"]
-    if found is None:
+    response = (await data(store, QUESTION, {"model": urn("model"), "at": given}))["entity"]
+    if response is None:
         return None
-    names = [each["name"] for each in found["ascendants"]["nodes"]]
-    assert found["ascendants"]["totalCount"] == found["ascendants"]["completeness"]["visited"] == len(names)
-    assert found["history"]["totalCount"] == len(found["tags"])
-    return names, found["status"]
+    names = [each["name"] for each in response["ascendants"]["nodes"]]
+    assert response["ascendants"]["totalCount"] == response["ascendants"]["completeness"]["visited"] == len(names)
+    assert response["history"]["totalCount"] == len(response["tags"])
+    return names, response["status"]
 
 
 async def test_as_of_recorded_shows_what_was_known() -> None:
@@ -122,14 +122,14 @@ async def test_as_of_governs_nested_fields_until_given_again() -> None:
         edges { path { source { name ascendants { totalCount } } destination { tags } } } }
       again: ascendants(asOf: $in) {
         nodes { name descendants { nodes { name tags } } ascendants { totalCount } } } } }"""
-    given = {"model": urn("model"), "at": {"recordedAt": known}}
-    found = (await data(store, query, {**given, "in": {"recordedAt": LATER}}))["entity"]
+    variables = {"model": urn("model"), "at": {"recordedAt": known}}
+    response = (await data(store, query, {**variables, "in": {"recordedAt": LATER}}))["entity"]
     was, now = {"name": "model", "tags": []}, {"name": "model", "tags": ["bad"]}
-    assert found["tags"] == []
-    assert found["ascendants"]["nodes"] == [{"name": "data", "descendants": {"nodes": [was]}}]
-    (step,) = found["ascendants"]["edges"][0]["path"]
+    assert response["tags"] == []
+    assert response["ascendants"]["nodes"] == [{"name": "data", "descendants": {"nodes": [was]}}]
+    (step,) = response["ascendants"]["edges"][0]["path"]
     assert step == {"source": {"name": "data", "ascendants": {"totalCount": 0}}, "destination": {"tags": []}}
-    assert found["again"]["nodes"] == [
+    assert response["again"]["nodes"] == [
         {"name": "data", "descendants": {"nodes": [now]}, "ascendants": {"totalCount": 1}},
         {
             "name": "patch",
@@ -137,9 +137,9 @@ async def test_as_of_governs_nested_fields_until_given_again() -> None:
             "ascendants": {"totalCount": 0},
         },
     ]
-    given = {"model": urn("model"), "at": {"recordedAt": learned}, "in": {}}
-    found = (await data(store, query, given))["entity"]
-    assert [each["name"] for each in found["again"]["nodes"]] == ["data", "patch"], "as around it"
+    variables = {"model": urn("model"), "at": {"recordedAt": learned}, "in": {}}
+    response = (await data(store, query, variables))["entity"]
+    assert [each["name"] for each in response["again"]["nodes"]] == ["data", "patch"], "as around it"
     await store.close()
 
 
@@ -201,8 +201,8 @@ async def test_an_id_is_read_as_of_a_time() -> None:
     query = """query ($id: ID!, $at: AsOf) { node(id: $id, asOf: $at) { ... on Entity { tags } }
       nodes(ids: [$id, $id], asOf: $at) { ... on Entity { tags ascendants { totalCount } } } }"""
     for at, tags, count in ((None, ["bad"], 2), ({"recordedAt": known}, [], 1)):
-        found = await data(store, query, {"id": entity_id(urn("model")), "at": at})
-        assert found == {"node": {"tags": tags}, "nodes": [{"tags": tags, "ascendants": {"totalCount": count}}] * 2}
+        response = await data(store, query, {"id": entity_id(urn("model")), "at": at})
+        assert response == {"node": {"tags": tags}, "nodes": [{"tags": tags, "ascendants": {"totalCount": count}}] * 2}
     absent = await data(store, query, {"id": entity_id(urn("model")), "at": {"recordedAt": BEFORE}})
     assert absent == {"node": None, "nodes": [None, None]}
     await store.close()
@@ -214,8 +214,8 @@ async def test_a_nested_as_of_keeps_the_other_time() -> None:
       ascendants(asOf: $in) { nodes { name descendants { nodes { tags } } } } } }"""
 
     async def names(at: Any, inside: Any) -> list[str]:
-        found = await data(store, query, {"model": urn("model"), "at": at, "in": inside})
-        return [each["name"] for each in found["entity"]["ascendants"]["nodes"]]
+        response = await data(store, query, {"model": urn("model"), "at": at, "in": inside})
+        return [each["name"] for each in response["entity"]["ascendants"]["nodes"]]
 
     happened = {"occurredAt": format_timestamp(day(5))}
     assert await names({"recordedAt": LATER}, happened) == ["data"]
@@ -241,8 +241,8 @@ async def test_an_entity_that_did_not_exist_has_no_lineage() -> None:
         "associations": {"totalCount": 0, "nodes": []},
     }
     for inside in ({"recordedAt": BEFORE}, {"occurredAt": format_timestamp(day(4))}):
-        found = await data(store, query, {"model": urn("model"), "in": inside})
-        assert found == {"entity": {"name": "model", "ascendants": nothing}}
+        response = await data(store, query, {"model": urn("model"), "in": inside})
+        assert response == {"entity": {"name": "model", "ascendants": nothing}}
     now = (await data(store, query, {"model": urn("model")}))["entity"]["ascendants"]["pageInfo"]["endCursor"]
     result = await answer(store, query, {"model": urn("model"), "in": {"recordedAt": BEFORE}, "after": now})
     assert [error.message for error in result.errors] == [REFUSED]
@@ -257,9 +257,9 @@ async def test_the_superseding_entity_may_not_have_existed() -> None:
         "query ($u: String!, $at: AsOf) { entity(urn: $u, asOf: $at) { history { nodes { supersededBy { name } } } } }"
     )
     for happened, expected in ((11, None), (12, {"name": "next"})):
-        given = {"recordedAt": at, "occurredAt": format_timestamp(day(happened))}
-        found = await data(store, query, {"u": urn("model"), "at": given})
-        assert found["entity"]["history"]["nodes"][-1]["supersededBy"] == expected
+        variables = {"recordedAt": at, "occurredAt": format_timestamp(day(happened))}
+        response = await data(store, query, {"u": urn("model"), "at": variables})
+        assert response["entity"]["history"]["nodes"][-1]["supersededBy"] == expected
     await store.close()
 
 
@@ -274,8 +274,8 @@ async def test_a_request_reads_its_own_writes() -> None:
         ({"recordedAt": BEFORE}, []),
         ({}, [{"name": "d"}]),
     ):
-        found = (await data(store, query, {"at": given}))["lineageRecord"]["entities"]
-        assert [each["entity"]["ascendants"]["nodes"] for each in found] == [[], expected]
+        response = (await data(store, query, {"at": given}))["lineageRecord"]["entities"]
+        assert [each["entity"]["ascendants"]["nodes"] for each in response] == [[], expected]
     await store.close()
 
 
@@ -315,10 +315,10 @@ async def more(store: Store, number: int) -> None:
 
 
 async def page(store: Store, field: str, at: Any, after: str | None) -> Any:
-    found: Any = await data(store, paged(field), {"at": at, "after": after})
-    while set(found) == {"c"}:
-        found = found["c"]
-    return found
+    response: Any = await data(store, paged(field), {"at": at, "after": after})
+    while set(response) == {"c"}:
+        response = response["c"]
+    return response
 
 
 @pytest.mark.parametrize("field", PAGED)
@@ -328,19 +328,19 @@ async def page(store: Store, field: str, at: Any, after: str | None) -> Any:
 async def test_pages_read_one_time_while_others_write(field: str, ahead: str) -> None:
     store, newest = await filled()
     between = format_timestamp(await store.watermark() + 1)
-    given = {"of the newest batch": newest, "of a time between batches": between, "of a time to come": LATER}
+    variables = {"of the newest batch": newest, "of a time between batches": between, "of a time to come": LATER}
     if ahead == "of the past":
         await more(store, 9)
-    at = {"recordedAt": given.get(ahead, newest)}
+    at = {"recordedAt": variables.get(ahead, newest)}
     seen, after, total = [], None, None
     for number in range(9):
-        found = await page(store, field, at, after)
-        seen += found["nodes"]
-        assert found["totalCount"] == (total := total or found["totalCount"])
+        response = await page(store, field, at, after)
+        seen += response["nodes"]
+        assert response["totalCount"] == (total := total or response["totalCount"])
         await more(store, number)
-        if not found["pageInfo"]["hasNextPage"]:
+        if not response["pageInfo"]["hasNextPage"]:
             break
-        after = found["pageInfo"]["endCursor"]
+        after = response["pageInfo"]["endCursor"]
     assert len(seen) == len({str(each) for each in seen}) == total == (6 if field in ("entities", "datasets") else 5)
     await store.close()
 
@@ -372,15 +372,15 @@ async def test_permissions_are_current_at_any_as_of() -> None:
     shared = await share(store, "a", "b")
     query = """query ($u: String!, $at: AsOf) { entity(urn: $u, asOf: $at) { name
       descendants { nodes { name } } lineageGroups { entities { nodes { name } } } } }"""
-    given = {"u": urn_of("a", "d"), "at": {"recordedAt": before}}
+    variables = {"u": urn_of("a", "d"), "at": {"recordedAt": before}}
     bob = member("b")
-    found = (await data(store, query, given, bob))["entity"]
-    assert [each["name"] for each in found["descendants"]["nodes"]] == ["j", "m"], "shared today, as it was before"
+    response = (await data(store, query, variables, bob))["entity"]
+    assert [each["name"] for each in response["descendants"]["nodes"]] == ["j", "m"], "shared today, as it was before"
     during = format_timestamp(await store.watermark())
     await changed(store, admin("a"), "resourceShareRevoke", id=shared)
     for at in (before, during, None):
-        given["at"] = {"recordedAt": at}
-        assert await data(store, query, given, bob) == {"entity": None}, "hidden today, though it was shared then"
+        variables["at"] = {"recordedAt": at}
+        assert await data(store, query, variables, bob) == {"entity": None}, "hidden today, though it was shared then"
     assert await sees(store, bob) == {urn_of("b", name) for name in "djm"}
     await store.close()
 
@@ -424,8 +424,8 @@ async def test_a_revision_of_nothing_but_a_time_is_a_sighting() -> None:
     await wrote(store, Batch((entity("model", occurred_at=day(5)),)))
 
     async def revised(at: int | None) -> Any:
-        given = None if at is None else format_timestamp(at)
-        return (await data(store, REVISE, {"of": urn("model"), "at": given}))["entityRevise"]
+        argument = None if at is None else format_timestamp(at)
+        return (await data(store, REVISE, {"of": urn("model"), "at": argument}))["entityRevise"]
 
     early = format_timestamp(day(2))
     seen = {"sequence": 1, "status": None, "occurredAt": early}

@@ -232,17 +232,17 @@ async def compared_at_roots(now: Asker, then: Asker, moment: Moment, urns: list[
     for field in ("entities", "models", "datasets"):
         # Of one kind, what only others have cannot be asked.
         shown = shown if field == "entities" else shown.replace(TYPED, "")
-        given = "where: $w, first: $f, asOf: $at"
+        arguments = "where: $w, first: $f, asOf: $at"
         variables = {"w": asked["w"] if field == "entities" else without_kinds(asked["w"]), "f": asked["f"]}
-        found = await now.pages(field, declared, given, shown, at=moment.given, **variables)
-        assert found == await then.pages(field, declared, given, shown, **variables), field
+        answer = await now.pages(field, declared, arguments, shown, at=moment.given, **variables)
+        assert answer == await then.pages(field, declared, arguments, shown, **variables), field
     declared = ", $at: AsOf, $from: [EntityRef!]!, $d: LineageDirection!, $c: Combine, $x: [EntityRef!]"
     declared += ", $n: Int, $w: EntityFilter, $s: EntityFilter, $v: AssociationFilter, $h: AssociationFilter"
     declared += ", $k: Boolean, $f: Int"
-    given = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
-    given += ", firstHop: $h, causal: $k, first: $f, asOf: $at"
-    found = await now.pages("lineage", declared, given, PAGED, at=moment.given, **asked)
-    assert found == await then.pages("lineage", declared, given, PAGED, **asked), "lineage"
+    arguments = "from: $from, direction: $d, combine: $c, excluding: $x, depth: $n, where: $w, stopAt: $s, via: $v"
+    arguments += ", firstHop: $h, causal: $k, first: $f, asOf: $at"
+    answer = await now.pages("lineage", declared, arguments, PAGED, at=moment.given, **asked)
+    assert answer == await then.pages("lineage", declared, arguments, PAGED, **asked), "lineage"
 
 
 def without_kinds(where: Any) -> Any:
@@ -284,12 +284,12 @@ async def compared_below(
     for urn in urns:
         query = f"""query ({declared}, $after: String) {{ entity(urn: $u, asOf: $at) {{
           c: {field}({arguments}, after: $after, asOf: $in) {{ {PAGED} }} }} }}"""
-        found = await pages_below(now, query, u=urn, at=outer.given, **{"in": inner.given}, **asked)
+        answer = await pages_below(now, query, u=urn, at=outer.given, **{"in": inner.given}, **asked)
         expected = await pages_below(again, query, u=urn, **asked)
         if not await is_there(then, urn):
-            assert found is None, urn
+            assert answer is None, urn
         else:
-            assert found == ([NOTHING] if expected is None else expected), urn
+            assert answer == ([NOTHING] if expected is None else expected), urn
     alone = f"query ({plainly}) {{ entity(urn: $u) {{ c: {field}({arguments}) {{ {LINEAGE} }} }} }}"
     deep = f"""query ({declared}) {{ entity(urn: $u, asOf: $at) {{ ascendants(first: 100) {{ nodes {{ urn
       c: {field}({arguments}, asOf: $in) {{ {LINEAGE} }} }} }} }} }}"""
@@ -314,13 +314,13 @@ async def is_there(asker: Asker, urn: str) -> bool:
 
 async def pages_below(asker: Asker, query: str, **variables: Any) -> list[Any] | None:
     """All pages of the connection `c` of an entity, without their cursors; None where there is no such entity."""
-    found: list[Any] = []
+    results: list[Any] = []
     after = None
-    while not found or found[-1]["pageInfo"]["hasNextPage"]:
-        assert len(found) < 60
+    while not results or results[-1]["pageInfo"]["hasNextPage"]:
+        assert len(results) < 60
         entity = (await asker.ask(query, after=after, **variables))["entity"]
         if entity is None:
             return None
         after = entity["c"]["pageInfo"].pop("endCursor")
-        found.append(entity["c"])
-    return found
+        results.append(entity["c"])
+    return results

@@ -36,8 +36,8 @@ async def filled(url: str = "memory:") -> Store:
 
 async def ids(store: Store) -> dict[str, str]:
     """The ids of the datasets by the last letter of their names."""
-    found = await data(store, "{ datasets { nodes { id name } } }")
-    return {each["name"][-1]: each["id"] for each in found["datasets"]["nodes"]}
+    response = await data(store, "{ datasets { nodes { id name } } }")
+    return {each["name"][-1]: each["id"] for each in response["datasets"]["nodes"]}
 
 
 QUERY = """query ($from: [EntityRef!]!, $id: ID!, $direction: LineageDirection!, $causal: Boolean, $after: String) {
@@ -65,8 +65,8 @@ async def test_the_january_product_does_not_rest_on_the_february_rewrite(
     async with await filled() as store:
         id = (await ids(store))[start]
         asked = {"from": [{"id": id}], "id": id, "direction": "BOTH", "causal": causal}
-        found = (await data(store, QUERY, asked))["node"]
-        shown = {way: [each["name"][-1] for each in found[way]["nodes"]] for way in found}
+        response = (await data(store, QUERY, asked))["node"]
+        shown = {way: [each["name"][-1] for each in response[way]["nodes"]] for way in response}
         assert shown == {"ascendants": list(up), "descendants": list(down)}
 
 

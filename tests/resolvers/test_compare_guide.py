@@ -39,10 +39,10 @@ async def swept() -> Store:
     entities = [NewEntity("local", EntityKind.EXPERIMENT, "churn", occurred_at=EPOCH)]
     ties = []
     for number, trial in zip(NUMBERS, TRIALS, strict=True):
-        told: dict[str, Json] = {"hyperparameters.learning_rate": number / 10, "hyperparameters.optimizer": "adam"}
+        expected: dict[str, Json] = {"hyperparameters.learning_rate": number / 10, "hyperparameters.optimizer": "adam"}
         entities.append(NewEntity("local", EntityKind.TRIAL, f"sweep-{number}", occurred_at=EPOCH))
         part = NewEntity(
-            "local", EntityKind.TRIAL_COMPONENT, f"fit-{number}", properties=properties(**told), occurred_at=EPOCH
+            "local", EntityKind.TRIAL_COMPONENT, f"fit-{number}", properties=properties(**expected), occurred_at=EPOCH
         )
         entities.append(part)
         ties.append(NewAssociation(experiment, trial, link))
@@ -50,8 +50,8 @@ async def swept() -> Store:
     await store.record(Batch(tuple(entities), tuple(ties)), by="me")
     done = await data(store, GUIDE["RecordASeries"])
     assert done == {"observationsRecord": {"newCount": 3, "userErrors": []}}
-    given = [series(trial, "loss", 0.9, 0.1 * number) for number, trial in zip(NUMBERS, TRIALS, strict=True)]
-    assert (await observed(store, LOCAL, *given[1:]))["newCount"] == 8
+    inputs = [series(trial, "loss", 0.9, 0.1 * number) for number, trial in zip(NUMBERS, TRIALS, strict=True)]
+    assert (await observed(store, LOCAL, *inputs[1:]))["newCount"] == 8
     return store
 
 

@@ -41,14 +41,14 @@ def typed(value: Any) -> dict[str, Any]:
 
 async def made(store: Store, *ties: str, type: str = "ASSOCIATED_WITH", **entities: dict[str, Any]) -> None:
     """Record entities of `KIND_name={key: value}`, with dots for `__`, and ties like `TRIAL:t>TRIAL_COMPONENT:c`."""
-    given = []
+    inputs = []
     for named, properties in entities.items():
         kind, name = named.rsplit("_", 1)
         keys = [{"key": key, "value": typed(value)} for key, value in properties.items()]
-        given.append({"kind": kind, "name": name, "properties": keys})
+        inputs.append({"kind": kind, "name": name, "properties": keys})
     ends = [[{"urn": urn(end)} for end in tie.split(">")] for tie in ties]
     associations = [{"source": source, "destination": destination, "type": type} for source, destination in ends]
-    assert await recorded(store, A, entities=given, associations=associations) == []
+    assert await recorded(store, A, entities=inputs, associations=associations) == []
 
 
 PARAMETERS = "parameters%s { key isVarying cells { of { urn } values { value type from { name } } } }"
@@ -62,9 +62,9 @@ async def compared(store: Store, *of: str, shown: str, by: Principal = A, **vari
 
 async def parameters(store: Store, *of: str, arguments: str = "", by: Principal = A, **variables: Any) -> Any:
     """By key: whether it varies, and for each of the compared its values, each with who tells it."""
-    found = await compared(store, *of, shown=PARAMETERS % arguments, by=by, **variables)
+    response = await compared(store, *of, shown=PARAMETERS % arguments, by=by, **variables)
     shown = {}
-    for each in found["parameters"]:
+    for each in response["parameters"]:
         assert [cell["of"]["urn"] for cell in each["cells"]] == [urn(one) for one in of]
         values = [[(value["value"], value["from"]["name"]) for value in cell["values"]] for cell in each["cells"]]
         shown[each["key"]] = (each["isVarying"], values)
@@ -74,10 +74,10 @@ async def parameters(store: Store, *of: str, arguments: str = "", by: Principal 
 
 async def metrics(store: Store, *of: str, arguments: str = "", by: Principal = A) -> Any:
     """By name, for each of the compared, the last value and who tells it."""
-    found = await compared(store, *of, shown=METRICS % (arguments, ""), by=by)
+    response = await compared(store, *of, shown=METRICS % (arguments, ""), by=by)
     return {
         each["name"]: [[(one["last"], one["from"]["name"]) for one in cell["metrics"]] for cell in each["cells"]]
-        for each in found["metrics"]
+        for each in response["metrics"]
     }
 
 
@@ -181,10 +181,10 @@ async def test_values_are_compared_as_filters_compare_them(store: Store) -> None
     }
     second["absent"] = {"json": False}
     await made(store, TRIAL_x=first, TRIAL_y=second)
-    found = await parameters(store, "TRIAL:x", "TRIAL:y")
-    varying = {key for key, (is_varying, _) in found.items() if is_varying}
+    response = await parameters(store, "TRIAL:x", "TRIAL:y")
+    varying = {key for key, (is_varying, _) in response.items() if is_varying}
     assert varying == {"big", "text", "flag", "other", "absent"}
-    for arguments, expected in (("(varying: true)", varying), ("(varying: false)", found.keys() - varying)):
+    for arguments, expected in (("(varying: true)", varying), ("(varying: false)", response.keys() - varying)):
         assert (await parameters(store, "TRIAL:x", "TRIAL:y", arguments=arguments)).keys() == expected
     assert (await parameters(store, "TRIAL:x", "TRIAL:y", arguments='(startsWith: "t", varying: null)')).keys() == {
         "text",
@@ -229,8 +229,8 @@ async def test_the_best(store: Store) -> None:
     )
     shown = METRICS % ("", f"{bests} best(goal: MINIMUM) {{ of {{ name }} }}")
     (loss,) = (await compared(store, *(f"TRIAL:{each}" for each in "dcba"), shown=shown))["metrics"]
-    found = {name: loss[name]["of"]["name"] for name in loss if "M" in name}
-    assert found == {
+    best = {name: loss[name]["of"]["name"] for name in loss if "M" in name}
+    assert best == {
         "MINIMUMLAST": "c",
         "MINIMUMMIN": "a",
         "MINIMUMMAX": "c",
@@ -245,9 +245,9 @@ async def test_the_best(store: Store) -> None:
 
 async def test_nan_is_never_the_best(store: Store) -> None:
     await made(store, TRIAL_a={}, TRIAL_b={}, TRIAL_c={})
-    given: dict[str, list[float | str]] = {"a": ["NaN"], "b": [1, "Infinity"], "c": [5, "-Infinity", "NaN"]}
-    await observed(store, A, *(series(urn(f"TRIAL:{name}"), "loss", *some) for name, some in given.items()))
-    await observed(store, A, *(series(urn(f"TRIAL:{name}"), "lost", "NaN") for name in given))
+    variables: dict[str, list[float | str]] = {"a": ["NaN"], "b": [1, "Infinity"], "c": [5, "-Infinity", "NaN"]}
+    await observed(store, A, *(series(urn(f"TRIAL:{name}"), "loss", *some) for name, some in variables.items()))
+    await observed(store, A, *(series(urn(f"TRIAL:{name}"), "lost", "NaN") for name in variables))
     bests = " ".join(
         f"{goal}{by}: best(goal: {goal}, by: {by}) {{ of {{ name }} }}"
         for goal in ("MINIMUM", "MAXIMUM")
@@ -270,8 +270,8 @@ async def test_as_of_a_moment(store: Store) -> None:
     await made(store, TRIAL_a={"lr": 1}, TRIAL_b={"lr": 1}, TRIAL_COMPONENT_c={"seed": 1})
     noted = (await data(store, "{ trials { nodes { recordedAt } } }", by=A))["trials"]["nodes"][0]["recordedAt"]
     await made(store, "TRIAL:a>TRIAL_COMPONENT:c")
-    given = [{"key": "lr", "value": {"int": 2}}]
-    assert not (await revised(store, A, entity={"urn": urn("TRIAL:a")}, properties=given))["userErrors"]
+    inputs = [{"key": "lr", "value": {"int": 2}}]
+    assert not (await revised(store, A, entity={"urn": urn("TRIAL:a")}, properties=inputs))["userErrors"]
     await observed(store, A, series(urn("TRIAL:a"), "loss", 1))
     assert await parameters(store, "TRIAL:a", "TRIAL:b", at={"recordedAt": noted}) == {
         "lr": (False, [[(1, "a")], [(1, "b")]])
@@ -290,8 +290,8 @@ async def test_null_where_one_is_absent_or_hidden(store: Store) -> None:
     own, hidden = entity_id("lineal:b:DATASET:d"), entity_id(urn("TRIAL:b"))
     context = await context_of(store, B)
     query = f'{{ comparison(of: [{{id: "{own}"}}, {{id: "{hidden}"}}]) {{ entities {{ urn }} }} }}'
-    found = await answer_in(context, query)
-    assert (found.data, found.errors) == ({"comparison": None}, None)
+    response = await answer_in(context, query)
+    assert (response.data, response.errors) == ({"comparison": None}, None)
     assert list(context.not_seen) == [hidden], "to be looked into for the audit log"
 
 
@@ -325,10 +325,10 @@ TRIALS_COMPARED = """query ($x: String!, $first: Int, $at: AsOf) {
 
 async def test_the_trials_of_an_experiment(store: Store) -> None:
     await swept(store)
-    found = (await data(store, TRIALS_COMPARED, {"x": urn("EXPERIMENT:x")}, A))["comparison"]
-    assert (found["totalCount"], found["isComplete"]) == (4, True)
-    assert found["entities"] == [{"name": f"t{n}"} for n in range(4)]
-    assert [each["key"] for each in found["parameters"]] == ["host", "hyperparameters.lr", "hyperparameters.opt"]
+    response = (await data(store, TRIALS_COMPARED, {"x": urn("EXPERIMENT:x")}, A))["comparison"]
+    assert (response["totalCount"], response["isComplete"]) == (4, True)
+    assert response["entities"] == [{"name": f"t{n}"} for n in range(4)]
+    assert [each["key"] for each in response["parameters"]] == ["host", "hyperparameters.lr", "hyperparameters.opt"]
     cut = (await data(store, TRIALS_COMPARED, {"x": urn("EXPERIMENT:x"), "first": 2}, A))["comparison"]
     assert (cut["totalCount"], cut["isComplete"], len(cut["entities"])) == (4, False, 2)
     assert [each["key"] for each in cut["parameters"]] == ["hyperparameters.lr"]
@@ -363,9 +363,9 @@ async def test_what_differs_in_one_parameter_only(store: Store) -> None:
         differingOnlyIn(from: {urn: $from}, key: $key, startsWith: $start) { of { name } values { value } } } }"""
 
     async def differing(name: str, key: str, start: str | None = None) -> Any:
-        given = {"from": urn(f"TRIAL:{name}"), "key": key, "start": start}
-        found = (await data(store, query, given, A))["comparison"]["differingOnlyIn"]
-        return {cell["of"]["name"]: [value["value"] for value in cell["values"]] for cell in found}
+        variables = {"from": urn(f"TRIAL:{name}"), "key": key, "start": start}
+        response = (await data(store, query, variables, A))["comparison"]["differingOnlyIn"]
+        return {cell["of"]["name"]: [value["value"] for value in cell["values"]] for cell in response}
 
     assert await differing("t0", "hyperparameters.lr") == {"t1": [0.2]}, "t2 has another optimizer, t3 a host"
     assert await differing("t0", "host") == {"t3": ["h"]}
@@ -376,8 +376,8 @@ async def test_what_differs_in_one_parameter_only(store: Store) -> None:
         ("t9", "host", "is not among the compared entities"),
         ("t0", "lr", "those that vary are: host, hyperparameters.lr, hyperparameters.opt"),
     ]:
-        given = {"from": urn(f"TRIAL:{name}"), "key": key}
-        (error,) = (await answer(store, query, given, A)).errors
+        variables = {"from": urn(f"TRIAL:{name}"), "key": key}
+        (error,) = (await answer(store, query, variables, A)).errors
         assert problem in str(error)
 
 
@@ -435,7 +435,7 @@ async def test_round_trips_do_not_depend_on_how_many_are_compared(store: Store, 
     counting = CountingStore(store)
     for kind, trips in (("TRIAL:t", 2), ("TRIAL_COMPONENT:c", 1), ("MODEL:m", 2), ("MODEL_VERSION:v", 3)):
         counting.calls.clear()
-        found = await compared(counting, *(f"{kind}{number}" for number in numbers), shown=shown)
-        assert len(found["metrics"][0]["cells"]) == width
+        response = await compared(counting, *(f"{kind}{number}" for number in numbers), shown=shown)
+        assert len(response["metrics"][0]["cells"]) == width
         counting.calls.pop("secret", None)
         assert counting.calls == Counter(newest=1, entities=1, reach=trips, metrics=1), kind

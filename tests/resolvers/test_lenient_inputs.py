@@ -72,14 +72,14 @@ async def test_a_null_argument_is_an_absent_one() -> None:
         totalCount associations(first: $first) { totalCount } } }"""
     async with await filled() as store:
         ids = [{"urn": urn("on")}]
-        given = {
+        variables = {
             "first": None,
             "combine": None,
             "order": {"field": "NAME", "direction": None},
             "ids": ids,
         }
-        found = await data(store, query, given)
-        assert found == {
+        response = await data(store, query, variables)
+        assert response == {
             "entities": {"totalCount": 3},
             "lineage": {"totalCount": 0, "associations": {"totalCount": 0}},
         }
@@ -88,9 +88,11 @@ async def test_a_null_argument_is_an_absent_one() -> None:
 async def test_a_date_is_its_midnight_as_of_which_is_answered() -> None:
     query = "query ($at: AsOf) { entities(asOf: $at) { nodes { name moment } } }"
     async with await filled() as store:
-        given = [await data(store, query, {"at": {"occurredAt": at}}) for at in ("2026-01-31", "2026-01-31T00:00:00Z")]
-        assert given[0] == given[1]
-        assert [each["name"] for each in given[0]["entities"]["nodes"]] == ["before", "on"]
+        answers = [
+            await data(store, query, {"at": {"occurredAt": at}}) for at in ("2026-01-31", "2026-01-31T00:00:00Z")
+        ]
+        assert answers[0] == answers[1]
+        assert [each["name"] for each in answers[0]["entities"]["nodes"]] == ["before", "on"]
 
 
 RECORD = "mutation ($input: LineageRecordInput!) { lineageRecord(input: $input) { userErrors { message } } }"
@@ -113,7 +115,7 @@ async def test_what_is_recorded_needs_its_time() -> None:
 
 
 async def test_text_shows_a_value_without_loss() -> None:
-    given: list[tuple[PropertyType, Json, str]] = [
+    inputs: list[tuple[PropertyType, Json, str]] = [
         (PropertyType.INTEGER, LARGE, "9007199254740993"),
         (PropertyType.INTEGER, -(2**63), "-9223372036854775808"),
         (PropertyType.FLOAT, 1e21, "1e+21"),
@@ -125,9 +127,9 @@ async def test_text_shows_a_value_without_loss() -> None:
         (PropertyType.JSON, {"b": [LARGE, 1e21, None], "a": "é\n"}, '{"a":"é\\n","b":[9007199254740993,1e+21,null]}'),
         (PropertyType.JSON, "text", '"text"'),
     ]
-    shown = tuple(Property(f"k{n:02}", type, value) for n, (type, value, _) in enumerate(given))
+    shown = tuple(Property(f"k{n:02}", type, value) for n, (type, value, _) in enumerate(inputs))
     async with await open_store("memory:") as store:
         await store.record(Batch((entity("d", properties=shown),)), by="me")
-        found = (await data(store, f'{{ entity(urn: "{urn("d")}") {{ properties {{ text value }} }} }}'))["entity"]
-        assert [each["text"] for each in found["properties"]] == [text for *_, text in given]
-        assert found["properties"][0]["value"] == LARGE
+        response = (await data(store, f'{{ entity(urn: "{urn("d")}") {{ properties {{ text value }} }} }}'))["entity"]
+        assert [each["text"] for each in response["properties"]] == [text for *_, text in inputs]
+        assert response["properties"][0]["value"] == LARGE

@@ -35,8 +35,8 @@ async def metrics(store: Store, arguments: str = "", shown: str = SHOWN, by: Any
 
 
 async def set_properties(store: Store, **values: dict[str, Any]) -> None:
-    given = [{"key": f"metrics.{name}", "value": value} for name, value in values.items()]
-    done = await revised(store, A, entity={"urn": JOB}, properties=given)
+    inputs = [{"key": f"metrics.{name}", "value": value} for name, value in values.items()]
+    done = await revised(store, A, entity={"urn": JOB}, properties=inputs)
     assert not done["userErrors"]
 
 
@@ -52,12 +52,12 @@ async def test_of_observations_and_of_properties(store: Store) -> None:
         confusion={"json": [1]},
         done={"timestamp": "2026-01-01T00:00:00Z"},
     )
-    told = {"from": {"urn": JOB}}
+    expected = {"from": {"urn": JOB}}
     assert await metrics(store) == [
-        {"name": "Validation:auc", "last": 0.75, "min": 0.75, "max": 0.75, "count": 1, **told},
-        {"name": "epochs", "last": 3.0, "min": 3.0, "max": 3.0, "count": 0, **told},
-        {"name": "f1", "last": 0.5, "min": 0.5, "max": 0.5, "count": 0, **told},
-        {"name": "loss", "last": 0.25, "min": 0.125, "max": 0.5, "count": 3, **told},
+        {"name": "Validation:auc", "last": 0.75, "min": 0.75, "max": 0.75, "count": 1, **expected},
+        {"name": "epochs", "last": 3.0, "min": 3.0, "max": 3.0, "count": 0, **expected},
+        {"name": "f1", "last": 0.5, "min": 0.5, "max": 0.5, "count": 0, **expected},
+        {"name": "loss", "last": 0.25, "min": 0.125, "max": 0.5, "count": 3, **expected},
     ]
     named = await metrics(store, '(names: ["loss", "f1", "no", "loss"])', "name count")
     assert named == [{"name": "f1", "count": 0}, {"name": "loss", "count": 3}]
@@ -66,8 +66,8 @@ async def test_of_observations_and_of_properties(store: Store) -> None:
 
 
 async def test_nan_and_infinities_are_strings(store: Store) -> None:
-    given: list[float | str] = ["NaN", "Infinity", 0.5, "-Infinity", 1, "NaN"]
-    assert (await observed(store, A, series(JOB, "loss", *given), series(JOB, "lost", "NaN")))["newCount"] == 7
+    inputs: list[float | str] = ["NaN", "Infinity", 0.5, "-Infinity", 1, "NaN"]
+    assert (await observed(store, A, series(JOB, "loss", *inputs), series(JOB, "lost", "NaN")))["newCount"] == 7
     shown = """name last min max count nanCount series { nodes { value } }
       buckets(most: 2) { count nanCount first { value } min { value } max { value } }"""
     assert await metrics(store, "", shown) == [
@@ -78,7 +78,7 @@ async def test_nan_and_infinities_are_strings(store: Store) -> None:
             "max": "Infinity",
             "count": 6,
             "nanCount": 2,
-            "series": {"nodes": [{"value": value} for value in given]},
+            "series": {"nodes": [{"value": value} for value in inputs]},
             "buckets": [
                 {
                     "count": 3,
@@ -123,12 +123,12 @@ async def test_a_property_has_no_series(store: Store) -> None:
 async def test_every_kind_has_them(store: Store) -> None:
     entities = [{"kind": kind, "name": "x"} for kind in ("TRIAL", "TRIAL_COMPONENT", "MODEL_VERSION", "DATASET")]
     assert await recorded(store, A, entities=entities) == []
-    given = [series(f"lineal:a:{each['kind']}:x", "loss", 1) for each in entities]
-    assert (await observed(store, A, *given))["newCount"] == 4
+    inputs = [series(f"lineal:a:{each['kind']}:x", "loss", 1) for each in entities]
+    assert (await observed(store, A, *inputs))["newCount"] == 4
     query = """{ trials { nodes { metrics { last } } } datasets { nodes { metrics { last } } }
       entities(where: {kind: [MODEL_VERSION, TRIAL_COMPONENT]}) { nodes { metrics { last } } } }"""
-    found = await data(store, query, by=A)
-    shown = [node["metrics"] for each in found.values() for node in each["nodes"] if node["metrics"]]
+    response = await data(store, query, by=A)
+    shown = [node["metrics"] for each in response.values() for node in each["nodes"] if node["metrics"]]
     assert shown == [[{"last": 1.0}]] * 4
 
 
@@ -137,7 +137,7 @@ async def test_pages_of_a_series_go_on_in_one_moment(store: Store) -> None:
     query = f"""query ($after: String, $first: Int!, $m: String = "loss") {{ entity(urn: "{JOB}") {{
       metrics(names: [$m]) {{ series(first: $first, after: $after) {{ totalCount
       pageInfo {{ hasNextPage endCursor }} edges {{ cursor node {{ step }} }} nodes {{ value }} }} }} }} }}"""
-    found: list[float] = []
+    results: list[float] = []
     after: Any = None
     for page_number in range(4):
         (metric,) = (await data(store, query, {"after": after, "first": 2}, A))["entity"]["metrics"]
@@ -146,11 +146,11 @@ async def test_pages_of_a_series_go_on_in_one_moment(store: Store) -> None:
         assert page["pageInfo"]["hasNextPage"] == (page_number < 3)
         assert page["edges"][-1]["cursor"] == page["pageInfo"]["endCursor"]
         assert [each["node"]["step"] for each in page["edges"]] == [each["value"] for each in page["nodes"]]
-        found += [node["value"] for node in page["nodes"]]
+        results += [node["value"] for node in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
         await observed(store, A, series(JOB, "loss", 99, occurredAt=f"2026-04-0{page_number + 1}T00:00:00Z"))
         await observed(store, A, series(JOB, "other", 1))
-    assert found == list(range(7))
+    assert results == list(range(7))
     for variables in ({"after": "nonsense"}, {"after": after[:-2]}, {"after": after, "m": "other"}):
         wrong = await answer(store, query, {"first": 2, **variables}, A)
         assert "after is not a cursor" in str(wrong.errors)
@@ -195,9 +195,9 @@ async def test_a_request_may_ask_for_so_many_observations(store: Store, monkeypa
     await observed(store, A, series(JOB, "loss", 1, 2, 3), series(JOB, "auc", 1, 2))
     assert await metrics(store, "", "series { totalCount } buckets { count }"), "never more than there is"
     shown = "series { totalCount } buckets { count } more: buckets(most: 1) { count }"
-    found = await answer(store, f'{{ entity(urn: "{JOB}") {{ metrics {{ {shown} }} }} }}', by=A)
-    assert isinstance(found.errors[0].original_error, LimitExceeded)
-    assert "The request asks for more than 10 observations" in found.errors[0].message
+    response = await answer(store, f'{{ entity(urn: "{JOB}") {{ metrics {{ {shown} }} }} }}', by=A)
+    assert isinstance(response.errors[0].original_error, LimitExceeded)
+    assert "The request asks for more than 10 observations" in response.errors[0].message
 
 
 async def test_buckets_keep_extremes(store: Store) -> None:
@@ -253,22 +253,22 @@ async def test_hidden_as_their_property_keys_are(store: Store) -> None:
 async def test_restricted_entities_have_no_metrics(store: Store) -> None:
     await observed(store, A, series(JOB, "loss", 1))
     await share(store, "a", "b")
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[{"id": entity_id(JOB)}])
-    group = made["group"]["id"]
+    created = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[{"id": entity_id(JOB)}])
+    group = created["group"]["id"]
     policy = '@id("b") forbid (principal in Lineal::Account::"b", action, resource);'
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group, policy=policy) == []
     assert await codes(store, admin("a"), "lineageGroupChange", id=group, boundary="MASK") == []
     query = f'{{ entity(urn: "{urn_of("a", "d")}") {{ descendants {{ nodes {{ kind metrics {{ name }} }} }} }} }}'
-    found = (await data(store, query, by=B))["entity"]["descendants"]["nodes"]
-    assert {"kind": "RESTRICTED", "metrics": []} in found
+    response = (await data(store, query, by=B))["entity"]["descendants"]["nodes"]
+    assert {"kind": "RESTRICTED", "metrics": []} in response
 
 
 @pytest.mark.parametrize("width", [1, 5])
 async def test_one_round_trip_for_each_however_many_siblings(store: Store, width: int) -> None:
     names = [f"t{number}" for number in range(width)]
     assert await recorded(store, A, entities=[{"kind": "TRIAL", "name": name} for name in names]) == []
-    given = [series(f"lineal:a:TRIAL:{name}", metric, 1, 2) for name in names for metric in ("loss", "auc")]
-    await observed(store, A, *given)
+    inputs = [series(f"lineal:a:TRIAL:{name}", metric, 1, 2) for name in names for metric in ("loss", "auc")]
+    await observed(store, A, *inputs)
     query = """{ trials { nodes { metrics { last series { nodes { value } } buckets { count } }
       auc: metrics(names: ["auc"]) { from { metrics { name } } series { totalCount } } } } }"""
     counting = CountingStore(store)

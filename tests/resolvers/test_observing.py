@@ -37,8 +37,8 @@ async def errors(store: Store, by: Principal, *given: dict[str, Any], **more: An
 
 
 async def test_observations_sent_again_are_recorded_once(store: Store) -> None:
-    given = [series(JOB, "loss", 0.5, 0.25), series(urn_of("a", "m"), "auc", 0.9), series(JOB, "auc", 0.8)]
-    done = await observed(store, A, *given)
+    inputs = [series(JOB, "loss", 0.5, 0.25), series(urn_of("a", "m"), "auc", 0.9), series(JOB, "auc", 0.8)]
+    done = await observed(store, A, *inputs)
     assert done == {
         "newCount": 4,
         "entities": [
@@ -50,9 +50,9 @@ async def test_observations_sent_again_are_recorded_once(store: Store) -> None:
         ],
         "userErrors": [],
     }
-    again = await observed(store, A, *given, series(JOB, "loss", 0.5, 0.25, 0.125))
+    again = await observed(store, A, *inputs, series(JOB, "loss", 0.5, 0.25, 0.125))
     assert (again["newCount"], again["userErrors"]) == (1, [])
-    repeated = await observed(store, A, *given)
+    repeated = await observed(store, A, *inputs)
     assert (repeated["newCount"], len(repeated["entities"])) == (0, 2)
     assert await observed(store, A) == {"newCount": 0, "entities": [], "userErrors": []}
     assert (await observed(store, A, series(JOB, "loss")))["newCount"] == 0
@@ -145,10 +145,10 @@ async def test_a_value_too_great_for_a_literal_is_not_taken_for_infinity(store: 
 
 
 async def test_ten_thousand_at_once(store: Store) -> None:
-    given = [series(JOB, f"m{number}", *range(10)) for number in range(1000)]
-    assert (await observed(store, A, *given[:100]))["newCount"] == 1000
+    inputs = [series(JOB, f"m{number}", *range(10)) for number in range(1000)]
+    assert (await observed(store, A, *inputs[:100]))["newCount"] == 1000
     (done,) = (
-        await data(store, OBSERVE.replace("metrics { name last count }", ""), {"i": {"series": given}}, A)
+        await data(store, OBSERVE.replace("metrics { name last count }", ""), {"i": {"series": inputs}}, A)
     ).values()
     assert (done["newCount"], done["userErrors"]) == (9000, [])
 
@@ -204,9 +204,9 @@ async def test_readers_without_record_permission_are_forbidden(store: Store) -> 
 
 async def test_writes_are_audited_once(store: Store) -> None:
     assert (await observed(store, A, series(JOB, "x", 1, 2), series(JOB, "y", 1)))["newCount"] == 3
-    found = await logged(store, admin("a"), action="RECORD", isAllowed=True)
-    assert found[0]["resource"] == default_group("a")
-    assert len(found) == 2, "one for what the store was filled with, one for the observations"
+    records = await logged(store, admin("a"), action="RECORD", isAllowed=True)
+    assert records[0]["resource"] == default_group("a")
+    assert len(records) == 2, "one for what the store was filled with, one for the observations"
 
 
 async def test_a_hidden_metric_is_recorded_and_not_shown(store: Store) -> None:

@@ -41,11 +41,11 @@ def run_of(number: int, reads: list[Any], writes: list[Any], job: str | None = N
 
 async def downstream(store: Store, urn: str, **arguments: Any) -> dict[str, list[str]]:
     """The types of the associations on the way to each descendant, by its urn after the account."""
-    found = (await data(store, REACHED, {"urn": f"lineal:local:{urn}", **arguments}))["entity"]["descendants"]
-    assert found["totalCount"] == len(found["edges"])
+    answer = (await data(store, REACHED, {"urn": f"lineal:local:{urn}", **arguments}))["entity"]["descendants"]
+    assert answer["totalCount"] == len(answer["edges"])
     return {
         each["node"]["urn"].removeprefix("lineal:local:"): [step["type"] for step in each["path"]]
-        for each in found["edges"]
+        for each in answer["edges"]
     }
 
 
@@ -54,15 +54,15 @@ async def test_lineage_goes_on_through_symlinks() -> None:
     writer = run_of(1, [dataset("kafka://b:9092", "orders")], [dataset("s3://lake", "wh/orders", symlinks=table)])
     reader = run_of(2, [dataset("hive://ms:9083", "db.orders")], [dataset("s3://lake", "churn")])
     async with holding(writer, reader) as store:
-        found = await downstream(store, "DATASET:kafka://b:9092/orders")
-        assert found["DATASET:s3://lake/churn"] == [
+        answer = await downstream(store, "DATASET:kafka://b:9092/orders")
+        assert answer["DATASET:s3://lake/churn"] == [
             "CONTRIBUTED_TO",
             "PRODUCED",
             "SAME_AS",
             "CONTRIBUTED_TO",
             "PRODUCED",
         ]
-        assert "PROCESSING_JOB:run-2" in found
+        assert "PROCESSING_JOB:run-2" in answer
 
 
 @pytest.mark.parametrize("writer_names_version", [True, False])
@@ -77,8 +77,8 @@ async def test_lineage_goes_on_where_one_side_names_no_version(writer_names_vers
         exactly = await downstream(store, raw, stopAt={"kind": "DATASET", "version": {"exists": False}})
         assert "DATASET:wh/scores" not in exactly
         versions = "query ($urn: String!) { entity(urn: $urn) { versions(first: 9) { nodes { version } } } }"
-        found = await data(store, versions, {"urn": "lineal:local:DATASET:s3://lake/feat"})
-        assert {each["version"] for each in found["entity"]["versions"]["nodes"]} == {None, "7"}
+        answer = await data(store, versions, {"urn": "lineal:local:DATASET:s3://lake/feat"})
+        assert {each["version"] for each in answer["entity"]["versions"]["nodes"]} == {None, "7"}
 
 
 async def test_version_exact_lineage_goes_on_where_both_sides_name_the_version() -> None:
@@ -89,8 +89,8 @@ async def test_version_exact_lineage_goes_on_where_both_sides_name_the_version()
         run_of(3, [eight], [dataset("wh", "of eight")]),
     ) as store:
         stop = {"kind": "DATASET", "version": {"exists": False}}
-        found = await downstream(store, "DATASET:s3://lake/raw", stopAt=stop)
-        assert {urn for urn in found if urn.startswith("DATASET:wh")} == {"DATASET:wh/of%20seven"}
+        answer = await downstream(store, "DATASET:s3://lake/raw", stopAt=stop)
+        assert {urn for urn in answer if urn.startswith("DATASET:wh")} == {"DATASET:wh/of%20seven"}
 
 
 async def test_a_renamed_table_is_downstream_of_what_it_was_made_of() -> None:
@@ -100,9 +100,9 @@ async def test_a_renamed_table_is_downstream_of_what_it_was_made_of() -> None:
         run_of(2, [], [dataset("pg", "t", lifecycleStateChange=change)]),
         run_of(3, [dataset("pg", "t")], [dataset("pg", "final")]),
     ) as store:
-        found = await downstream(store, "DATASET:pg/src")
-        assert found["DATASET:pg/t"] == ["CONTRIBUTED_TO", "PRODUCED", "DERIVED_FROM"]
-        assert "DATASET:pg/final" in found
+        answer = await downstream(store, "DATASET:pg/src")
+        assert answer["DATASET:pg/t"] == ["CONTRIBUTED_TO", "PRODUCED", "DERIVED_FROM"]
+        assert "DATASET:pg/final" in answer
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
@@ -114,8 +114,8 @@ async def test_what_comes_late_is_there_as_of_its_time(order: list[int]) -> None
     between = {"occurredAt": "2026-01-10T00:00:00Z"}
     async with holding(*(events[index] for index in order)) as store:
         assert (await downstream(store, "DATASET:n/a", asOf=between)).keys() == {"PROCESSING_JOB:run-1", "DATASET:n/b"}
-        found = await data(store, REACHED, {"urn": "lineal:local:DATASET:n/b", "asOf": between})
-        up = {each["urn"].removeprefix("lineal:local:") for each in found["entity"]["ascendants"]["nodes"]}
+        answer = await data(store, REACHED, {"urn": "lineal:local:DATASET:n/b", "asOf": between})
+        up = {each["urn"].removeprefix("lineal:local:") for each in answer["entity"]["ascendants"]["nodes"]}
         assert up == {"PROCESSING_JOB:run-1", "DATASET:n/a", "PIPELINE:n/job-1"}
         assert len(await downstream(store, "DATASET:n/a")) == 4
 
@@ -160,8 +160,8 @@ async def test_what_feeds_a_job() -> None:
             pipeline { name } } } }
           inputs { totalCount nodes { name } } outputs { totalCount nodes { name } } latestRun { name } } }
           processingJobs(where: {name: {eq: "run-9"}}) { nodes { title children { totalCount nodes { name } } } } }"""
-        found = await data(store, query)
-        (job,) = found["pipelines"]["nodes"]
+        answer = await data(store, query)
+        (job,) = answer["pipelines"]["nodes"]
         assert job["runs"]["totalCount"] == 2
         assert job["inputs"] == {"totalCount": 2, "nodes": [{"name": "rag/chunk1"}, {"name": "rag/chunk2"}]}
         assert job["outputs"] == {"totalCount": 2, "nodes": [{"name": "rag/emb1"}, {"name": "rag/emb2"}]}
@@ -177,7 +177,7 @@ async def test_what_feeds_a_job() -> None:
             "pipeline": {"name": "n/embed"},
         }
         assert runs["run-2"]["parent"] == {"name": "run-9"}
-        (above,) = found["processingJobs"]["nodes"]
+        (above,) = answer["processingJobs"]["nodes"]
         assert above == {"title": "dag", "children": {"totalCount": 1, "nodes": [{"name": "run-2"}]}}
 
 
@@ -215,9 +215,9 @@ async def with_facets() -> AsyncIterator[Store]:
     ],
 )
 async def test_facets_are_found(with_facets: Store, arguments: str, names: set[str]) -> None:
-    found = await data(with_facets, f"{{ entities({arguments}) {{ totalCount nodes {{ name }} }} }}")
-    assert {each["name"] for each in found["entities"]["nodes"]} == names
-    assert found["entities"]["totalCount"] == len(names)
+    answer = await data(with_facets, f"{{ entities({arguments}) {{ totalCount nodes {{ name }} }} }}")
+    assert {each["name"] for each in answer["entities"]["nodes"]} == names
+    assert answer["entities"]["totalCount"] == len(names)
 
 
 async def test_a_column_leads_to_its_dataset(with_facets: Store) -> None:
@@ -238,9 +238,9 @@ async def test_each_job_keeps_its_own_description() -> None:
     ) as store:
         query = """{ datasets { totalCount } pipelines(where: {property: [{key: "namespace", startsWith: "team"}]}) {
           nodes { description property(key: "namespace") runs { totalCount } } } }"""
-        found = await data(store, query)
-        assert found["datasets"]["totalCount"] == 2
-        jobs = found["pipelines"]["nodes"]
+        answer = await data(store, query)
+        assert answer["datasets"]["totalCount"] == 2
+        jobs = answer["pipelines"]["nodes"]
         assert {(each["property"], each["description"], each["runs"]["totalCount"]) for each in jobs} == {
             ("team", "team and a/etl", 1),
             ("team/a", "team/a and etl", 1),

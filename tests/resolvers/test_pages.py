@@ -41,9 +41,9 @@ async def filled() -> Store:
 
 
 def query(field: str, after: str | None) -> str:
-    given = "" if after is None else f', after: "{after}"'
+    argument = "" if after is None else f', after: "{after}"'
     page = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
-    return "{ " + (FIELDS[field] % given).replace("PAGE", page) + " }"
+    return "{ " + (FIELDS[field] % argument).replace("PAGE", page) + " }"
 
 
 @pytest.mark.parametrize("field", FIELDS)

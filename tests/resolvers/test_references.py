@@ -31,8 +31,8 @@ async def test_urns_are_understood_however_they_are_typed(name: str) -> None:
         association = done["associations"][0]["association"]
         assert (association["source"]["urn"], association["destination"]["urn"]) == (URN, "lineal:local:MODEL:m")
         for each in filters:
-            found = await data(store, query, {"u": typed, "w": {"urn": each}})
-            assert found == {"entity": {"urn": URN}, "entities": {"totalCount": 1}}, each
+            response = await data(store, query, {"u": typed, "w": {"urn": each}})
+            assert response == {"entity": {"urn": URN}, "entities": {"totalCount": 1}}, each
         others = await data(store, query, {"u": typed, "w": {"urn": {"ne": typed}}})
         assert others["entities"] == {"totalCount": 1}
 
@@ -119,9 +119,9 @@ async def test_nothing_hidden_is_suggested() -> None:
         own = await absent(store, query, {"u": near}, member("a"))
         assert own[0]["suggestion"] == hidden
         for urn in asked:
-            found = [await absent(each, query, {"u": urn}, member("b")) for each in (store, without)]
-            assert found[0] == found[1]
-            assert "lineal:a:" not in str(found[0][0]["suggestion"])
+            response = [await absent(each, query, {"u": urn}, member("b")) for each in (store, without)]
+            assert response[0] == response[1]
+            assert "lineal:a:" not in str(response[0][0]["suggestion"])
 
 
 async def test_few_urns_of_a_request_are_searched_for() -> None:

@@ -51,12 +51,12 @@ async def test_the_first_registration_makes_the_group_and_the_next_are_numbered_
     tagged = {"description": "of march", "tags": ["t"], "properties": [{"key": "auc", "value": {"float": 0.5}}]}
     first = await registered(store, A, **GROUP, **tagged, occurredAt="2026-03-03T12:00:00Z")
     assert (first["isNew"], first["userErrors"]) == (True, [])
-    made = first["modelVersion"]
-    assert (made["urn"], made["number"], made["version"]) == (version(1), 1, "1")
-    assert (made["description"], made["tags"]) == ("of march", ["t"])
-    assert [each["key"] for each in made["properties"]] == ["auc", "registration"]
-    assert (made["group"], made["model"]) == ({"urn": "lineal:a:MODEL_GROUP:churn"}, MODEL)
-    assert made["occurredAt"] == "2026-03-03T12:00:00.000000Z"
+    created = first["modelVersion"]
+    assert (created["urn"], created["number"], created["version"]) == (version(1), 1, "1")
+    assert (created["description"], created["tags"]) == ("of march", ["t"])
+    assert [each["key"] for each in created["properties"]] == ["auc", "registration"]
+    assert (created["group"], created["model"]) == ({"urn": "lineal:a:MODEL_GROUP:churn"}, MODEL)
+    assert created["occurredAt"] == "2026-03-03T12:00:00.000000Z"
     for number in range(2, 13):
         assert (await registered(store, A, **GROUP))["modelVersion"]["number"] == number
     assert await numbers(store) == list(range(12, 0, -1)), "by number, not by text"
@@ -68,8 +68,8 @@ async def test_the_first_registration_makes_the_group_and_the_next_are_numbered_
     assert (await data(store, query, by=A))["entity"] == {"groups": {"totalCount": 1, "nodes": [{"name": "churn"}]}}
     lineage = """query ($u: String!) { entity(urn: $u) { ... on ModelVersion { number
       ascendants { nodes { urn } } } } }"""
-    found = await data(store, lineage, {"u": version(1)}, A)
-    urns = {node["urn"] for node in found["entity"]["ascendants"]["nodes"]}
+    response = await data(store, lineage, {"u": version(1)}, A)
+    urns = {node["urn"] for node in response["entity"]["ascendants"]["nodes"]}
     assert urns == {"lineal:a:MODEL_GROUP:churn", *(urn_of("a", name) for name in "djm")}
 
 
@@ -80,17 +80,17 @@ async def test_a_group_lists_its_model_versions_as_versions(store: Store) -> Non
       group: entity(urn: "lineal:a:MODEL_GROUP:churn") { versions(first: 1) { __typename totalCount
         pageInfo { hasNextPage } edges { __typename cursor node { urn } } nodes { ... on ModelVersion { number } } } }
       dataset: entity(urn: "lineal:a:DATASET:d") { versions { __typename edges { __typename } nodes { name } } } }"""
-    found = await data(store, query, by=A)
-    assert found["modelGroups"] == {"nodes": [{"versions": {"nodes": [{"number": 2}, {"number": 1}]}}]}
-    assert found["group"]["versions"]["edges"][0].pop("cursor")
-    assert found["group"]["versions"] == {
+    response = await data(store, query, by=A)
+    assert response["modelGroups"] == {"nodes": [{"versions": {"nodes": [{"number": 2}, {"number": 1}]}}]}
+    assert response["group"]["versions"]["edges"][0].pop("cursor")
+    assert response["group"]["versions"] == {
         "__typename": "ModelVersionConnection",
         "totalCount": 2,
         "pageInfo": {"hasNextPage": True},
         "edges": [{"__typename": "ModelVersionEdge", "node": {"urn": version(2)}}],
         "nodes": [{"number": 2}],
     }
-    assert found["dataset"]["versions"] == {
+    assert response["dataset"]["versions"] == {
         "__typename": "EntityConnection",
         "edges": [{"__typename": "EntityEdge"}],
         "nodes": [{"name": "d"}],
@@ -237,18 +237,18 @@ async def test_a_failing_store_fails_every_waiting_registration(store: Store, mo
     ],
 )
 async def test_numbers_recorded_by_hand_are_never_reused(store: Store, by_hand: list[str], following: int) -> None:
-    given = [{"kind": "MODEL_VERSION", "name": "churn", "version": each} for each in by_hand]
-    assert await recorded(store, A, entities=given) == []
-    found = [(await registered(store, A, **GROUP))["modelVersion"]["number"] for _ in range(4)]
-    assert found[0] == following
-    assert sorted(set(found)) == found
-    assert not set(map(str, found)) & set(by_hand)
+    inputs = [{"kind": "MODEL_VERSION", "name": "churn", "version": each} for each in by_hand]
+    assert await recorded(store, A, entities=inputs) == []
+    numbers = [(await registered(store, A, **GROUP))["modelVersion"]["number"] for _ in range(4)]
+    assert numbers[0] == following
+    assert sorted(set(numbers)) == numbers
+    assert not set(map(str, numbers)) & set(by_hand)
 
 
 async def test_versions_that_may_not_be_seen_take_numbers(store: Store) -> None:
     for _ in range(3):
         await registered(store, A, **GROUP)
-    made = await changed(
+    created = await changed(
         store,
         ADA,
         "lineageGroupCreate",
@@ -256,7 +256,7 @@ async def test_versions_that_may_not_be_seen_take_numbers(store: Store) -> None:
         addEntities=[{"id": entity_id(version(2))}, {"id": entity_id(version(3))}],
     )
     policy = '@id("no") forbid (principal == Lineal::Principal::"a/mia", action == Lineal::Action::"Read", resource);'
-    assert await codes(store, ADA, "lineageGroupPolicySet", id=made["group"]["id"], policy=policy) == []
+    assert await codes(store, ADA, "lineageGroupPolicySet", id=created["group"]["id"], policy=policy) == []
     assert await numbers(store) == [1]
     assert (await registered(store, A, **GROUP))["modelVersion"]["number"] == 4
     assert await numbers(store) == [4, 1]
@@ -294,9 +294,9 @@ async def test_registration_needs_its_permission(store: Store) -> None:
 async def test_registering_into_a_hidden_group_is_refused(store: Store) -> None:
     await registered(store, A, **GROUP)
     group = "lineal:a:MODEL_GROUP:churn"
-    made = await changed(store, ADA, "lineageGroupCreate", name="secret", addEntities=[{"id": entity_id(group)}])
+    created = await changed(store, ADA, "lineageGroupCreate", name="secret", addEntities=[{"id": entity_id(group)}])
     policy = '@id("no") forbid (principal == Lineal::Principal::"a/mia", action == Lineal::Action::"Read", resource);'
-    assert await codes(store, ADA, "lineageGroupPolicySet", id=made["group"]["id"], policy=policy) == []
+    assert await codes(store, ADA, "lineageGroupPolicySet", id=created["group"]["id"], policy=policy) == []
     done = await registered(store, A, **GROUP)
     assert refusals(done) == [("FORBIDDEN", ["input", "group"])]
     assert done["userErrors"][0]["message"].startswith(
@@ -335,8 +335,8 @@ async def test_a_decision_is_recorded_and_the_latest_counts(store: Store) -> Non
     assert (await group_of(store))["latestApproved"] is None
     query = """query ($u: String!) { entity(urn: $u) { ... on ModelVersion {
       approvals { totalCount nodes { decision reason by } } } } }"""
-    found = await data(store, query, {"u": version(3)}, A)
-    assert found["entity"]["approvals"] == {
+    response = await data(store, query, {"u": version(3)}, A)
+    assert response["entity"]["approvals"] == {
         "totalCount": 2,
         "nodes": [
             {"decision": "REJECTED", "reason": "biased", "by": "a/ada"},
@@ -469,8 +469,8 @@ async def test_decisions_recorded_by_other_mutations_need_the_permission(store: 
     approval = {"urn": done["approval"]["urn"]}
     forged = {"kind": "APPROVAL", "name": "mine", "properties": [{"key": "decision", "value": {"string": "APPROVED"}}]}
     tie = {"source": {"urn": version(1)}, "destination": {"urn": "lineal:a:APPROVAL:mine"}, "type": "ASSOCIATED_WITH"}
-    given: dict[str, Any] = {"entities": [forged], "associations": [tie]}
-    errors = await recorded(store, A, **given)
+    variables: dict[str, Any] = {"entities": [forged], "associations": [tie]}
+    errors = await recorded(store, A, **variables)
     assert [(each["code"], each["path"]) for each in errors] == [
         ("FORBIDDEN", ["input", "associations", "0", "source"])
     ]
@@ -511,9 +511,9 @@ async def test_approvals_with_an_unknown_decision_approve_nothing(store: Store) 
     odd = {"kind": "APPROVAL", "name": "odd", "properties": [{"key": "decision", "value": {"string": "MAYBE"}}]}
     tie = {"source": {"urn": version(1)}, "destination": {"urn": "lineal:a:APPROVAL:odd"}, "type": "ASSOCIATED_WITH"}
     assert await recorded(store, ADA, entities=[odd], associations=[tie]) == []
-    found = await group_of(store)
-    assert found["versions"]["nodes"][0]["approval"]["decision"] is None
-    assert found["latestApproved"] is None
+    response = await group_of(store)
+    assert response["versions"]["nodes"][0]["approval"]["decision"] is None
+    assert response["latestApproved"] is None
 
 
 async def test_pages_of_versions_and_decisions_are_of_one_moment(store: Store) -> None:
@@ -568,8 +568,8 @@ async def test_round_trips_are_as_many_whatever_the_width(store: Store, groups: 
     query = """{ modelGroups { nodes { versions { nodes { number model { urn } group { urn } approval { decision by }
       approvals { nodes { decision modelVersion { number } } } } } latestApproved { number } } } }"""
     counting = CountingStore(store)
-    found = await data(counting, query, by=A)
-    assert [each["latestApproved"] for each in found["modelGroups"]["nodes"]] == [{"number": 1}] * groups
+    response = await data(counting, query, by=A)
+    assert [each["latestApproved"] for each in response["modelGroups"]["nodes"]] == [{"number": 1}] * groups
     assert counting.calls == Counter(newest=1, secret=1, find=1, reach=3), (
         "versions; decisions, models and groups; theirs"
     )

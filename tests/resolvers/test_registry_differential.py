@@ -61,11 +61,11 @@ class Registry:
         )
 
     def history(self, version: Version) -> list[str]:
-        found = sorted(
+        decisions = sorted(
             (each for each in self.decisions if each.version == version),
             key=lambda each: (each.occurred_at, each.recorded_at),
         )
-        return [each.decision for each in reversed(found)]
+        return [each.decision for each in reversed(decisions)]
 
     def group(self, name: str) -> dict[str, Any]:
         versions = sorted(
@@ -108,8 +108,8 @@ async def lived(store: Store, asked: list[tuple[str, str | None, int, int]]) -> 
     for group, decision, at, place in asked:
         when = format_timestamp(at)
         if decision is None:
-            given = {"group": {"name": group}, "model": {"urn": "lineal:a:MODEL:old"}}
-            done = await registered(store, member("a"), **given, occurredAt=when)
+            variables = {"group": {"name": group}, "model": {"urn": "lineal:a:MODEL:old"}}
+            done = await registered(store, member("a"), **variables, occurredAt=when)
             number = done["modelVersion"]["number"]
             assert number == 1 + sum(each.group == group for each in versions)
             versions.append(Version(group, number, await store.watermark(), at))
@@ -137,8 +137,8 @@ async def compared(store: Store, asked: list[tuple[str, str | None, int, int]]) 
                 then = registry.at(recorded_at, occurred_at)
                 at = {"recordedAt": format_timestamp(recorded_at), "occurredAt": format_timestamp(occurred_at)}
                 for group in GROUPS:
-                    found = await data(store, ASKED, {"u": f"lineal:a:MODEL_GROUP:{group}", "at": at}, LOCAL)
-                    assert found["entity"] == then.group(group), (at, group)
+                    answer = await data(store, ASKED, {"u": f"lineal:a:MODEL_GROUP:{group}", "at": at}, LOCAL)
+                    assert answer["entity"] == then.group(group), (at, group)
 
 
 @settings(max_examples=EXAMPLES // 3)

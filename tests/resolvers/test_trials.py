@@ -95,10 +95,10 @@ async def test_pages_go_on_at_the_snapshot_of_the_first(store: Store, field: str
     names, after = [], None
     for number in range(5, 9):
         answered = await data(store, query, {"after": after}, A)
-        found = answered["page"] if field == "root" else answered["experiment"]["page"]
-        names += [node["name"] for node in found["nodes"]]
-        after = found["pageInfo"]["endCursor"]
-        if not found["pageInfo"]["hasNextPage"]:
+        page = answered["page"] if field == "root" else answered["experiment"]["page"]
+        names += [node["name"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
             break
         await tried(store, number)
     assert names == (["t2", "t3", "t4"] if field == "root" else ["t2", "t4"])

@@ -79,13 +79,13 @@ async def test_inputs_and_outputs_of_a_component(store: Store) -> None:
     await record(store, "DATASET:d1>TRIAL_COMPONENT:c", "CODE:code>TRIAL_COMPONENT:c", type="CONTRIBUTED_TO")
     await record(store, "TRIAL_COMPONENT:c>MODEL:out", "TRIAL_COMPONENT:c>ENDPOINT:not", type="PRODUCED")
     await record(store, "TRIAL:t>TRIAL_COMPONENT:c", "DATASET:other>TRIAL_COMPONENT:c")
-    found = await field(store, "TRIAL_COMPONENT:c", f"inputs {LISTED} outputs {LISTED}")
-    assert (names(found["inputs"]), names(found["outputs"])) == (["code", "d1"], ["out"])
+    response = await field(store, "TRIAL_COMPONENT:c", f"inputs {LISTED} outputs {LISTED}")
+    assert (names(response["inputs"]), names(response["outputs"])) == (["code", "d1"], ["out"])
 
 
 async def test_stage_and_parameters(store: Store) -> None:
-    given = {"stage": "TRAINING", "hyperparameters.lr": "0.1", "parameters.seed": "1", "metrics.auc": "0.9"}
-    properties = [{"key": key, "value": {"string": value}} for key, value in given.items()]
+    variables = {"stage": "TRAINING", "hyperparameters.lr": "0.1", "parameters.seed": "1", "metrics.auc": "0.9"}
+    properties = [{"key": key, "value": {"string": value}} for key, value in variables.items()]
     entities = [
         {"kind": "TRIAL_COMPONENT", "name": "c", "properties": properties},
         {"kind": "TRIAL_COMPONENT", "name": "odd", "properties": [{"key": "stage", "value": {"string": "COOKING"}}]},
@@ -123,11 +123,11 @@ async def test_jobs_show_parameters_and_data_as_components_do(store: Store, kind
     revise = {"entity": {"urn": f"lineal:a:{kind}:run"}, "properties": properties}
     assert (await revised(store, A, **revise))["userErrors"] == []
     shown = f"parameters {{ key }} inputs {LISTED} outputs {LISTED} children {LISTED} "
-    found = await field(store, f"{kind}:run", shown + "pipeline { name } parent { name }")
-    assert found["parameters"] == [{"key": "parameters.seed"}]
-    assert (names(found["inputs"]), names(found["outputs"])) == (["c", "in"], ["out"])
-    assert (found["pipeline"], found["parent"]) == ({"name": "p"}, {"name": "above"})
-    assert names(found["children"]) == ["below"]
+    response = await field(store, f"{kind}:run", shown + "pipeline { name } parent { name }")
+    assert response["parameters"] == [{"key": "parameters.seed"}]
+    assert (names(response["inputs"]), names(response["outputs"])) == (["c", "in"], ["out"])
+    assert (response["pipeline"], response["parent"]) == ({"name": "p"}, {"name": "above"})
+    assert names(response["children"]) == ["below"]
 
 
 async def test_the_runs_and_the_data_of_a_pipeline(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,11 +142,11 @@ async def test_the_runs_and_the_data_of_a_pipeline(store: Store, monkeypatch: py
                  type="CONTRIBUTED_TO")  # fmt: skip
     await record(store, *(f"PROCESSING_JOB:r{n}>DATASET:out{n}" for n in range(4)), type="PRODUCED")
     shown = f"runs {LISTED} latestRun {{ name }} inputs {LISTED} outputs {LISTED}"
-    found = await field(store, "PIPELINE:p", shown)
-    assert names(found["runs"]) == ["r1", "r2", "r0", "r3"], "the latest first, whatever was recorded first"
-    assert found["latestRun"] == {"name": "r1"}
-    assert names(found["inputs"]) == ["in1", "in2", "planned"], "of the two latest runs and of the pipeline itself"
-    assert names(found["outputs"]) == ["out1", "out2"]
+    response = await field(store, "PIPELINE:p", shown)
+    assert names(response["runs"]) == ["r1", "r2", "r0", "r3"], "the latest first, whatever was recorded first"
+    assert response["latestRun"] == {"name": "r1"}
+    assert names(response["inputs"]) == ["in1", "in2", "planned"], "of the two latest runs and of the pipeline itself"
+    assert names(response["outputs"]) == ["out1", "out2"]
     bare = await field(store, "PIPELINE:none", shown)
     assert (names(bare["runs"]), bare["latestRun"], names(bare["inputs"])) == ([], None, [])
     first = await field(store, "PIPELINE:p", "inputs(first: 2) { pageInfo { endCursor } }")
@@ -170,8 +170,8 @@ async def test_the_versions_behind_an_endpoint(store: Store) -> None:
                  "MODEL:m3>DEPLOYMENT:dep", "MODEL_VERSION:v3>TRANSFORM_JOB:j3", "TRANSFORM_JOB:j3>ENDPOINT:e",
                  "MODEL_VERSION:v4>DEPLOYMENT:dep2", "DEPLOYMENT:dep2>DEPLOYMENT:dep",
                  type="CONTRIBUTED_TO")  # fmt: skip
-    found = await field(store, "ENDPOINT:e", f"modelVersions {LISTED}")
-    assert names(found["modelVersions"]) == ["v2", "v1"], "through a deployment at most, the nearest first"
+    response = await field(store, "ENDPOINT:e", f"modelVersions {LISTED}")
+    assert names(response["modelVersions"]) == ["v2", "v1"], "through a deployment at most, the nearest first"
 
 
 async def test_the_groups_of_a_model(store: Store) -> None:
@@ -207,19 +207,19 @@ async def test_artifacts_give_their_addresses(store: Store) -> None:
     assert await recorded(store, A, entities=entities) == []
     query = """{ datasets { nodes { name version uri objectVersion } } images { nodes { name digestValue } }
       entities(where: {kind: [CODE]}) { nodes { name ... on Code { repository commit } } } }"""
-    found = await data(store, query, by=A)
-    assert {each["name"]: (each["uri"], each["objectVersion"]) for each in found["datasets"]["nodes"]} == {
+    response = await data(store, query, by=A)
+    assert {each["name"]: (each["uri"], each["objectVersion"]) for each in response["datasets"]["nodes"]} == {
         "d": (None, None),
         "s3": ("s3://x", "abc"),
         "file": ("file:///x", "2024"),
     }
-    assert {each["name"]: each["digestValue"] for each in found["images"]["nodes"]} == {
+    assert {each["name"]: each["digestValue"] for each in response["images"]["nodes"]} == {
         "one": f"sha256:{sha}",
         "two": f"sha256:{sha}",
         "three": f"sha256:{sha}",
         "four": None,
     }
-    assert {each["name"]: (each["repository"], each["commit"]) for each in found["entities"]["nodes"]} == {
+    assert {each["name"]: (each["repository"], each["commit"]) for each in response["entities"]["nodes"]} == {
         "git": ("https://git/x", "c0ffee"),
         "said": ("https://git/y", "beef"),
         "bare": (None, None),
@@ -243,17 +243,17 @@ async def test_pages_go_on_in_one_moment(store: Store) -> None:
     query = """query ($after: String, $first: Int!) { entity(urn: "lineal:a:EXPERIMENT:x") { ... on Experiment {
       trials(first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor } edges { cursor }
       nodes { name } } } } }"""
-    found: list[str] = []
+    results: list[str] = []
     after = None
     for page_number in range(4):
         page = (await data(store, query, {"after": after, "first": 2}, A))["entity"]["trials"]
         assert page["totalCount"] == 7
         assert page["pageInfo"]["hasNextPage"] == (page_number < 3)
         assert page["edges"][-1]["cursor"] == page["pageInfo"]["endCursor"]
-        found += [node["name"] for node in page["nodes"]]
+        results += [node["name"] for node in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
         await record(store, f"EXPERIMENT:x>TRIAL:t{page_number}5")
-    assert found == [f"t{n}" for n in range(7)]
+    assert results == [f"t{n}" for n in range(7)]
     for wrong in ("nonsense", after and after[:-2]):
         assert "after is not a cursor" in str((await answer(store, query, {"after": wrong, "first": 2}, A)).errors)
     for size in (0, 101):
@@ -264,8 +264,8 @@ async def test_typed_fields_omit_hidden_and_masked_entities(store: Store) -> Non
     await record(store, "EXPERIMENT:x>TRIAL:t1", "EXPERIMENT:x>TRIAL:t2", "TRIAL:t2>TRIAL_COMPONENT:c")
     await share(store, "a", "b")
     trial = entity_id("lineal:a:TRIAL:t1")
-    made = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[{"id": trial}])
-    group = made["group"]["id"]
+    created = await changed(store, admin("a"), "lineageGroupCreate", name="s", addEntities=[{"id": trial}])
+    group = created["group"]["id"]
     policy = '@id("b") forbid (principal in Lineal::Account::"b", action, resource);'
     assert await codes(store, admin("a"), "lineageGroupPolicySet", id=group, policy=policy) == []
     for boundary in ("CUT", "BRIDGE", "MASK"):

@@ -87,9 +87,9 @@ def test_a_root_field_without_a_directive_is_found() -> None:
         def forgotten(self) -> str:
             return ""
 
-    made = strawberry.Schema(Query)._schema
-    assert made.query_type is not None
-    assert undirected([(f"Query.{name}", given) for name, given in made.query_type.fields.items()]) == [
+    created = strawberry.Schema(Query)._schema
+    assert created.query_type is not None
+    assert undirected([(f"Query.{name}", given) for name, given in created.query_type.fields.items()]) == [
         "Query.forgotten"
     ]
 
@@ -100,8 +100,8 @@ def test_the_printed_directive_is_enforced() -> None:
         if isinstance(directive, AccessDirective):
             assert enforces(definition, directive), name
         else:
-            given = definition.extensions["strawberry-definition"]
-            assert not [each for each in given.extensions if isinstance(each, Guard)], name
+            inputs = definition.extensions["strawberry-definition"]
+            assert not [each for each in inputs.extensions if isinstance(each, Guard)], name
 
 
 def test_guarded_fields() -> None:
@@ -220,7 +220,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize(("operation", "shown"), OPERATIONS.items(), ids=lambda each: each.__name__)
 def test_every_refusal_of_an_operation_has_its_code(operation: Any, shown: Any) -> None:
-    told = {code for code in RefusalCode if code in re.findall("[A-Z_]{4,}", operation.__doc__)}
-    assert told
+    described = {code for code in RefusalCode if code in re.findall("[A-Z_]{4,}", operation.__doc__)}
+    assert described
     # Others may keep changing access at the same time, whatever the operation.
-    assert told | {RefusalCode.CONFLICT} <= set(shown)
+    assert described | {RefusalCode.CONFLICT} <= set(shown)

@@ -54,12 +54,12 @@ class Documents:
             field = type.fields[name]
             below = get_named_type(field.type)
             arguments = {"key": '(key: "bytes")', "keys": '(keys: ["bytes", "metrics.auc"])', "first": "(first: 3)"}
-            given = next((text for argument, text in arguments.items() if argument in field.args), "")
+            inputs = next((text for argument, text in arguments.items() if argument in field.args), "")
             alias = f"x{self.random.randint(0, 99)}: " if self.random.random() < 0.2 else ""
             if not is_composite_type(below):
-                chosen.append(f"{alias}{name}{given}")
+                chosen.append(f"{alias}{name}{inputs}")
             elif depth:
-                chosen.append(f"{alias}{name}{given} {self.selection(below, depth - 1)}")
+                chosen.append(f"{alias}{name}{inputs} {self.selection(below, depth - 1)}")
         if type.name == "Entity" and self.random.random() < 0.5:
             chosen.append("... on Dataset { " + self.random.choice(["urn", "q: name", "tags"]) + " }")
         return "{ " + " ".join(chosen or ["__typename"]) + " }"
@@ -119,7 +119,7 @@ def test_wrappers_are_understood() -> None:
 )
 def test_introspection_is_the_reference_executors(document: str) -> None:
     node = parse(document)
-    given = execute(GRAPH, node, executor_class=ProjectingExecutor)
-    assert isinstance(given, ExecutionResult)
-    assert given.data
-    assert given == execute(GRAPH, node, executor_class=Executor)
+    inputs = execute(GRAPH, node, executor_class=ProjectingExecutor)
+    assert isinstance(inputs, ExecutionResult)
+    assert inputs.data
+    assert inputs == execute(GRAPH, node, executor_class=Executor)

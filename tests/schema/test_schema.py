@@ -54,7 +54,7 @@ async def test_every_kind_shows_every_plain_field_of_its_record() -> None:
         "__typename id urn kind lineageType account name version type description title status tags recordedBy digest "
     )
     plain += "occurredAt recordedAt source { uri type ids { type value } } properties { key type value }"
-    made = tuple(
+    entities = tuple(
         NewEntity(
             "acc",
             kind,
@@ -73,7 +73,7 @@ async def test_every_kind_shows_every_plain_field_of_its_record() -> None:
         if kind is not EntityKind.RESTRICTED
     )
     async with await open_store("memory:") as store:
-        done = await store.record(Batch(made), by="me", returning=EVERYTHING)
+        done = await store.record(Batch(entities), by="me", returning=EVERYTHING)
         for record in filter(None, done.entities):
             (shown,) = (await data(store, f'{{ entity(urn: "{record.urn}") {{ {plain} }} }}')).values()
             name = "".join(word.capitalize() for word in record.kind.split("_"))
@@ -150,8 +150,8 @@ async def test_references_by_id_within_a_batch_and_before_it() -> None:
     async with await open_store("memory:") as store:
         await data(store, record, {"i": {"entities": [{"kind": "DATASET", "name": "old"}]}})
         ends = {"source": {"id": entity_id(old)}, "destination": {"id": entity_id(new)}, "type": "PRODUCED"}
-        given = {"entities": [{"kind": "MODEL", "name": "new"}], "associations": [ends]}
-        done = (await data(store, record, {"i": given}))["lineageRecord"]
+        variables = {"entities": [{"kind": "MODEL", "name": "new"}], "associations": [ends]}
+        done = (await data(store, record, {"i": variables}))["lineageRecord"]
         assert done["userErrors"] == []
         assert done["associations"][0]["association"] == {"source": {"urn": old}, "destination": {"urn": new}}
 
@@ -161,11 +161,11 @@ async def test_revising() -> None:
       revision { sequence removed supersededBy { name } } userErrors { code path message } } }"""
     x, y = "lineal:a:DATASET:x", "lineal:a:DATASET:y"
     async with await open_store("memory:") as store:
-        made = (NewEntity("a", EntityKind.DATASET, "x"), NewEntity("a", EntityKind.DATASET, "y"))
+        entities = (NewEntity("a", EntityKind.DATASET, "x"), NewEntity("a", EntityKind.DATASET, "y"))
         seed = NewRevision(x, properties=properties(k=1), occurred_at=EPOCH + DAY)
-        await store.record(Batch(made, revisions=(seed,)), by="me")
-        given: dict[str, Any] = {"entity": {"urn": x}, "tags": ["t"], "removed": ["k"], "supersededBy": {"urn": y}}
-        done = (await data(store, revise, {"i": given}))["entityRevise"]
+        await store.record(Batch(entities, revisions=(seed,)), by="me")
+        variables: dict[str, Any] = {"entity": {"urn": x}, "tags": ["t"], "removed": ["k"], "supersededBy": {"urn": y}}
+        done = (await data(store, revise, {"i": variables}))["entityRevise"]
         assert done["revision"] == {"sequence": 2, "removed": ["k"], "supersededBy": {"name": "y"}}
         assert (done["isNew"], done["entity"]) == (True, {"status": None, "tags": ["t"]})
         wrong: list[tuple[dict[str, Any], tuple[str, list[str]]]] = [
@@ -176,8 +176,8 @@ async def test_revising() -> None:
             ({"entity": {"urn": x}, "supersededBy": {"urn": x}}, ("INVALID_VALUE", ["input", "supersededBy"])),
             ({"entity": {"urn": x}, "tags": [""]}, ("INVALID_VALUE", ["input", "tags", "0"])),
         ]
-        for given, (code, path) in wrong:
-            done = (await data(store, revise, {"i": given}))["entityRevise"]
+        for variables, (code, path) in wrong:
+            done = (await data(store, revise, {"i": variables}))["entityRevise"]
             assert (done["entity"], done["revision"], done["isNew"]) == (None, None, False)
             assert [(error["code"], error["path"]) for error in done["userErrors"]] == [(code, path)]
 
@@ -203,8 +203,8 @@ async def test_a_root_field_lists_the_entities_of_every_kind() -> None:
         entities = tuple(NewEntity("acc", kind, name, occurred_at=EPOCH) for kind in kinds for name in ("a", "b"))
         await store.record(Batch(entities), by="me")
         asked = '(where: {name: {ne: "b"}}, first: 5) { totalCount nodes { __typename name } }'
-        found = await data(store, "{" + " ".join(name + asked for name in lists) + "}")
-    assert found == {
+        response = await data(store, "{" + " ".join(name + asked for name in lists) + "}")
+    assert response == {
         name: {"totalCount": 1, "nodes": [{"__typename": type, "name": "a"}]} for name, type in lists.items()
     }
     assert sorted(lists.values()) == sorted(type_name(kind) for kind in kinds)

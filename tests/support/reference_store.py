@@ -216,14 +216,14 @@ class ReferenceStore(Store):
         """What is of the view's moment, as its scope shows it."""
         self._refuse_if_closed()
         ledger, known_from = self._view(view), self._known_from(view)
-        found = {kept.urn: entity_of(kept, known_from[kept.urn], view) for kept in ledger.entities}
+        results = {kept.urn: entity_of(kept, known_from[kept.urn], view) for kept in ledger.entities}
         for kept in foldable(ledger.revisions):
-            found[kept.urn] = changed(found[kept.urn], kept)
+            results[kept.urn] = changed(results[kept.urn], kept)
         ends_at = [max(known_from[k.part.source], known_from[k.part.destination]) for k in ledger.associations]
         associations = [association_of(*each, view) for each in zip(ledger.associations, ends_at, strict=True)]
-        graph = seen(found, associations, view, self._groups)
+        graph = seen(results, associations, view, self._groups)
         for recorded, shown in zip(ledger.associations, associations, strict=True):
-            graph.spans[shown.id] = _span(recorded.part, shown, found, ledger)
+            graph.spans[shown.id] = _span(recorded.part, shown, results, ledger)
         return graph
 
     def _entities(self, view: View) -> dict[str, Entity]:
@@ -282,11 +282,11 @@ class ReferenceStore(Store):
         if urn in graph.readable:
             return graph.readable[urn]
         ledger, known_from = self._view(view), self._known_from(view)
-        found = {kept.urn: entity_of(kept, known_from[kept.urn], view) for kept in ledger.entities}
+        results = {kept.urn: entity_of(kept, known_from[kept.urn], view) for kept in ledger.entities}
         for kept in foldable(ledger.revisions):
-            found[kept.urn] = changed(found[kept.urn], kept)
-        if urn in found:
-            return replace(found[urn], properties=())
+            results[kept.urn] = changed(results[kept.urn], kept)
+        if urn in results:
+            return replace(results[urn], properties=())
         return nobody(urn, view)
 
     async def associations(self, questions: Sequence[AssociationsOf]) -> list[AssociationPage]:
@@ -346,11 +346,11 @@ class ReferenceStore(Store):
     async def property_keys(self, question: PropertyKeys) -> list[str]:
         graph = self._seen(question.view)
         ledger = self._view(question.view)
-        given = [(kept.urn, kept.part.properties) for kept in ledger.entities]
-        given += [(kept.urn, kept.part.properties) for kept in ledger.revisions]
+        inputs = [(kept.urn, kept.part.properties) for kept in ledger.entities]
+        inputs += [(kept.urn, kept.part.properties) for kept in ledger.revisions]
         keys = {
             property.key
-            for urn, properties in given
+            for urn, properties in inputs
             if urn in graph.readable and question.kind in (None, graph.readable[urn].kind)
             for property in properties
             if property.key.startswith(question.starts_with) and not graph.eyes[urn].hides(property.key)
@@ -367,13 +367,13 @@ class ReferenceStore(Store):
 
     def _reach(self, question: Reach) -> ReachPage | None:
         started = monotonic()
-        found = self._walked(question)
-        if found is None:
+        results = self._walked(question)
+        if results is None:
             return None
         graph = self._seen(question.walk.view)
         entities = graph.entities
         after = (question.after.distance, question.after.urn) if question.after else (0, "")
-        visited, cut, why = _visited(found, after, question.walk.limits, started)
+        visited, cut, why = _visited(results, after, question.walk.limits, started)
         where = question.where or EntityFilter()
         listed = [(d, urn) for d, urn in visited if matches(graph, urn, where)]
         left = [each for each in listed if each > after]
@@ -382,9 +382,9 @@ class ReferenceStore(Store):
         reasons = {why} if why else set()
         if more or why:
             reasons.add(IncompleteReason.PAGE)
-        if found.is_cut_at_depth and not why:
+        if results.is_cut_at_depth and not why:
             reasons.add(IncompleteReason.DEPTH)
-        withheld = None if why else found.withheld
+        withheld = None if why else results.withheld
         if withheld:
             reasons.add(IncompleteReason.POLICY)
         end = page[-1] if page else None
@@ -393,7 +393,7 @@ class ReferenceStore(Store):
         return ReachPage(
             tuple(
                 Reached(
-                    entities[urn], None if d == UNMEASURED else d, found.path(urn, d) if question.with_paths else ()
+                    entities[urn], None if d == UNMEASURED else d, results.path(urn, d) if question.with_paths else ()
                 )
                 for d, urn in page
             ),
@@ -402,7 +402,7 @@ class ReferenceStore(Store):
             more or why is not None,
             ReachPosition(*end) if end else None,
             frozenset(reasons),
-            len(found.union) if found.needs_all else len(visited),
+            len(results.union) if results.needs_all else len(visited),
             ReachPosition(*cut) if cut else None,
             withheld,
         )
@@ -412,17 +412,17 @@ class ReferenceStore(Store):
 
     def _reach_associations(self, question: ReachAssociations) -> AssociationPage | None:
         started, walk = monotonic(), question.walk
-        found = self._walked(question)
-        if found is None:
+        results = self._walked(question)
+        if results is None:
             return None
         if question.up_to is None:
-            visited, _, why = _visited(found, (0, ""), walk.limits, started)
+            visited, _, why = _visited(results, (0, ""), walk.limits, started)
             if why:
                 raise LimitExceeded("the walk is cut by a limit")
         else:
             up_to = (question.up_to.distance, question.up_to.urn)
-            visited = [each for each in _in_order(found) if each <= up_to]
-        ends = found.starts | {urn for _, urn in visited}
+            visited = [each for each in _in_order(results) if each <= up_to]
+        ends = results.starts | {urn for _, urn in visited}
         among = [
             association
             for association in self._seen(walk.view).associations
@@ -431,7 +431,7 @@ class ReferenceStore(Store):
             and (
                 walk.first_hop is None
                 or association_matches(association, walk.first_hop)
-                or not any(near in found.starts for way in found.ways for near, _ in way.leads(association))
+                or not any(near in results.starts for way in results.ways for near, _ in way.leads(association))
             )
         ]
         return _association_page(among, question.first, question.after)

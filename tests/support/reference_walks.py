@@ -30,7 +30,7 @@ class DirectedWalk:
         level, frontier = 0, set(starts)
         while frontier and (walk.depth is None or level < walk.depth):
             level += 1
-            found = {
+            results = {
                 far
                 for near, far, association in self.crossings
                 if near in frontier and self.may_cross(near, far, association, level - 1)
@@ -43,8 +43,8 @@ class DirectedWalk:
             }
             self.withheld |= met
             hidden |= {name for name in met if graph.eyes[name].boundary is Boundary.BRIDGE}
-            hidden |= {name for name in found if self.is_masked(name) and not self.stops(name)}
-            new = found - self.distance.keys()
+            hidden |= {name for name in results if self.is_masked(name) and not self.stops(name)}
+            new = results - self.distance.keys()
             self.distance |= dict.fromkeys(new, level)
             frontier = {
                 name for name in new if name not in starts and not self.is_masked(name) and not self.stops(name)

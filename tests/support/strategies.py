@@ -105,7 +105,7 @@ def batches(draw: st.DrawFn) -> list[Batch]:
     least = draw(st.sampled_from([0, 8, 14]))
     pool: list[str] = []
     linked_before: dict[tuple[str, str, AssociationType, str | None], NewAssociation] = {}
-    made = []
+    results = []
     for _ in range(draw(st.integers(1, 3))):
         new = draw(st.lists(st.sampled_from(known), min_size=1, max_size=6, unique_by=urn_of)) if pool else list(known)
         if draw(st.integers(0, 9)) == 9:
@@ -152,8 +152,8 @@ def batches(draw: st.DrawFn) -> list[Batch]:
         fewest = draw(st.sampled_from([0, 3, 6]))
         changes = st.lists(revised | revised | sighted, max_size=4, unique_by=_unless_without_a_time)
         observed = st.lists(seen, min_size=fewest, max_size=12)
-        made.append(Batch(tuple(new), associations, tuple(draw(changes)), tuple(draw(observed))))
-    return made
+        results.append(Batch(tuple(new), associations, tuple(draw(changes)), tuple(draw(observed))))
+    return results
 
 
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

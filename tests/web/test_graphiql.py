@@ -109,8 +109,8 @@ def test_a_link_opens_a_query_with_its_variables(demo: Server, tmp_path: Path) -
 @pytest.mark.browser
 def test_an_empty_store_says_how_to_load_the_sample(tmp_path: Path) -> None:
     with serving("memory:", tmp_path) as server, page(f"{server.url}/graphql", tmp_path / "profile") as tab:
-        told = tab.until("document.querySelector('[role=status] pre')?.innerText")
-        assert told.splitlines() == [
+        shown = tab.until("document.querySelector('[role=status] pre')?.innerText")
+        assert shown.splitlines() == [
             "python -m lineal.capture.sample 300 sample.jsonl",
             f"lineal ingest sample.jsonl --url {server.url}",
         ]

@@ -59,8 +59,8 @@ class _InProcess:
 
 def suggestion_of(client: GraphQLClient) -> str:
     """The end of a message about what the last query did not find: ` Did you mean ...?`, or nothing."""
-    found = [warning["suggestion"] for warning in client.warnings if warning.get("suggestion")]
-    return f". Did you mean {', or '.join(map(plain, found))}?" if found else ""
+    answer = [warning["suggestion"] for warning in client.warnings if warning.get("suggestion")]
+    return f". Did you mean {', or '.join(map(plain, answer))}?" if answer else ""
 
 
 def _data(answer: dict[str, Any]) -> dict[str, Any]:

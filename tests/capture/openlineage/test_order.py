@@ -87,8 +87,8 @@ async def test_racing_events_of_one_run() -> None:
         times = [f"2026-03-01T12:00:{n:02}Z" for n in range(10)]
         sent = [event(eventTime=time, outputs=[dataset("db", "out")]) for time in times]
         await asyncio.gather(*(receive(store, each, account="a", by="me") for each in sent))
-        found = await held(store)
-        assert (len(found.entities), len(found.associations)) == (3, 2)
+        answer = await held(store)
+        assert (len(answer.entities), len(answer.associations)) == (3, 2)
         (run,) = [e for e in (await store.find([Find(await now(store))]))[0].items if e.kind == "PROCESSING_JOB"]
         assert (await store.history([HistoryOf(await now(store), run.id)]))[0].total == 20
 
@@ -109,8 +109,8 @@ async def test_what_comes_late_exists_from_its_own_time() -> None:
         async with await open_store("memory:") as store:
             for each in order:
                 await receive(store, each, account="a", by="me")
-            found = await held(store)
-            times = {each.name: format_timestamp(each.occurred_at)[:7] for each in found.entities.values()}
+            answer = await held(store)
+            times = {each.name: format_timestamp(each.occurred_at)[:7] for each in answer.entities.values()}
             assert times == {
                 "n/a": "2026-01",
                 "n/b": "2026-01",
@@ -139,13 +139,13 @@ async def test_an_association_recorded_with_other_content_stands() -> None:
     async with await open_store("memory:") as store:
         await store.record(Batch(entities, links), by="me")
         await receive(store, event(outputs=[dataset("n", "o"), dataset("n", "p")]), account="a", by="me")
-        found = await held(store)
-        assert found.links() == {
+        answer = await held(store)
+        assert answer.links() == {
             ("PIPELINE:n/j", "ASSOCIATED_WITH", f"PROCESSING_JOB:{RUN}"),
             (f"PROCESSING_JOB:{RUN}", "PRODUCED", "DATASET:n/o"),
             (f"PROCESSING_JOB:{RUN}", "PRODUCED", "DATASET:n/p"),
         }
-        assert found.properties("DATASET", "n/o") == {"namespace": "n", "name": "o"}
+        assert answer.properties("DATASET", "n/o") == {"namespace": "n", "name": "o"}
 
 
 class HistoryReader(StoreProxy):

@@ -155,8 +155,8 @@ async def test_a_write_whose_caller_left_early_is_not_written(store: Store, path
         abandoned.cancel()
         await asyncio.wait([abandoned])
     await kept
-    found = await store.entities(await now(store), [id_of("a"), id_of("b")])
-    assert [each is not None for each in found] == [False, True]
+    entities = await store.entities(await now(store), [id_of("a"), id_of("b")])
+    assert [each is not None for each in entities] == [False, True]
 
 
 async def test_a_locked_database_fails_every_waiting_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

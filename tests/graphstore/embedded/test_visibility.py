@@ -48,8 +48,8 @@ def test_only_visibility_compares_times_and_asks_the_scope() -> None:
     folder = Path(embedded.__file__).parent / "sql"
     assert deciding((folder / "visibility.py").read_text())
     others = [path for path in sorted(folder.glob("*.py")) if path.name not in {"visibility.py", *WITHOUT_VIEW}]
-    found = {path.name: lines for path in others if (lines := deciding(path.read_text()))}
-    assert found == {}
+    offenders = {path.name: lines for path in others if (lines := deciding(path.read_text()))}
+    assert offenders == {}
 
 
 async def exported(store: Store, view: View) -> list[Any]:

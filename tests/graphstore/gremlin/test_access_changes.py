@@ -92,8 +92,8 @@ async def seen(store: GremlinStore, number: int) -> list[bool]:
     assert len(log.items) <= 1
     (entity_groups,) = await store.entity_groups([id_of(f"n{number}")])
     assert entity_groups is not None
-    told = await store._server.ask(g.V().has("urn", entity_groups.urn).values("group"))
-    assert {*told} == {number_of_group(group) for group in entity_groups.groups}
+    answer = await store._server.ask(g.V().has("urn", entity_groups.urn).values("group"))
+    assert {*answer} == {number_of_group(group) for group in entity_groups.groups}
     extra = entity_groups.groups - {default_group("a")}
     assert extra in ({"old"}, {f"new{number}"})
     return [Document("group", str(number), "x") in documents, extra != {"old"}, bool(log.items)]
@@ -159,7 +159,7 @@ async def test_a_change_whose_process_dies(opened: OpenStore, monkeypatch: pytes
     """The next to change access, in another process, does what is left of it."""
     other = await opened()
     await begun(other)
-    found = set()
+    results = set()
     for number in range(1, STEPS):
         dying = await opened()
         await dying.audit([ENTRY])  # so that it has a turn already
@@ -177,9 +177,9 @@ async def test_a_change_whose_process_dies(opened: OpenStore, monkeypatch: pytes
         await changed(other, AccessChange((Document("group", "next", str(number)),)))
         there = await seen(other, number)
         assert there in ([True] * 3, [False] * 3), number
-        found.add(there[0])
+        results.add(there[0])
     assert not failing.has_failed
-    assert found == {True, False}
+    assert results == {True, False}
     assert await is_chained(other)
 
 

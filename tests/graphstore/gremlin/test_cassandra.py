@@ -23,10 +23,10 @@ OUTAGE_SECONDS = 33.0
 async def store(janusgraph_cassandra: Engine) -> AsyncIterator[GremlinStore]:
     """A store that holds a little."""
     await emptied(janusgraph_cassandra.url)
-    made = await GremlinStore.opened(Address.parsed(janusgraph_cassandra.url), DEADLINE)
-    await made.record(graph("a>b"), by="me")
-    yield made
-    await made.close()
+    created = await GremlinStore.opened(Address.parsed(janusgraph_cassandra.url), DEADLINE)
+    await created.record(graph("a>b"), by="me")
+    yield created
+    await created.close()
 
 
 async def fails_in_time(store: GremlinStore) -> None:

@@ -54,8 +54,8 @@ async def left(store: GremlinStore, stamps: tuple[int, ...]) -> int:
 
 async def names_of(store: GremlinStore, names: str) -> str:
     """Those of some entities that exist."""
-    found = await store.entities(await now(store), [id_of(name) for name in names])
-    return "".join(each.name for each in found if each is not None)
+    entities = await store.entities(await now(store), [id_of(name) for name in names])
+    return "".join(each.name for each in entities if each is not None)
 
 
 async def requests_of(store: GremlinStore, batch: Batch, monkeypatch: pytest.MonkeyPatch, **more: Any) -> list[int]:
@@ -108,8 +108,8 @@ async def failing(store: GremlinStore, monkeypatch: pytest.MonkeyPatch, failing:
 
     async def faulty(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
         if is_commit(steps):
-            found: list[Any] = await failing(ask, steps)
-            return found
+            rows: list[Any] = await failing(ask, steps)
+            return rows
         return await ask(steps, seconds)
 
     with monkeypatch.context() as patched:
@@ -204,8 +204,8 @@ async def test_leftovers_of_an_aborted_batch_are_overwritten(opened: Open, monke
     assert aborted
     assert await left(store, aborted) == 0
     assert await names_of(store, "abc") == "abc"
-    found = await store.entities(await now(store), [id_of("a")])
-    assert [each and each.recorded_by for each in found] == ["me"]
+    entities = await store.entities(await now(store), [id_of("a")])
+    assert [each and each.recorded_by for each in entities] == ["me"]
 
 
 async def test_a_large_batch_is_written_in_several_requests(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:

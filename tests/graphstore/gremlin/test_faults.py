@@ -85,10 +85,10 @@ async def proxy(graph_url: str, graph_server: Engine) -> AsyncIterator[FaultyPro
 @pytest.fixture
 async def store(proxy: FaultyProxy) -> AsyncIterator[GremlinStore]:
     """A store behind a proxy, holding a small graph, with a deadline that no test waits for."""
-    made = await opened(proxy.url, 60)
-    await made.record(graph("a>b>c", "a>d"), by="me")
-    yield made
-    await made.close()
+    created = await opened(proxy.url, 60)
+    await created.record(graph("a>b>c", "a>d"), by="me")
+    yield created
+    await created.close()
 
 
 async def test_frozen(graph_server: Engine, store: GremlinStore) -> None:

@@ -69,8 +69,8 @@ async def test_waiting_batches_form_one_group(store: GremlinStore, groups: Group
     answers = await together(store, *(store.record(each, by=f"by{n}") for n, each in enumerate(batches)))
     assert groups == [8]
     assert len({recorded(answer).recorded_at for answer in answers}) == 1
-    found = await store.entities(await now(store), [id_of(f"n{number}") for number in range(8)])
-    assert [each and each.recorded_by for each in found] == [f"by{number}" for number in range(8)]
+    entities = await store.entities(await now(store), [id_of(f"n{number}") for number in range(8)])
+    assert [each and each.recorded_by for each in entities] == [f"by{number}" for number in range(8)]
 
 
 async def test_a_batch_is_validated_against_earlier_ones_of_its_group(store: GremlinStore, groups: Groups) -> None:
@@ -193,8 +193,8 @@ async def test_a_batch_refused_by_the_server_is_refused_alone(
     assert groups == [3, 1, 1, 1]
     assert recorded(answers[0]).entities_are_new == recorded(answers[2]).entities_are_new == (True,)
     assert isinstance(answers[1], ServerRefused)
-    found = await store.entities(await now(store), [id_of(name) for name in names])
-    assert [each is not None for each in found] == [True, False, True]
+    entities = await store.entities(await now(store), [id_of(name) for name in names])
+    assert [each is not None for each in entities] == [True, False, True]
 
 
 @pytest.mark.parametrize("error", [Unavailable("gone"), OutcomeUnknown("unknown")])

@@ -62,8 +62,8 @@ async def queries(store: Store, question: Find, monkeypatch: pytest.MonkeyPatch)
         await store.find([question])
     assert asked
     server: GremlinClient = store._server  # type: ignore[attr-defined]
-    told = [(await server.ask(steps.profile()))[0] for steps in asked]
-    return [each["annotations"] for metrics in told for each in _all(metrics["metrics"]) if _is_query(each)]
+    profiles = [(await server.ask(steps.profile()))[0] for steps in asked]
+    return [each["annotations"] for metrics in profiles for each in _all(metrics["metrics"]) if _is_query(each)]
 
 
 def _all(metrics: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -86,9 +86,9 @@ def indexes(told: list[dict[str, Any]]) -> set[str]:
 async def test_filters_go_through_the_mixed_index(
     store: Store, name: str, order: Ordering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = await queries(store, Find(await now(store), FILTERS[name], order), monkeypatch)
+    profiles = await queries(store, Find(await now(store), FILTERS[name], order), monkeypatch)
     is_by_id = name in ("urn eq", "urn in")
-    assert indexes(told) == (set() if is_by_id else {"asked"}), told
+    assert indexes(profiles) == (set() if is_by_id else {"asked"}), profiles
 
 
 @pytest.mark.parametrize("search", ["word", "two words", "lake"])
@@ -121,8 +121,8 @@ async def test_fields_outside_the_index_are_scanned(store: Store, monkeypatch: p
         EntityFilter(property=(PropertyFilter("k", exists=False),)),
         EntityFilter(or_=(EntityFilter(tag=("t",)), EntityFilter((EntityKind.DATASET,)))),
     ):
-        told = await queries(store, Find(await now(store), where), monkeypatch)
-        assert {each["index"] for each in told} == {"by_kind"}
+        profiles = await queries(store, Find(await now(store), where), monkeypatch)
+        assert {each["index"] for each in profiles} == {"by_kind"}
 
 
 async def test_more_values_than_one_lucene_query_takes(store: Store) -> None:
@@ -289,8 +289,8 @@ async def test_entities_missing_from_the_index_are_indexed_again(
     assert await found(store, Find(await now(store), where)) == ["lost", "name-1"]
     assert await found(store, Find(await now(store), search="words")) == ["lost"]
     assert await found(store, Find(await now(store), EntityFilter(name=StringFilter(eq="lost")))) == ["lost"]
-    told = await queries(store, Find(await now(store), where), monkeypatch)
-    assert indexes(told) == {"asked"}
+    profiles = await queries(store, Find(await now(store), where), monkeypatch)
+    assert indexes(profiles) == {"asked"}
 
 
 async def test_another_process_works_off_the_backlog_of_a_dead_one(
@@ -334,8 +334,8 @@ async def test_only_large_batches_write_the_index_with_their_commit(
     await store.record(Batch((entity("f"),)), by="me")
     await worked_off(store)
     assert await indexed_terms(store, "a") >= {of_tag("small")}
-    told = await queries(store, Find(await now(store), EntityFilter(tag=("small",))), monkeypatch)
-    assert indexes(told) == {"asked"}
+    profiles = await queries(store, Find(await now(store), EntityFilter(tag=("small",))), monkeypatch)
+    assert indexes(profiles) == {"asked"}
     assert await found(store, Find(await now(store), EntityFilter(tag=("small",)))) == ["a"]
 
 

@@ -37,16 +37,16 @@ FILTERS = [
 @pytest.fixture
 def journeys(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many traversals each journey asked."""
-    made: list[int] = []
+    results: list[int] = []
     wait = GremlinClient.wait
 
     def counting(server: GremlinClient, *steps: object) -> object:
         if steps:
-            made.append(len(steps))
+            results.append(len(steps))
         return wait(server, *steps)
 
     monkeypatch.setattr(GremlinClient, "wait", counting)
-    return made
+    return results
 
 
 Ask = Callable[[str, int], object]

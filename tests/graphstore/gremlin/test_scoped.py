@@ -88,12 +88,12 @@ class Watched:
     async def all_of(self, scope: Scope) -> list[int]:
         """Ask everything there is to ask under a scope; how many journeys each question made."""
         view = View(scope, AsOf(await self.store.watermark()))
-        made = []
+        results = []
         for question in _questions(view):
             before = len(self.answers)
             await question(self.store)
-            made.append(len(self.answers) - before)
-        return made
+            results.append(len(self.answers) - before)
+        return results
 
 
 def _questions(view: View) -> Iterator[methodcaller]:
@@ -117,18 +117,18 @@ async def watched(graph_server: Engine, monkeypatch: pytest.MonkeyPatch) -> Asyn
     await emptied(graph_server.url)
     async with await open_store(graph_server.url) as store:
         await store.record(_graph(), by="me")
-        found = Watched(store)
+        watched_store = Watched(store)
         wait = GremlinClient.wait
 
         def watching(server: GremlinClient, *steps: Any) -> list[list[Any]]:
-            found.sent += [each.bytecode.step_instructions for each in steps]
+            watched_store.sent += [each.bytecode.step_instructions for each in steps]
             answers = wait(server, *steps)
             if steps:
-                found.answers.append(repr(answers))
+                watched_store.answers.append(repr(answers))
             return answers
 
         monkeypatch.setattr(GremlinClient, "wait", watching)
-        yield found
+        yield watched_store
 
 
 def _graph() -> Batch:
@@ -137,13 +137,13 @@ def _graph() -> Batch:
     entities = [entity(name, properties=properties(lr=0.5, n=index)) for index, name in enumerate(names)]
     associations = [association(*pair) for pair in pairwise(names)] + [association("a", "c", AssociationType.SAME_AS)]
     revisions = [NewRevision(urn(name), tags=("late",), properties=properties(n=7)) for name in names[::2]]
-    told = properties(**{SECRET: SECRET})
+    secrets = properties(**{SECRET: SECRET})
     entities += [
-        NewEntity(account, EntityKind.DATASET, SECRET, None, None, SECRET, None, None, (SECRET,), told, EPOCH)
+        NewEntity(account, EntityKind.DATASET, SECRET, None, None, SECRET, None, None, (SECRET,), secrets, EPOCH)
         for account in "bc"
     ]
     associations += [
-        NewAssociation(source, destination, AssociationType.CONTRIBUTED_TO, SECRET, told, EPOCH)
+        NewAssociation(source, destination, AssociationType.CONTRIBUTED_TO, SECRET, secrets, EPOCH)
         for source, destination in (
             (urn("root"), HIDDEN), (HIDDEN, urn("c")), (urn("b"), HIDDEN), (HIDDEN, urn("root")), (urn("a"), CUT),
         )
@@ -227,10 +227,10 @@ async def test_every_traversal_passes_through_visibility(watched: Watched) -> No
 
 @given(st.sets(st.text("0123456789", min_size=1, max_size=4), min_size=1, max_size=30))
 def test_a_pattern_matches_exactly_its_words(words: set[str]) -> None:
-    found = re.compile(pattern(words))
-    assert all(found.search(word) for word in words)
+    match = re.compile(pattern(words))
+    assert all(match.search(word) for word in words)
     near = {word + "0" for word in words} | {word[:-1] for word in words} | {"1" + word for word in words}
-    assert not any(found.search(word) for word in near - words)
+    assert not any(match.search(word) for word in near - words)
 
 
 @pytest.mark.parametrize("most_loaded", [prefetcher.MOST_LOADED, 1])
@@ -238,21 +238,21 @@ async def test_a_scope_adds_no_round_trip(watched: Watched, monkeypatch: pytest.
     monkeypatch.setattr(prefetcher, "MOST_LOADED", most_loaded)
     without = await watched.all_of(EVERYTHING)
     for name, scope in SCOPES.items():
-        made = await watched.all_of(scope)
-        assert all(mine <= most for mine, most in zip(made, without, strict=True)), name
+        created = await watched.all_of(scope)
+        assert all(mine <= most for mine, most in zip(created, without, strict=True)), name
 
 
 async def test_masked_entities_within_a_depth_add_no_round_trip(watched: Watched) -> None:
     masked = Scope.of([OURS, GroupRule(default_group("b"), boundary=Boundary.MASK)], b"mask")
-    made = []
+    results = []
     for scope in (EVERYTHING, masked):
         walk = Walk(View(scope, AsOf(await watched.store.watermark())), (id_of("root"),), Down, depth=2)
         before = len(watched.answers)
         (page,) = await watched.store.reach([Reach(walk, None, 100, None, with_paths=True)])
-        made.append(len(watched.answers) - before)
+        results.append(len(watched.answers) - before)
     assert page is not None
     assert EntityKind.RESTRICTED in page.counts
-    assert made[1] <= made[0]
+    assert results[1] <= results[0]
 
 
 @pytest.mark.parametrize("name", SCOPES)

@@ -48,11 +48,11 @@ def sends(make: Callable[[uuid.UUID], bytes | str]) -> Answer:
     """Answers with what is made from a request's id, then ends the connection unless that did."""
 
     async def answering(websocket: web.WebSocketResponse, id: uuid.UUID) -> None:
-        made = make(id)
-        if isinstance(made, str):
-            await websocket.send_str(made)
+        created = make(id)
+        if isinstance(created, str):
+            await websocket.send_str(created)
         else:
-            await websocket.send_bytes(made)
+            await websocket.send_bytes(created)
 
     return answering
 
@@ -178,8 +178,8 @@ async def test_a_server_without_a_handshake() -> None:
     async with FakeServer() as server, connected(server) as transport:
         server.mode = "hang"
         began = monotonic()
-        told = await asyncio.gather(*(asked(transport, 60) for _ in range(200)), return_exceptions=True)
-        assert all(isinstance(each, Unavailable) for each in told)
+        answer = await asyncio.gather(*(asked(transport, 60) for _ in range(200)), return_exceptions=True)
+        assert all(isinstance(each, Unavailable) for each in answer)
         assert monotonic() - began < TOLD_WITHIN
         began = monotonic()
         with pytest.raises(Unavailable, match="does not answer"):

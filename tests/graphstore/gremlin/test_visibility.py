@@ -56,24 +56,24 @@ def calls(tree: ast.AST, *, in_visibility: bool = False) -> Iterator[tuple[ast.C
 
 
 def problems(source: str, module: str) -> list[str]:
-    found = []
+    results = []
     tree = ast.parse(source)
     for call, in_visibility in calls(tree):
         assert isinstance(call.func, ast.Attribute)
         name = call.func.attr
         key = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
         if name in SOURCES and not in_visibility:
-            found.append(f"{module}:{call.lineno}: `{name}` outside a method of Visibility")
+            results.append(f"{module}:{call.lineno}: `{name}` outside a method of Visibility")
         if name in TESTS and key in TIMES and not _is_never(call):
-            found.append(f"{module}:{call.lineno}: compares `{key}`")
+            results.append(f"{module}:{call.lineno}: compares `{key}`")
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and any(
             isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops
         ):
             times = [each for each in ast.walk(node) if isinstance(each, ast.Attribute) and each.attr in TIMES]
             times = [each for each in times if (module, each.attr) not in ASKED]
-            found += [f"{module}:{each.lineno}: compares `{each.attr}`" for each in times]
-    return found
+            results += [f"{module}:{each.lineno}: compares `{each.attr}`" for each in times]
+    return results
 
 
 def _is_never(call: ast.Call) -> bool:

@@ -434,11 +434,11 @@ async def test_interleaved_writes_are_detected_before_the_commit(
     ask = other._server.ask
 
     async def then_comes_late(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
-        found = await ask(steps, seconds)
+        answer = await ask(steps, seconds)
         if "mergeV" in str(steps.bytecode) and "constant" in str(steps.bytecode):
             late = g.V(vertex_of_key(key_of_urn(urn("y")))).property("recorded_at", long(stamp))
             await ask(late.count())
-        return found
+        return answer
 
     with monkeypatch.context() as patched:
         patched.setattr(other._server, "ask", then_comes_late)
@@ -598,10 +598,10 @@ async def test_a_delayed_answer_is_ignored(opened: OpenStore, monkeypatch: pytes
         return await holder._lease._others_wait()
 
     async def delayed(steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
-        found = await ask(steps, seconds)
+        answer = await ask(steps, seconds)
         if "union" in str(steps.bytecode) and next(calls) % 2 == 0:
             await asyncio.sleep(1.2 * writer_lease.LEASE_SECONDS)
-        return found
+        return answer
 
     async with holder._lease.held():
         task = asyncio.create_task(other.record(graph("a>b"), by="me"))
@@ -736,8 +736,8 @@ async def test_processes_killed_while_they_race(graph_url: str, opened: OpenStor
     store = await opened()
     await store.record(graph("last"), by="me")
     await swept(store)
-    found = await store.entities(await now(store), [id_of(name) for name in acknowledged])
-    assert [None if each is None else each.description for each in found] == list(acknowledged.values())
+    entities = await store.entities(await now(store), [id_of(name) for name in acknowledged])
+    assert [None if each is None else each.description for each in entities] == list(acknowledged.values())
     for line in lines:
         mine, *ours = json.loads(line)
         assert {mine, *ours[1:]} <= await reached(store, ours[0])
