@@ -6,7 +6,7 @@ from typing import Final
 
 
 class LineageType(StrEnum):
-    """The six families every kind belongs to; RESTRICTED of what may not be seen."""
+    """The six families of kinds; RESTRICTED is the family of an entity whose kind is hidden from the caller."""
 
     EXPERIMENT = "EXPERIMENT"
     TRIAL = "TRIAL"
@@ -18,7 +18,7 @@ class LineageType(StrEnum):
 
 
 class EntityKind(StrEnum):
-    """What an entity is; RESTRICTED is shown in place of a kind that may not be seen, and never recorded."""
+    """Kind of an entity. RESTRICTED stands for a kind that is hidden from the caller, and is never recorded."""
 
     EXPERIMENT = "EXPERIMENT"
     TRIAL = "TRIAL"
@@ -73,7 +73,7 @@ LINEAGE_TYPE: Final = MappingProxyType({kind: _lineage_type(kind) for kind in En
 
 
 class AssociationType(StrEnum):
-    """How a source contributed to its destination. SAME_AS is crossed in both directions."""
+    """Relation of a source to its destination. Walks cross SAME_AS in both directions."""
 
     ASSOCIATED_WITH = "ASSOCIATED_WITH"
     CONTRIBUTED_TO = "CONTRIBUTED_TO"
@@ -83,7 +83,7 @@ class AssociationType(StrEnum):
 
 
 class EntityStatus(StrEnum):
-    """Where an entity stands in its life."""
+    """Status of an entity in its life cycle."""
 
     UNKNOWN = "UNKNOWN"
     PENDING = "PENDING"
@@ -97,7 +97,7 @@ class EntityStatus(StrEnum):
 
 
 class SourceIdType(StrEnum):
-    """What a source id is: a digest, or a storage system's own version."""
+    """Type of a source id: a digest, or the version that a storage system assigned."""
 
     MD5 = "MD5"
     SHA256 = "SHA256"
@@ -118,11 +118,11 @@ class PropertyType(StrEnum):
 
 
 NUMBERS: Final = (PropertyType.INTEGER, PropertyType.FLOAT)
-"""The types whose values compare as numbers."""
+"""Types whose values compare as numbers."""
 
 
 class LineageDirection(StrEnum):
-    """Which way a traversal goes."""
+    """Direction of a walk."""
 
     ASCENDANTS = "ASCENDANTS"
     DESCENDANTS = "DESCENDANTS"
@@ -131,21 +131,21 @@ class LineageDirection(StrEnum):
 
 
 class OrderDirection(StrEnum):
-    """Which way an order goes."""
+    """Direction of an order."""
 
     ASCENDING = "ASCENDING"
     DESCENDING = "DESCENDING"
 
 
 class Combine(StrEnum):
-    """How the reaches of several starts are combined."""
+    """Combination of the entities reached from several starts."""
 
     UNION = "UNION"
     INTERSECTION = "INTERSECTION"
 
 
 class IncompleteReason(StrEnum):
-    """Why an answer is not everything there is."""
+    """Reason why an answer is incomplete."""
 
     DEPTH = "DEPTH"
     PAGE = "PAGE"

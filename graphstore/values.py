@@ -1,4 +1,4 @@
-"""Typed values: properties, timestamps, and the text forms they have everywhere.
+"""Typed values: properties, timestamps, and their text forms.
 
 A timestamp is an int: microseconds since 1970-01-01T00:00:00Z, proleptic Gregorian, years 1 to 9999.
 """
@@ -16,15 +16,15 @@ from lineal.graphstore.kinds import PropertyType
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
 MAX_VALUE_BYTES: Final = 1024 * 1024
-"""The most bytes of UTF-8 one value may have (a JSON value: as compact text)."""
+"""Greatest size of a value in bytes of UTF-8 (of a JSON value: as compact text)."""
 MAX_WORD_BYTES: Final = 512
-"""The most bytes of UTF-8 a property key, tag, role, type or id type may have."""
+"""Greatest size of a property key, tag, role, type or id type in bytes of UTF-8."""
 METRICS: Final = "metrics."
-"""Begins the property key that tells whether a metric is hidden."""
+"""Prefix of the property key that stands for a metric in rules of hidden keys."""
 MAX_METRIC_BYTES: Final = MAX_WORD_BYTES - len(METRICS)
-"""The most bytes of UTF-8 the name of a metric may have: `METRICS` and it are a property key."""
+"""Greatest size of a metric's name in bytes of UTF-8: with the prefix `METRICS` it is a property key."""
 MAX_JSON_DEPTH: Final = 100
-"""How deep arrays and objects may nest in a JSON value."""
+"""Greatest depth of arrays and objects in a JSON value."""
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
 
@@ -48,19 +48,19 @@ class Property:
 
     @property
     def shown(self) -> Json:
-        """The value as JSON shows it: a timestamp as RFC 3339 text, all else as it is."""
+        """The value in JSON: a timestamp as RFC 3339 text, any other value unchanged."""
         is_time = self.type is PropertyType.TIMESTAMP and isinstance(self.value, int)
         return format_timestamp(self.value) if is_time else self.value  # type: ignore[arg-type]
 
     @property
     def text(self) -> str:
-        """The value as text, without loss: a string as it is, a timestamp as RFC 3339, all else as `json_text`."""
+        """The value as text, without loss: a string unchanged, a timestamp in RFC 3339, others by `json_text`."""
         shown = self.shown
         return shown if isinstance(shown, str) and self.type is not PropertyType.JSON else json_text(shown)
 
 
 def parse_timestamp(text: str) -> int:
-    """Microseconds of an RFC 3339 date-time; its offset is required, digits beyond microseconds are cut off.
+    """Return the microseconds of an RFC 3339 date-time. The offset is required; digits beyond microseconds are dropped.
 
     Raises ValueError with a sentence that says what to do.
     """
@@ -80,7 +80,7 @@ def parse_timestamp(text: str) -> int:
 
 
 def parse_date_or_timestamp(text: str) -> int:
-    """Microseconds of an RFC 3339 date-time, or of the beginning, in UTC, of a date without a time.
+    """Return the microseconds of an RFC 3339 date-time, or of midnight UTC of a date without a time.
 
     Raises ValueError as `parse_timestamp` does.
     """
@@ -88,23 +88,23 @@ def parse_date_or_timestamp(text: str) -> int:
 
 
 def is_date(text: str) -> bool:
-    """Whether a text is written as a date without a time: `2026-03-01`."""
+    """Return whether a text has the form of a date without a time: `2026-03-01`."""
     return _DATE.fullmatch(text) is not None
 
 
 def parse_integer(text: str) -> int | None:
-    """The integer of 64 bits that a text is in decimal, without a plus or leading zeros; None where it is none."""
+    """Return the 64-bit integer that a text is in decimal, without plus and leading zeros, or None."""
     value = int(text) if _INTEGER.fullmatch(text) else None
     return value if value is not None and INT64_MIN <= value <= INT64_MAX else None
 
 
 def format_timestamp(micros: int) -> str:
-    """A timestamp as RFC 3339 in UTC with six digits of microseconds: `2026-03-01T12:00:00.000000Z`."""
+    """Return a timestamp in RFC 3339 and UTC with six digits of microseconds: `2026-03-01T12:00:00.000000Z`."""
     return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 def format_float(value: float) -> str:
-    """A finite float as RFC 8785 prints it, which is ECMAScript's Number::toString; -0 is `0`."""
+    """Return a finite float in the form of RFC 8785, which is ECMAScript's Number::toString; -0 is `0`."""
     if value == 0:
         return "0"
     sign = "-" if value < 0 else ""
@@ -126,9 +126,9 @@ def format_float(value: float) -> str:
 
 
 def canonical_bytes(form: Mapping[str, object]) -> bytes:
-    """RFC 8785 canonical JSON of a form that holds no bare numbers (strings, booleans, null, lists, objects).
+    """Return RFC 8785 canonical JSON of a form without bare numbers (strings, booleans, null, lists, objects).
 
-    Raises TypeError where a string is not valid Unicode.
+    Raises TypeError if a string is not valid Unicode.
     """
     if _sorts_alike(form):
         return orjson.dumps(form, option=orjson.OPT_SORT_KEYS)
@@ -150,9 +150,9 @@ def _in_utf16_order(form: object) -> object:
 
 
 def tagged_json(value: Json) -> object:
-    """A JSON value with every number a tagged string: `{"$int": "5"}`, `{"$float": "0.5"}`.
+    """Return a JSON value with every number as a tagged string: `{"$int": "5"}`, `{"$float": "0.5"}`.
 
-    A key of the value's own that starts with `$` is written with one more `$`, so the form is unambiguous.
+    A key of the value that starts with `$` gets one more `$`, so that the form is unambiguous.
     """
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
@@ -166,7 +166,7 @@ def tagged_json(value: Json) -> object:
 
 
 def canonical_json(value: Json) -> str:
-    """The text by which JSON values are ordered and compared: canonical, numbers by value (1 and 1.0 are one)."""
+    """Return the text by which JSON values are ordered and compared: canonical, with 1 and 1.0 equal."""
     return canonical_bytes({"": _numbers_merged(value)})[4:-1].decode()
 
 
@@ -183,9 +183,9 @@ def _numbers_merged(value: Json) -> object:
 
 
 def json_text(value: Json) -> str:
-    """A JSON value as text: keys in RFC 8785's order, floats as it prints them, integers in decimal, to the last digit.
+    """Return a JSON value as text: keys in the order of RFC 8785, floats in its form, integers with all digits.
 
-    So two clients print one value alike, also where their numbers are less precise than 64 bits.
+    So clients agree on the text even if their numbers are less precise than 64 bits.
     """
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return orjson.dumps(value).decode()
@@ -198,7 +198,7 @@ def json_text(value: Json) -> str:
 
 
 def text_problem(text: str, most: int = MAX_VALUE_BYTES) -> str | None:
-    """What is wrong with a text, as a sentence's end, or None."""
+    """Return the problem of a text, as the end of a sentence, or None."""
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
@@ -209,7 +209,7 @@ def text_problem(text: str, most: int = MAX_VALUE_BYTES) -> str | None:
 
 
 def json_problem(value: Json, depth: int = 0) -> str | None:
-    """What is wrong with a JSON value, as a sentence's end, or None. Size is judged by `value_problem`."""
+    """Return the problem of a JSON value, as the end of a sentence, or None. `value_problem` checks the size."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
@@ -229,7 +229,7 @@ def json_problem(value: Json, depth: int = 0) -> str | None:
 
 
 def value_problem(type: PropertyType, value: Json) -> str | None:
-    """What is wrong with a property's value under its type, as a sentence's end, or None."""
+    """Return the problem of a property's value of a type, as the end of a sentence, or None."""
     if value is None:
         return "is null, which is no value: leave the property out"
     problem = json_problem(value)

@@ -1,8 +1,8 @@
-"""Batches into the graph: those that wait are written together, under one stamp, and become visible by one commit.
+"""Records batches in groups: the waiting batches are written under one stamp and become visible by one commit.
 
-Who has the turn takes all the batches that wait, as many as a group holds. Each of them is validated by itself, against
-the recorded state and the batches accepted before it in the group, and refused alone. What is left is written as one:
-where that fails, nothing of it is visible.
+The request that holds the lock takes the waiting batches, up to the size of a group. Each batch is validated by itself,
+against the recorded state and the batches accepted before it in the group, and refused alone. The accepted batches are
+written as one: if the write fails, none of them is visible.
 """
 
 import asyncio
@@ -52,25 +52,25 @@ from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.writer_lease import WriterLease
 
 MOST_PARTS: Final = 1000
-"""A group holds no more parts of batches, unless its first batch alone does."""
+"""Greatest number of parts in a group; a group of one batch may exceed it."""
 _GATHER_SHARE: Final = 0.25
-"""For how long a group waits for more batches, as a part of the time that the group before it took."""
+"""Time for which a group waits for more batches, as a share of the time that the previous group took."""
 MOST_AT_ONCE: Final = 2000
-"""Of no more vertices and edges a group is written in one request, and in chunks of several otherwise."""
+"""Greatest number of vertices and edges that are written in one request; a larger group is written in chunks."""
 MOST_KEY_BYTES: Final = 16 * 1024 * 1024
 """Greatest size of the property keys that a process remembers to have recorded."""
 _KEY_ENTRY_BYTES: Final = 400
-"""What an entry takes beside the text of its key."""
+"""Size of an entry without the text of its key."""
 _VERTICES_AT_ONCE: Final = 500
 _EDGES_AT_ONCE: Final = 500
 _VERTICES_IN_FLIGHT: Final = 2
 _EDGES_IN_FLIGHT: Final = 1
-"""One: TinkerGraph breaks, for good, where two requests add edges to one vertex at once."""
+"""One, because TinkerGraph stays broken after two requests added edges to the same vertex at once."""
 
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """A batch that waits to be recorded, and what became of it."""
+    """A batch that waits to be recorded, and its outcome or error."""
 
     batch: Batch
     urns: list[str]
@@ -92,7 +92,7 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The valid requests of a group with their outcomes, the notes on their idempotency keys, and what they write."""
+    """The valid requests of a group and outcomes, the notes of idempotency keys, and the parts to write."""
 
     outcomes: list[tuple[_Request, Outcome]]
     batches: list[ValidBatch]
@@ -120,11 +120,11 @@ class Recording:
         self._waiting: deque[_Request] = deque()
         self._leading = asyncio.Lock()
         self._expected, self._took_seconds = 1, 0.0
-        """How many batches were in the last group or waited at its end, and how long the group took."""
+        """Number of batches in the last group and waiting at its end, and the seconds that the group took."""
         self._are_all_back = asyncio.Event()
-        """Set when so many wait again."""
+        """Set when as many batches as `_expected` wait."""
         self._property_keys: BoundedCache[tuple[str, int], int] = BoundedCache(MOST_KEY_BYTES, _key_bytes)
-        """From when on a key of a kind is recorded. A key that the cache has forgotten is recorded once more."""
+        """Earliest recorded time of each property key of a kind. A key that the cache evicted is recorded once more."""
 
     async def run(
         self, batch: Batch, urns: list[str], by: str, idempotency: Idempotency | None, audit: Sequence[AuditEntry]
@@ -143,14 +143,14 @@ class Recording:
         return request.outcome
 
     async def close(self) -> None:
-        """Stop what is done in the background."""
+        """Stop the tasks in the background."""
         await self._cleanup.close()
         await self.backlog.close()
 
     # -- groups --
 
     async def _record_next(self) -> None:
-        """Record the group of the request that has waited longest."""
+        """Record a group that begins with the oldest waiting request."""
         group: list[_Request] = []
         try:
             await self._gather()
@@ -160,7 +160,7 @@ class Recording:
                 self._expected, self._took_seconds = len(group) + len(self._waiting), time.monotonic() - began
         except ServerRefused as error:
             if len(group) > 1:
-                # It may be that the server refuses one of them: the others are recorded without it.
+                # The server may refuse one request only: each is recorded alone, so that the others succeed.
                 for request in group:
                     if not request.is_done:
                         await self._record_alone(request)
@@ -177,7 +177,7 @@ class Recording:
             self._fail([request], error)
 
     async def _gather(self) -> None:
-        """Wait for the next batches of those whose batches were recorded just now: a group costs as much as a batch."""
+        """Wait briefly for the next batches of the last group's clients: a group costs as much as a batch."""
         self._are_all_back.clear()
         if len(self._waiting) < self._expected:
             with suppress(TimeoutError):
@@ -219,7 +219,7 @@ class Recording:
             request.outcome = outcome
 
     async def _commit(self, stamp: int, group: _Group, parts: Parts) -> None:
-        """Write a group and make it visible: in one request where the engine can, and the group is not large."""
+        """Write a group and make it visible, in one request if the engine can do that and the group is small enough."""
         await self.backlog.make_room(len(parts.unindexed))
         backlog = self.backlog.after(stamp, parts.unindexed)
         whole = chunks_of([*parts.vertices, *parts.widened, *parts.edges], MOST_AT_ONCE)
@@ -234,7 +234,7 @@ class Recording:
         self._log.note_newest(records)
 
     async def _commit_at_once(self, stamp: int, group: _Group, parts: Parts, backlog: str) -> bool:
-        """Write and commit in one request. False if not all could be written: the stamp is open then."""
+        """Write and commit in one request. Return False if the server did not write all parts: the stamp stays open."""
         access = self._lease.snapshot.access
         records = await self._log.records(access, group.audit)
 
@@ -251,7 +251,7 @@ class Recording:
     # -- validation --
 
     def _validated(self, requests: Sequence[_Request], snapshot: Snapshot, stamp: int) -> _Group:
-        """Validate requests one after another; those that are refused fail by themselves."""
+        """Validate requests one after another; a refused request does not affect the others."""
         recorded = RecordedState(self._server, snapshot, self._urns)
         answers = self._load(recorded, requests, snapshot)
         state = GroupState(recorded)
@@ -284,16 +284,16 @@ class Recording:
     def _load(
         self, recorded: RecordedState, requests: Sequence[_Request], snapshot: Snapshot
     ) -> dict[int, tuple[str, Outcome]]:
-        """Load what batches name, and return what is kept of idempotency keys, by vertex: fingerprint and outcome."""
+        """Load the entities that batches name; return fingerprint and outcome of known idempotency keys, by vertex."""
         batches = [(request.batch, request.urns) for request in requests]
         vertices = {idempotency_vertex(each.by, each.idempotency) for each in requests if each.idempotency is not None}
         if not vertices:
             recorded.load(batches)
             return {}
         notes = g.V(list(vertices)).project("vertex", "note").by(__.id_())
-        (found,) = recorded.load(batches, notes.by(__.value_map("state", "value", "kept_at", "recorded_at")))
+        (rows,) = recorded.load(batches, notes.by(__.value_map("state", "value", "kept_at", "recorded_at")))
         answers = {}
-        for each in found:
+        for each in rows:
             fingerprint, outcome, kept_at, recorded_at = (
                 each["note"][name][0] for name in ("state", "value", "kept_at", "recorded_at")
             )
@@ -307,16 +307,16 @@ class Recording:
     # -- writing --
 
     async def _write(self, stamp: int, parts: Parts) -> None:
-        """Write all parts, the edges when the vertices stand."""
+        """Write all parts: the vertices first, then the edges."""
 
         async def write_vertices(chunk: list[Fields]) -> None:
             steps = await asyncio.to_thread(vertex_steps, self._lease.fenced(stamp), chunk)
             if await self._server.ask(steps) != [len(chunk)]:
-                # What a batch that never became visible left stands where this one is to write.
+                # An aborted batch left elements at the vertices of this one.
                 await self._clear(chunk)
                 self._refuse_unless(await self._server.ask(steps) == [len(chunk)])
             if self._lease.has_late_writes:
-                # What another was in the middle of writing may have come in between.
+                # A late request of another process may have written in between.
                 written = g.V([each[T.id] for each in chunk]).has("recorded_at", long(stamp)).count()
                 self._refuse_unless(await self._server.ask(written) == [len(chunk)])
 
@@ -345,11 +345,13 @@ class Recording:
 
     def _refuse_unless(self, is_written: bool) -> None:
         if not is_written:
-            raise Unavailable("the graph did not take all of the batch: nothing was written; send it again")
+            raise Unavailable(
+                "the graph server did not write all parts of the batch: nothing is recorded; send it again"
+            )
 
 
 def _shapes(edges: Iterable[Edge]) -> list[list[Edge]]:
-    """Edges by the names of their properties."""
+    """Return edges grouped by the names of their properties."""
     shapes: defaultdict[tuple[str, ...], list[Edge]] = defaultdict(list)
     for edge in edges:
         shapes[tuple(edge)].append(edge)
@@ -357,7 +359,7 @@ def _shapes(edges: Iterable[Edge]) -> list[list[Edge]]:
 
 
 def _repeated(request: _Request, answers: dict[int, tuple[str, Outcome]]) -> Outcome | None:
-    """The outcome of the first request under the same idempotency key. Raises BatchRefused where it was another."""
+    """Return the outcome of the first request with an idempotency key. Raises BatchRefused if its batch differs."""
     if request.idempotency is None:
         return None
     fingerprint, outcome = answers.get(idempotency_vertex(request.by, request.idempotency), ("", None))
@@ -367,7 +369,7 @@ def _repeated(request: _Request, answers: dict[int, tuple[str, Outcome]]) -> Out
 
 
 async def _in_flight(most: int, write: Callable[[list[Fields]], Awaitable[None]], chunks: list[list[Fields]]) -> None:
-    """Write chunks, a few at once; where one fails, the others are ended."""
+    """Write chunks, at most `most` at once; if one fails, the others are cancelled."""
     room = asyncio.Semaphore(most)
 
     async def run(chunk: list[Fields]) -> None:

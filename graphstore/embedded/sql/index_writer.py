@@ -1,12 +1,12 @@
-"""Writes the index: the terms that filters and searches look entities up by, in order in FTS5, and parts of texts.
+"""Writes the search index: terms of entities and of revisions in one FTS5 table, substrings of their texts in another.
 
 A document is an entity as first recorded, under its key, or the fields that one revision sets, under a negative number
-that `revised` maps to the entity. An entity is thus a candidate by any value that it ever had; its record decides which
-values still hold. Besides the terms of `graphstore.index_terms` there are those of words: `w:` and a word of
+that the table `revised` maps to the entity. So every value that an entity ever had makes it a candidate; its record
+decides whether the value is current. The terms are those of `graphstore.index_terms`, and `w:` with each word of
 `graphstore.full_text`.
 
-FTS5 folds the letters of terms to lower case, which makes no two distinct terms equal. The parts are all three
-characters in a row of the folded urn, name, version, source uri, recorder and text properties.
+FTS5 folds terms to lower case; no two distinct terms become equal by that. The substrings are trigrams of the folded
+urn, name, version, source uri, recorder and text properties.
 """
 
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ from lineal.graphstore.values import Property
 
 
 def of_word(word: str) -> str:
-    """The term of a word, or how the terms of the words begin that it begins."""
+    """Return the term of a word; for a prefix of words, the prefix of their terms."""
     return "w:" + word[:LONGEST_WORD]
 
 
 def entity_document(entity: NewEntity, by: str) -> str:
-    """The terms of an entity as first recorded, as a text."""
+    """Return the terms of an entity as first recorded, separated by spaces."""
     uri = None if entity.source is None else entity.source.uri
     fields = {"name": entity.name, "version": entity.version, "type": entity.type, "source_uri": uri, "recorded_by": by}
     return " ".join(
@@ -34,7 +34,7 @@ def entity_document(entity: NewEntity, by: str) -> str:
 
 
 def revision_document(revision: NewRevision) -> str:
-    """The terms of the fields that a revision sets, as a text."""
+    """Return the terms of the fields that a revision sets, separated by spaces."""
     return " ".join((*index_terms.of_part(revision), *map(of_word, words_recorded(revision))))
 
 
@@ -44,7 +44,7 @@ def _parts_document(texts: Iterable[str | None], properties: Iterable[Property])
 
 
 def _index(connection: Connection, documents: Iterable[tuple[int, str, str]]) -> None:
-    """Write documents of terms and of parts, by number."""
+    """Insert documents, each with its number, its terms and its texts."""
     # One index after the other, so that the pages of each stay in the cache.
     parts = []
     for number, document, part in documents:
@@ -54,7 +54,7 @@ def _index(connection: Connection, documents: Iterable[tuple[int, str, str]]) ->
 
 
 def index_entities(connection: Connection, entities: Iterable[tuple[int, str, NewEntity, str]]) -> None:
-    """Index entities, by key, with their urns and recorders."""
+    """Index entities, each with its key, urn and recorder."""
     _index(
         connection,
         ((key, entity_document(entity, by), _entity_parts(urn, entity, by)) for key, urn, entity, by in entities),
@@ -63,13 +63,13 @@ def index_entities(connection: Connection, entities: Iterable[tuple[int, str, Ne
 
 def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
     uri = None if entity.source is None else entity.source.uri
-    # A text that the urn contains unchanged has no parts that the urn does not have.
+    # A text that the urn contains unchanged adds no trigrams.
     apart = [text for text in (entity.name, entity.version) if text is not None and text not in urn]
     return _parts_document((urn, *apart, uri, by), entity.properties)
 
 
 def index_revisions(connection: Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
-    """Index the fields that revisions set, by the keys of their entities."""
+    """Index the fields that revisions set, each revision with the key of its entity."""
     for key, revision in revisions:
         if document := revision_document(revision):
             connection.execute("INSERT INTO revised (entity) VALUES (?)", (key,))

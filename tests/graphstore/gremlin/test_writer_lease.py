@@ -442,7 +442,7 @@ async def test_interleaved_writes_are_detected_before_the_commit(
 
     with monkeypatch.context() as patched:
         patched.setattr(other._server, "ask", then_comes_late)
-        with pytest.raises(Unavailable, match="did not take all of the batch"):
+        with pytest.raises(Unavailable, match="did not write all parts of the batch"):
             await other.record(graph("y"), by="me")
     assert await other.entities(await now(other), [id_of("y")]) == [None]
     await other.record(graph("y"), by="me")
