@@ -116,7 +116,8 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         methods, headers = ["GET", "POST"], ["Content-Type", "Authorization", "X-Request-Id"]
         cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=headers)
         middleware.append(cors)
-    middleware.append(Middleware(Authentication, is_dev=settings.dev, per_minute=settings.requests_per_minute))
+    per_minute = settings.requests_per_minute
+    middleware.append(Middleware(Authentication, is_dev=settings.dev, per_minute=per_minute, origins=origins))
     routes = [
         Route("/graphql", graphql, methods=["GET", "POST"]),
         Route("/schema.graphql", schema_text),

@@ -1,11 +1,13 @@
 """Authentication middleware: a principal for every request, before anything else runs, or status 401.
 
 Only the requests of `is_open` need no principal: a new route is closed, and web sockets are refused. A request has one
-`Authorization: Bearer` header with a token of the issuer or an API key. The log states why a request was refused,
+`Authorization: Bearer` header with a token of the issuer or an API key; in development mode it needs none, and must not
+come from a page of another origin. The log states why a request was refused,
 without the token or key; the answer is the same for every reason.
 """
 
 import re
+from collections.abc import Collection
 from math import ceil
 from typing import Final
 
@@ -20,8 +22,9 @@ from lineal.auth.principals import LOCAL
 from lineal.graphql_http import RESPONSE_JSON, answer, media_type, wants_page
 from lineal.graphstore.errors import Unavailable
 from lineal.http_auth.credentials import Caller, Credentials, CredentialsRefused
+from lineal.http_auth.origins import comes_from_another_origin
 from lineal.http_auth.rate_limit import RateLimit
-from lineal.schema.errors import LIMIT_EXCEEDED, UNAUTHENTICATED, UNAVAILABLE, refusal
+from lineal.schema.errors import FORBIDDEN, LIMIT_EXCEEDED, UNAUTHENTICATED, UNAVAILABLE, refusal
 
 log = structlog.get_logger()
 
@@ -31,6 +34,10 @@ OPEN_UNDER: Final = "/static/graphiql/"
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 _MISSING: Final = "This server needs to know the caller: send `Authorization: Bearer` with a token or an API key."
 _TOO_OFTEN: Final = "You have sent too many requests within a minute: wait for the seconds in Retry-After."
+_ANOTHER_ORIGIN: Final = (
+    "With --dev, pages of other origins cannot send requests: list the page's origin in cors_origins, and let the page "
+    "send its Origin."
+)
 _REFUSED: Final = (
     "The token or API key is not accepted: get a new one. The server's log says why, with this answer's X-Request-Id."
 )
@@ -47,12 +54,12 @@ def is_open(request: Request) -> bool:
 class Authentication:
     """Sets `request.state.caller` of every request that is not open.
 
-    `is_dev`: every caller is the local administrator, whatever its credentials. `per_minute`: requests that a principal
-    may send in a minute; 0 for no limit.
+    `is_dev`: every caller is the local administrator, whatever its credentials, except pages of other origins than the
+    server's and those of `origins`. `per_minute`: requests that a principal may send in a minute; 0 for no limit.
     """
 
-    def __init__(self, app: ASGIApp, is_dev: bool, per_minute: int) -> None:
-        self._app, self._is_dev = app, is_dev
+    def __init__(self, app: ASGIApp, is_dev: bool, per_minute: int, origins: Collection[str] = ()) -> None:
+        self._app, self._is_dev, self._origins = app, is_dev, origins
         self._rate_limit = RateLimit(per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +68,10 @@ class Authentication:
             return
         if scope["type"] != "http" or is_open(request := Request(scope)):
             await self._app(scope, receive, send)
+            return
+        if self._is_dev and comes_from_another_origin(request, self._origins):
+            log.warning("request of a page of another origin", path=scope["path"], origin=request.headers.get("origin"))
+            await _answer(request, 403, _ANOTHER_ORIGIN, FORBIDDEN)(scope, receive, send)
             return
         try:
             request.state.caller = await self._caller(request)
