@@ -1,14 +1,26 @@
 """Opening a store from its URL."""
 
 import asyncio
+from typing import Final
 
 from lineal.graphstore.embedded.sql.database import IN_MEMORY, Database
 from lineal.graphstore.embedded.store import EmbeddedStore
 from lineal.graphstore.errors import StoreUnusable
 from lineal.graphstore.store import Store
 
-_SQLITE = "sqlite:///"
-_GREMLIN = ("gremlin://", "gremlins://")
+STORE_FORMS: Final = "sqlite:///relative/path.db, sqlite:////absolute/path.db, memory: or gremlin://host:8182"
+"""The forms of a store's URL, for messages."""
+_SQLITE: Final = "sqlite:///"
+_GREMLIN: Final = ("gremlin://", "gremlins://")
+
+
+def is_store_url(url: str) -> bool:
+    """Whether a URL has the form of a store's."""
+    return url == "memory:" or url.startswith(_GREMLIN) or _is_file(url)
+
+
+def _is_file(url: str) -> bool:
+    return url.startswith(_SQLITE) and len(url) > len(_SQLITE) and "?" not in url and url != _SQLITE + IN_MEMORY
 
 
 async def open_store(url: str, user: str = "", password: str = "", ca: str = "") -> Store:
@@ -27,11 +39,8 @@ async def open_store(url: str, user: str = "", password: str = "", ca: str = "")
         return await GremlinStore.opened(Address.parsed(url, user, password, ca))
     if url == "memory:":
         path = IN_MEMORY
-    elif url.startswith(_SQLITE) and len(url) > len(_SQLITE) and "?" not in url and url != _SQLITE + IN_MEMORY:
+    elif _is_file(url):
         path = url.removeprefix(_SQLITE)
     else:
-        raise StoreUnusable(
-            f"{url!r} names no store: give sqlite:///relative/path.db, sqlite:////absolute/path.db, memory: or "
-            "gremlin://host:8182"
-        )
+        raise StoreUnusable(f"{url!r} names no store: give {STORE_FORMS}")
     return await asyncio.to_thread(lambda: EmbeddedStore(Database(path)))

@@ -3,8 +3,9 @@
 from functools import cache
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
 
 from lineal.schema import enums as _enums  # noqa: F401 (describes the enums before types use them)
 from lineal.schema import permissions as _permissions  # noqa: F401 (likewise)
@@ -16,7 +17,13 @@ from lineal.schema.scalars import SCALARS
 
 _CONFIG = StrawberryConfig(scalar_map=SCALARS, sort_schema=True)
 
-schema = strawberry.Schema(Query, Mutation, types=list(TYPES.values()), config=_CONFIG)
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log nothing: a mistake of the caller needs no traceback, and the caller of `execute` presents the others."""
+
+
+schema = _Schema(Query, Mutation, types=list(TYPES.values()), config=_CONFIG)
 """The one schema."""
 
 GRAPH: GraphQLSchema = schema._schema  # noqa: SLF001 (execution needs graphql-core's own schema)

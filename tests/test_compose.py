@@ -10,8 +10,7 @@ import pytest
 import yaml
 from engines import GRAPH_SERVERS, Engine
 
-from lineal.app import check_dev_host
-from lineal.config import load_settings
+from lineal.config import check_dev, load_settings
 from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.servers.templates import filled
 from lineal.graphstore.gremlin.transport import Address, Transport
@@ -47,7 +46,7 @@ def test_services_wait_for_healthy_dependencies(compose: dict[str, Any]) -> None
 def test_lineal_starts_with_access_control_and_reaches_janusgraph(compose: dict[str, Any]) -> None:
     lineal = compose["services"]["lineal"]
     settings = load_settings({}, {**image_environment(), **lineal["environment"]})
-    check_dev_host(settings)
+    check_dev(settings)
     assert (settings.store, settings.host, settings.dev) == ("gremlin://janusgraph:8182", "0.0.0.0", False)
     assert lineal["ports"] == [f"127.0.0.1:{settings.port}:{settings.port}"]
     assert not {"command", "network_mode"} & lineal.keys()

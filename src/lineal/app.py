@@ -1,6 +1,7 @@
 """The server: its routes and middleware, and the lifespan that opens and closes the store."""
 
 import asyncio
+import errno
 import gc
 import logging
 import secrets
@@ -24,8 +25,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lineal.accepted_values import origins_of
 from lineal.auth.access_service import AccessService
-from lineal.config import ConfigError, Settings
+from lineal.config import LOOPBACK, ConfigError, Settings, check_dev
 from lineal.document_cache import Documents
 from lineal.graphql_endpoint import graphql
 from lineal.graphstore.errors import StoreError, Unavailable
@@ -55,7 +57,6 @@ COMPRESSION_LEVEL = 1
 """Level of gzip: of a page of entities, level 4 saves 6 % more in six times the time."""
 COMPRESSED_IN_THREAD_BYTES = 32 * 1024
 """Size from which compressing takes half a millisecond, and is done in a thread, so that other requests do not wait."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 READY_SECONDS = 5.0
 """How long `/readyz` waits for the store: less than a load balancer waits for `/readyz`."""
 
@@ -63,10 +64,9 @@ READY_SECONDS = 5.0
 def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> Starlette:
     """The ASGI application for the settings. It opens the store on startup, then calls `ready`, and closes it last.
 
-    Raises ConfigError if `dev` is set on an address other machines can reach and, on startup, if no caller could
-    authenticate.
+    Raises ConfigError as `check_dev` does and, on startup, if no caller could authenticate.
     """
-    check_dev_host(settings)
+    check_dev(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -99,7 +99,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
 
     lag = LoopLag()
     metrics = Metrics(lag)
-    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    origins = origins_of(settings.cors_origins)
     middleware = [
         Middleware(RequestTelemetry, metrics=metrics),
         Middleware(
@@ -136,15 +136,6 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     app.state.documents = Documents(GRAPH, app.state.document_limits)
     app.state.executor_class = ProjectingExecutor
     return app
-
-
-def check_dev_host(settings: Settings) -> None:
-    """Raise ConfigError if other machines could reach a server that authenticates nobody."""
-    if settings.dev and settings.host not in LOOPBACK:
-        raise ConfigError(
-            f"--dev makes every caller an administrator, so it listens on loopback only, not on {settings.host}: "
-            "use --host 127.0.0.1"
-        )
 
 
 async def schema_text(request: Request) -> Response:
@@ -245,7 +236,7 @@ def serve(settings: Settings) -> None:
     Raises ConfigError if the address is not available, StoreUnusable or Unavailable if the store cannot be opened.
     """
     configure(settings.log_level)
-    check_dev_host(settings)
+    check_dev(settings)
     listener = _listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{listener.getsockname()[1]}"
@@ -286,11 +277,18 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(socket.SOMAXCONN)
-    except OSError as error:
+    # UnicodeError: a label of a host name is too long.
+    except (OSError, UnicodeError) as error:
         listener.close()
+        reason = error.strerror if isinstance(error, OSError) else "no such host"
+        is_foreign = not isinstance(error, OSError) or isinstance(error, socket.gaierror)
+        if is_foreign or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+            raise ConfigError(
+                f"host is {settings.host}, which cannot be listened on ({reason}): give an address of this machine"
+            ) from error
         raise ConfigError(
-            f"cannot listen on port {settings.port} of {settings.host} ({error.strerror}): stop the program "
-            "that uses it, or choose another port with --port"
+            f"cannot listen on port {settings.port} of {settings.host} ({reason}): stop the program that uses it, or "
+            "choose another port with --port"
         ) from error
     listener.setblocking(False)
     return listener

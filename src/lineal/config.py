@@ -3,17 +3,34 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from lineal.accepted_values import (
+    BOOLEAN,
+    HOST,
+    MAX_PORT,
+    ORIGINS,
+    STORE,
+    TEXT,
+    Accepted,
+    one_of,
+    origins_of,
+    seconds,
+    shown_value,
+    whole_number,
+)
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 class ConfigError(Exception):
     """A setting is invalid. The message names the setting, its source and the values it accepts."""
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def _setting(default: Any, text: str, accepted: Accepted) -> Any:
+    return field(default=default, metadata={"help": text, "accepted": accepted})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +40,67 @@ class Settings:
     store: str = _setting(
         "sqlite:///lineal.db",
         "Where lineage is kept: sqlite:///relative, sqlite:////absolute, memory: or gremlin://host:8182",
+        STORE,
     )
-    store_user: str = _setting("", "The user name for a graph server that requires a login.")
-    store_password: str = _setting("", "The password of `store_user`.")
+    store_user: str = _setting("", "The user name for a graph server that requires a login.", TEXT)
+    store_password: str = _setting("", "The password of `store_user`.", TEXT)
     store_ca: str = _setting(
-        "", "A PEM file of the certificate authorities to trust for gremlins://; the system's by default."
+        "", "A PEM file of the certificate authorities to trust for gremlins://; the system's by default.", TEXT
     )
-    host: str = _setting("127.0.0.1", "The address to listen on.")
-    port: int = _setting(8000, "The port to listen on; 0 takes a free one.")
-    dev: bool = _setting(False, "Everyone is the administrator `local`. Loopback only.")
-    api_keys: bool = _setting(True, "Whether API keys of `lineal key create` are accepted.")
-    oidc_issuer: str = _setting("", "The issuer of accepted tokens, equal to their `iss`; none by default.")
-    oidc_audience: str = _setting("", "The audience that the `aud` of tokens must contain.")
+    host: str = _setting("127.0.0.1", "The address to listen on.", HOST)
+    port: int = _setting(8000, "The port to listen on; 0 takes a free one.", whole_number(0, MAX_PORT))
+    dev: bool = _setting(False, "Everyone is the administrator `local`. Loopback only.", BOOLEAN)
+    api_keys: bool = _setting(True, "Whether API keys of `lineal key create` are accepted.", BOOLEAN)
+    oidc_issuer: str = _setting("", "The issuer of accepted tokens, equal to their `iss`; none by default.", TEXT)
+    oidc_audience: str = _setting("", "The audience that the `aud` of tokens must contain.", TEXT)
     oidc_jwks: str = _setting(
-        "", "The issuer's JWKS: an address or a file; by default the address in the issuer's discovery document."
+        "", "The issuer's JWKS: an address or a file; by default the address in the issuer's discovery document.", TEXT
     )
-    oidc_algorithms: str = _setting("RS256,ES256", "The accepted signature algorithms, separated by commas.")
-    oidc_account_claim: str = _setting("account", "The claim, or the path to it, with the caller's account.")
-    oidc_roles_claim: str = _setting("roles", "The claim, or the path to it, with the list of the caller's roles.")
+    oidc_algorithms: str = _setting("RS256,ES256", "The accepted signature algorithms, separated by commas.", TEXT)
+    oidc_account_claim: str = _setting("account", "The claim, or the path to it, with the caller's account.", TEXT)
+    oidc_roles_claim: str = _setting(
+        "roles", "The claim, or the path to it, with the list of the caller's roles.", TEXT
+    )
     oidc_leeway_seconds: int = _setting(
-        30, "The largest difference accepted between the issuer's clock and the server's; 300 at most."
+        30,
+        "The largest difference accepted between the issuer's clock and the server's; 300 at most.",
+        whole_number(0, 300),
     )
-    visit_limit: int = _setting(1_000_000, "The most entities one traversal may visit for one page.")
+    visit_limit: int = _setting(
+        1_000_000, "The most entities one traversal may visit for one page.", whole_number(1, 1_000_000_000)
+    )
     deadline_seconds: float = _setting(
-        30.0, "The longest time one traversal may take for one page, which is then incomplete."
+        30.0, "The longest time one traversal may take for one page, which is then incomplete.", seconds(0.01, 86_400)
     )
     request_seconds: float = _setting(
-        60.0, "The longest time a query, and any single read of the store, may take before it is refused."
+        60.0,
+        "The longest time a query, and any single read of the store, may take before it is refused.",
+        seconds(0.01, 86_400),
     )
-    max_values: int = _setting(100_000, "The most values the answer to one document may hold, by estimate.")
-    max_body_bytes: int = _setting(16 * 1024 * 1024, "The largest request body.")
+    max_values: int = _setting(
+        100_000, "The most values the answer to one document may hold, by estimate.", whole_number(1, 1_000_000_000)
+    )
+    max_body_bytes: int = _setting(16 * 1024 * 1024, "The largest request body.", whole_number(1, 2**30))
     requests_per_minute: int = _setting(
-        6000, "The most requests a principal may send to one server process per minute; 0 for no limit."
+        6000,
+        "The most requests a principal may send to one server process per minute; 0 for no limit.",
+        whole_number(0, 1_000_000_000),
     )
-    quarantine_days: int = _setting(30, "The days for which refused OpenLineage documents are kept.")
+    quarantine_days: int = _setting(
+        30, "The days for which refused OpenLineage documents are kept.", whole_number(0, 1_000_000)
+    )
     quarantine_bytes: int = _setting(
         64 * 1024 * 1024,
         "The most bytes of refused OpenLineage documents that are kept for an account; its oldest go first.",
+        whole_number(0, 2**50),
     )
-    cors_origins: str = _setting("", "Origins whose pages may send requests, separated by commas; none by default.")
-    shutdown_seconds: int = _setting(30, "The time that requests in progress have to finish when the server stops.")
-    log_level: str = _setting("info", "debug, info, warning or error.")
+    cors_origins: str = _setting(
+        "", "Origins whose pages may send requests, separated by commas; none by default.", ORIGINS
+    )
+    shutdown_seconds: int = _setting(
+        30, "The time that requests in progress have to finish when the server stops.", whole_number(0, 86_400)
+    )
+    log_level: str = _setting("info", "debug, info, warning or error.", one_of("debug", "info", "warning", "error"))
 
 
 def load_settings(
@@ -84,17 +121,33 @@ def named_store(
     return Settings(**chosen) if "store" in chosen else None
 
 
+def check_dev(settings: Settings) -> None:
+    """Raise ConfigError if other machines, or pages of other sites, could reach a server that authenticates nobody."""
+    if not settings.dev:
+        return
+    if settings.host not in LOOPBACK:
+        raise ConfigError(
+            f"--dev makes every caller an administrator, so it listens on loopback only, not on {settings.host}: "
+            "use --host 127.0.0.1"
+        )
+    if "*" in origins_of(settings.cors_origins):
+        raise ConfigError(
+            f"cors_origins is {settings.cors_origins!r}, and --dev makes every caller an administrator: name the "
+            "origins whose pages may be one, such as http://localhost:3000, or leave --dev out"
+        )
+
+
 def _chosen(flags: Mapping[str, Any], environment: Mapping[str, str], config: Path | None) -> dict[str, Any]:
     file = _read(config)
     chosen: dict[str, Any] = {}
     for each in fields(Settings):
-        name = f"LINEAL_{each.name.upper()}"
+        variable = f"LINEAL_{each.name.upper()}"
         if flags.get(each.name) is not None:
-            chosen[each.name] = flags[each.name]
-        elif name in environment:
-            chosen[each.name] = _typed(name, environment[name], each.default)
+            chosen[each.name] = _accepted(f"--{each.name.replace('_', '-')}", flags[each.name], each)
+        elif variable in environment:
+            chosen[each.name] = _accepted(variable, environment[variable], each)
         elif each.name in file:
-            chosen[each.name] = _typed(f"{each.name} in {config}", file[each.name], each.default)
+            chosen[each.name] = _accepted(f"{each.name} in {config}", file[each.name], each)
     return chosen
 
 
@@ -102,28 +155,23 @@ def _read(config: Path | None) -> dict[str, Any]:
     if config is None:
         return {}
     try:
-        file = tomllib.loads(config.read_text())
+        file = tomllib.loads(config.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{config} cannot be read ({error.strerror}): name another file with --config") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{config} is not TOML: {error}") from error
+    # TOMLDecodeError, a file that is not UTF-8, or a path with a null byte; RecursionError of nested arrays.
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{shown_value(str(config))} is not TOML: {error}") from error
     known = {each.name for each in fields(Settings)}
-    if unknown := sorted(file.keys() - known):
-        raise ConfigError(f"{config} sets {', '.join(unknown)}; the settings are: {', '.join(sorted(known))}")
+    if unknown := sorted(map(ascii, file.keys() - known)):
+        names = ", ".join(name.strip("'") for name in unknown)
+        raise ConfigError(f"{config} sets {names}; the settings are: {', '.join(sorted(known))}")
     return file
 
 
-def _typed(name: str, value: Any, default: Any) -> Any:
-    assert default is not MISSING
-    kind = type(default)
-    if kind is bool and str(value).lower() in ("true", "1", "yes", "false", "0", "no"):
-        return str(value).lower() in ("true", "1", "yes")
-    if kind is not bool and not isinstance(value, bool):
-        try:
-            return kind(value)
-        except (TypeError, ValueError):
-            pass
-    raise ConfigError(f"{name} is {value!r}, which is no {_WORDS[kind]}")
-
-
-_WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+def _accepted(source: str, value: Any, setting: "Field[Any]") -> Any:
+    accepted: Accepted = setting.metadata["accepted"]
+    try:
+        return accepted.read(value)
+    except (ValueError, OverflowError):
+        shown = "hidden here" if setting.name == "store_password" else shown_value(value)
+        raise ConfigError(f"{source} is {shown}: give {accepted.shown}") from None

@@ -263,7 +263,7 @@ def test_export_into_another_store_gives_the_same(tmp_path: Path, store: str) ->
         (("ingest", "x", "--store", "memory:", "--url", "http://x"), "give --url or --store, not both", 2),
         (("ingest", "capture/samples/marquez.json", "--url", "http://127.0.0.1:9"), "no server answers at", 1),
         (("descendants", "lineal:x", "--url", "http://127.0.0.1:9"), "start one with `lineal serve --dev`", 1),
-        (("descendants", "lineal:x", "--store", "postgres://x"), "'postgres://x' names no store: give sqlite:///", 1),
+        (("descendants", "lineal:x", "--store", "postgres://x"), "--store is 'postgres://x': give sqlite:///", 1),
         (("descendants", "lineal:x", "--store", "sqlite:////nowhere/x.db"), "the directory /nowhere does not exist", 1),
         (("export", "--store", "sqlite:///README.md"), "README.md is not an SQLite database", 1),
         (("serve", "--config", "absent.toml"), "absent.toml cannot be read", 1),
@@ -283,7 +283,7 @@ def test_settings_come_from_flags_then_environment_then_file(tmp_path: Path) -> 
     file.write_text('port = 1\nhost = "h"\nvisit_limit = 7\n')
     settings = load_settings({"port": 3}, {"LINEAL_PORT": "2", "LINEAL_HOST": "e", "LINEAL_DEV": "true"}, file)
     assert (settings.port, settings.host, settings.visit_limit, settings.dev) == (3, "e", 7, True)
-    with pytest.raises(ConfigError, match="LINEAL_PORT is 'x', which is no whole number"):
+    with pytest.raises(ConfigError, match="LINEAL_PORT is 'x': give a whole number from 0 to 65535"):
         load_settings({}, {"LINEAL_PORT": "x"})
     file.write_text("prot = 1\n")
     with pytest.raises(ConfigError, match="sets prot; the settings are: api_keys, cors_origins, deadline_seconds"):
@@ -316,7 +316,10 @@ def test_the_installed_command(tmp_path: Path, store: str) -> None:
     assert done.returncode == 0, done.stderr
     env = {**os.environ, "LINEAL_PORT": "x"}
     refused = subprocess.run([command, "serve", "--dev"], capture_output=True, text=True, check=False, env=env)
-    assert (refused.returncode, refused.stderr) == (1, "lineal: LINEAL_PORT is 'x', which is no whole number\n")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "lineal: LINEAL_PORT is 'x': give a whole number from 0 to 65535\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from lineal import __version__
 from lineal.cli.access import account, audit, key
 from lineal.cli.comparing import compare
 from lineal.cli.janusgraph import janusgraph
-from lineal.cli.options import config_option, on_store, plainly, run_to_end, store_of, targeted
+from lineal.cli.options import EntryPoint, config_option, on_store, plainly, run_to_end, store_of, targeted
 from lineal.cli.quarantine import quarantine
 from lineal.cli.questions import ascendants, descendants, models, search
 from lineal.commands.checkup import run_checks
@@ -19,7 +19,7 @@ from lineal.commands.ingesting import ingest_files
 from lineal.config import Settings, load_settings
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=EntryPoint, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lineal")
 def main() -> None:
     """Lineal: record and query the lineage of machine-learning models."""
@@ -28,7 +28,7 @@ def main() -> None:
 @main.command()
 @click.option("--store", metavar="URL", help="URL of the store.  [default: sqlite:///lineal.db]")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 8000]")
+@click.option("--port", metavar="INTEGER", help="Port to listen on; 0 picks a free one.  [default: 8000]")
 @click.option("--dev", is_flag=True, default=None, help="Every caller is the administrator `local`. Loopback only.")
 @config_option
 @plainly
@@ -84,6 +84,7 @@ def schema(permissions: bool) -> None:
 @main.command()
 @click.option("--store", metavar="URL", help="URL of the store to check.")
 @config_option
+@plainly
 def doctor(config: Path | None, store: str | None) -> None:
     """Check the configuration and the store. Prints how to fix each problem."""
     run_to_end(run_checks(config, store))

@@ -1,6 +1,7 @@
 """Options and error handling that commands share."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from lineal.accepted_values import is_unicode, shown_value
 from lineal.commands.graphql_client import GraphQLClient, open_client
 from lineal.config import ConfigError, Settings, load_settings, named_store
 from lineal.graphstore.errors import StoreError
@@ -34,6 +36,32 @@ def plainly(command: F) -> F:
             raise Failure(str(error)) from error
 
     return run  # type: ignore[return-value]
+
+
+class EntryPoint(click.Group):
+    """The root group: it refuses arguments that are no text, and prints a fault of Lineal as one line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for an argument that no file name, store or server could be asked for."""
+        for arg in args:
+            # The bytes of an argument that is not UTF-8 arrive as lone surrogates.
+            if "\0" in arg or not is_unicode(arg):
+                raise click.UsageError(f"{shown_value(arg)} is not UTF-8 text: write it in UTF-8, without null bytes")
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Raises Failure for what no command expects, unless LINEAL_LOG_LEVEL is `debug`."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise
+        except Exception as error:
+            if os.environ.get("LINEAL_LOG_LEVEL", "").lower() == "debug":
+                raise
+            raise Failure(
+                f"this is a fault of Lineal ({type(error).__name__}: {shown_value(str(error))}); run the command again "
+                "with LINEAL_LOG_LEVEL=debug, and report the traceback"
+            ) from error
 
 
 def run_to_end(work: Coroutine[Any, Any, int]) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import httpx
 
 from lineal.auth.access_service import AccessService
 from lineal.auth.principals import LOCAL
 from lineal.commands.opening import opened_store
-from lineal.commands.servers import check_admitted, server_client
+from lineal.commands.servers import check_admitted, json_answer, server_client
 from lineal.commands.showing import plain
 from lineal.commands.sinks import server_unreachable
 from lineal.config import Settings
@@ -17,6 +17,7 @@ from lineal.graphstore.errors import StoreError
 from lineal.graphstore.queries import Limits
 from lineal.resolvers.context import Context
 from lineal.schema import schema
+from lineal.schema.errors import presented
 
 
 class GraphQLClient(Protocol):
@@ -41,8 +42,8 @@ class _Server:
         except httpx.TransportError as error:
             raise server_unreachable(self._client, error) from error
         check_admitted(answer)
-        body = answer.json()
-        self.warnings = body.get("extensions", {}).get("warnings", [])
+        body = json_answer(answer)
+        self.warnings = (body.get("extensions") or {}).get("warnings", [])
         return _data(body)
 
 
@@ -54,7 +55,11 @@ class _InProcess:
     async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         result = await schema.execute(document, variables, context_value=self._context)
         self.warnings = self._context.warnings
-        return _data({"data": result.data, "errors": [error.formatted for error in result.errors or ()]})
+        return _data({"data": result.data, "errors": [presented(error, _fault) for error in result.errors or ()]})
+
+
+def _fault(error: BaseException) -> NoReturn:
+    raise error
 
 
 def suggestion_of(client: GraphQLClient) -> str:
@@ -66,7 +71,9 @@ def suggestion_of(client: GraphQLClient) -> str:
 def _data(answer: dict[str, Any]) -> dict[str, Any]:
     if answer.get("errors"):
         raise StoreError(answer["errors"][0]["message"])
-    data: dict[str, Any] = answer["data"]
+    data: dict[str, Any] | None = answer.get("data")
+    if data is None:
+        raise StoreError("the answer holds no data, so no server of Lineal gave it: check --url")
     return data
 
 

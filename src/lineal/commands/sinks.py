@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from lineal.capture.openlineage import InvalidEvent, receive
-from lineal.commands.servers import check_admitted
+from lineal.commands.servers import check_admitted, json_answer
 from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObservation, NewPart, NewRevision
 from lineal.graphstore.errors import BatchRefused, Unavailable
 from lineal.graphstore.kinds import PropertyType
@@ -175,7 +175,7 @@ class ServerSink:
         answer = await self._send("/api/v1/lineage", json.dumps(event).encode())
         if answer.status_code in (200, 201):
             return Outcome(new=1) if answer.status_code == 201 else Outcome(known=1)
-        return Outcome(refused={0: " ".join(answer.json()["problems"])})
+        return Outcome(refused={0: " ".join(map(str, json_answer(answer).get("problems", [_reason(answer)])))})
 
     async def finish(self) -> None:
         """Nothing to do: a server acknowledges only durable records."""
@@ -183,7 +183,7 @@ class ServerSink:
     async def _mutate(self, document: str, input: dict[str, Any]) -> dict[str, Any]:
         # All tries send one idempotency key, so a retry after a lost answer records nothing twice.
         variables = {"input": {**input, "idempotencyKey": str(uuid.uuid4())}}
-        answer = (await self._send("/graphql", {"query": document, "variables": variables})).json()
+        answer = json_answer(await self._send("/graphql", {"query": document, "variables": variables}))
         if answer.get("errors"):
             raise Unavailable(f"the server refused the request: {answer['errors'][0]['message']}")
         data: dict[str, Any] = answer["data"]

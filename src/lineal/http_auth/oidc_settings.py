@@ -1,14 +1,11 @@
 """Token validation from the settings `oidc_*`."""
 
 from pathlib import Path
-from typing import Final
 
 from lineal.auth.jwks import KeySet, Read
 from lineal.auth.jwks_source import address_problem, from_discovery, from_file, from_url
 from lineal.auth.tokens import ALGORITHMS, TokenRules, Tokens
 from lineal.config import ConfigError, Settings
-
-MAX_LEEWAY_SECONDS: Final = 300
 
 
 async def opened_tokens(settings: Settings) -> Tokens | None:
@@ -40,8 +37,6 @@ def token_rules(settings: Settings) -> TokenRules | None:
     for name in ("oidc_account_claim", "oidc_roles_claim"):
         if not getattr(settings, name):
             raise ConfigError(f"{name} is empty: name the claim")
-    if not 0 <= settings.oidc_leeway_seconds <= MAX_LEEWAY_SECONDS:
-        raise ConfigError(f"oidc_leeway_seconds is {settings.oidc_leeway_seconds}: set 0 to {MAX_LEEWAY_SECONDS}")
     _source(settings)
     return TokenRules(
         settings.oidc_issuer,
