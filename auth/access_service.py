@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from lineal.auth.access_snapshot import AccessSnapshot, Secrets
 from lineal.auth.access_store import AccessChange, AccessStore, AuditEntry, EpochConflict
 from lineal.auth.authorizer import Authorizer
+from lineal.auth.denial_log import DenialLog
 from lineal.auth.operations.base import Operation, RefusalCode, Refused
 from lineal.auth.principals import Principal
 
@@ -33,6 +34,8 @@ class AccessService:
     def __init__(self, store: AccessStore, clock: Callable[[], int] = microseconds) -> None:
         self._store = store
         self._clock = clock
+        self.denials = DenialLog(store)
+        """Where denied decisions wait for the audit log."""
         self._snapshot: AccessSnapshot | None = None
         self._authorizers: dict[Principal, Authorizer] = {}
         self._evaluating: dict[tuple[Principal, int], asyncio.Task[Authorizer]] = {}
@@ -100,7 +103,7 @@ class AccessService:
         """Apply an operation for a principal, completely or not at all; the cached snapshot then includes it.
 
         If access changed since the operation decided, it decides again on the newest snapshot. The audit log gets the
-        decision: an allowed one together with the change, a denied one by itself. Raises Refused.
+        decision: an allowed one together with the change, a denied one through `denials`. Raises Refused.
         """
         async with self._changing:
             for _ in range(_ATTEMPTS):
@@ -110,8 +113,7 @@ class AccessService:
                     # Off the event loop: Cedar evaluates and checks policies.
                     plan = await asyncio.to_thread(operation, snapshot, Authorizer(principal, snapshot, now), now)
                 except Refused as refused:
-                    if refused.audit:
-                        await self._store.audit(_of_request(refused.audit, request_id))
+                    self.denials.note(_of_request(refused.audit, request_id))
                     raise
                 if plan.change == AccessChange():
                     return plan.result

@@ -47,6 +47,9 @@ class AuditEntry:
 
     `action` is a permission or the name of a mutation. `resource_kind` and `resource` name the object: `ENTITY` and a
     URN, or `GROUP` and an id. `policies` are the policies and shares that decided.
+
+    An entry may stand for `count` denials of one type: `resource` is "" if they were of several resources, `examples`
+    are the first of these, and `policies` and `request_id` are of the first denials.
     """
 
     accounts: tuple[str, ...]
@@ -57,6 +60,8 @@ class AuditEntry:
     is_allowed: bool
     policies: tuple[str, ...] = ()
     request_id: str = ""
+    count: int = 1
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ def audit_digest(sequence: int, at: int, entry: AuditEntry, previous: str) -> st
         "isAllowed": entry.is_allowed,
         "policies": entry.policies,
         "requestId": entry.request_id,
+        "count": str(entry.count),
+        "examples": entry.examples,
         "previous": previous,
     }
     # For ASCII keys, strings and booleans this is the canonical form.

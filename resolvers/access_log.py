@@ -25,6 +25,8 @@ class LogRecord:
     is_allowed: bool
     policies: Sequence[str]
     request_id: str
+    count: int
+    examples: Sequence[str]
     sequence: int | None
     previous: str | None
     digest: str | None
@@ -63,6 +65,8 @@ def _logged(context: Context, record: AuditRecord) -> LogRecord:
         entry.is_allowed,
         [policy for policy in entry.policies if _knows(context, policy)],
         entry.request_id,
+        entry.count,
+        entry.examples,
         record.sequence if is_whole else None,
         record.previous if is_whole else None,
         record.digest if is_whole else None,

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -47,10 +47,6 @@ Answer = TypeVar("Answer")
 Changed = TypeVar("Changed")
 RecordDocument: TypeAlias = Callable[["Context", Quarantined], Awaitable[Sequence[str]]]
 """Records a refused document as its account's lineage, by the caller; gives the problems if it is refused again."""
-
-
-MOST_MISSED: Final = 1000
-"""How many unseen ids of one request are noted for the audit of denied reads."""
 
 
 @dataclass
@@ -200,9 +196,7 @@ class Context:
     def missed(self, ids: Iterable[str]) -> None:
         """Note ids that the request did not see. The audit finds the denied ones after the answer is sent."""
         if not self.authorizer.scope.everything:
-            for id in ids:
-                if len(self.not_seen) < MOST_MISSED:
-                    self.not_seen[id] = None
+            self.not_seen.update(dict.fromkeys(ids))
 
     @cached_property
     def loaders(self) -> "Loaders":

@@ -124,7 +124,7 @@ async def _named(context: Context, action: str, given: Sequence[str]) -> tuple[l
     decision = context.authorizer.decide_on_own_account(Permission.MANAGE_QUARANTINE)
     if not decision.is_allowed:
         account = context.principal.account
-        await context.store.audit([_entry(context, action, "ACCOUNT", account, account, decision)])
+        context.access_service.denials.note([_entry(context, action, "ACCOUNT", account, account, decision)])
         message = f"This needs {Permission.MANAGE_QUARANTINE.shown}: ask an administrator of the account for it."
         return [], [ChangeError(RefusalCode.FORBIDDEN, message, ("input",))]
     if len(given) > MOST:
@@ -144,8 +144,8 @@ async def _named(context: Context, action: str, given: Sequence[str]) -> tuple[l
     home = context.principal.account
     denied = [_entry(context, action, "DOCUMENT", id, home, Decision(False)) for id in absent]
     allowed = [_entry(context, action, "DOCUMENT", each.id, each.account, decision) for each in named]
-    if denied or allowed:
-        await context.store.audit([*denied, *allowed])
+    context.access_service.denials.note(denied)
+    await context.store.audit(allowed)
     return named, errors
 
 

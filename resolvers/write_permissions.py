@@ -9,7 +9,6 @@ an approval is never revised: the revised decision would appear to be that of th
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from lineal.auth.access_store import AuditEntry
 from lineal.auth.directive import checked
@@ -23,9 +22,6 @@ from lineal.graphstore.urns import entity_id, make_urn
 from lineal.resolvers.context import Context
 from lineal.resolvers.kind_fields import DECISION_KEYS
 from lineal.resolvers.suggestions import did_you_mean
-
-MOST_AUDITED: Final = 100
-"""How many denied permissions of one batch go into the audit log."""
 
 
 async def entity_groups(context: Context, ids: Iterable[str]) -> dict[str, EntityGroups]:
@@ -64,7 +60,7 @@ class WriteAuthorization:
         await context.compute(authorization._decide)
         await authorization._suggest()
         if authorization._problems:
-            await context.store.audit(list(authorization._denied.values())[:MOST_AUDITED])
+            context.access_service.denials.note(tuple(authorization._denied.values()))
             raise BatchRefused(tuple(authorization._problems))
         return authorization
 

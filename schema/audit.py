@@ -35,14 +35,26 @@ class AuditRecord:
     resource_kind: str = strawberry.field(
         description="Type of the resource: ENTITY, GROUP, SHARE, INVITATION, ACCOUNT, KEY or DOCUMENT."
     )
-    resource: str = strawberry.field(description="URN of an entity, name of an account, or id of anything else.")
+    resource: str = strawberry.field(
+        description="URN of an entity, name of an account, or id of anything else. Empty if the record stands for "
+        "denials on several resources."
+    )
     is_allowed: bool = strawberry.field(description="Whether the action was allowed.")
     policies: list[str] = strawberry.field(
         description="Policies and shares that decided, of those the caller may know of, as `GROUP/POLICY` and "
         "`share/ID`."
     )
     request_id: str = strawberry.field(
-        description="Id of the request, as in the `X-Request-Id` header of its response."
+        description="Id of the request, as in the `X-Request-Id` header of its response; of the first request if the "
+        "record stands for several denials."
+    )
+    count: int = strawberry.field(
+        description="Number of decisions that the record stands for. Where a principal is denied the same action often "
+        "within a minute, the first denials have records of their own, and one record stands for all others."
+    )
+    examples: list[str] = strawberry.field(
+        description="First resources, at most 5, of the denials that the record stands for. Empty for a record of one "
+        "decision."
     )
     sequence: int | None = strawberry.field(
         description="Position in the log, from 1. Null, like the digests, unless the caller reads the log of all "

@@ -137,8 +137,19 @@ def in_chunks(parts: Sequence[Part], most: int) -> list[Sequence[Part]]:
 
 def entry_of(fields: list[Any]) -> AuditEntry:
     """Return the entry from its packed fields."""
-    accounts, principal, action, kind, resource, is_allowed, policies, request_id = fields
-    return AuditEntry(tuple(accounts), principal, action, kind, resource, is_allowed, tuple(policies), request_id)
+    accounts, principal, action, kind, resource, is_allowed, policies, request_id, count, examples = fields
+    return AuditEntry(
+        tuple(accounts),
+        principal,
+        action,
+        kind,
+        resource,
+        is_allowed,
+        tuple(policies),
+        request_id,
+        count,
+        tuple(examples),
+    )
 
 
 def _vertex(sequence: int) -> long:

@@ -17,7 +17,7 @@ from lineal.graphstore.gremlin.mixed_index import SHOWN_SECONDS, WRONG_INDEX, is
 from lineal.graphstore.gremlin.snapshots import ROOT
 from lineal.graphstore.gremlin.transport import AccessRefused
 
-VERSION: Final = 6
+VERSION: Final = 7
 _WRONG_REQUEST: Final = 499
 _TRIES: Final = 6
 _CREATE_INDEXES: Final = """

@@ -82,7 +82,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
             app.state.cursor_key = await store.secret("cursors")
             app.state.running_writes = RunningWrites()
             app.state.access_service = AccessService(store)
-            app.state.denied_read_audit = DeniedReadAudit(store)
+            app.state.denied_read_audit = DeniedReadAudit(store, app.state.access_service.denials)
             try:
                 app.state.credentials = await opened_credentials(settings, store, app.state.access_service)
             except (ConfigError, StoreError) as error:

@@ -77,6 +77,7 @@ async def test_a_decision_on_an_older_epoch_is_repeated() -> None:
     with pytest.raises(Refused) as refused:
         await access_service.change(admin("a"), create_group("one"))
     assert refused.value.code is RefusalCode.FORBIDDEN
+    await access_service.denials.write()
     assert [(each.action, each.is_allowed) for each in store.log] == [
         ("accountCreate", True),
         ("lineageGroupPolicySet", True),
@@ -113,6 +114,7 @@ async def test_a_denied_operation_is_logged_by_itself() -> None:
         with pytest.raises(Refused) as refused:
             await scene.do(who, set_policy(A, ""))
         assert refused.value.code is code
+        await scene.access_service.denials.write()
         assert scene.store.log[-1] == AuditEntry(
             accounts, who.shown, "lineageGroupPolicySet", "GROUP", A, False, (), "request-1"
         )

@@ -498,6 +498,7 @@ async def test_any_id_can_be_refused_and_logged(id: str) -> None:
     ):
         code, message, _ = await refusal(scene, admin("a"), operation)
         assert code == "NOT_FOUND"
+        await scene.access_service.denials.write()
         entry = scene.store.log[-1]
         assert (entry.accounts, entry.is_allowed) == (("a",), False)
         assert len(entry.resource.encode()) <= 600

@@ -255,6 +255,8 @@ def recomputed(record: AuditRecord, previous: str) -> str:
         "isAllowed": entry.is_allowed,
         "policies": list(entry.policies),
         "requestId": entry.request_id,
+        "count": str(entry.count),
+        "examples": list(entry.examples),
         "previous": previous,
     }
     return sha256(rfc8785.dumps(form)).hexdigest()
@@ -276,7 +278,7 @@ def entries(*words: str) -> list[AuditEntry]:
 
 
 async def test_the_log_is_a_chain(store: Store) -> None:
-    odd = AuditEntry((), 'é"\\\n', "\x01\u2028", "", "😀", False)
+    odd = AuditEntry((), 'é"\\\n', "\x01\u2028", "", "😀", False, count=1 << 40, examples=("😀", ""))
     await store.audit([ENTRY, odd])
     await store.audit([])
     await changed(store, replace(putting(("group", "1", "x")), audit=(ENTRY, odd)))
@@ -292,10 +294,10 @@ def test_a_digest_is_of_everything_in_a_record() -> None:
     inputs += [(2, 5, ENTRY, ""), (1, 6, ENTRY, ""), (1, 5, ENTRY, "x")]
     other: dict[str, Any] = {
         "accounts": ("a",), "principal": "a/bob", "action": "x", "resource_kind": "x", "resource": "x",
-        "is_allowed": False, "policies": (), "request_id": "",
+        "is_allowed": False, "policies": (), "request_id": "", "count": 2, "examples": ("x",),
     }  # fmt: skip
     inputs += [(1, 5, replace(ENTRY, **{name: value}), "") for name, value in other.items()]
-    assert len({audit_digest(*each) for each in inputs}) == len(inputs) == 12
+    assert len({audit_digest(*each) for each in inputs}) == len(inputs) == 14
 
 
 async def test_the_log_is_timed(store: Store) -> None:

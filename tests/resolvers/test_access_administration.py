@@ -102,6 +102,7 @@ async def test_the_log_is_filtered_and_read_in_pages(store: Store) -> None:
       nodes { at isAllowed } edges { cursor node { at } } pageInfo { hasNextPage endCursor } } }"""
     where = {"action": "lineageGroupCreate"}
     times, after = [], None
+    await logged(store, admin("a"))
     while True:
         page = (await data(store, query, {"after": after, "w": where}, admin("a")))["auditLog"]
         times += [node["at"] for node in page["nodes"]]

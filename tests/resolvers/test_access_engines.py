@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from engines import GRAPH_SERVERS, emptied
-from graphql_requests import answer_in, context_of, data
+from graphql_requests import access_service_of, answer_in, context_of, data
 from tenants import admin, changed, codes, id_at, logged, member, populated, recorded, revised, sees, share, urn_of
 
 from lineal.auth.access_store import AuditQuestion, audit_digest
@@ -96,7 +96,7 @@ async def test_two_accounts(store: Store) -> None:
 
 
 async def test_the_log_and_keys(store: Store) -> None:
-    denied_reads, context = DeniedReadAudit(store), await context_of(store, B)
+    denied_reads, context = DeniedReadAudit(store, access_service_of(store).denials), await context_of(store, B)
     assert (await answer_in(context, f'{{ node(id: "{id_at("a", "d")}") {{ id }} }}')).data == {"node": None}
     await denied_reads.note(context)
     await denied_reads.finish()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from counting_store import CountingStore
-from graphql_requests import answer, answer_in, context_of, data
+from graphql_requests import access_service_of, answer, answer_in, context_of, data
 from tenants import admin, chain, changed, codes, id_at, logged, member, recorded, share, tenants, urn_of
 
 from lineal.auth.permissions import Permission
@@ -183,7 +183,7 @@ async def test_a_key_is_limited_whatever_its_roles(store: Store) -> None:
 
 
 async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(store: Store) -> None:
-    denied_reads = DeniedReadAudit(store)
+    denied_reads = DeniedReadAudit(store, access_service_of(store).denials)
     hidden, absent, own = id_at("a", "d"), "A" * 22, id_at("b", "d")
     queries = [
         f'{{ node(id: "{hidden}") {{ id }} }}',
@@ -199,7 +199,8 @@ async def test_denied_reads_are_logged_after_the_answer_and_to_the_owner_alone(s
         await denied_reads.note(context)
     await denied_reads.finish()
     records = await logged(store, admin("a"), principal="b/mia", action="READ")
-    assert sorted(each["resource"] for each in records) == sorted([urn_of("a", "d")] * 3 + [urn_of("a", "j")])
+    counts = sorted((each["resource"], each["count"], each["examples"]) for each in records)
+    assert counts == [(urn_of("a", "d"), 1, []), (urn_of("a", "d"), 2, [urn_of("a", "d")]), (urn_of("a", "j"), 1, [])]
     assert not any(each["isAllowed"] for each in records)
     assert await logged(store, admin("b"), action="READ") == []
 
@@ -209,7 +210,7 @@ async def test_the_owner_learns_which_policy_denied(store: Store) -> None:
     created = await changed(store, admin("a"), "lineageGroupCreate", name="g", addEntities=[{"id": id_at("a", "d")}])
     await changed(store, admin("a"), "lineageGroupPolicySet", id=created["group"]["id"], policy=policy)
     await share(store, "a", "b")
-    denied_reads, context = DeniedReadAudit(store), await context_of(store, B)
+    denied_reads, context = DeniedReadAudit(store, access_service_of(store).denials), await context_of(store, B)
     assert (await answer_in(context, f'{{ node(id: "{id_at("a", "d")}") {{ id }} }}')).data == {"node": None}
     await denied_reads.note(context)
     await denied_reads.finish()
@@ -222,7 +223,7 @@ async def test_a_guess_at_a_hidden_end_is_logged_for_its_owner(store: Store) -> 
     query = """mutation { lineageRecord(input: {associations: [{type: PRODUCED,
       source: {urn: "lineal:b:DATASET:d"}, destination: {urn: "lineal:a:DATASET:d"}}]}) { userErrors { code } } }"""
     assert (await answer_in(context, query)).data == {"lineageRecord": {"userErrors": [{"code": "NOT_FOUND"}]}}
-    denied_reads = DeniedReadAudit(store)
+    denied_reads = DeniedReadAudit(store, access_service_of(store).denials)
     await denied_reads.note(context)
     await denied_reads.finish()
     assert [each["resource"] for each in await logged(store, admin("a"), action="READ")] == [urn_of("a", "d")]

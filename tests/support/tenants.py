@@ -134,9 +134,10 @@ async def sees(store: Store, by: Principal) -> set[str]:
 
 
 async def logged(store: Store, by: Principal, **where: Any) -> list[dict[str, Any]]:
-    """Records of the audit log, the newest first."""
+    """Records of the audit log, the newest first, once the denials that wait are written."""
+    await access_service_of(store).denials.write()
     query = """query ($w: AuditFilter) { auditLog(where: $w, first: 100) {
-      nodes { principal action resourceKind resource isAllowed policies requestId } } }"""
+      nodes { principal action resourceKind resource isAllowed policies requestId count examples } } }"""
     nodes: list[dict[str, Any]] = (await data(store, query, {"w": where}, by))["auditLog"]["nodes"]
     return nodes
 

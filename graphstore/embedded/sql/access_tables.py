@@ -30,8 +30,8 @@ from lineal.graphstore.group_moves import Move, moves
 from lineal.graphstore.store import EntityGroups, Newest
 
 _RECORD: Final = (
-    "sequence, at, accounts, principal, action, resource_kind, resource, is_allowed, policies, request_id, previous, "
-    "digest"
+    "sequence, at, accounts, principal, action, resource_kind, resource, is_allowed, policies, request_id, count, "
+    "examples, previous, digest"
 )
 # Times order the log as sequence numbers do, and the index on times finds a page.
 _BEFORE: Final = "at < ifnull((SELECT b.at FROM audit b WHERE b.sequence >= ? ORDER BY b.sequence LIMIT 1), 1 << 62)"
@@ -129,13 +129,13 @@ def append_audit(connection: apsw.Connection, entries: Sequence[AuditEntry]) -> 
         return
     last = connection.execute(f"SELECT {_RECORD} FROM audit ORDER BY sequence DESC LIMIT 1").fetchall()
     connection.executemany(
-        f"INSERT INTO audit ({_RECORD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO audit ({_RECORD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 record.sequence, record.at, packed(record.entry.accounts), record.entry.principal, record.entry.action,
                 record.entry.resource_kind, record.entry.resource, record.entry.is_allowed,
-                packed(record.entry.policies), record.entry.request_id, bytes.fromhex(record.previous),
-                bytes.fromhex(record.digest),
+                packed(record.entry.policies), record.entry.request_id, record.entry.count,
+                packed(record.entry.examples), bytes.fromhex(record.previous), bytes.fromhex(record.digest),
             )
             for record in chained(_record(last[0]) if last else None, now(), entries)
         ),
@@ -173,7 +173,7 @@ def _all(conditions: Mapping[str, object]) -> str:
 
 def _record(row: tuple[Any, ...]) -> AuditRecord:
     sequence, at, accounts, principal, action, resource_kind, resource, is_allowed, policies, request_id = row[:10]
-    previous, digest = row[10:]
+    count, examples, previous, digest = row[10:]
     entry = AuditEntry(
         tuple(orjson.loads(accounts)),
         principal,
@@ -183,6 +183,8 @@ def _record(row: tuple[Any, ...]) -> AuditRecord:
         bool(is_allowed),
         tuple(orjson.loads(policies)),
         request_id,
+        count,
+        tuple(orjson.loads(examples)),
     )
     return AuditRecord(sequence, at, entry, previous.hex(), digest.hex())
 

@@ -22,7 +22,7 @@ from lineal.graphstore.codes import SAME_AS
 
 APPLICATION_ID: Final = 0x4C4E4C31
 """Marks a file as a Lineal store ("LNL1")."""
-VERSION: Final = 10
+VERSION: Final = 11
 """`user_version` of a database with this schema. A file with any other version is refused."""
 
 _RECORDED = (
@@ -232,6 +232,8 @@ CREATE TABLE audit (
     is_allowed INTEGER NOT NULL,
     policies TEXT NOT NULL,
     request_id TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    examples TEXT NOT NULL,
     previous BLOB NOT NULL,
     digest BLOB NOT NULL
 ) STRICT;

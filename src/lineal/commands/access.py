@@ -101,7 +101,11 @@ async def revoke_api_key(settings: Settings, id: str) -> int:
 
 async def _apply(store: Store, operation: Operation[Result]) -> Result:
     try:
-        return await AccessService(store).change(LOCAL, operation, "command line")
+        access_service = AccessService(store)
+        try:
+            return await access_service.change(LOCAL, operation, "command line")
+        finally:
+            await access_service.denials.finish()
     except Refused as refused:
         raise StoreError(refused.message) from None
 

@@ -87,6 +87,7 @@ async def open_client(url: str | None, store: Settings | None) -> AsyncIterator[
     async with opened_store(store) as opened:
         key, access_service = await opened.secret("cursors"), AccessService(opened)
         yield _InProcess(await Context.opened(opened, access_service, LOCAL, key, Limits()))
+        await access_service.denials.finish()
 
 
 async def read_pages(
