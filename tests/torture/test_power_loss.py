@@ -11,6 +11,7 @@ from time import monotonic
 import apsw
 import power_loss_workload as workload
 import pytest
+from numbered_writes import Damaged, may_be_lost, numbers_in
 from power_loss import Event, events, states, trace
 from torture import chance, rounds
 
@@ -23,15 +24,6 @@ pytestmark = pytest.mark.faults
 OFF = 0
 WRITES = 36
 STATES_A_ROUND = 500
-# The number of each write whose part a row is.
-_PARTS = """
-SELECT substr(urn, 18) FROM entity WHERE urn <> 'lineal:a:DATASET:first'
-UNION ALL SELECT substr(e.urn, 18) FROM association a JOIN entity e ON e.key = a.source
-UNION ALL SELECT substr(e.urn, 18) FROM revision r JOIN entity e ON e.key = r.entity
-UNION ALL SELECT resource FROM audit
-UNION ALL SELECT id FROM access_document
-UNION ALL SELECT value FROM placement p JOIN compartment c ON c.id = p.compartment, json_each(c.groups)
-"""
 
 
 def fault_in(folder: Path, files: dict[str, bytes], acknowledged: set[int]) -> str | None:
@@ -43,20 +35,14 @@ def fault_in(folder: Path, files: dict[str, bytes], acknowledged: set[int]) -> s
     try:
         database = Database(str(folder / "lineal.db"))
         try:
-            with database.lend() as connection:
-                if connection.pragma("integrity_check") != "ok":
-                    return "corrupt"
-                numbers = [int(str(each).split("x")[0]) for (each,) in connection.execute(_PARTS).fetchall()]
+            found = numbers_in(database)
         finally:
             database.close()
+    except Damaged as damage:
+        return "corrupt" if "corrupt" in str(damage) else "partial"
     except (apsw.Error, StoreUnusable):
         return "corrupt"
-    found = Counter(numbers)
-    for number, parts in found.items():
-        if parts != (workload.ACCESS_PARTS if workload.is_access_change(number) else workload.BATCH_PARTS):
-            return "partial"
-    promised = {number for number in acknowledged if not workload.may_be_lost(number)}
-    return "lost" if promised - set(found) else None
+    return "lost" if {number for number in acknowledged if not may_be_lost(number)} - found else None
 
 
 def traced_writes(folder: Path, synchronous: int) -> list[Event]:
