@@ -45,6 +45,11 @@ def conflicting(name: str, fields: Sequence[str]) -> str:
     )
 
 
+def damaged(cause: object) -> str:
+    """The sentence of an Unavailable where a store is damaged."""
+    return f"the store is damaged ({cause}): run `lineal verify` to see what is wrong, and restore a backup"
+
+
 class StoreError(Exception):
     """Anything a store refuses or cannot do."""
 

@@ -23,13 +23,13 @@ def _is_file(url: str) -> bool:
     return url.startswith(_SQLITE) and len(url) > len(_SQLITE) and "?" not in url and url != _SQLITE + IN_MEMORY
 
 
-async def open_store(url: str, user: str = "", password: str = "", ca: str = "") -> Store:
+async def open_store(url: str, user: str = "", password: str = "", ca: str = "", *, creates: bool = True) -> Store:
     """The store at a URL.
 
     `sqlite:///relative/path`, `sqlite:////absolute/path` or `memory:`; `gremlin://host[:port][,host[:port]...][/source]`
     or, with TLS, `gremlins://`. User and password are for a graph server that asks for them, `ca` is a file of the
-    certificates to trust behind TLS. Makes the tables where there are none. Raises StoreUnusable, which says what to
-    do, also for a store that another version of Lineal wrote, or Unavailable.
+    certificates to trust behind TLS. Makes the tables where there are none; without `creates`, no SQLite file is made.
+    Raises StoreUnusable, which says what to do, also for a store that another version of Lineal wrote, or Unavailable.
     """
     if url.startswith(_GREMLIN):
         # The driver takes half a second to import, which the embedded store need not wait for.
@@ -43,4 +43,4 @@ async def open_store(url: str, user: str = "", password: str = "", ca: str = "")
         path = url.removeprefix(_SQLITE)
     else:
         raise StoreUnusable(f"{url!r} names no store: give {STORE_FORMS}")
-    return await asyncio.to_thread(lambda: EmbeddedStore(Database(path)))
+    return await asyncio.to_thread(lambda: EmbeddedStore(Database(path, creates=creates)))

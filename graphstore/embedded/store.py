@@ -158,6 +158,8 @@ class EmbeddedStore(WalkingStore[Reader]):
         return await self._write(lambda: self._writer.discard_quarantined(id))
 
     async def ready(self) -> None:
+        if self._database.has_lost_logs:
+            await self._write(self._writer.nothing)
         await self._in_snapshot(
             self._control_reads, lambda connection: connection.execute("SELECT count(*) FROM secret").fetchall()
         )

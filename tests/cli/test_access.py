@@ -145,6 +145,7 @@ def test_doctor_checks_the_issuer(store: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_audit_log_is_verified(store: str, tmp_path: Path) -> None:
+    run("ingest", "-", "--store", store)
     assert run("audit", "verify", "--store", store).output == "the audit log is empty\n"
     for name in ("acme", "bank"):
         make_account(store, name)

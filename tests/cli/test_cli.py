@@ -165,6 +165,7 @@ def test_a_terminal_shows_names_as_they_are(
     ],
 )
 def test_search_explains_invalid_filters(store: str, flags: tuple[str, str], message: str) -> None:
+    run("account", "create", "local", "--store", store)
     done = run("search", *flags, "--store", store)
     assert done.exit_code == 2
     assert message in done.output

@@ -18,8 +18,9 @@ class Connection(apsw.Connection):
     the statement runs.
     """
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
+    def __init__(self, path: str, *, creates: bool) -> None:
+        create = apsw.SQLITE_OPEN_CREATE if creates else 0
+        super().__init__(path, flags=apsw.SQLITE_OPEN_READWRITE | create)
         # Called on the thread that runs the statement, whose deadline is the current one.
         self.set_progress_handler(lambda: deadlines.current().is_over, STEPS_BETWEEN_CHECKS)
         self.sees: Callable[[Any], int] = lambda key: 0

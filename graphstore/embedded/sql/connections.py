@@ -1,6 +1,5 @@
 """Opens SQLite so that an acknowledged commit survives a power loss, and refuses files where it would not."""
 
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -19,8 +18,10 @@ CHECKPOINT_PAGES: Final = 10_000
 """So many pages of 4 KiB wait in the log before they go into the database, most of them once instead of many times."""
 
 
-def connect(path: str) -> Connection:
+def connect(path: str, *, creates: bool = False) -> Connection:
     """A connection with the settings that durability depends on, read back after they are set.
+
+    `creates` says whether the file is made where there is none.
 
     Raises StoreUnusable where SQLite is too old or the file is not a Lineal store of this version, and
     apsw's own errors where the file cannot be read.
@@ -31,7 +32,7 @@ def connect(path: str) -> Connection:
             f"SQLite {apsw.sqlite_lib_version()} can corrupt a database that several connections use: "
             "install apsw 3.51.3 or later"
         )
-    connection = Connection(path)
+    connection = Connection(path, creates=creates)
     try:
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         _refuse_foreign(connection, path)
@@ -107,13 +108,3 @@ def set_up(connection: Connection) -> None:
     except BaseException:
         connection.roll_back()
         raise
-
-
-def sqlite_path(path: str) -> str:
-    """The path, checked to lie in a directory that exists. Raises StoreUnusable."""
-    folder = Path(path).absolute().parent
-    if not folder.is_dir():
-        raise StoreUnusable(f"the directory {folder} does not exist: create it, or name another file with --store")
-    if Path(path).is_dir():
-        raise StoreUnusable(f"{path} is a directory: name a file in it with --store")
-    return path

@@ -17,9 +17,9 @@ from lineal.graphstore.embedded.sql.batch_writer import Recording
 from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.connections import FULL, NORMAL, set_synchronous
 from lineal.graphstore.embedded.sql.database import Database
-from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS
+from lineal.graphstore.embedded.sql.failures import DAMAGED_FILE, DISK_FAILURES, LOCKS, UNREADABLE_ROWS, unreadable
 from lineal.graphstore.embedded.sql.schema_sql import VERSION
-from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Unavailable
+from lineal.graphstore.errors import BatchRefused, OutcomeUnknown, Unavailable, damaged
 from lineal.graphstore.quarantine import Quarantined, QuarantineLimits
 from lineal.graphstore.store import Durability
 
@@ -31,6 +31,7 @@ _OUTCOME_UNKNOWN: Final = (
     "the commit failed so that the batch may or may not be there: send it again, with the same idempotency key"
 )
 _CHANGE_UNKNOWN: Final = "the commit failed so that the change may or may not be there: look, and make it again if not"
+_DISK_FULL: Final = "the disk is full, and nothing was written: free some space, then send again"
 _NOTHING_WRITTEN: Final = "the disk failed before the commit, and nothing was written: check its room, then send again"
 _LOCKED: Final = "another process holds the database for writing, and nothing was written: send again"
 
@@ -57,7 +58,8 @@ class _Write(Generic[Result]):
         except (*DISK_FAILURES, *LOCKS):
             raise
         except Exception as error:
-            self._refusal = error
+            is_of_row = isinstance(error, UNREADABLE_ROWS) and not isinstance(error, UnicodeEncodeError)
+            self._refusal = unreadable(error) if is_of_row else error
             connection.execute("ROLLBACK TO one_write")
         connection.execute("RELEASE one_write")
         return 0 if self.is_refused else connection.total_changes() - before
@@ -81,6 +83,10 @@ class _Write(Generic[Result]):
             error = OutcomeUnknown(f"{self.unknown} ({cause.__cause__})")
         elif isinstance(cause, LOCKS):
             error = Unavailable(_LOCKED)
+        elif isinstance(cause, DAMAGED_FILE):
+            error = Unavailable(f"nothing was written: {damaged(cause)}")
+        elif isinstance(cause, apsw.FullError):
+            error = Unavailable(f"{_DISK_FULL} ({cause})")
         elif isinstance(cause, DISK_FAILURES):
             error = Unavailable(f"{_NOTHING_WRITTEN} ({cause})")
         elif isinstance(cause, Unavailable):
@@ -155,6 +161,10 @@ class Writer:
         """`Store.discard_quarantined`."""
         return self._enqueue(partial(quarantine_table.discard, id=id), Durability.POWER_LOSS, _CHANGE_UNKNOWN)
 
+    def nothing(self) -> Future[None]:
+        """Write nothing, after the recovery that any write may wait for."""
+        return self._enqueue(lambda connection: None, Durability.CRASH, _CHANGE_UNKNOWN)
+
     def secret(self, name: str, fresh: bytes) -> Future[bytes]:
         """The secret of a name; `fresh`, which is kept, if there is none."""
 
@@ -177,11 +187,12 @@ class Writer:
             return
         group: list[_Write[Any]] = []
         try:
-            if self._failed:
+            if self._failed or self._database.has_lost_logs:
                 self._database.mend()
                 self._failed = False
             with self._database.lend() as connection:
                 self._write_group(connection, group)
+            self._check_committed()
         except Exception as error:
             self._failed |= isinstance(error, DISK_FAILURES)
             for write in group or self._taken(len(self._waiting)):
@@ -189,6 +200,15 @@ class Writer:
         else:
             for write in group:
                 write.settle()
+
+    def _check_committed(self) -> None:
+        """Raise OutcomeUnknown where the group was committed to files that are no longer those of the store."""
+        try:
+            self._database.check_file()
+            if self._database.has_lost_logs:
+                self._database.mend()
+        except Unavailable as error:
+            raise OutcomeUnknown(_OUTCOME_UNKNOWN) from error
 
     def _taken(self, most: int) -> list[_Write[Any]]:
         """The next waiting writes that their callers have not cancelled, up to the maximum."""

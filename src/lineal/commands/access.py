@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 async def register_account(settings: Settings, name: str, is_operator: bool) -> int:
     """Register an account with its default lineage group, and print its name."""
-    async with opened_store(settings) as store:
+    async with opened_store(settings, creates=True) as store:
         created = await _apply(store, create_account(name, is_operator=is_operator))
     click.echo(f"account {created.name} is registered" + (" as an operator" if created.is_operator else ""))
     return 0

@@ -104,7 +104,7 @@ def _rare_collections() -> Iterator[None]:
 @asynccontextmanager
 async def _sink(url: str | None, store: Settings | None, account: str) -> AsyncIterator[Sink]:
     if store is not None:
-        async with opened_store(store) as opened:
+        async with opened_store(store, creates=True) as opened:
             max_parts = (
                 MAX_PARTS_GREMLIN if store.store.startswith(("gremlin://", "gremlins://")) else MAX_PARTS_EMBEDDED
             )

@@ -56,7 +56,7 @@ def disk() -> Iterator[WatchedDisk]:
 
 
 def test_every_connection_syncs_fully_and_writes_ahead(path: Path) -> None:
-    connection = connect(str(path))
+    connection = connect(str(path), creates=True)
     assert (connection.pragma("synchronous"), connection.pragma("journal_mode")) == (FULL, "wal")
 
 

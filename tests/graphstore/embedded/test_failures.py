@@ -8,7 +8,7 @@ import pytest
 from record_builders import graph
 
 from lineal.graphstore.embedded.sql import access_tables
-from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS
+from lineal.graphstore.embedded.sql.failures import DAMAGED_FILE, DISK_FAILURES, LOCKS
 from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.store import Store
@@ -37,8 +37,20 @@ async def test_a_disk_error_of_a_read_is_reported(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(access_tables, "newest_state", raising(error))
-        with pytest.raises(Unavailable, match=r"cannot be read \(it says so\): check the disk and the file"):
+        is_damage = isinstance(error, DAMAGED_FILE)
+        with pytest.raises(Unavailable, match=r"\(it says so\)") as raised:
             await store.newest()
+        assert ("run `lineal verify`" if is_damage else "check the disk and the file") in str(raised.value)
+
+
+async def test_a_row_that_cannot_be_read_is_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (KeyError("no such kind"), ValueError("no JSON")):
+        with monkeypatch.context() as patched:
+            patched.setattr(access_tables, "newest_state", raising(error))
+            patched.setattr(access_tables, "key_used", raising(error))
+            for ask in (store.newest, lambda: store.key_used("k", 1)):
+                with pytest.raises(Unavailable, match=r"record cannot be read.*run `lineal verify`"):
+                    await ask()
 
 
 @pytest.mark.parametrize("error", [kind("it says so") for kind in LOCKS])

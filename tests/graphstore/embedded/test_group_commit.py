@@ -182,7 +182,7 @@ async def test_a_failure_before_the_commit_writes_nothing_of_the_group(
             tasks = await enqueued(store.record(graph("a"), by="me"), store.key_used("k", 1))
         for each in await asyncio.gather(*tasks, return_exceptions=True):
             assert isinstance(each, Unavailable)
-            assert "nothing was written: check its room, then send again (no room)" in str(each)
+            assert "disk is full, and nothing was written: free some space, then send again (no room)" in str(each)
     (page,) = await store.find([Find(await now(store))])
     assert page.total == 0
     await store.record(graph("a"), by="me")
