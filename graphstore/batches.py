@@ -1,6 +1,6 @@
 """The batch that a store records atomically: entities, associations, revisions and observations."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus
 from lineal.graphstore.records import Association, Entity, Revision, Source
@@ -68,7 +68,8 @@ class NewRevision:
     @property
     def is_sighting(self) -> bool:
         """Whether the revision sets and removes nothing."""
-        return replace(self, entity="", occurred_at=None, rank=0) == NewRevision("")
+        texts = (self.status, self.tags, self.description, self.title, self.superseded_by)
+        return not self.properties and not self.removed and texts == (None,) * 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ INT64_MAX: Final = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_FROM_U_E000 = re.compile(rb"[\xee-\xff]")
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
@@ -130,16 +131,12 @@ def canonical_bytes(form: Mapping[str, object]) -> bytes:
 
     Raises TypeError if a string is not valid Unicode.
     """
-    if _sorts_alike(form):
-        return orjson.dumps(form, option=orjson.OPT_SORT_KEYS)
+    encoded = orjson.dumps(form, option=orjson.OPT_SORT_KEYS)
+    # UTF-16 order differs from UTF-8's only where a key holds a character from U+E000 up, which begins with 0xEE or
+    # a greater byte.
+    if encoded.isascii() or not _FROM_U_E000.search(encoded):
+        return encoded
     return orjson.dumps(_in_utf16_order(form))
-
-
-def _sorts_alike(form: object) -> bool:
-    # UTF-16 order differs from UTF-8's only where a key holds a character from U+E000 up.
-    if isinstance(form, Mapping):
-        return all((key.isascii() or max(key) < "\ue000") and _sorts_alike(item) for key, item in form.items())
-    return all(map(_sorts_alike, form)) if isinstance(form, list) else True
 
 
 def _in_utf16_order(form: object) -> object:

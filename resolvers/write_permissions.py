@@ -9,6 +9,7 @@ an approval is never revised: the revised decision would appear to be that of th
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from lineal.auth.access_store import AuditEntry
 from lineal.auth.directive import checked
@@ -23,12 +24,22 @@ from lineal.resolvers.context import Context
 from lineal.resolvers.kind_fields import DECISION_KEYS
 from lineal.resolvers.suggestions import did_you_mean
 
+GROUPS_AT_ONCE: Final = 5_000
+"""The most entities whose groups one call of the store reads."""
+
 
 async def entity_groups(context: Context, ids: Iterable[str]) -> dict[str, EntityGroups]:
-    """Return the groups of the entities that exist, by id, without regard to the caller's scope. One round trip."""
+    """Return the groups of the entities that exist, by id, without regard to the caller's scope.
+
+    One round trip for every GROUPS_AT_ONCE entities, so that other reads take turns.
+    """
     unique = list(dict.fromkeys(ids))
-    groups = await context.store.entity_groups(unique) if unique else []
-    return {id: entity for id, entity in zip(unique, groups, strict=True) if entity is not None}
+    existing: dict[str, EntityGroups] = {}
+    for begin in range(0, len(unique), GROUPS_AT_ONCE):
+        chunk = unique[begin : begin + GROUPS_AT_ONCE]
+        groups = await context.store.entity_groups(chunk)
+        existing |= {id: entity for id, entity in zip(chunk, groups, strict=True) if entity is not None}
+    return existing
 
 
 @dataclass
@@ -50,6 +61,8 @@ class WriteAuthorization:
     """By place among the problems, the URN that names nothing."""
     _own: dict[str, EntityGroups] = field(default_factory=dict)
     """By id, the groups of the batch's own entities: the recorded ones, or those of a new entity."""
+    _noted: set[tuple[Permission, str, tuple[str, ...]]] = field(default_factory=set)
+    """The permission, account and policies of each entry in `audit`."""
 
     @classmethod
     async def of(
@@ -166,9 +179,11 @@ class WriteAuthorization:
         return decision.is_allowed
 
     def _note(self, permission: Permission, entity: EntityGroups, policies: tuple[str, ...]) -> None:
-        entry = self._entry(permission, entity.account, "GROUP", default_group(entity.account), True, policies)
-        if entry not in self.audit:
-            self.audit.append(entry)
+        if (permission, entity.account, policies) in self._noted:
+            return
+        self._noted.add((permission, entity.account, policies))
+        group = default_group(entity.account)
+        self.audit.append(self._entry(permission, entity.account, "GROUP", group, True, policies))
 
     def _refuse(
         self,
@@ -225,12 +240,17 @@ def _hides(entity_scope: EntityScope, field: str) -> bool:
 
 async def authorize(context: Context, batch: Batch) -> list[AuditEntry]:
     """Authorize a batch and return its entries for the audit log. Raises BatchRefused."""
-    urns = [make_urn(entity.account, entity.kind, entity.name, entity.version) for entity in batch.entities]
-    named = [
-        *urns,
-        *(end for association in batch.associations for end in (association.source, association.destination)),
-    ]
-    named += [revision.entity for revision in batch.revisions]
-    named += [observation.entity for observation in batch.observations]
-    recorded = await entity_groups(context, map(entity_id, named))
+    urns, ids = await context.compute(_named, batch)
+    recorded = await entity_groups(context, ids)
     return (await WriteAuthorization.of(context, batch, urns, recorded)).audit
+
+
+def _named(batch: Batch) -> tuple[list[str], list[str]]:
+    """Return the URNs of a batch's entities, and the ids of all entities that it names."""
+    urns = [make_urn(entity.account, entity.kind, entity.name, entity.version) for entity in batch.entities]
+    named = dict.fromkeys(urns)
+    for association in batch.associations:
+        named[association.source] = named[association.destination] = None
+    named |= dict.fromkeys(revision.entity for revision in batch.revisions)
+    named |= dict.fromkeys(observation.entity for observation in batch.observations)
+    return urns, [entity_id(urn) for urn in named]

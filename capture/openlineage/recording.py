@@ -1,7 +1,8 @@
 """Records the mapped events, each whole or not at all, however often and in whatever order they arrive."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -18,9 +19,12 @@ from lineal.graphstore.queries import HistoryOf
 from lineal.graphstore.records import AsOf, Entity, Revision, View
 from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id
+from lineal.threads import off_loop_if
 
-MAX_PARTS: Final = 5_000
+MAX_ENTITIES: Final = 1_000
 """Most entities of one transaction; an event of more is recorded in several, its run's status with the last."""
+MAX_ASSOCIATIONS: Final = 2_000
+"""Most associations, and most observations, of one transaction."""
 _PAGE: Final = 16
 """How many revisions of an entity at an event's time and later are read at first, and eight times as many each time
 that they do not suffice: mostly the next event states the same facets."""
@@ -46,9 +50,10 @@ async def record_event(store: Store, wanted: Mapped, *, by: str, permit: Permit 
     `permit` receives all records of the event, whether or not they are recorded already. Raises InvalidEvent where
     the event contradicts what is recorded, what `permit` raises, and what `Store.record` raises.
     """
-    audit = await permit(wanted.batch())
+    is_large = len(wanted.entities) + len(wanted.associations) > MAX_ENTITIES
+    audit = await permit(await off_loop_if(is_large, wanted.batch))
     is_new = False
-    for part in _parts(wanted):
+    for part in await off_loop_if(is_large, _parts, wanted):
         is_new |= await _record_part(store, part, by, audit)
         audit = ()
     return is_new
@@ -59,29 +64,36 @@ class _Part:
     """What of an event is recorded in one transaction."""
 
     wanted: Mapped
-    urns: Sequence[str]
-    associations: Sequence[NewAssociation]
-    revisions: Mapping[str, NewRevision]
-    observations: tuple[NewObservation, ...]
-    status: NewRevision | None
+    urns: Sequence[str] = ()
+    associations: Sequence[NewAssociation] = ()
+    revisions: Mapping[str, NewRevision] = field(default_factory=dict)
+    observations: tuple[NewObservation, ...] = ()
+    status: NewRevision | None = None
 
 
-def _parts(wanted: Mapped) -> Iterator[_Part]:
+def _parts(wanted: Mapped) -> list[_Part]:
     revisions = {each.entity: each for each in wanted.revisions()}
     # The subject, the run of a run event, is recorded first, and its status last, when all is there.
     urns = [wanted.subject, *(urn for urn in wanted.entities if urn != wanted.subject)]
-    number_of = {urn: index // MAX_PARTS for index, urn in enumerate(urns)}
-    associations: dict[int, list[NewAssociation]] = {}
+    number_of = {urn: index // MAX_ENTITIES for index, urn in enumerate(urns)}
+    associations: defaultdict[int, list[NewAssociation]] = defaultdict(list)
     for each in wanted.associations.values():
-        associations.setdefault(max(number_of[each.source], number_of[each.destination]), []).append(each)
-    end = number_of[urns[-1]]
-    for number in range(end + 1):
-        chunk = urns[number * MAX_PARTS : (number + 1) * MAX_PARTS]
+        associations[max(number_of[each.source], number_of[each.destination])].append(each)
+    observations: defaultdict[int, list[NewObservation]] = defaultdict(list)
+    for observation in wanted.observations:
+        observations[number_of[observation.entity]].append(observation)
+    parts: list[_Part] = []
+    for number in range(number_of[urns[-1]] + 1):
+        chunk = urns[number * MAX_ENTITIES : (number + 1) * MAX_ENTITIES]
         own = {urn: revisions[urn] for urn in chunk if urn in revisions}
-        observed = tuple(each for each in wanted.observations if number_of[each.entity] == number)
-        yield _Part(
-            wanted, chunk, associations.get(number, []), own, observed, wanted.status if number == end else None
-        )
+        part = _Part(wanted, chunk, [], own)
+        for begin in range(0, max(1, len(associations[number]), len(observations[number])), MAX_ASSOCIATIONS):
+            cut = slice(begin, begin + MAX_ASSOCIATIONS)
+            observed = tuple(observations[number][cut])
+            parts.append(replace(part, associations=associations[number][cut], observations=observed))
+            part = _Part(wanted)
+    parts[-1] = replace(parts[-1], status=wanted.status)
+    return parts
 
 
 async def _record_part(store: Store, part: _Part, by: str, audit: Sequence[AuditEntry]) -> bool:

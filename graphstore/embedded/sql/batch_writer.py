@@ -6,7 +6,7 @@ import apsw
 
 from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.batch_validation import BatchValidation, Outcome, RecordedEntity, RecordedRevisions, now
-from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewRevision
+from lineal.graphstore.batches import Batch, NewAssociation, NewEntity
 from lineal.graphstore.codes import KIND_BITS, KIND_CODES, KIND_MASK, AssociationKey, ObservationKey
 from lineal.graphstore.content_codec import packed, packed_properties, packed_source
 from lineal.graphstore.digests import change_digest
@@ -125,17 +125,23 @@ class Recording:
         self.connection.executemany("INSERT INTO association_content VALUES (?, ?, ?, ?, ?)", contents)
 
     def _insert_revisions(self) -> None:
-        unseen: list[tuple[int, NewRevision]] = []
-        for key, sequence, revision, kept in self.validation.revisions:
-            content = None if revision.is_sighting else change_digest(revision)
-            self.connection.execute(
-                "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, sequence, revision.occurred_at, revision.rank, self.at, self.by, bytes.fromhex(kept), content),
-            )
-            if content is None:
-                continue
-            self.connection.execute(
-                "INSERT OR IGNORE INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        contents = [
+            None if revision.is_sighting else change_digest(revision) for _, _, revision, _ in self.validation.revisions
+        ]
+        numbered = list(zip(self.validation.revisions, contents, strict=True))
+        self.connection.executemany(
+            "INSERT INTO revision VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (key, sequence, revision.occurred_at, revision.rank, self.at, self.by, bytes.fromhex(kept), content)
+                for (key, sequence, revision, kept), content in numbered
+            ),
+        )
+        unseen = {(key, content): revision for (key, _, revision, _), content in numbered if content is not None}
+        recorded = self._recorded_contents([pair for pair in unseen if pair[0] not in self.validation.entities])
+        unseen = {pair: revision for pair, revision in unseen.items() if pair not in recorded}
+        self.connection.executemany(
+            "INSERT INTO revision_content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
                 (
                     key,
                     content,
@@ -146,19 +152,26 @@ class Recording:
                     packed_properties(revision.properties),
                     packed(sorted(set(revision.removed))) if revision.removed else None,
                     revision.superseded_by,
-                ),
-            )
-            if self.connection.changes():
-                unseen.append((key, revision))
-
-        index_revisions(self.connection, unseen)
-        numbered = ((key, sequence, revision) for key, sequence, revision, _ in self.validation.revisions)
-        fold_revisions(self.connection, numbered, self.at)
+                )
+                for (key, content), revision in unseen.items()
+            ),
+        )
+        index_revisions(self.connection, ((key, revision) for (key, _), revision in unseen.items()))
+        changes = ((key, sequence, revision) for key, sequence, revision, _ in self.validation.revisions)
         new = self.validation.entities
+        fold_revisions(self.connection, changes, new.keys(), self.at)
         self.connection.executemany(
             "UPDATE entity SET known_from = ?, moved_at = ? WHERE key = ?",
             ((at, self.at, key) for key, at in self.validation.known_from.items() if key not in new),
         )
+
+    def _recorded_contents(self, pairs: Collection[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
+        """Return which contents of revisions are recorded, by entity key and digest."""
+        rows = (
+            self.connection.execute("SELECT entity, id FROM revision_content WHERE entity = ? AND id = ?", pair)
+            for pair in pairs
+        )
+        return {(key, content) for found in rows for key, content in found}
 
     def _insert_property_keys(self) -> None:
         # A property key exists from its earliest time on: a row is needed only where no earlier one exists.

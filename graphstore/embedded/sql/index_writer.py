@@ -9,7 +9,7 @@ FTS5 folds terms to lower case; no two distinct terms become equal by that. The 
 urn, name, version, source uri, recorder and text properties.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from lineal.graphstore import index_terms
 from lineal.graphstore.batches import NewEntity, NewRevision
@@ -46,10 +46,14 @@ def _parts_document(texts: Iterable[str | None], properties: Iterable[Property])
 def _index(connection: Connection, documents: Iterable[tuple[int, str, str]]) -> None:
     """Insert documents, each with its number, its terms and its texts."""
     # One index after the other, so that the pages of each stay in the cache.
-    parts = []
-    for number, document, part in documents:
-        connection.execute("INSERT INTO term (rowid, terms) VALUES (?, ?)", (number, document))
-        parts.append((number, part))
+    parts: list[tuple[int, str]] = []
+
+    def terms() -> Iterator[tuple[int, str]]:
+        for number, document, part in documents:
+            parts.append((number, part))
+            yield number, document
+
+    connection.executemany("INSERT INTO term (rowid, terms) VALUES (?, ?)", terms())
     connection.executemany("INSERT INTO part (rowid, texts) VALUES (?, ?)", parts)
 
 
@@ -70,8 +74,18 @@ def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
 
 def index_revisions(connection: Connection, revisions: Iterable[tuple[int, NewRevision]]) -> None:
     """Index the fields that revisions set, each revision with the key of its entity."""
-    for key, revision in revisions:
-        if document := revision_document(revision):
-            connection.execute("INSERT INTO revised (entity) VALUES (?)", (key,))
-            number = -connection.last_insert_rowid()
-            _index(connection, [(number, document, _parts_document((), revision.properties))])
+    documents = [
+        (key, document, _parts_document((), revision.properties))
+        for key, revision in revisions
+        if (document := revision_document(revision))
+    ]
+    last: int = connection.execute("SELECT ifnull(max(document), 0) FROM revised").get
+    numbers = range(last + 1, last + 1 + len(documents))
+    connection.executemany(
+        "INSERT INTO revised VALUES (?, ?)",
+        ((number, key) for number, (key, _, _) in zip(numbers, documents, strict=True)),
+    )
+    _index(
+        connection,
+        ((-number, document, part) for number, (_, document, part) in zip(numbers, documents, strict=True)),
+    )

@@ -5,11 +5,14 @@ from typing import Any
 from openlineage_events import PARENT, RUN, dataset, event, facet, job, received
 from record_builders import now
 
-from lineal.capture.openlineage import receive
+from lineal.capture.openlineage import receive, recording
+from lineal.graphstore.batches import Batch, Recorded
 from lineal.graphstore.full_text import is_found, words_of
 from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus
 from lineal.graphstore.opening import open_store
+from lineal.graphstore.proxies.base import StoreProxy
 from lineal.graphstore.queries import AssociationFilter, AssociationsOf, EntityFilter, Find, MetricsOf
+from lineal.graphstore.store import Store
 from lineal.graphstore.urns import entity_id, make_urn
 
 
@@ -260,3 +263,36 @@ async def test_what_is_one_dataset_or_job_is_one_and_what_is_two_are_two() -> No
     )
     assert len(held.names("DATASET")) == 2
     assert len(held.names("PIPELINE")) == 3
+
+
+class BatchSizes(StoreProxy):
+    """Notes how many entities and associations each recorded batch has."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.sizes: list[tuple[int, int]] = []
+
+    async def record(self, batch: Batch, **how: Any) -> Recorded:
+        self.sizes.append((len(batch.entities), len(batch.associations)))
+        return await super().record(batch, **how)
+
+
+async def test_a_large_event_is_recorded_in_transactions_of_limited_size() -> None:
+    columns = [{"namespace": "pg", "name": "in", "field": f"c{n}"} for n in range(60)]
+    fields = {f"c{n}": {"inputFields": columns} for n in range(60)}
+    inputs = [dataset("pg", f"t{n}") for n in range(2500)]
+    async with await open_store("memory:") as store:
+        noted = BatchSizes(store)
+        sent = event(
+            eventType="COMPLETE", inputs=inputs, outputs=[dataset("pg", "out", columnLineage={"fields": fields})]
+        )
+        await receive(noted, sent, account="a", by="me")
+        assert max(entities for entities, _ in noted.sizes) <= recording.MAX_ENTITIES
+        assert max(associations for _, associations in noted.sizes) <= recording.MAX_ASSOCIATIONS
+        kinds = {EntityKind.FEATURE: 120, EntityKind.DATASET: 2502, EntityKind.PROCESSING_JOB: 1}
+        questions = [Find(await now(store), EntityFilter(kind=(kind,)), first=1) for kind in kinds]
+        assert [page.total for page in await store.find(questions)] == list(kinds.values())
+        (run,) = (await store.find(questions))[-1].items
+        assert run.status is EntityStatus.COMPLETED
+        (links,) = await store.associations([AssociationsOf(await now(store), run.id)])
+        assert links.total == 2502
