@@ -1,6 +1,7 @@
 """Opening a store from its URL."""
 
 import asyncio
+from pathlib import Path
 from typing import Final
 
 from lineal.graphstore.embedded.sql.database import IN_MEMORY, Database
@@ -21,6 +22,11 @@ def is_store_url(url: str) -> bool:
 
 def _is_file(url: str) -> bool:
     return url.startswith(_SQLITE) and len(url) > len(_SQLITE) and "?" not in url and url != _SQLITE + IN_MEMORY
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The path of the file of an SQLite store, None of another store."""
+    return Path(url.removeprefix(_SQLITE)) if _is_file(url) else None
 
 
 async def open_store(url: str, user: str = "", password: str = "", ca: str = "", *, creates: bool = True) -> Store:

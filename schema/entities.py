@@ -15,6 +15,7 @@ from lineal.resolvers import entities as resolve
 from lineal.resolvers import lineage as resolve_lineage
 from lineal.resolvers import metrics as resolve_metrics
 from lineal.resolvers.as_of import moment as moment_name
+from lineal.resolvers.content import content_of
 from lineal.resolvers.context import Context
 from lineal.schema import arguments as arg
 from lineal.schema.connections import ListConnection
@@ -71,6 +72,26 @@ class Source:
     )
     ids: list[SourceId] = strawberry.field(
         description="Digests and storage versions of the content, sorted by (type, value)."
+    )
+
+
+@strawberry.type(description="Content of an entity, kept by this server once by its SHA-256.")
+class Content:
+    url: str = strawberry.field(
+        description="Path, on this server, from which a caller who may read the entity downloads the content: whole, or "
+        "ranges of it."
+    )
+    sha256: str = strawberry.field(description="SHA-256 of the content, in lower-case hexadecimal digits.")
+    bytes: str | None = strawberry.field(
+        description="Size in bytes, in decimal: the property `content.bytes`. Null where it was not recorded or is hidden."
+    )
+    media_type: str | None = strawberry.field(
+        description="Media type, for example `image/png`: the property `content.mediaType`. Null where it was not "
+        "recorded or is hidden."
+    )
+    file_name: str | None = strawberry.field(
+        description="Name of the file that was uploaded: the property `content.fileName`. Null where it was not recorded "
+        "or is hidden."
     )
 
 
@@ -144,6 +165,14 @@ class Entity(Node):
     source: Source | None = strawberry.field(
         description="Location of the entity's content; null where none was recorded."
     )
+
+    @strawberry.field(
+        description="Content that this server keeps, uploaded by `PUT /blobs/{sha256}`; null where the source is elsewhere."
+    )
+    @pure(lambda record, context, arguments: content_of(record))
+    def content(self) -> Content | None:
+        return content_of(self)  # type: ignore[arg-type,return-value]
+
     tags: list[str] = strawberry.field(description="Tags of the entity, sorted by code point.")
     occurred_at: DateTime | None = strawberry.field(
         description="Earliest time at which the entity is known to have existed in the world: the earliest that "

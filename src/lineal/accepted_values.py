@@ -91,6 +91,10 @@ BOOLEAN: Final = Accepted("true or false", _read_boolean)
 TEXT: Final = text("any text", lambda value: True)
 HOST: Final = text("an address or a host name", lambda value: bool(re.fullmatch(r"[^\s/]+", value)))
 STORE: Final = text(STORE_FORMS, is_store_url)
+BLOBS: Final = text(
+    "file:///absolute/folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or nothing",
+    lambda value: re.fullmatch(r"(?:file:///|s3://|gs://|az://)\S+|", value) is not None,
+)
 ORIGINS: Final = text(
     "origins such as https://ui.example, without a path and separated by commas, or *",
     lambda value: all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in origins_of(value)),

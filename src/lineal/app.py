@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from time import perf_counter
 
 import structlog
@@ -27,7 +28,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lineal.accepted_values import origins_of
 from lineal.auth.access_service import AccessService
+from lineal.blob_checked_store import BlobCheckedStore
+from lineal.blob_sweeps import sweep_hourly
 from lineal.config import LOOPBACK, ConfigError, Settings, check_dev
+from lineal.content_endpoints import blob, content
 from lineal.document_cache import Documents
 from lineal.graphql_endpoint import graphql
 from lineal.graphstore.errors import StoreError, Unavailable
@@ -46,7 +50,7 @@ from lineal.running_writes import RunningWrites
 from lineal.schema import GRAPH, sdl
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor
-from lineal.stores import open_configured
+from lineal.stores import open_blobs, open_configured
 from lineal.web.page import STATIC_DIR
 
 log = structlog.get_logger()
@@ -71,12 +75,16 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
+            app.state.blobs = open_blobs(settings)
             engine = await open_configured(settings)
-        except StoreError as error:
+        except (ConfigError, StoreError) as error:
             app.state.refused = error
             raise
-        lag_watch = asyncio.create_task(lag.watch())
-        store = CoalescingStore(MeteredStore(DeadlineStore(engine, settings.request_seconds), metrics.record_call))
+        measured = MeteredStore(DeadlineStore(engine, settings.request_seconds), metrics.record_call)
+        store = BlobCheckedStore(CoalescingStore(measured), app.state.blobs)
+        unused_for = timedelta(hours=settings.unused_blob_hours)
+        running = (lag.watch(), sweep_hourly(app.state.blobs, store, unused_for))
+        background = [asyncio.create_task(each) for each in running]
         try:
             app.state.store = store
             app.state.cursor_key = await store.secret("cursors")
@@ -94,16 +102,41 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
             await app.state.credentials.close()
             await app.state.denied_read_audit.finish()
         finally:
-            lag_watch.cancel()
+            for task in background:
+                task.cancel()
             await store.close()
 
     lag = LoopLag()
     metrics = Metrics(lag)
+    routes = [
+        Route("/graphql", graphql, methods=["GET", "POST"]),
+        Route("/schema.graphql", schema_text),
+        Route("/blobs/{sha256}", blob, methods=["PUT", "HEAD"]),
+        Route("/content/{id}", content, methods=["GET", "HEAD"]),
+        Route("/api/v1/lineage", openlineage, methods=["POST"]),
+        Route("/api/v1/lineage/batch", openlineage_batch, methods=["POST"]),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics_text),
+        Mount("/static/graphiql", StaticFiles(directory=STATIC_DIR)),
+    ]
+    app = Starlette(routes=routes, middleware=_middleware(settings, metrics), lifespan=lifespan)
+    app.state.settings = settings
+    app.state.metrics = metrics
+    app.state.limits = Limits(settings.visit_limit, settings.deadline_seconds)
+    app.state.document_limits = DocumentLimits(values=settings.max_values)
+    app.state.documents = Documents(GRAPH, app.state.document_limits)
+    app.state.executor_class = ProjectingExecutor
+    return app
+
+
+def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
+    """Return the middleware of the application, outermost first."""
     origins = origins_of(settings.cors_origins)
     middleware = [
         Middleware(RequestTelemetry, metrics=metrics),
         Middleware(
-            GZipMiddleware,
+            Compression,
             minimum_size=COMPRESSED_BYTES,
             compresslevel=COMPRESSION_LEVEL,
             thread_minimum_size=COMPRESSED_IN_THREAD_BYTES,
@@ -118,24 +151,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         middleware.append(cors)
     per_minute = settings.requests_per_minute
     middleware.append(Middleware(Authentication, is_dev=settings.dev, per_minute=per_minute, origins=origins))
-    routes = [
-        Route("/graphql", graphql, methods=["GET", "POST"]),
-        Route("/schema.graphql", schema_text),
-        Route("/api/v1/lineage", openlineage, methods=["POST"]),
-        Route("/api/v1/lineage/batch", openlineage_batch, methods=["POST"]),
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", metrics_text),
-        Mount("/static/graphiql", StaticFiles(directory=STATIC_DIR)),
-    ]
-    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
-    app.state.settings = settings
-    app.state.metrics = metrics
-    app.state.limits = Limits(settings.visit_limit, settings.deadline_seconds)
-    app.state.document_limits = DocumentLimits(values=settings.max_values)
-    app.state.documents = Documents(GRAPH, app.state.document_limits)
-    app.state.executor_class = ProjectingExecutor
-    return app
+    return middleware
 
 
 async def schema_text(request: Request) -> Response:
@@ -169,6 +185,14 @@ async def metrics_text(request: Request) -> Response:
         message = "Metrics cover all accounts: use a key of an operator account."
         return JSONResponse({"problems": [message]}, 403)
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class Compression(GZipMiddleware):
+    """Compresses responses, but for the content of entities, whose ranges and digests are of the bytes as they are."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_content = scope["type"] == "http" and scope["path"].startswith("/content/")
+        await (self.app(scope, receive, send) if is_content else super().__call__(scope, receive, send))
 
 
 class RequestTelemetry:
@@ -227,7 +251,9 @@ def _route(scope: Scope) -> str:
         "/readyz",
         "/metrics",
     )
-    return scope["path"] if scope["path"] in known else "other"
+    path: str = scope["path"]
+    by_prefix = next((prefix for prefix in ("/blobs/", "/content/") if path.startswith(prefix)), "other")
+    return path if path in known else by_prefix
 
 
 def serve(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lineal.accepted_values import (
+    BLOBS,
     BOOLEAN,
     HOST,
     MAX_PORT,
@@ -93,6 +94,19 @@ class Settings:
         64 * 1024 * 1024,
         "The most bytes of refused OpenLineage documents that are kept for an account; its oldest go first.",
         whole_number(0, 2**50),
+    )
+    blobs: str = _setting(
+        "",
+        "Where content is kept: file:///absolute/folder, s3://bucket/prefix, gs:// or az://; by default a folder "
+        "beside the file of an SQLite store.",
+        BLOBS,
+    )
+    max_blob_bytes: int = _setting(5 * 1024**3, "The largest content of one entity.", whole_number(1, 2**50))
+    account_blob_bytes: int = _setting(
+        0, "The most bytes of content that an account keeps; 0 for no limit.", whole_number(0, 2**50)
+    )
+    unused_blob_hours: int = _setting(
+        24, "The hours after which uploaded content that no entity names is deleted.", whole_number(1, 1_000_000)
     )
     cors_origins: str = _setting(
         "", "Origins whose pages may send requests, separated by commas; none by default.", ORIGINS

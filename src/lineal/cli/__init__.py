@@ -9,6 +9,7 @@ import click
 from lineal import __version__
 from lineal.cli.access import account, audit, key
 from lineal.cli.comparing import compare
+from lineal.cli.content import get, put
 from lineal.cli.janusgraph import janusgraph
 from lineal.cli.options import EntryPoint, config_option, on_store, plainly, run_to_end, store_of, targeted
 from lineal.cli.quarantine import quarantine
@@ -90,5 +91,18 @@ def doctor(config: Path | None, store: str | None) -> None:
     run_to_end(run_checks(config, store))
 
 
-for command in (ascendants, descendants, compare, models, search, account, key, audit, quarantine, janusgraph):
+for command in (
+    ascendants,
+    descendants,
+    compare,
+    models,
+    search,
+    put,
+    get,
+    account,
+    key,
+    audit,
+    quarantine,
+    janusgraph,
+):
     main.add_command(command)

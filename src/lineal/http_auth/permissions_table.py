@@ -16,6 +16,8 @@ ROUTES: Final = {
     "/graphql": "a principal, and the permissions of its fields. The page of GraphiQL: nothing",
     "/api/v1/lineage": f"`{Permission.RECORD.shown}` and `{Permission.ASSOCIATE.shown}`",
     "/api/v1/lineage/batch": f"`{Permission.RECORD.shown}` and `{Permission.ASSOCIATE.shown}`",
+    "/blobs/{sha256}": f"`{Permission.RECORD.shown}`",
+    "/content/{id}": f"`{Permission.READ.shown}` on the entity",
     "/schema.graphql": "nothing",
     "/healthz": "nothing",
     "/readyz": "nothing",
