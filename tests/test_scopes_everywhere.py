@@ -31,6 +31,7 @@ MAKES_SCOPES = {
     "capture/openlineage/recording.py": "finds out what of a permitted event is not recorded yet",
     "graphstore/embedded/sql/batch_writer.py": "judges a batch against all that stands",
     "graphstore/gremlin/recorded_state.py": "validates batches against all that is recorded",
+    "src/lineal/blob_sweeps.py": "keeps content that any entity names; nobody asks it",
     "src/lineal/commands/exporting.py": "is run by whoever holds the store itself",
 }
 """Where a scope may be made, and why. What answers questions over the network is not among them."""
