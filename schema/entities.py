@@ -78,20 +78,21 @@ class Source:
 @strawberry.type(description="Content of an entity, kept by this server once by its SHA-256.")
 class Content:
     url: str = strawberry.field(
-        description="Path, on this server, from which a caller who may read the entity downloads the content: whole, or "
-        "ranges of it."
+        description="Path, on this server, from which a caller who may read the entity downloads the content: whole, "
+        "or ranges of it."
     )
     sha256: str = strawberry.field(description="SHA-256 of the content, in lower-case hexadecimal digits.")
     bytes: str | None = strawberry.field(
-        description="Size in bytes, in decimal: the property `content.bytes`. Null where it was not recorded or is hidden."
+        description="Size in bytes, in decimal: the property `content.bytes`. Null where it was not recorded or "
+        "is hidden."
     )
     media_type: str | None = strawberry.field(
         description="Media type, for example `image/png`: the property `content.mediaType`. Null where it was not "
         "recorded or is hidden."
     )
     file_name: str | None = strawberry.field(
-        description="Name of the file that was uploaded: the property `content.fileName`. Null where it was not recorded "
-        "or is hidden."
+        description="Name of the file that was uploaded: the property `content.fileName`. Null where it was not "
+        "recorded or is hidden."
     )
 
 
@@ -167,7 +168,8 @@ class Entity(Node):
     )
 
     @strawberry.field(
-        description="Content that this server keeps, uploaded by `PUT /blobs/{sha256}`; null where the source is elsewhere."
+        description="Content that this server keeps, uploaded by `PUT /blobs/{sha256}`; null where the source is "
+        "elsewhere."
     )
     @pure(lambda record, context, arguments: content_of(record))
     def content(self) -> Content | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 
 import httpx
-from engines import free_port
+from programs import free_port
 
 BUCKET = "lineage"
 
