@@ -192,6 +192,11 @@ class Observation:
     recorded_by: str
     view: View = field(compare=False, repr=False)
 
+    @property
+    def step_text(self) -> str:
+        """The step in decimal digits, which no client rounds."""
+        return str(self.step)
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

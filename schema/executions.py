@@ -112,15 +112,18 @@ class Pipeline(Entity):
 
     @strawberry.field(
         description="Artifacts that contributed to the pipeline itself or to one of its 1,000 latest runs, sorted by "
-        "URN.",
+        "URN. If it has more runs, a warning `CUT` in `extensions.warnings` says so.",
         **access(Permission.TRAVERSE),
     )
     async def inputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
-        return await pipelines.data_of(info.context, self, resolve.INPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]
+        path = info.path.as_list()
+        return await pipelines.data_of(info.context, self, resolve.INPUTS_OF_EXECUTION, path, first, after)  # type: ignore[arg-type, return-value]
 
     @strawberry.field(
-        description="Artifacts that the pipeline itself or one of its 1,000 latest runs produced, sorted by URN.",
+        description="Artifacts that the pipeline itself or one of its 1,000 latest runs produced, sorted by URN. "
+        "If it has more runs, a warning `CUT` in `extensions.warnings` says so.",
         **access(Permission.TRAVERSE),
     )
     async def outputs(self, info: Info, first: arg.RelatedFirst = 5, after: arg.After = None) -> EntityConnection:
-        return await pipelines.data_of(info.context, self, resolve.OUTPUTS_OF_EXECUTION, first, after)  # type: ignore[arg-type, return-value]
+        path = info.path.as_list()
+        return await pipelines.data_of(info.context, self, resolve.OUTPUTS_OF_EXECUTION, path, first, after)  # type: ignore[arg-type, return-value]

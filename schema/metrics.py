@@ -15,7 +15,11 @@ from lineal.schema.scalars import JSON, DateTime, MetricNumber
 
 @strawberry.type(description="One value of a metric, at a step and a time.")
 class Observation:
-    step: JSON = strawberry.field(description="Step of the observation, an integer of 64 bits.")
+    step: JSON = strawberry.field(
+        description="Step of the observation, an integer of 64 bits. A client whose numbers are less precise reads "
+        "`stepText`."
+    )
+    step_text: str = strawberry.field(description="Step of the observation, as a string of decimal digits.")
     value: MetricNumber = strawberry.field(description="Value of the metric.")
     occurred_at: DateTime = strawberry.field(description="Time of the observation.")
     recorded_at: DateTime = strawberry.field(description="Time at which this server recorded it.")

@@ -75,12 +75,22 @@ def _derive(mapped: Mapped, source: Json, derived: str, legacy: dict[str, Json])
         return False
     assert isinstance(source, dict)
     origin = map_column(mapped, dataset, mapped.dataset(dataset.namespace, dataset.name), column)
-    listed = source.get("transformations")
-    transformations = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    for transformation in transformations or ([legacy] if legacy else [{}]):
-        stated = {key: value for key, value in transformation.items() if value is not None and value != ""}
-        mapped.associate(origin, derived, AssociationType.DERIVED_FROM, _role(stated), tuple(_properties(stated)))
+    for transformation in transformations_of(source.get("transformations")) or ([legacy] if legacy else [{}]):
+        associate_derived(mapped, origin, derived, AssociationType.DERIVED_FROM, transformation)
     return True
+
+
+def transformations_of(listed: Json) -> list[dict[str, Json]]:
+    """Return the transformations of a list, without what is none."""
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def associate_derived(
+    mapped: Mapped, source: str, derived: str, type: AssociationType, transformation: Mapping[str, Json]
+) -> None:
+    """Note an association that states how one dataset, column or job comes from another."""
+    stated = {key: value for key, value in transformation.items() if value is not None and value != ""}
+    mapped.associate(source, derived, type, _role(stated), tuple(_properties(stated)))
 
 
 def _properties(stated: Mapping[str, Json]) -> Iterator[Property]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from lineal.capture.openlineage.names import joined, source_of
 from lineal.capture.openlineage.values import Values
@@ -9,6 +10,10 @@ from lineal.graphstore.batches import Batch, NewAssociation, NewEntity, NewObser
 from lineal.graphstore.kinds import AssociationType, EntityKind, PropertyType
 from lineal.graphstore.urns import make_urn
 from lineal.graphstore.values import Property, text_problem
+
+DATASET_LEVEL: Final = (Property("level", PropertyType.STRING, "DATASET"),)
+VERSION_LEVEL: Final = (Property("level", PropertyType.STRING, "VERSION"),)
+"""Property of an association between a run and a dataset: with the dataset itself, or with one version of it."""
 
 AssociationIdentity = tuple[str, str, AssociationType, str | None]
 

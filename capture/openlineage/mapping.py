@@ -7,12 +7,14 @@ or out of order end in the same lineage.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from lineal.capture.openlineage.columns import map_column, map_column_lineage, map_schema
 from lineal.capture.openlineage.events import KNOWN_TYPES, Event, Named, Run, named, read_event, run_of
 from lineal.capture.openlineage.facets import FacetContent, tags_of
-from lineal.capture.openlineage.mapped import Mapped
+from lineal.capture.openlineage.lineage_facets import map_dependencies, map_entries, map_inputs
+from lineal.capture.openlineage.mapped import DATASET_LEVEL, VERSION_LEVEL, Mapped
 from lineal.capture.openlineage.names import fitting, joined
 from lineal.capture.openlineage.values import Values, flattened, shortened_key
 from lineal.graphstore.batches import NewObservation, NewRevision
@@ -28,8 +30,6 @@ _STATUS: Final = {
 }
 _RANK: Final = {"RUNNING": 1, "COMPLETE": 2, "FAIL": 2, "ABORT": 2}
 _MAX_LABEL_BYTES: Final = 300
-_LEVELS: Final = {level: (Property("level", PropertyType.STRING, level),) for level in ("DATASET", "VERSION")}
-"""Property of an association between a run and a dataset: with the dataset itself, or with one version of it."""
 
 
 def mapped_event(event: object, account: str) -> Mapped:
@@ -49,6 +49,11 @@ def mapped(event: Event, account: str) -> Mapped:
             result.subject = work = _map_run(result, event, job, values)
         _map_sides(result, event, work)
         _map_code(result, event.job, work)
+        map_work = partial(_map_work, result)
+        for facets in (event.job.facets, {} if event.run is None else event.run.facets):
+            map_entries(result, facets.get("lineage"), work, map_work)
+        if event.run is not None:
+            map_dependencies(result, event.run.facets.get("jobDependencies"), work, map_work)
     result.revise(result.subject, values)
     return result
 
@@ -141,6 +146,15 @@ def _map_other_run(result: Mapped, value: Json) -> str | None:
     return urn
 
 
+def _map_work(result: Mapped, value: Mapping[str, Json]) -> str | None:
+    """Note a run and its job, or a job alone; returns the urn of the run, else of the job, None without either."""
+    run = _map_other_run(result, dict(value))
+    if run is not None:
+        return run
+    job = named(value.get("job"))
+    return None if job is None else _map_job(result, job)
+
+
 def _map_job(result: Mapped, job: Named) -> str:
     urn = result.job(*_pair(job))
     if job.facets:
@@ -169,7 +183,7 @@ def _map_sides(result: Mapped, event: Event, work: str) -> None:
     uses = FacetContent()
     for side, datasets in (("inputs", event.inputs), ("outputs", event.outputs)):
         for dataset in datasets:
-            levels = zip(_LEVELS.values(), _map_dataset(result, dataset), strict=False)
+            levels = zip((DATASET_LEVEL, VERSION_LEVEL), _map_dataset(result, dataset), strict=False)
             for level, urn in levels:
                 if side == "inputs":
                     result.associate(urn, work, AssociationType.CONTRIBUTED_TO, None, level)
@@ -204,6 +218,10 @@ def _map_dataset(result: Mapped, dataset: Named) -> list[str]:
     map_schema(result, dataset, urns[0], facets.get("schema"))
     _map_column_tags(result, dataset, urns[0], facets.get("tags"))
     _map_identifiers(result, dataset, urns[0])
+    entry = facets.get("lineage")
+    if isinstance(entry, dict):
+        named_entry: Json = {**entry, "namespace": dataset.namespace, "name": dataset.name}
+        map_inputs(result, named_entry, (urns[0], False), None, partial(_map_work, result))
     return urns
 
 

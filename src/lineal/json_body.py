@@ -31,8 +31,15 @@ class BodyRefused(Exception):
 async def json_body(request: Request, max_bytes: int) -> tuple[Any, int]:
     """The JSON value of a body, and the body's size in bytes.
 
-    Raises BodyRefused as `raw_body` does, and with 400 for invalid JSON.
+    Raises BodyRefused as `raw_body` does, with 415 for another content type, and with 400 for invalid JSON.
+
+    The required content type keeps pages of other origins from sending anything: a browser sends it only after a CORS
+    preflight, which this server answers for allowed origins alone.
     """
+    kind, *parameters = [part.strip().lower() for part in request.headers.get("content-type", "").split(";")]
+    charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
+    if kind != "application/json" or charset not in ("utf-8", "utf8"):
+        raise BodyRefused(415, "Content-Type must be application/json, in UTF-8.")
     body = await raw_body(request, max_bytes)
     try:
         return await off_loop_if(len(body) > LARGE_BYTES, _parsed_body, body), len(body)
@@ -43,16 +50,9 @@ async def json_body(request: Request, max_bytes: int) -> tuple[Any, int]:
 async def raw_body(request: Request, max_bytes: int) -> bytes:
     """The body of a request, inflated where it is compressed with gzip or deflate.
 
-    Raises BodyRefused: 415 for another content type or encoding, 413 for a body that is, compressed or inflated, over
-    `max_bytes`, 400 for one that cannot be inflated.
-
-    The required content type keeps pages of other origins from sending anything: a browser sends it only after a CORS
-    preflight, which this server answers for allowed origins alone.
+    Raises BodyRefused: 415 for another encoding, 413 for a body that is, compressed or inflated, over `max_bytes`, 400
+    for one that cannot be inflated.
     """
-    kind, *parameters = [part.strip().lower() for part in request.headers.get("content-type", "").split(";")]
-    charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
-    if kind != "application/json" or charset not in ("utf-8", "utf8"):
-        raise BodyRefused(415, "Content-Type must be application/json, in UTF-8.")
     encoding = request.headers.get("content-encoding", "identity").strip().lower() or "identity"
     if encoding not in ENCODINGS:
         raise BodyRefused(415, "Content-Encoding must be gzip or deflate, or left out.")

@@ -92,7 +92,10 @@ class _Refused(Exception):
 
 
 async def _document(request: Request) -> tuple[Any, Context]:
-    """The JSON value of the body, and the context of the caller."""
+    """The JSON value of the body, whatever its Content-Type, and the context of the caller.
+
+    A page of another origin cannot send it: it has no key, and in development mode its requests are refused.
+    """
     body = await raw_body(request, request.app.state.settings.max_body_bytes)
     is_large = len(body) > LARGE_BYTES
     try:

@@ -108,6 +108,16 @@ def test_a_batch_says_what_became_of_each_event(server: Server) -> None:
     assert server.client.post(URL, json=[event()]).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/json; charset=x"]
+)
+def test_any_content_type_is_taken(server: Server, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    sent = json.dumps(event(run={"runId": f"of type {kind}"}))
+    assert server.client.post(URL, content=sent, headers=headers).status_code == 201
+    assert server.client.post(f"{URL}/batch", content=f"[{sent}]", headers=headers).json()["status"] == "success"
+
+
 def test_a_thousand_events_in_one_request(server: Server) -> None:
     answer = server.client.post(f"{URL}/batch", json=[numbered(number) for number in range(1000, 2000)], timeout=120)
     assert answer.json()["summary"]["successful"] == 1000

@@ -274,3 +274,11 @@ async def test_one_round_trip_for_each_however_many_siblings(store: Store, width
     counting = CountingStore(store)
     await data(counting, query, by=A)
     assert counting.calls == Counter(newest=1, secret=1, find=1, metrics=1, series=1, buckets=1)
+
+
+async def test_a_step_beyond_the_numbers_of_javascript_is_also_a_text(store: Store) -> None:
+    steps = [-(2**63), 2**53 + 1]
+    observations = [{"step": str(step), "value": 1.0} for step in steps]
+    await observed(store, A, {"entity": {"urn": JOB}, "metric": "loss", "observations": observations})
+    (metric,) = await metrics(store, "", "series { nodes { step stepText } }")
+    assert metric["series"]["nodes"] == [{"step": step, "stepText": str(step)} for step in steps]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from counting_store import CountingStore
-from graphql_requests import answer, context_of, data
+from graphql_requests import answer, answer_in, context_of, data
 from registry_requests import registered
 from tenants import admin, changed, codes, member, recorded, revised, share, tenants, urn_of
 
@@ -149,6 +149,11 @@ async def test_the_runs_and_the_data_of_a_pipeline(store: Store, monkeypatch: py
     assert names(response["outputs"]) == ["out1", "out2"]
     bare = await field(store, "PIPELINE:none", shown)
     assert (names(bare["runs"]), bare["latestRun"], names(bare["inputs"])) == ([], None, [])
+    context = await context_of(store, A)
+    await answer_in(context, "{ pipelines { nodes { name inputs { totalCount } } } }")
+    cut = ["pipelines", "nodes", 1, "inputs"]
+    assert [(each["code"], each["path"]) for each in context.warnings] == [("CUT", cut)]
+    assert "the 2 latest of 4 runs" in context.warnings[0]["message"]
     first = await field(store, "PIPELINE:p", "inputs(first: 2) { pageInfo { endCursor } }")
     cursor = first["inputs"]["pageInfo"]["endCursor"]
     assert await recorded(store, A, entities=[{"kind": "PROCESSING_JOB", "name": "later"}]) == []
