@@ -91,7 +91,7 @@ async def blob(request: Request) -> Response:
         denied = AuditEntry(
             accounts, by, Permission.RECORD, "CONTENT", blob_uri(sha256), False, decision.policies, request_id
         )
-        await context.store.audit([denied])
+        context.access_service.denials.note([denied])
         raise _Problem(403, f"You lack {Permission.RECORD.shown} on account {account}.")
     if request.method == "HEAD":
         return Response(status_code=200 if await blobs.holds(account, sha256) else 404)
