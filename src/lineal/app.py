@@ -1,26 +1,20 @@
 """The server: its routes and middleware, and the lifespan that opens and closes the store."""
 
 import asyncio
-import errno
-import gc
-import logging
 import secrets
-import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import perf_counter
 
 import structlog
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -32,6 +26,7 @@ from lineal.blob_checked_store import BlobCheckedStore
 from lineal.blob_sweeps import sweep_hourly
 from lineal.config import LOOPBACK, ConfigError, Settings, check_dev
 from lineal.content_endpoints import blob, content
+from lineal.disconnects import CLIENT_CLOSED_REQUEST
 from lineal.document_cache import Documents
 from lineal.graphql_endpoint import graphql
 from lineal.graphstore.errors import StoreError, Unavailable
@@ -40,14 +35,15 @@ from lineal.graphstore.proxies.deadline import DeadlineStore
 from lineal.graphstore.proxies.metered import MeteredStore
 from lineal.graphstore.queries import Limits
 from lineal.http_auth.credentials import Caller, opened_credentials
-from lineal.http_auth.middleware import Authentication
-from lineal.logs import configure
+from lineal.http_auth.middleware import Authentication, refusal_response
+from lineal.http_protocol import AcceptableHeads
 from lineal.loop_lag import LoopLag
 from lineal.metrics import Metrics
 from lineal.openlineage_endpoint import openlineage, openlineage_batch
 from lineal.resolvers.denied_read_audit import DeniedReadAudit
 from lineal.running_writes import RunningWrites
 from lineal.schema import GRAPH, sdl
+from lineal.schema.errors import UNAVAILABLE
 from lineal.schema.limits import DocumentLimits
 from lineal.schema.projection import ProjectingExecutor
 from lineal.stores import open_blobs, open_configured
@@ -61,6 +57,7 @@ COMPRESSION_LEVEL = 1
 """Level of gzip: of a page of entities, level 4 saves 6 % more in six times the time."""
 COMPRESSED_IN_THREAD_BYTES = 32 * 1024
 """Size from which compressing takes half a millisecond, and is done in a thread, so that other requests do not wait."""
+STOPPING = "The server is stopping: send this again, a mutation with the same idempotencyKey."
 READY_SECONDS = 5.0
 """How long `/readyz` waits for the store: less than a load balancer waits for `/readyz`."""
 
@@ -135,6 +132,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     origins = origins_of(settings.cors_origins)
     middleware = [
         Middleware(RequestTelemetry, metrics=metrics),
+        Middleware(AcceptableHeads),
         Middleware(
             Compression,
             minimum_size=COMPRESSED_BYTES,
@@ -208,12 +206,12 @@ class RequestTelemetry:
         received = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         is_usable = 0 < len(received) <= 128 and received.isascii() and received.isprintable()
         request_id = received if is_usable else secrets.token_hex(8)
-        started, status = perf_counter(), 500
+        started, status, is_answering = perf_counter(), 500, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_answering
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, is_answering = message["status"], True
                 message["headers"] += [
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
@@ -227,6 +225,15 @@ class RequestTelemetry:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            status = CLIENT_CLOSED_REQUEST
+        except asyncio.CancelledError:
+            # Only a stopping server cancels requests. One that has begun to answer cannot take that back.
+            if is_answering:
+                raise
+            headers = {"Connection": "close"}
+            response = refusal_response(Request(scope), 503, STOPPING, UNAVAILABLE, **headers)
+            await response(scope, receive, send_with_headers)
         finally:
             seconds = perf_counter() - started
             self._metrics.in_progress.dec()
@@ -254,67 +261,3 @@ def _route(scope: Scope) -> str:
     path: str = scope["path"]
     by_prefix = next((prefix for prefix in ("/blobs/", "/content/") if path.startswith(prefix)), "other")
     return path if path in known else by_prefix
-
-
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish open requests and close the store.
-
-    Raises ConfigError if the address is not available, StoreUnusable or Unavailable if the store cannot be opened.
-    """
-    configure(settings.log_level)
-    check_dev(settings)
-    listener = _listen(settings)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{listener.getsockname()[1]}"
-
-    def ready() -> None:
-        print(f"Lineal is ready. GraphiQL: {address}/graphql", flush=True)  # noqa: T201 (the line a script waits for)
-
-    app = create_app(settings, ready)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-        lifespan="on",
-    )
-    # Objects loaded by now live as long as the process, and most later ones die young: collect less often.
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
-    server = uvicorn.Server(config)
-    # The error is printed as one sentence; the traceback that uvicorn would log does not help the user.
-    logging.getLogger("uvicorn.error").addFilter(lambda _: not hasattr(app.state, "refused"))
-    try:
-        server.run(sockets=[listener])
-    except SystemExit:
-        if hasattr(app.state, "refused"):
-            raise app.state.refused from None
-        raise
-    if not server.started:
-        sys.exit(1)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio sets TCP_NODELAY only on sockets whose protocol is IPPROTO_TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(socket.SOMAXCONN)
-    # UnicodeError: a label of a host name is too long.
-    except (OSError, UnicodeError) as error:
-        listener.close()
-        reason = error.strerror if isinstance(error, OSError) else "no such host"
-        is_foreign = not isinstance(error, OSError) or isinstance(error, socket.gaierror)
-        if is_foreign or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
-            raise ConfigError(
-                f"host is {settings.host}, which cannot be listened on ({reason}): give an address of this machine"
-            ) from error
-        raise ConfigError(
-            f"cannot listen on port {settings.port} of {settings.host} ({reason}): stop the program that uses it, or "
-            "choose another port with --port"
-        ) from error
-    listener.setblocking(False)
-    return listener

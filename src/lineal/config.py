@@ -82,6 +82,27 @@ class Settings:
         100_000, "The most values the answer to one document may hold, by estimate.", whole_number(1, 1_000_000_000)
     )
     max_body_bytes: int = _setting(16 * 1024 * 1024, "The largest request body.", whole_number(1, 2**30))
+    max_connections: int = _setting(
+        1000, "The most open connections; fewer where the limit of open files is low.", whole_number(1, 1_000_000)
+    )
+    max_connections_per_address: int = _setting(
+        500,
+        "The most open connections of one address: raise it behind a proxy, whose address all clients have.",
+        whole_number(1, 1_000_000),
+    )
+    header_seconds: float = _setting(
+        10.0,
+        "The longest time a client may take for the head of a request, and again for the beginning of its body.",
+        seconds(0.01, 86_400),
+    )
+    body_bytes_per_second: int = _setting(
+        1024,
+        "The slowest rate, on average, at which a body may arrive after `header_seconds`.",
+        whole_number(1, 1_000_000_000),
+    )
+    keep_alive_seconds: int = _setting(
+        75, "How long a connection is kept open for its client's next request.", whole_number(0, 86_400)
+    )
     requests_per_minute: int = _setting(
         6000,
         "The most requests a principal may send to one server process per minute; 0 for no limit.",

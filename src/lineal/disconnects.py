@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.requests import Request
 
 from lineal.graphstore.deadlines import Deadline
+
+CLIENT_CLOSED_REQUEST: Final = 499
+"""The status in logs of a request whose client disconnected; no standard names one."""
 
 
 class Disconnected(Exception):

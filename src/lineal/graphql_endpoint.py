@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from lineal.disconnects import Disconnected, ended_on_disconnect
+from lineal.disconnects import CLIENT_CLOSED_REQUEST, Disconnected, ended_on_disconnect
 from lineal.document_cache import Document, Documents, Unreadable
 from lineal.graphql_http import (
     RESPONSE_JSON,
@@ -38,8 +38,6 @@ log = structlog.get_logger()
 
 LARGE_DOCUMENT = 2000
 """The length of a document from which parsing and validating it takes milliseconds."""
-CLIENT_CLOSED_REQUEST = 499
-"""The status in logs of a request whose client disconnected; no standard names one."""
 
 
 async def graphql(request: Request) -> Response:

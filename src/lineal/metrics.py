@@ -39,12 +39,23 @@ class Metrics:
             "lineal_store_seconds", "Duration of calls of store verbs.", ["verb"], registry=self.registry
         )
 
+        self.connections = Gauge("lineal_http_connections", "Open connections of clients.", registry=self.registry)
+        self.refused_connections = Counter(
+            "lineal_http_connections_refused",
+            "Connections refused or closed, by reason: at a bound, too slow, no HTTP, or out of descriptors.",
+            ["reason"],
+            registry=self.registry,
+        )
         pause = Gauge(
             "lineal_event_loop_lag_seconds",
             "Longest time since the last scrape that the event loop was held.",
             registry=self.registry,
         )
         pause.set_function(lag.longest_pause)
+
+    def count_refused_connection(self, reason: str) -> None:
+        """Count one connection that was refused or closed."""
+        self.refused_connections.labels(reason).inc()
 
     def record_call(self, verb: str, outcome: str, seconds: float) -> None:
         """Count and time one call of a store verb; `outcome` is "ok" or "error"."""

@@ -1,6 +1,7 @@
 """The command `lineal`."""
 
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,23 @@ from lineal.cli.access import account, audit, key
 from lineal.cli.comparing import compare
 from lineal.cli.content import get, put
 from lineal.cli.janusgraph import janusgraph
-from lineal.cli.options import EntryPoint, config_option, on_store, plainly, run_to_end, store_of, targeted
+from lineal.cli.options import (
+    EntryPoint,
+    ServerFailure,
+    config_option,
+    on_store,
+    plainly,
+    run_to_end,
+    store_of,
+    targeted,
+)
 from lineal.cli.quarantine import quarantine
 from lineal.cli.questions import ascendants, descendants, models, search
 from lineal.commands.checkup import run_checks
 from lineal.commands.exporting import export_store
 from lineal.commands.ingesting import ingest_files
 from lineal.config import Settings, load_settings
+from lineal.logs import configure as configure_logs
 
 
 @click.group(cls=EntryPoint, context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,11 +43,12 @@ def main() -> None:
 @click.option("--port", metavar="INTEGER", help="Port to listen on; 0 picks a free one.  [default: 8000]")
 @click.option("--dev", is_flag=True, default=None, help="Every caller is the administrator `local`. Loopback only.")
 @config_option
-@plainly
+@partial(plainly, failure=ServerFailure)
 def serve(config: Path | None, **flags: Any) -> None:
     """Serve GraphQL and accept OpenLineage events."""
-    from lineal.app import serve as run
+    from lineal.serving import serve as run
 
+    configure_logs("info")
     run(load_settings(flags, config=config))
 
 

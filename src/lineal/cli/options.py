@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import structlog
 
 from lineal.accepted_values import is_unicode, shown_value
 from lineal.commands.graphql_client import GraphQLClient, open_client
 from lineal.config import ConfigError, Settings, load_settings, named_store
 from lineal.graphstore.errors import StoreError
+from lineal.logs import is_terminal
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +27,17 @@ class Failure(click.ClickException):
         click.echo(f"lineal: {self.message}", err=True)
 
 
-def plainly(command: F) -> F:
+class ServerFailure(Failure):
+    """Logs one sentence, in the form of all the server's log, and exits with status 1."""
+
+    def show(self, file: Any = None) -> None:
+        if is_terminal():
+            super().show(file)
+        else:
+            structlog.get_logger().critical(self.message)
+
+
+def plainly(command: F, failure: type[Failure] = Failure) -> F:
     """Wrap a command so that errors its user can cause print as one sentence."""
 
     @wraps(command)
@@ -33,7 +45,7 @@ def plainly(command: F) -> F:
         try:
             return command(*args, **named)
         except (ConfigError, StoreError, OSError) as error:
-            raise Failure(str(error)) from error
+            raise failure(str(error)) from error
 
     return run  # type: ignore[return-value]
 

@@ -71,7 +71,7 @@ class Authentication:
             return
         if self._is_dev and comes_from_another_origin(request, self._origins):
             log.warning("request of a page of another origin", path=scope["path"], origin=request.headers.get("origin"))
-            await _answer(request, 403, _ANOTHER_ORIGIN, FORBIDDEN)(scope, receive, send)
+            await refusal_response(request, 403, _ANOTHER_ORIGIN, FORBIDDEN)(scope, receive, send)
             return
         try:
             request.state.caller = await self._caller(request)
@@ -82,7 +82,7 @@ class Authentication:
         except (KeysUnavailable, Unavailable) as error:
             log.warning("cannot authenticate", path=scope["path"], reason=str(error))
             message = "The caller cannot be authenticated now: send this again a little later."
-            await _answer(request, 503, message, UNAVAILABLE)(scope, receive, send)
+            await refusal_response(request, 503, message, UNAVAILABLE)(scope, receive, send)
         else:
             await self._admit(request, receive, send)
 
@@ -93,8 +93,8 @@ class Authentication:
             await self._app(request.scope, receive, send)
             return
         log.warning("too many requests", principal=request.state.caller.principal.shown)
-        refused = _answer(request, 429, _TOO_OFTEN, LIMIT_EXCEEDED, **{"Retry-After": str(ceil(seconds))})
-        await refused(request.scope, receive, send)
+        response = refusal_response(request, 429, _TOO_OFTEN, LIMIT_EXCEEDED, **{"Retry-After": str(ceil(seconds))})
+        await response(request.scope, receive, send)
 
     async def _caller(self, request: Request) -> Caller:
         if self._is_dev:
@@ -118,12 +118,14 @@ def _presented(request: Request) -> str:
 
 def _unauthenticated(request: Request) -> Response:
     if "authorization" not in request.headers:
-        return _answer(request, 401, _MISSING, UNAUTHENTICATED, **{"WWW-Authenticate": 'Bearer realm="lineal"'})
+        return refusal_response(
+            request, 401, _MISSING, UNAUTHENTICATED, **{"WWW-Authenticate": 'Bearer realm="lineal"'}
+        )
     challenge = 'Bearer realm="lineal", error="invalid_token"'
-    return _answer(request, 401, _REFUSED, UNAUTHENTICATED, **{"WWW-Authenticate": challenge})
+    return refusal_response(request, 401, _REFUSED, UNAUTHENTICATED, **{"WWW-Authenticate": challenge})
 
 
-def _answer(request: Request, status: int, message: str, code: str, **headers: str) -> Response:
+def refusal_response(request: Request, status: int, message: str, code: str, **headers: str) -> Response:
     """Return the refusal of a request, in the error format of its route."""
     if request.scope["path"] != "/graphql":
         return JSONResponse({"problems": [message]}, status, headers)
