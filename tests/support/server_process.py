@@ -45,13 +45,18 @@ class Server:
 
 @contextmanager
 def serving(
-    store: str, folder: Path, *flags: str, prefix: tuple[str, ...] = (), token: str | None = None
+    store: str,
+    folder: Path,
+    *flags: str,
+    prefix: tuple[str, ...] = (),
+    token: str | None = None,
+    program: tuple[str, ...] = ("-m", "lineal"),
 ) -> Iterator[Server]:
     """A server on a free port of loopback, ended with the block: with `--dev`, or asked with a token or key, or ""."""
     log = folder / "server.log"
     with log.open("ab") as errors:
         mode = ["--dev"] if token is None else []
-        command = [*prefix, sys.executable, "-m", "lineal", "serve", *mode, "--store", store, "--port", "0", *flags]
+        command = [*prefix, sys.executable, *program, "serve", *mode, "--store", store, "--port", "0", *flags]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     try:

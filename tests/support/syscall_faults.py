@@ -33,8 +33,8 @@ def traced(pid: int, log: Path, *options: str) -> Iterator[None]:
         tracer.stderr.close()
 
 
-def fault(call: str, number: int, how: str) -> tuple[str, str]:
-    """Options that make the nth of a call fail with an error, or kill the process at it."""
+def fault(call: str, number: int | str, how: str) -> tuple[str, str]:
+    """Options that make the nth of a call fail with an error, or kill the process at it; "n+": all from it on."""
     effect = "signal=KILL" if how == "KILL" else f"error={how}"
     return ("-e", f"inject={call}:{effect}:when={number}")
 
