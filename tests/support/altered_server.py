@@ -1,14 +1,18 @@
 """`lineal`, with what a test alters: a clock that jumps, and seeded bugs, which a checker of histories has to catch.
 
-CLOCK_FILE names a file that holds how many seconds the clock of the process is off. SEEDED_BUG is one of `BUGS`.
+CLOCK_FILE names a file that holds how many seconds the clock of the process is off. CACHES_FILE names one to which the
+process writes each second what its caches hold. SEEDED_BUG is one of `BUGS`.
 """
 
+import gc
+import json
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 
@@ -23,6 +27,22 @@ def alter_clock(file: Path) -> None:
         return real() + int(seconds * 1e9)
 
     time.time_ns = altered
+
+
+def report_caches(file: Path) -> None:
+    """Write each second a list of the bounded caches: the name, the bytes in it, and the most that it may hold."""
+    from lineal.bounded_cache import BoundedCache
+
+    def report() -> None:
+        while True:
+            time.sleep(1)
+            caches = [each for each in gc.get_objects() if isinstance(each, BoundedCache)]
+            shown = [(type(each).__name__, each.bytes, each._most_bytes) for each in caches]
+            part = file.with_suffix(".part")
+            part.write_text(json.dumps(sorted(shown)))
+            part.replace(file)
+
+    Thread(target=report, daemon=True).start()
 
 
 def acknowledge_before_commit() -> None:
@@ -166,6 +186,8 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
 if __name__ == "__main__":
     if "CLOCK_FILE" in os.environ:
         alter_clock(Path(os.environ["CLOCK_FILE"]))
+    if "CACHES_FILE" in os.environ:
+        report_caches(Path(os.environ["CACHES_FILE"]))
     if bug := os.environ.get("SEEDED_BUG"):
         BUGS[bug]()
     from lineal.cli import main
