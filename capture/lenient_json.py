@@ -9,15 +9,19 @@ from typing import Any, Final
 
 import orjson
 
+from lineal.json_structure import holds_more_values
+
 _BOM: Final = b"\xef\xbb\xbf"
 _LONG_DIGITS: Final = re.compile(r"[0-9]{19}")
 _LONG_CHARACTERS: Final = 256 * 1024
 """The length from which orjson, which blocks all other threads, takes some ten milliseconds."""
+MAX_VALUES: Final = 1_000_000
+"""The most values of a document: those of 300,000 datasets, each with a namespace and a name."""
 _MAX_DIGITS: Final = 4000
 """Python converts no longer text to an integer; such a number stays a text."""
 _MAX_DEPTH: Final = 200
 """Values that nest deeper become null where the parser cannot follow: twice the depth that a value may have."""
-_MARKS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_MARKS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 
 
 class InvalidDocument(Exception):
@@ -36,6 +40,11 @@ def read_json(document: bytes | bytearray) -> Any:
         raise InvalidDocument(
             f"The document is not UTF-8 at byte {error.start}, so nothing of it was taken: send UTF-8."
         ) from error
+    if len(text) > _LONG_CHARACTERS and holds_more_values(text, MAX_VALUES):
+        raise InvalidDocument(
+            f"The document holds more than {MAX_VALUES:,} values, so nothing of it was taken: send several events, "
+            "each with a part of the inputs, outputs or columns."
+        )
     if len(text) <= _LONG_CHARACTERS and not _LONG_DIGITS.search(text):
         try:
             return orjson.loads(text)

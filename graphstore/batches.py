@@ -1,8 +1,9 @@
 """The batch that a store records atomically: entities, associations, revisions and observations."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus
+from lineal.graphstore.kinds import AssociationType, EntityKind, EntityStatus, PropertyType
 from lineal.graphstore.records import Association, Entity, Revision, Source
 from lineal.graphstore.values import Property
 
@@ -91,6 +92,10 @@ NewPart = NewEntity | NewAssociation | NewRevision | NewObservation
 """A part of a batch, or of an export."""
 
 
+LARGE_BATCH: Final = 20
+"""The number of parts from which checking a batch may take milliseconds, and leaves the event loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Parts that are written as a whole or not at all, and become visible to readers together."""
@@ -104,6 +109,19 @@ class Batch:
     def is_empty(self) -> bool:
         """Whether the batch has no parts."""
         return not (self.entities or self.associations or self.revisions or self.observations)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether checking the batch may take milliseconds: it has many parts, or many or JSON properties."""
+        parts: tuple[NewEntity | NewAssociation | NewRevision, ...] = (
+            *self.entities,
+            *self.associations,
+            *self.revisions,
+        )
+        if len(parts) + len(self.observations) > LARGE_BATCH:
+            return True
+        properties = [property for part in parts for property in part.properties]
+        return len(properties) > 2 * LARGE_BATCH or any(each.type is PropertyType.JSON for each in properties)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,13 @@ def deadline(seconds: float) -> Iterator[Deadline]:
 
 
 @contextmanager
+def unlimited() -> Iterator[Deadline]:
+    """Run a block without a deadline, whatever the current one."""
+    with within(_UNLIMITED) as limit:
+        yield limit
+
+
+@contextmanager
 def within(limit: Deadline) -> Iterator[Deadline]:
     """Run a block under a deadline, whatever the current one."""
     token = _current.set(limit)

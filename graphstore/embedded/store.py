@@ -39,8 +39,6 @@ Result = TypeVar("Result")
 
 LARGE_READERS: Final = 3
 SMALL_READERS: Final = 2
-LARGE_BATCH: Final = 20
-"""The number of entities from which checking a batch may take milliseconds, and leaves the event loop."""
 
 
 class EmbeddedStore(WalkingStore[Reader]):
@@ -71,7 +69,7 @@ class EmbeddedStore(WalkingStore[Reader]):
         returning: Scope | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
-        urns = await off_loop_if(len(batch.entities) > LARGE_BATCH, checked_urns, batch)
+        urns = await off_loop_if(batch.is_large, checked_urns, batch)
         outcome = await self._write(lambda: self._writer.record(batch, urns, by, idempotency, durability, audit))
         if returning is None:
             return recorded(None, batch, urns, outcome)

@@ -43,6 +43,7 @@ from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 from lineal.graphstore.walking.walk_cache import WalkCache
 from lineal.graphstore.workers import Workers
+from lineal.threads import off_loop_if
 
 log = structlog.get_logger()
 
@@ -105,7 +106,7 @@ class GremlinStore(WalkingStore[Reader]):
         returning: Scope | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> Recorded:
-        urns = checked_urns(batch)
+        urns = await off_loop_if(batch.is_large, checked_urns, batch)
         self._refuse_if_closed()
         if batch.is_empty and not audit:
             return Recorded(None, (), (), (), ())

@@ -29,6 +29,7 @@ from lineal.content_endpoints import blob, content
 from lineal.disconnects import CLIENT_CLOSED_REQUEST
 from lineal.document_cache import Documents
 from lineal.graphql_endpoint import graphql
+from lineal.graphstore.deadlines import unlimited
 from lineal.graphstore.errors import StoreError, Unavailable
 from lineal.graphstore.proxies.coalescing import CoalescingStore
 from lineal.graphstore.proxies.deadline import DeadlineStore
@@ -224,7 +225,10 @@ class RequestTelemetry:
         self._metrics.in_progress.inc()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, receive, send_with_headers)
+            # A connection that resumes reading takes the context of the request that it paused for, whose deadline
+            # would end the later ones.
+            with unlimited():
+                await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
             status = CLIENT_CLOSED_REQUEST
         except asyncio.CancelledError:

@@ -21,6 +21,7 @@ from lineal.graphql_http import (
     answer,
     media_type,
     read_request,
+    serialized,
     wants_page,
 )
 from lineal.graphstore.deadlines import deadline
@@ -38,6 +39,8 @@ log = structlog.get_logger()
 
 LARGE_DOCUMENT = 2000
 """The length of a document from which parsing and validating it takes milliseconds."""
+LARGE_ANSWER = 50
+"""The estimated number of values from which an answer may hold so many bytes that it is serialized in a thread."""
 
 
 async def graphql(request: Request) -> Response:
@@ -59,7 +62,8 @@ async def _response(request: Request) -> Response:
         asked = await read_request(request, state.settings.max_body_bytes)
         operation, body = await _run(request, asked)
         outcome = "errors" if body.get("errors") else "ok"
-        return answer(200, body, media)
+        is_large = body["extensions"]["cost"]["requested"] > LARGE_ANSWER
+        return answer(200, await asyncio.to_thread(serialized, body) if is_large else body, media)
     except Refused as refused:
         error = refusal(str(refused), refused.code)
         return answer(refused.status, {"errors": [error]}, media or RESPONSE_JSON, refused.headers)

@@ -8,6 +8,7 @@ import orjson
 from starlette.requests import Request
 
 from lineal.inflating import ENCODINGS, InvalidEncoding, TooLarge, inflated
+from lineal.json_structure import holds_more_values
 from lineal.threads import LARGE_BYTES, off_loop_if
 
 _LONG_DIGITS: Final = re.compile(r"[0-9]{19}")
@@ -18,6 +19,10 @@ _LONG_CHARACTERS: Final = 256 * 1024
 
 _LARGE_COMPRESSED: Final = 1024
 """The size from which a compressed body may take milliseconds to inflate."""
+
+
+MAX_VALUES: Final = 500_000
+"""The most values of a body: more than the variables of a request may hold, and parsed in a tenth of a second."""
 
 
 class BodyRefused(Exception):
@@ -31,7 +36,8 @@ class BodyRefused(Exception):
 async def json_body(request: Request, max_bytes: int) -> tuple[Any, int]:
     """The JSON value of a body, and the body's size in bytes.
 
-    Raises BodyRefused as `raw_body` does, with 415 for another content type, and with 400 for invalid JSON.
+    Raises BodyRefused as `raw_body` does, with 415 for another content type, with 413 for too many values, and
+    with 400 for invalid JSON.
 
     The required content type keeps pages of other origins from sending anything: a browser sends it only after a CORS
     preflight, which this server answers for allowed origins alone.
@@ -72,7 +78,10 @@ async def raw_body(request: Request, max_bytes: int) -> bytes:
 
 
 def _parsed_body(body: bytes) -> Any:
-    return parsed_json(body.decode())
+    text = body.decode()
+    if len(text) > _LONG_CHARACTERS and holds_more_values(text, MAX_VALUES):
+        raise BodyRefused(413, f"The body holds more than {MAX_VALUES:,} values: send several requests.")
+    return parsed_json(text)
 
 
 def parsed_json(text: str) -> Any:

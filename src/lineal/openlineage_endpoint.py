@@ -30,10 +30,10 @@ MAX_EVENTS: Final = 10_000
 async def openlineage(request: Request) -> Response:
     """Return 201 if the event is new, 200 if it was recorded before, else an error status with the problems."""
     try:
-        event, context = await _document(request)
+        event, context, body = await _document(request)
         if isinstance(event, list):
             raise BodyRefused(400, "The body is a list of events: post it to /api/v1/lineage/batch.")
-        is_new = await _record(request, context, event)
+        is_new = await _record(request, context, event, body)
     except _Refused as refused:
         return _problems(refused.status, refused.problems, refused.quarantined)
     except BodyRefused as refused:
@@ -47,7 +47,7 @@ async def openlineage_batch(request: Request) -> Response:
     Returns 200 with how many were recorded and the reason for each that was not; 400 if none was.
     """
     try:
-        events, context = await _document(request)
+        events, context, _ = await _document(request)
         if isinstance(events, dict) and isinstance(events.get("events"), list):
             events = events["events"]
         if not isinstance(events, list):
@@ -91,8 +91,8 @@ class _Refused(Exception):
         self.status, self.problems, self.quarantined = status, problems, quarantined
 
 
-async def _document(request: Request) -> tuple[Any, Context]:
-    """The JSON value of the body, whatever its Content-Type, and the context of the caller.
+async def _document(request: Request) -> tuple[Any, Context, bytes]:
+    """The JSON value of the body, whatever its Content-Type, the context of the caller, and the body.
 
     A page of another origin cannot send it: it has no key, and in development mode its requests are refused.
     """
@@ -100,7 +100,7 @@ async def _document(request: Request) -> tuple[Any, Context]:
     is_large = len(body) > LARGE_BYTES
     try:
         value = await off_loop_if(is_large, read_json, body)
-        return value, await opened_context(request, is_large)
+        return value, await opened_context(request, is_large), body
     except InvalidDocument as invalid:
         kept = await _quarantine(request, request.state.caller.principal, body, [str(invalid)], None)
         raise _Refused(400, [str(invalid)], kept) from invalid
@@ -108,14 +108,14 @@ async def _document(request: Request) -> tuple[Any, Context]:
         raise _Refused(503, [str(error)]) from error
 
 
-async def _record(request: Request, context: Context, event: object) -> bool:
-    """Record one event; gives whether anything of it was new."""
+async def _record(request: Request, context: Context, event: object, document: bytes | None = None) -> bool:
+    """Record one event; gives whether anything of it was new. `document` is the event as it was sent alone."""
     state, principal = request.app.state, context.principal
     try:
         is_new: bool = await state.running_writes.run(record_by_caller(context, event, principal.account))
     except InvalidEvent as invalid:
-        document = json.dumps(event).encode()
-        kept = await _quarantine(request, principal, document, invalid.problems, event)
+        whole = await context.compute(_written, event) if document is None else document
+        kept = await _quarantine(request, principal, whole, invalid.problems, event)
         raise _Refused(400, invalid.problems, kept) from invalid
     except BatchRefused as refused:
         state.metrics.openlineage.labels("denied").inc()
@@ -133,7 +133,7 @@ async def _quarantine(
     """Keep a refused document whole with its problems; gives its id. Raises _Refused if the store does not answer."""
     state, settings = request.app.state, request.app.state.settings
     run, job = (_name(event, part, field) for part, field in (("run", "runId"), ("job", "name")))
-    id = quarantine_id(principal.account, document)
+    id = await off_loop_if(len(document) > LARGE_BYTES, quarantine_id, principal.account, document)
     shown = shown_problems(problems)
     kept = Quarantined(id, principal.account, now(), principal.shown, shown, run, job, len(document), document)
     try:
@@ -145,6 +145,11 @@ async def _quarantine(
     state.metrics.openlineage.labels("quarantined").inc()
     log.warning("OpenLineage event quarantined", id=id, run=run, job=job, problems=list(shown))
     return id
+
+
+def _written(event: object) -> bytes:
+    """An event of a batch as JSON, written by Python code, so that other threads can run."""
+    return "".join(json.JSONEncoder().iterencode(event)).encode()
 
 
 def _name(event: object, part: str, field: str) -> str | None:

@@ -1,6 +1,7 @@
 """The event loop keeps answering while large requests are worked on, and `/metrics` says how long it did not."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -84,3 +85,28 @@ async def test_the_largest_batch_holds_the_loop_for_a_fraction_of_its_time() -> 
         recorded = answer.json()["data"]["lineageRecord"]
         assert (recorded["userErrors"], len(recorded["entities"])) == ([], 1000)
         assert pause < took / 4, f"the loop was held {pause:.2f} of {took:.2f} seconds"
+
+
+PREFIX = b'{"query": "{ viewer { account } }", "variables": {"a": ['
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/graphql", PREFIX + b"[]," * 4_000_000 + b"1]}}"),
+        ("/graphql", PREFIX + b'"' + b"a,[{" * 3_500_000 + b'"]}}'),
+        ("/api/v1/lineage", b'{"a": [' + b"[]," * 4_000_000 + b"1]}"),
+        ("/api/v1/lineage", b'{"a": [' + b'{"b": 1},' * 300_000 + b"1]}"),
+    ],
+    ids=["arrays", "a string", "arrays of an event", "objects of an event"],
+)
+async def test_no_body_holds_the_loop_for_long(path: str, content: bytes) -> None:
+    async with client_of(dev_app()) as client:
+        began = time.process_time()
+        json.loads(content)
+        parsing = time.process_time() - began
+        await longest_pause(client)
+        answer = await client.post(path, content=content, headers={"Content-Type": "application/json"})
+        assert any(each in answer.text for each in ("more than", "eventTime is missing", "viewer")), answer.text
+        pause = await longest_pause(client)
+        assert pause < max(1, 2 * parsing), f"the loop was held {pause:.2f} seconds"

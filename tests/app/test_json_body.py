@@ -1,14 +1,18 @@
 """Long JSON texts are parsed as short ones are."""
 
 import json
+import re
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal import json_body
+from lineal.graphql_http import serialized
 from lineal.json_body import parsed_json
+from lineal.json_structure import holds_more_values
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -65,3 +69,18 @@ def test_long_texts_are_parsed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None
     parsed_json("[1]")
     parsed_json("[1]" + " " * 300_000)
     assert len(stepped) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":[1,2,{"b":"x,[{"}]}', '["a\\"b,,",",\\\\",1]', "[]", "[[],[]", '"unended,,', ""]
+)
+def test_values_are_counted_outside_of_strings(text: str) -> None:
+    outside = re.sub(r'"(\\.|[^"\\])*"?', "", text)
+    count = sum(outside.count(mark) for mark in ",[{")
+    assert not holds_more_values(text, count)
+    assert count == 0 or holds_more_values(text, count - 1)
+
+
+def test_a_list_is_the_same_in_pieces() -> None:
+    body = {"data": {"nodes": [{"n": n, "in": [[], {}, None, "é"]} for n in range(20)], "none": []}, "errors": {}}
+    assert serialized(body) == orjson.dumps(body)

@@ -1,11 +1,13 @@
 """Documents made to cost are refused before they cost, and the judging itself is linear."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from costly_documents import documents
 from graphql import OperationDefinitionNode, get_introspection_query, get_operation_ast, parse
-from server_process import Server
+from server_process import Server, serving
 
 from lineal.schema import schema
 from lineal.schema.limits import TRAVERSAL_COST, Cost, DocumentLimits, judge, variables_problem
@@ -163,3 +165,15 @@ def test_internal_errors_are_masked(server: Server) -> None:
     assert len(seen) == 1
     down = presented(GraphQLError("down", original_error=OutcomeUnknown("down")), incident)
     assert down["extensions"] == {"code": "UNAVAILABLE"}
+
+
+def test_the_deadline_of_a_large_query_does_not_end_later_ones(tmp_path: Path) -> None:
+    config = tmp_path / "lineal.toml"
+    config.write_text("request_seconds = 2.0\n")
+    with serving("memory:", tmp_path, "--config", str(config)) as server:
+        # The server pauses to read where the end of a body comes at once, and reads on while the query runs.
+        for size in range(70_000, 250_000, 10_000):
+            large = {"query": "{ viewer { account } }", "variables": {"a": "x" * size}}
+            assert server.client.post("/graphql", json=large).json()["data"]
+        time.sleep(2.5)
+        assert server.ask("{ entities { totalCount } }") == {"entities": {"totalCount": 0}}
