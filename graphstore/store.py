@@ -184,6 +184,18 @@ class EntityGroups:
     groups: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A step of a verification: the number of records that it checked, and a sentence for each problem.
+
+    `expected` is the number of records that remain to be checked, where it is known.
+    """
+
+    records: int
+    problems: tuple[str, ...] = ()
+    expected: int | None = None
+
+
 class Store(ABC):
     """One open engine: opened by `graphstore.open_store`, closed by `close` or as an async context manager."""
 
@@ -359,6 +371,14 @@ class Store(ABC):
         observations by entity URN, metric, step, `occurred_at` and value. Recording the parts in that order into an
         empty store gives the same digests. The export streams: its memory does not grow with the store. It reads one
         moment, whatever is written meanwhile.
+        """
+
+    @abstractmethod
+    def verify(self, sample: int | None = None) -> AsyncIterator[Verified]:
+        """Yield steps that check every record against its digest, and what the engine derives from records.
+
+        With a `sample`, check the digests of about so many entities, with their revisions and associations. Every
+        problem is a sentence of a step; a damaged record stops no other check. Reads one moment, in many round trips.
         """
 
     # -- access: read without a scope, for access decisions only -----------------------------------------------------

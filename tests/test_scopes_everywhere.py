@@ -20,8 +20,9 @@ ON_ACCESS_ITSELF = {
     "access_since", "audit", "audit_log", "change_access", "key_used", "keys_used", "newest", "entity_groups",
 }  # fmt: skip
 """What decides on access reads by these; of lineage they tell which groups an entity is in, and nothing else."""
-NO_READS = {"close", "ready", "record", "secret", "watermark"}
-"""These give back nothing recorded, but for `record` what its caller wrote itself."""
+NO_READS = {"close", "ready", "record", "secret", "verify", "watermark"}
+"""These give back nothing recorded, but for `record` what its caller wrote itself, and for `verify` names of what is
+damaged, to whoever holds the store itself."""
 NO_LINEAGE = {"discard_quarantined", "quarantine", "quarantined"}
 """These are of documents that were refused, which are no lineage: whoever asks is judged by their account."""
 
@@ -32,6 +33,7 @@ MAKES_SCOPES = {
     "graphstore/embedded/sql/batch_writer.py": "judges a batch against all that stands",
     "graphstore/gremlin/recorded_state.py": "validates batches against all that is recorded",
     "src/lineal/blob_sweeps.py": "keeps content that any entity names; nobody asks it",
+    "graphstore/verification.py": "checks all that is recorded, for whoever holds the store itself",
     "src/lineal/commands/exporting.py": "is run by whoever holds the store itself",
 }
 """Where a scope may be made, and why. What answers questions over the network is not among them."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,12 +24,13 @@ from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.embedded.sql.property_keys import property_keys
 from lineal.graphstore.embedded.sql.reader import Reader
 from lineal.graphstore.embedded.sql.transactions import Writer
+from lineal.graphstore.embedded.sql.verification import Verification
 from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.errors import Unavailable
 from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
-from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
+from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage, Verified
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 from lineal.graphstore.workers import Workers
@@ -119,6 +120,23 @@ class EmbeddedStore(WalkingStore[Reader]):
             )
             for observation in observations:
                 yield observation
+
+    async def verify(self, sample: int | None = None) -> AsyncIterator[Verified]:
+        def steps() -> Generator[Verified, None, None]:
+            with self._database.snapshot() as connection:
+                verification = Verification(connection)
+                yield from verification.everything() if sample is None else verification.sample(sample)
+
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        # One thread: the database in memory is lent to a thread.
+        with ThreadPoolExecutor(1, "lineal-verify") as thread:
+            verified = steps()
+            try:
+                while (step := await loop.run_in_executor(thread, next, verified, None)) is not None:
+                    yield step
+            finally:
+                await loop.run_in_executor(thread, verified.close)
 
     async def access_since(self, epoch: int) -> AccessDelta:
         return await self._in_snapshot(self._control_reads, partial(access_tables.access_since, epoch=epoch))

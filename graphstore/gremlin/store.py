@@ -38,7 +38,8 @@ from lineal.graphstore.gremlin.writer_lease import WriterLease
 from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, QuarantinePage, QuarantineQuestion
 from lineal.graphstore.queries import BucketsOf, Find, MetricsOf, PropertyKeys, SeriesOf
 from lineal.graphstore.records import AsOf, Bucket, Metric, View
-from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage
+from lineal.graphstore.store import Durability, EntityGroups, EntityPage, Newest, SeriesPage, Verified
+from lineal.graphstore.verification import verified_digests
 from lineal.graphstore.walking.pages import recorded
 from lineal.graphstore.walking.store import WalkingStore
 from lineal.graphstore.walking.walk_cache import WalkCache
@@ -143,6 +144,9 @@ class GremlinStore(WalkingStore[Reader]):
 
     async def property_keys(self, question: PropertyKeys) -> list[str]:
         return await self._read_view(question.view, lambda reader: property_keys(reader, question), large=True)
+
+    def verify(self, sample: int | None = None) -> AsyncIterator[Verified]:
+        return verified_digests(self, sample)
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A moment later than the newest batch is not settled yet: the export is of the moment it begins.

@@ -29,6 +29,7 @@ from lineal.graphstore.store import (
     RevisionPage,
     SeriesPage,
     Store,
+    Verified,
 )
 
 Arguments = ParamSpec("Arguments")
@@ -110,6 +111,9 @@ class StoreProxy(Store):
 
     async def reach_associations(self, questions: Sequence[ReachAssociations]) -> list[AssociationPage | None]:
         return await self._forward("reach_associations", self.inner.reach_associations, questions)
+
+    def verify(self, sample: int | None = None) -> AsyncIterator[Verified]:
+        return self.inner.verify(sample)
 
     def export(self, view: View) -> AsyncIterator[NewPart]:
         return self.inner.export(view)

@@ -85,8 +85,10 @@ from lineal.graphstore.store import (
     RevisionPage,
     SeriesPage,
     Store,
+    Verified,
 )
 from lineal.graphstore.urns import entity_id
+from lineal.graphstore.verification import verified_digests
 
 Place = tuple[int, str]
 """A distance and a urn: the order of what is reached."""
@@ -435,6 +437,9 @@ class ReferenceStore(Store):
             )
         ]
         return _association_page(among, question.first, question.after)
+
+    def verify(self, sample: int | None = None) -> AsyncIterator[Verified]:
+        return verified_digests(self, sample)
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
         self._refuse_if_closed()

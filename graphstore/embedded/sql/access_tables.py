@@ -27,6 +27,7 @@ from lineal.graphstore.codes import KINDS
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import LimitExceeded
 from lineal.graphstore.group_moves import Move, moves
+from lineal.graphstore.row_sums import added, row_hash
 from lineal.graphstore.store import EntityGroups, Newest
 
 _RECORD: Final = (
@@ -64,36 +65,65 @@ def access_since(connection: apsw.Connection, epoch: int) -> AccessDelta:
 
 def change_access(connection: apsw.Connection, change: AccessChange, epoch: int) -> int:
     """Write a change, and return the new epoch. Raises EpochConflict."""
-    if _one(connection, "SELECT epoch FROM access_epoch") != (epoch,):
+    newest, members_at, total = _one(connection, "SELECT epoch, members_at, total FROM access_epoch")
+    if newest != epoch:
         raise EpochConflict
     names_members = bool(change.joins or change.leaves)
     if change.documents or names_members:
         epoch += 1
-        connection.execute(
-            "UPDATE access_epoch SET epoch = ?1, members_at = iif(?2, ?1, members_at)", (epoch, names_members)
+        before = [-epoch_hash(newest, members_at), *(-document_hash(*row) for row in _rows(connection, change))]
+        connection.executemany(
+            "INSERT INTO access_document VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET content = excluded.content, epoch = excluded.epoch",
+            ((document.part, document.id, document.content, epoch) for document in change.documents),
         )
-    connection.executemany(
-        "INSERT INTO access_document VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET content = excluded.content, epoch = excluded.epoch",
-        ((document.part, document.id, document.content, epoch) for document in change.documents),
-    )
-    _place(connection, moves(change), epoch)
+        members_at = epoch if names_members else members_at
+        after = [epoch_hash(epoch, members_at), *(document_hash(*row) for row in _rows(connection, change))]
+        total = added(total, *before, *after, *_place(connection, moves(change), epoch))
+        connection.execute("UPDATE access_epoch SET epoch = ?, members_at = ?, total = ?", (epoch, members_at, total))
     append_audit(connection, change.audit)
     return epoch
 
 
-def _place(connection: apsw.Connection, moving: Mapping[str, Move], epoch: int) -> None:
-    rows = []
+def epoch_hash(epoch: int, members_at: int) -> int:
+    """Return the hash of an epoch in the sum of access; 0 for the epoch of a fresh store."""
+    return row_hash("epoch", epoch, members_at) if epoch else 0
+
+
+def document_hash(part: str, id: str, content: str | None, epoch: int) -> int:
+    """Return the hash of a document in the sum of access."""
+    return row_hash("document", part, id, content, epoch)
+
+
+def placement_hash(entity: int, groups: str) -> int:
+    """Return the hash of a placement, whose groups are JSON, in the sum of access; 0 without groups."""
+    return 0 if groups == "[]" else row_hash("placement", entity, groups)
+
+
+def _rows(connection: apsw.Connection, change: AccessChange) -> list[tuple[Any, ...]]:
+    """Return the rows of the documents of a change."""
+    return connection.execute(
+        "SELECT d.part, d.id, d.content, d.epoch FROM json_each(?) j CROSS JOIN access_document d "
+        "ON d.part = j.value->>0 AND d.id = j.value->>1",
+        (packed(sorted({(document.part, document.id) for document in change.documents})),),
+    ).fetchall()
+
+
+def _place(connection: apsw.Connection, moving: Mapping[str, Move], epoch: int) -> list[int]:
+    """Move entities between groups, and return the changes of the sum."""
+    rows, changes = [], []
     for id, key, _, account, _, groups in _placements(connection, moving):
         moved = moving[id].moved(account, groups)
         if moved != groups:
             rows.append((key, packed(sorted(moved)), epoch))
+            changes += [-placement_hash(key, packed(sorted(groups))), placement_hash(key, packed(sorted(moved)))]
     connection.executemany("INSERT OR IGNORE INTO compartment (groups) VALUES (?)", ((row[1],) for row in rows))
     connection.executemany(
         "INSERT INTO placement SELECT ?1, id, ?3 FROM compartment WHERE groups = ?2 "
         "ON CONFLICT DO UPDATE SET compartment = excluded.compartment, epoch = excluded.epoch",
         rows,
     )
+    return changes
 
 
 def _placements(

@@ -19,6 +19,7 @@ from lineal.graphstore.embedded.sql.visibility import newest
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity
 from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.row_sums import EMPTY_SUM, added, row_hash
 
 
 class _RecordedState:
@@ -85,13 +86,29 @@ class Recording:
         """Write the new parts, and return which ones were new."""
         self.validation.validate()
         if self.validation.outcome.recorded_at is not None:
-            self.connection.execute("INSERT INTO batch VALUES (?, ?)", (self.at, self.by))
+            self.connection.execute("INSERT INTO batch VALUES (?, ?, ?)", (self.at, self.by, self._total()))
         self._insert_entities()
         self._insert_associations()
         self._insert_revisions()
         metric_series.insert(self.connection, self.validation.observations, self.at)
         self._insert_property_keys()
         return self.validation.outcome
+
+    def _total(self) -> bytes:
+        """The sum of all records up to this batch."""
+        validation, at = self.validation, self.at
+        urns = {entity.key: entity.urn for entity in validation.known.values()}
+        return added(
+            last_total(self.connection),
+            row_hash("batch", at, self.by),
+            *(row_hash("entity", at, part.digest) for part in validation.entities.values()),
+            *(row_hash("association", at, kept) for _, kept in validation.associations.values()),
+            *(row_hash("revision", at, kept, revision.rank) for _, _, revision, kept in validation.revisions),
+            *(
+                row_hash("observation", at, urns[key], metric, step, occurred_at, value)
+                for key, metric, step, occurred_at, value in validation.observations
+            ),
+        )
 
     def _insert_entities(self) -> None:
         new = self.validation.entities
@@ -180,6 +197,12 @@ class Recording:
             "(SELECT 1 FROM property_key WHERE key = ?1 AND kind = ?2 AND occurred_at <= ?3)",
             ((key, code, occurred_at, self.at) for key, code, occurred_at in sorted(self.validation.property_keys)),
         )
+
+
+def last_total(connection: Connection) -> bytes:
+    """Return the sum of all records."""
+    row = connection.execute("SELECT total FROM batch ORDER BY recorded_at DESC LIMIT 1").fetchone()
+    return EMPTY_SUM if row is None else row[0]
 
 
 def _content(entity: NewEntity) -> tuple[str | None, ...]:

@@ -1,5 +1,6 @@
 """Opens SQLite so that an acknowledged commit survives a power loss, and refuses files where it would not."""
 
+from collections.abc import Collection
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -108,3 +109,30 @@ def set_up(connection: Connection) -> None:
     except BaseException:
         connection.roll_back()
         raise
+
+
+def altered_schema(connection: apsw.Connection, types: Collection[str] = ("table", "index", "trigger")) -> list[str]:
+    """Return a sentence for each table, index or trigger that is not as this version makes it.
+
+    Not for those that SQLite makes of its own accord, which differ between its versions.
+    """
+    fresh = apsw.Connection(":memory:")
+    try:
+        fresh.execute(SCHEMA)
+        expected = _definitions(fresh)
+    finally:
+        fresh.close()
+    actual = _definitions(connection)
+    return [
+        f"the {type} {name} is not as Lineal makes it"
+        for type, name in sorted(expected.keys() | actual.keys())
+        if type in types and expected.get((type, name)) != actual.get((type, name))
+    ]
+
+
+def _definitions(connection: apsw.Connection) -> dict[tuple[str, str], str]:
+    rows = connection.execute(
+        "SELECT type, name, sql FROM main.sqlite_schema WHERE name NOT LIKE 'sqlite_%' "
+        "AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')"
+    )
+    return {(type, name): sql for type, name, sql in rows}

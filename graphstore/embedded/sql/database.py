@@ -9,7 +9,7 @@ from typing import Final
 import apsw
 
 from lineal.graphstore.embedded.sql.connection import Connection
-from lineal.graphstore.embedded.sql.connections import connect, set_up
+from lineal.graphstore.embedded.sql.connections import altered_schema, connect, set_up
 from lineal.graphstore.embedded.sql.failures import DISK_FAILURES, LOCKS, read_failures, unopenable
 from lineal.graphstore.embedded.sql.store_file import LOG, FileId, check_usable, file_id, is_open_elsewhere, log_ids
 from lineal.graphstore.errors import StoreUnusable, Unavailable
@@ -33,7 +33,12 @@ class Database:
         try:
             first = connect(self.path, creates=creates)
             set_up(first)
-        except (*DISK_FAILURES, *LOCKS) as error:
+            # Without a trigger the store can be read, and `lineal verify` says that it is missing.
+            if altered := altered_schema(first, ("table", "index")):
+                raise StoreUnusable(
+                    f"{path} is damaged, or was changed outside Lineal ({altered[0]}): restore a backup"
+                )
+        except (*DISK_FAILURES, *LOCKS, UnicodeDecodeError) as error:
             raise unopenable(path, error) from error
         self._idle.append(first)
         self._file = file_id(path)

@@ -1,18 +1,19 @@
 """The errors that report a failing disk, a lock, damage or an interrupt; any other is a mistake in this code."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import extract_tb
 from typing import Final
 
 import apsw
-import structlog
 
 from lineal.graphstore.deadlines import PAST_DEADLINE
 from lineal.graphstore.embedded.sql.store_file import is_full
 from lineal.graphstore.errors import LimitExceeded, StoreUnusable, Unavailable, damaged
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 DAMAGED_FILE: Final = (apsw.CorruptError, apsw.NotADBError)
 DISK_FAILURES: Final = (
@@ -57,19 +58,20 @@ def read_failures() -> Iterator[None]:
 
 
 def unreadable(error: Exception) -> Unavailable:
-    """Return the error of a row that cannot be read, and log where."""
-    _log.error("unreadable row", exc_info=error)
-    return Unavailable(_UNREADABLE_ROW.format(error=f"{type(error).__name__}: {error}"))
+    """Return the error of a row that cannot be read, and log where. Only the log shows values of the row."""
+    frame = extract_tb(error.__traceback__)[-1]
+    _log.error("unreadable row: %r at %s:%s", error, frame.filename.rpartition("/")[2], frame.lineno)
+    return Unavailable(_UNREADABLE_ROW.format(error=type(error).__name__))
 
 
-def unopenable(path: str, error: apsw.Error) -> StoreUnusable:
+def unopenable(path: str, error: Exception) -> StoreUnusable:
     """Return the error of a store that SQLite cannot open, which says what to do."""
     if isinstance(error, LOCKS):
         return StoreUnusable(
             f"{path} is locked by another process: end it (perhaps an sqlite3 shell, or a backup program), then start "
             "again"
         )
-    if isinstance(error, DAMAGED_FILE):
+    if isinstance(error, (*DAMAGED_FILE, UnicodeDecodeError)):
         return StoreUnusable(f"{path} is damaged ({error}): restore a backup")
     if isinstance(error, apsw.FullError) or is_full(Path(path).absolute().parent):
         return StoreUnusable(f"the disk of {path} is full: free some space")

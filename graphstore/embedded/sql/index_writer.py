@@ -39,7 +39,9 @@ def revision_document(revision: NewRevision) -> str:
 
 
 def _parts_document(texts: Iterable[str | None], properties: Iterable[Property]) -> str:
-    values = [str(property.value) for property in properties if property.type is PropertyType.STRING]
+    # By key, so that the recorded properties give the same text, trigrams across its lines included.
+    ordered = sorted(properties, key=lambda property: property.key)
+    values = [str(property.value) for property in ordered if property.type is PropertyType.STRING]
     return "\n".join([text.casefold() for text in (*texts, *values) if text is not None])
 
 
@@ -61,11 +63,12 @@ def index_entities(connection: Connection, entities: Iterable[tuple[int, str, Ne
     """Index entities, each with its key, urn and recorder."""
     _index(
         connection,
-        ((key, entity_document(entity, by), _entity_parts(urn, entity, by)) for key, urn, entity, by in entities),
+        ((key, entity_document(entity, by), entity_parts(urn, entity, by)) for key, urn, entity, by in entities),
     )
 
 
-def _entity_parts(urn: str, entity: NewEntity, by: str) -> str:
+def entity_parts(urn: str, entity: NewEntity, by: str) -> str:
+    """Return the text of an entity as first recorded whose trigrams are indexed."""
     uri = None if entity.source is None else entity.source.uri
     # A text that the urn contains unchanged adds no trigrams.
     apart = [text for text in (entity.name, entity.version) if text is not None and text not in urn]
@@ -89,3 +92,8 @@ def index_revisions(connection: Connection, revisions: Iterable[tuple[int, NewRe
         connection,
         ((-number, document, part) for number, (_, document, part) in zip(numbers, documents, strict=True)),
     )
+
+
+def revision_parts(revision: NewRevision) -> str:
+    """Return the text of a revision whose trigrams are indexed."""
+    return _parts_document((), revision.properties)

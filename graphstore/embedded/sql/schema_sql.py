@@ -11,6 +11,9 @@ sets and removes nothing has none.
 An entity's `known_from` is derived: the earliest `occurred_at` of the entity and of its revisions. `moved_at` is the
 time of recording of the last batch, after the entity's own, that moved it to an earlier time, if any did.
 
+The `total` of a batch is the sum (see `row_sums`) of the hashes of all records up to it, that of the access epoch the
+sum of its documents and placements: `lineal verify` finds with them what no digest covers.
+
 An entity is in its account's default group, and in those of its placement's compartment: `groups` are the ids of these,
 sorted, as JSON. Most entities have no placement; one that left all its groups keeps a placement, in the compartment
 without groups.
@@ -55,7 +58,7 @@ def _unchanging(*tables: str) -> str:
 
 
 SCHEMA: Final = f"""
-CREATE TABLE batch (recorded_at INTEGER PRIMARY KEY, recorded_by TEXT NOT NULL) STRICT;
+CREATE TABLE batch (recorded_at INTEGER PRIMARY KEY, recorded_by TEXT NOT NULL, total BLOB NOT NULL) STRICT;
 
 CREATE TABLE entity (
     key INTEGER PRIMARY KEY,
@@ -199,9 +202,10 @@ CREATE TABLE observation (
 CREATE TABLE access_epoch (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch INTEGER NOT NULL,
-    members_at INTEGER NOT NULL
+    members_at INTEGER NOT NULL,
+    total BLOB NOT NULL
 ) STRICT;
-INSERT INTO access_epoch VALUES (1, 0, 0);
+INSERT INTO access_epoch VALUES (1, 0, 0, zeroblob(32));
 
 CREATE TABLE access_document (
     part TEXT NOT NULL,

@@ -78,10 +78,20 @@ def ingest(
 
 @main.command()
 @click.argument("file", default="-", metavar="[FILE]")
+@click.option("--unverified", is_flag=True, help="Export a damaged SQLite store as far as it can be read.")
 @on_store
-def export(settings: Settings, file: str) -> Coroutine[Any, Any, int]:
+def export(settings: Settings, file: str, unverified: bool) -> Coroutine[Any, Any, int]:
     """Export all records in the native form. FILE is standard output by default."""
-    return export_store(settings, file)
+    return export_store(settings, file, not unverified)
+
+
+@main.command()
+@on_store
+def verify(settings: Settings) -> Coroutine[Any, Any, int]:
+    """Verify every record of a store against its digest. Exit status 0 if nothing is wrong, else 1."""
+    from lineal.commands.verifying import verify_store
+
+    return verify_store(settings)
 
 
 @main.command()
@@ -99,7 +109,7 @@ def schema(permissions: bool) -> None:
 @config_option
 @plainly
 def doctor(config: Path | None, store: str | None) -> None:
-    """Check the configuration and the store. Prints how to fix each problem."""
+    """Check the configuration, and a sample of the store. Prints how to fix each problem."""
     run_to_end(run_checks(config, store))
 
 

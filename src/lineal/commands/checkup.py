@@ -15,9 +15,13 @@ from lineal.commands.opening import opened_store
 from lineal.config import ConfigError, Settings, load_settings
 from lineal.graphstore.embedded.sql.connections import OLDEST_SQLITE
 from lineal.graphstore.errors import StoreError
+from lineal.graphstore.store import Store
 from lineal.http_auth.oidc_settings import token_rules
 
 LOW_DISK_BYTES = 1024**3
+SAMPLE = 200
+"""The number of entities whose records are checked against their digests."""
+MOST_PRINTED = 10
 
 
 async def run_checks(config: Path | None, store: str | None) -> int:
@@ -62,9 +66,21 @@ async def _check_store(settings: Settings, report: Callable[[bool, str], None]) 
         async with opened_store(settings) as opened:
             await asyncio.wait_for(opened.ready(), 10)
             watermark = await opened.watermark()
-        report(True, f"{url} answers a query; " + ("it holds lineage" if watermark else "it is empty"))
+            report(True, f"{url} answers a query; " + ("it holds lineage" if watermark else "it is empty"))
+            await _check_sample(opened, report)
     except (StoreError, TimeoutError) as error:
         report(False, f"{url}: {error or 'no answer within 10 seconds'}")
+
+
+async def _check_sample(store: Store, report: Callable[[bool, str], None]) -> None:
+    records, problems = 0, list[str]()
+    async for step in store.verify(SAMPLE):
+        records += step.records
+        problems += step.problems
+    for problem in problems[:MOST_PRINTED]:
+        report(False, f"{problem}: run `lineal verify`, and restore a backup")
+    if not problems:
+        report(True, f"a sample of {records} records matches its digests; `lineal verify` checks all of them")
 
 
 def _check_port(settings: Settings, report: Callable[[bool, str], None]) -> None:

@@ -19,16 +19,22 @@ from lineal.config import Settings
 from lineal.graphstore.batches import NewEntity
 from lineal.graphstore.errors import StoreError
 from lineal.graphstore.records import AsOf, View
+from lineal.graphstore.store import Store
 from lineal.graphstore.urns import make_urn
 
 
-async def export_store(settings: Settings, file: str) -> int:
-    """Write all records of a store to a file, which is replaced only once complete, or to standard output for `-`."""
+async def export_store(settings: Settings, file: str, is_verified: bool = True) -> int:
+    """Write all records of a store to a file, which is replaced only once complete, or to standard output for `-`.
+
+    Verifies an SQLite store before, if `is_verified`.
+    """
     parts = 0
     to_stdout = file == "-"
     if not to_stdout:
         _check_target(Path(file), settings)
     async with opened_store(settings) as store:
+        if is_verified and settings.store.startswith("sqlite:"):
+            await _check_records(store)
         view = View(EVERYTHING, AsOf(await store.watermark()))
         with (
             _stdout() if to_stdout else _replaced(Path(file)) as lines,
@@ -41,6 +47,16 @@ async def export_store(settings: Settings, file: str) -> int:
                 progress.update(task, advance=1, description=f"exported {parts}")
     print(f"exported {parts} records", file=sys.stderr)  # noqa: T201 (the result of the command)
     return 0
+
+
+async def _check_records(store: Store) -> None:
+    """Raise StoreError where an export of the store would not be what was recorded."""
+    async for step in store.verify():
+        if step.problems:
+            raise StoreError(
+                f"the store is damaged ({step.problems[0]}), so nothing was exported: run `lineal verify`, and restore "
+                "a backup; without one, --unverified exports what can be read"
+            )
 
 
 def _check_target(target: Path, settings: Settings) -> None:

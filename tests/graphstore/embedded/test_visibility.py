@@ -34,8 +34,8 @@ DECIDES = re.compile(
 THROUGH_VISIBILITY = re.compile(r"\bvisibility\.(readable|entity_scope)\(")
 OF_A_QUESTION = re.compile(r"occurred_at >= \{?since")
 """A time that a question names, not its view."""
-WITHOUT_VIEW = {"batch_writer.py", "memory_sources.py"}
-"""Modules that read no view: they compare times to write, or to load what is newer than memory holds."""
+WITHOUT_VIEW = {"batch_writer.py", "memory_sources.py", "verification.py"}
+"""Modules that read no view: they compare times to write, to load what is newer than memory holds, or to verify."""
 
 
 def deciding(text: str) -> list[str]:

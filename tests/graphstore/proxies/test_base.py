@@ -9,7 +9,7 @@ import pytest
 from lineal.graphstore.proxies.base import StoreProxy
 from lineal.graphstore.store import Store
 
-AWAITED = sorted(Store.__abstractmethods__ - {"export"})
+AWAITED = sorted(Store.__abstractmethods__ - {"export", "verify"})
 
 
 def arguments_of(verb: str) -> tuple[list[Any], dict[str, Any]]:
@@ -59,3 +59,11 @@ async def test_an_export_is_forwarded() -> None:
     exported: Any = StoreProxy(inner).export(sentinel.view)
     assert exported is sentinel.parts
     inner.export.assert_called_once_with(sentinel.view)
+
+
+async def test_a_verification_is_forwarded() -> None:
+    inner = MagicMock(spec=Store)
+    inner.verify.return_value = sentinel.steps
+    verified: Any = StoreProxy(inner).verify(sentinel.sample)
+    assert verified is sentinel.steps
+    inner.verify.assert_called_once_with(sentinel.sample)
