@@ -298,8 +298,11 @@ class Store(ABC):
         """Return each question's series in buckets, in order; no buckets if the view has no observations of it."""
 
     @abstractmethod
-    async def property_keys(self, question: PropertyKeys) -> list[str]:
-        """Return the first property keys, by code point, that any entity of the kind in the view ever had."""
+    async def property_keys(self, questions: Sequence[PropertyKeys]) -> list[list[str]]:
+        """Return, for each question, the first property keys that any entity of the kind in the view ever had.
+
+        Keys are in the order of code points.
+        """
 
     @abstractmethod
     async def reach(self, questions: Sequence[Reach]) -> list[ReachPage | None]:

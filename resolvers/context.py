@@ -23,6 +23,7 @@ from lineal.graphstore.queries import (
     HistoryOf,
     Limits,
     MetricsOf,
+    PropertyKeys,
     Reach,
     ReachAssociations,
     SeriesOf,
@@ -219,6 +220,7 @@ class Loaders:
         self.metrics: DataLoader[MetricsOf, tuple[Metric, ...]] = DataLoader(store.metrics)
         self.series: DataLoader[SeriesOf, SeriesPage] = DataLoader(store.series)
         self.buckets: DataLoader[BucketsOf, tuple[Bucket, ...]] = DataLoader(store.buckets)
+        self.property_keys: DataLoader[PropertyKeys, list[str]] = DataLoader(store.property_keys)
         self.entity_groups: DataLoader[str, EntityGroups | None] = DataLoader(store.entity_groups)
         self.key_used: DataLoader[str, int | None] = DataLoader(self._keys_used)
         self.document: DataLoader[str, bytes | None] = DataLoader(self._documents)

@@ -143,7 +143,7 @@ async def _found(
 async def property_keys(context: Context, starts_with: str, kind: EntityKind | None, first: int | None) -> list[str]:
     """Property keys that start with a text."""
     size, of_kind = checked_first(first, 20, MOST), kind and EntityKind(kind)
-    return await context.store.property_keys(PropertyKeys(context.view(), starts_with, of_kind, size))
+    return await context.loaders.property_keys.load(PropertyKeys(context.view(), starts_with, of_kind, size))
 
 
 async def history(

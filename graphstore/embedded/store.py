@@ -18,7 +18,7 @@ from lineal.graphstore.embedded.memory.scope_table import ScopeTables
 from lineal.graphstore.embedded.sql import access_tables, metric_series, quarantine_table
 from lineal.graphstore.embedded.sql.connection import Connection
 from lineal.graphstore.embedded.sql.database import Database
-from lineal.graphstore.embedded.sql.entity_pages import find_pages
+from lineal.graphstore.embedded.sql.entity_pages import beginning, pages_of_turn
 from lineal.graphstore.embedded.sql.export import PARTS, chunk_after
 from lineal.graphstore.embedded.sql.memory_sources import MemorySource
 from lineal.graphstore.embedded.sql.property_keys import property_keys
@@ -39,14 +39,14 @@ from lineal.threads import off_loop_if
 Result = TypeVar("Result")
 
 LARGE_READERS: Final = 3
-SMALL_READERS: Final = 2
+SMALL_READERS: Final = 3
 
 
 class EmbeddedStore(WalkingStore[Reader]):
     """SQLite in this process. One thread writes and a few read; a verb is one call on one of them.
 
-    Large reads, small reads, and the reads of readiness and access have threads of their own, so that a small one never
-    waits behind a large one.
+    Large reads, small reads, and the reads of readiness and credentials have threads of their own, so that a small one
+    never waits behind a large one. Principals take turns at the threads.
     """
 
     def __init__(self, database: Database) -> None:
@@ -89,7 +89,22 @@ class EmbeddedStore(WalkingStore[Reader]):
         return await self._in_snapshot(self._control_reads, access_tables.newest_state)
 
     async def find(self, questions: Sequence[Find]) -> list[EntityPage]:
-        return await self._each(questions, find_pages, large=True)
+        # Questions that differ only in the size of the page share one search.
+        searches = [replace(question, first=0) for question in questions]
+        sizes: dict[View, dict[Find, int]] = {}
+        for search, question in zip(searches, questions, strict=True):
+            of_view = sizes.setdefault(question.view, {})
+            of_view[search] = max(question.first, of_view.get(search, 0))
+        pages: dict[Find, EntityPage] = {}
+        for view, of_view in sizes.items():
+            largest = [replace(search, first=first) for search, first in of_view.items()]
+            read: list[EntityPage] = []
+            while len(read) < len(largest):
+                # In several turns, so that others have theirs between.
+                turn = partial(pages_of_turn, questions=largest[len(read) :])
+                read += await self._read_view(view, turn, large=True)
+            pages |= zip(of_view, read, strict=True)
+        return [beginning(pages[search], question.first) for search, question in zip(searches, questions, strict=True)]
 
     async def metrics(self, questions: Sequence[MetricsOf]) -> list[tuple[Metric, ...]]:
         return await self._each(questions, metric_series.metrics_of)
@@ -100,8 +115,8 @@ class EmbeddedStore(WalkingStore[Reader]):
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
         return await self._each(questions, metric_series.buckets_of, large=True)
 
-    async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return await self._read_view(question.view, lambda reader: property_keys(reader, question), large=True)
+    async def property_keys(self, questions: Sequence[PropertyKeys]) -> list[list[str]]:
+        return await self._each(questions, property_keys, large=True)
 
     async def export(self, view: View) -> AsyncIterator[NewPart]:
         # A later time is not settled yet: a batch recorded later could still belong to it.
@@ -145,9 +160,7 @@ class EmbeddedStore(WalkingStore[Reader]):
         return await self._write(lambda: self._writer.change_access(change, epoch))
 
     async def entity_groups(self, ids: Sequence[str]) -> list[EntityGroups | None]:
-        return (
-            await self._in_snapshot(self._control_reads, partial(access_tables.entity_groups, ids=ids)) if ids else []
-        )
+        return await self._in_snapshot(self._small_reads, partial(access_tables.entity_groups, ids=ids)) if ids else []
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         if entries:
@@ -162,7 +175,7 @@ class EmbeddedStore(WalkingStore[Reader]):
     async def keys_used(self, ids: Sequence[str]) -> dict[str, int]:
         if not ids:
             return {}
-        return await self._in_snapshot(self._control_reads, partial(access_tables.keys_used, ids=ids))
+        return await self._in_snapshot(self._small_reads, partial(access_tables.keys_used, ids=ids))
 
     async def quarantine(self, kept: Quarantined, limits: QuarantineLimits) -> None:
         await self._write(lambda: self._writer.quarantine(kept, limits))

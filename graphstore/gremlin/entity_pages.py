@@ -33,6 +33,7 @@ from lineal.graphstore.ordering import in_order as in_order_of
 from lineal.graphstore.queries import BY_URN, NEWEST_FIRST, EntityFilter, EntityOrderField, Find
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity, as_new_revision
 from lineal.graphstore.records import Entity
+from lineal.graphstore.request_costs import charge_records
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.urns import entity_id
 from lineal.graphstore.walking.pages import in_order
@@ -207,11 +208,13 @@ def _searched_page(reader: Reader, asked: _PositionedFind, answers: list[list[An
     if not answers:
         return EntityPage((), 0, {}, False)
     if not asked.is_ordered_by_engine:
+        charge_records(sum(map(len, answers)))
         return _page_of(
             asked, [entity for answer in answers for entity in reader.entities(reader.records.take(answer)).values()]
         )
     (counts,), texts, *uncertain = answers
     first = reader.entities_in(texts)
+    charge_records(sum(map(len, uncertain)))
     others = [entity for answer in uncertain for entity in reader.entities_in(answer)]
     return _page_of(asked, others, first, Counter(counts))
 

@@ -4,7 +4,7 @@ Notes list the keys of all entities. Under a scope, the keys come from the reada
 entities that no revision has widened, and from the records of the others, if a key has a note and no terms show it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
@@ -24,10 +24,14 @@ PROPERTY_KEY: Final = "property_key"
 """The part of the notes on property keys."""
 
 
-def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
-    """Return the first property keys that start with a text; takes two round trips unless everything is readable."""
+def property_keys(reader: Reader, questions: Sequence[PropertyKeys]) -> list[list[str]]:
+    """Return the first property keys of each question; a question takes two round trips unless all is readable."""
     if reader.sees_nothing:
-        return []
+        return [[]] * len(questions)
+    return [_property_keys(reader, question) for question in questions]
+
+
+def _property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
     notes = reader.visibility.recorded(g.V().has("part", PROPERTY_KEY))
     if question.kind is not None:
         notes = notes.has("of_kind", KIND_CODES[question.kind])

@@ -142,8 +142,8 @@ class GremlinStore(WalkingStore[Reader]):
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
         return await self._each(questions, metric_series.buckets_of, large=True)
 
-    async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return await self._read_view(question.view, lambda reader: property_keys(reader, question), large=True)
+    async def property_keys(self, questions: Sequence[PropertyKeys]) -> list[list[str]]:
+        return await self._each(questions, property_keys, large=True)
 
     def verify(self, sample: int | None = None) -> AsyncIterator[Verified]:
         return verified_digests(self, sample)

@@ -103,8 +103,8 @@ class StoreProxy(Store):
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
         return await self._forward("buckets", self.inner.buckets, questions)
 
-    async def property_keys(self, question: PropertyKeys) -> list[str]:
-        return await self._forward("property_keys", self.inner.property_keys, question)
+    async def property_keys(self, questions: Sequence[PropertyKeys]) -> list[list[str]]:
+        return await self._forward("property_keys", self.inner.property_keys, questions)
 
     async def reach(self, questions: Sequence[Reach]) -> list[ReachPage | None]:
         return await self._forward("reach", self.inner.reach, questions)

@@ -12,6 +12,7 @@ from lineal.graphstore.queries import (
     Find,
     HistoryOf,
     MetricsOf,
+    PropertyKeys,
     Reach,
     ReachAssociations,
     SeriesOf,
@@ -27,7 +28,7 @@ from lineal.graphstore.walking.walk_state import WalkState
 
 R = TypeVar("R", bound=Reader)
 Result = TypeVar("Result")
-Asked = Find | AssociationsOf | HistoryOf | MetricsOf | SeriesOf | BucketsOf | Reach | ReachAssociations
+Asked = Find | AssociationsOf | HistoryOf | MetricsOf | SeriesOf | BucketsOf | PropertyKeys | Reach | ReachAssociations
 Question = TypeVar("Question", bound=Asked)
 WalkQuestion = TypeVar("WalkQuestion", bound=Reach | ReachAssociations)
 Pages: TypeAlias = Callable[[Reader, Sequence[tuple[WalkState, WalkQuestion]]], list[Result]]

@@ -37,6 +37,7 @@ from lineal.graphstore.proxies.metered import MeteredStore
 from lineal.graphstore.queries import Limits
 from lineal.http_auth.credentials import Caller, opened_credentials
 from lineal.http_auth.middleware import Authentication, refusal_response
+from lineal.http_auth.rate_limit import RateLimit
 from lineal.http_protocol import AcceptableHeads
 from lineal.loop_lag import LoopLag
 from lineal.metrics import Metrics
@@ -124,6 +125,7 @@ def create_app(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     app.state.limits = Limits(settings.visit_limit, settings.deadline_seconds)
     app.state.document_limits = DocumentLimits(values=settings.max_values)
     app.state.documents = Documents(GRAPH, app.state.document_limits)
+    app.state.cost_budget = RateLimit(settings.cost_per_minute)
     app.state.executor_class = ProjectingExecutor
     return app
 

@@ -79,7 +79,14 @@ class Settings:
         seconds(0.01, 86_400),
     )
     max_values: int = _setting(
-        100_000, "The most values the answer to one document may hold, by estimate.", whole_number(1, 1_000_000_000)
+        100_000,
+        "The most that one document may cost: values of the answer, by estimate, and what it looks through for them.",
+        whole_number(1, 1_000_000_000),
+    )
+    cost_per_minute: int = _setting(
+        20_000_000,
+        "The most that a principal's GraphQL requests to one server process may cost per minute; 0 for no limit.",
+        whole_number(0, 1_000_000_000_000),
     )
     max_body_bytes: int = _setting(16 * 1024 * 1024, "The largest request body.", whole_number(1, 2**30))
     max_connections: int = _setting(

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from functools import partial
+from math import ceil
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ from lineal.graphql_http import (
 )
 from lineal.graphstore.deadlines import deadline
 from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.request_costs import Meter, metered
 from lineal.http_auth.credentials import Caller
 from lineal.openlineage_recording import record_document
 from lineal.resolvers.context import Context
@@ -41,6 +43,7 @@ LARGE_DOCUMENT = 2000
 """The length of a document from which parsing and validating it takes milliseconds."""
 LARGE_ANSWER = 50
 """The estimated number of values from which an answer may hold so many bytes that it is serialized in a thread."""
+_TOO_COSTLY = "Your requests of the last minute have cost more than your budget: wait for the seconds in Retry-After."
 
 
 async def graphql(request: Request) -> Response:
@@ -78,13 +81,21 @@ async def _response(request: Request) -> Response:
 
 async def _run(request: Request, asked: GraphQLRequest) -> tuple[str, dict[str, Any]]:
     """The operation's type and the body of its answer. Raises Refused, Failed or Disconnected."""
+    _check_budget(request)
     is_large = asked.size > LARGE_BYTES or len(asked.query) > LARGE_DOCUMENT
     document, operation, cost = await off_loop_if(is_large, _checked, request, asked)
     writes = operation.operation is OperationType.MUTATION
     if writes and request.method != "POST":
         raise Refused(405, "A mutation must be sent by POST.", Allow="POST")
     execute = _writes if writes else _reads
-    data, errors, began = await execute(request, document, asked)
+    principal = request.state.caller.principal
+    with metered(Meter(principal.shown, cost.limit, cost.values)) as meter:
+        try:
+            data, errors, began = await execute(request, document, asked)
+        finally:
+            cost.values = meter.spent
+            if not principal.is_local:
+                request.app.state.cost_budget.spend(principal.shown, meter.spent)
     warnings = request.state.context.warnings
     extensions = {**_extensions(cost), **({"warnings": warnings} if warnings else {})}
     body = {**({"errors": errors} if errors else {}), "data": data, "extensions": extensions}
@@ -123,9 +134,20 @@ def _checked(request: Request, asked: GraphQLRequest) -> tuple[Document, Operati
         message = "The document nests too deep to be validated: flatten it."
         raise Failed(400, {"errors": [refusal(message, LIMIT_EXCEEDED)], "extensions": _extensions(cost)}) from None
     if errors:
-        body = {"errors": [presented(error, _incident) for error in errors], "extensions": _extensions(cost)}
+        body = {
+            "errors": [presented(error, _incident) for error in errors],
+            "extensions": _extensions(cost),
+        }
         raise Failed(400, body)
     return document, operation, cost
+
+
+def _check_budget(request: Request) -> None:
+    """Raise Refused where the caller's requests of the last minute have cost more than its budget."""
+    principal = request.state.caller.principal
+    if seconds := request.app.state.cost_budget.wait_for_budget(principal.shown):
+        log.warning("too costly requests", principal=principal.shown)
+        raise Refused(429, _TOO_COSTLY, LIMIT_EXCEEDED, **{"Retry-After": str(ceil(seconds))})
 
 
 def _extensions(cost: Cost) -> dict[str, Any]:

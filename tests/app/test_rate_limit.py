@@ -27,6 +27,23 @@ def test_a_burst_of_a_minute_then_a_steady_rate() -> None:
     assert [some.wait("ann") for _ in range(61)] == [0.0] * 60 + [1.0]
 
 
+def test_what_is_spent_beyond_a_minute_is_waited_for() -> None:
+    clock = Clock()
+    budget = RateLimit(600, clock)
+    assert budget.wait_for_budget("ann") == 0.0
+    budget.spend("ann", 600)
+    assert budget.wait_for_budget("ann") == 0.0
+    budget.spend("ann", 100)
+    assert (budget.wait_for_budget("ann"), budget.wait_for_budget("bob")) == (10.0, 0.0)
+    clock.now += 4
+    assert budget.wait_for_budget("ann") == 6.0
+    clock.now += 6
+    assert budget.wait_for_budget("ann") == 0.0
+    unlimited = RateLimit(0, clock)
+    unlimited.spend("ann", 10**12)
+    assert unlimited.wait_for_budget("ann") == 0.0
+
+
 def test_no_limit() -> None:
     assert not any(RateLimit(0, Clock()).wait("ann") for _ in range(10_000))
 

@@ -26,6 +26,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "deadline_seconds": (0.01, 86_400),
     "request_seconds": (0.01, 86_400),
     "max_values": (1, 10**9),
+    "cost_per_minute": (0, 10**12),
     "max_body_bytes": (1, 2**30),
     "requests_per_minute": (0, 10**9),
     "quarantine_days": (0, 10**6),

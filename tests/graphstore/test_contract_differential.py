@@ -263,7 +263,7 @@ async def _everything_else(opened: Store, history: list[Batch], data: st.DataObj
             position = EntityPosition(page.items[-1].urn)
         prefix, kind = data.draw(st.sampled_from(["", "k", "m."])), data.draw(st.sampled_from([None, EntityKind.MODEL]))
         keys = [
-            await store.property_keys(PropertyKeys(view, prefix, kind))
+            await store.property_keys([PropertyKeys(view, prefix, kind)])
             for store, view in zip((engine, pair.model), views, strict=True)
         ]
         assert keys[0] == keys[1]

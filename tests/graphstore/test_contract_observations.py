@@ -357,7 +357,7 @@ async def test_observations_are_no_lineage(observed: Store) -> None:
         assert page.total == (direction is not LineageDirection.ASCENDANTS)
     assert (await reach(observed, "x", direction=LineageDirection.CONNECTED)).total == 1
     assert (await observed.history([HistoryOf(view, id_of("x"))]))[0].total == 0
-    assert await observed.property_keys(PropertyKeys(view, "")) == []
+    assert await observed.property_keys([PropertyKeys(view, "")]) == [[]]
 
 
 async def test_an_export_lists_observations_last_in_order(opened: Any) -> None:

@@ -331,7 +331,7 @@ async def test_a_scope_that_allows_nothing_shows_nothing(store: Store) -> None:
     assert (await store.find([Find(nothing)]))[0].total == 0
     assert (await store.associations([AssociationsOf(nothing, id_of("a"))]))[0].total == 0
     assert (await store.history([HistoryOf(nothing, id_of("a"))]))[0].total == 0
-    assert await store.property_keys(PropertyKeys(nothing, "")) == []
+    assert await store.property_keys([PropertyKeys(nothing, "")]) == [[]]
     assert await store.reach([Reach(Walk(nothing, (id_of("a"),), Down))]) == [None]
     assert [part async for part in store.export(nothing)] == []
 
@@ -349,6 +349,10 @@ async def test_find_pages_by_urn_and_by_newest(store: Store) -> None:
     assert [each.version for each in rest.items] == ["4", "0", "3", "6"]
     assert (rest.total, rest.counts, rest.has_next) == (7, {EntityKind.DATASET: 7}, False)
     assert await store.find([]) == []
+    of_sizes = [Find(view, same, NEWEST_FIRST, first) for first in (2, 7, 8, 2)]
+    pages = await store.find(of_sizes)
+    assert pages == [page for question in of_sizes for page in await store.find([question])]
+    assert [(len(page.items), page.has_next) for page in pages] == [(2, True), (7, False), (7, False), (2, True)]
 
 
 async def test_property_keys(store: Store) -> None:
@@ -358,11 +362,15 @@ async def test_property_keys(store: Store) -> None:
     revision = NewRevision(urn("y", EntityKind.MODEL), properties=properties(**{"m.c": 1}), occurred_at=EPOCH + DAY)
     await store.record(Batch(revisions=(revision,)), by="me")
     view = await now(store)
-    assert await store.property_keys(PropertyKeys(view, "m.")) == ["m.a", "m.b", "m.c"]
-    assert await store.property_keys(PropertyKeys(view, "m.", EntityKind.MODEL)) == ["m.c"]
-    assert await store.property_keys(PropertyKeys(view, "", first=2)) == ["m.a", "m.b"]
-    assert await store.property_keys(PropertyKeys(early, "m.c")) == []
-    assert await store.property_keys(PropertyKeys(View(EVERYTHING, AsOf(view.as_of.recorded_at, EPOCH)), "m.c")) == []
+    assert await store.property_keys([PropertyKeys(view, "m.")]) == [["m.a", "m.b", "m.c"]]
+    assert await store.property_keys([PropertyKeys(view, "m.", EntityKind.MODEL)]) == [["m.c"]]
+    together = [PropertyKeys(view, "", first=2), PropertyKeys(view, "m.c"), PropertyKeys(view, "m.c")]
+    assert await store.property_keys(together) == [["m.a", "m.b"], ["m.c"], ["m.c"]]
+    assert await store.property_keys([]) == []
+    assert await store.property_keys([PropertyKeys(early, "m.c")]) == [[]]
+    assert await store.property_keys([PropertyKeys(View(EVERYTHING, AsOf(view.as_of.recorded_at, EPOCH)), "m.c")]) == [
+        []
+    ]
 
 
 async def test_empty_batches_and_missing_ids(store: Store) -> None:

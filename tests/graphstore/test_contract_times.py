@@ -160,8 +160,8 @@ async def test_an_entity_is_known_from_the_earliest_time_heard_of(store: Store) 
             ):
                 (found,) = await store.find([Find(view, question)])
                 assert {each.name for each in found.items} - {"y"} == ({"x"} if there else set())
-            own = await store.property_keys(PropertyKeys(past, "own"))
-            assert own == (["own"] if there else [])
+            own = await store.property_keys([PropertyKeys(past, "own")])
+            assert own == [["own"] if there else []]
         (oldest,) = await store.find([Find(view, order=Ordering(EntityOrderField.OCCURRED_AT))])
         names = [each.name for each in oldest.items]
         assert names == (["y", "x", "z"] if view is first else ["x", "y", "z"])

@@ -345,7 +345,10 @@ class ReferenceStore(Store):
     async def buckets(self, questions: Sequence[BucketsOf]) -> list[tuple[Bucket, ...]]:
         return [buckets_among(self._observations(question.view), question) for question in questions]
 
-    async def property_keys(self, question: PropertyKeys) -> list[str]:
+    async def property_keys(self, questions: Sequence[PropertyKeys]) -> list[list[str]]:
+        return [self._property_keys(question) for question in questions]
+
+    def _property_keys(self, question: PropertyKeys) -> list[str]:
         graph = self._seen(question.view)
         ledger = self._view(question.view)
         inputs = [(kept.urn, kept.part.properties) for kept in ledger.entities]

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineal.auth.scopes import default_group
 from lineal.graphstore.codes import KIND_BITS
@@ -55,6 +56,11 @@ class GroupMembership:
         self._number_of: dict[frozenset[str], int] = {}
         self._last_key = 0
         self._lock = Lock()
+
+    @property
+    def loaded_numbers(self) -> NDArray[np.int32]:
+        """The numbers of the sets of the entities that are loaded."""
+        return self.numbers[1 : (self._last_key >> KIND_BITS) + 1]
 
     def follow(self, source: MembershipSource) -> None:
         """Load the entities and memberships of a snapshot that are not loaded yet."""

@@ -80,6 +80,12 @@ class ScopeTable:
         of_kinds = [(code, self.scope.entity_scope(groups, kind)) for code, kind in KINDS.items() if code != RESTRICTED]
         return [(slice(None), EntityScope()), *of_kinds]
 
+    def count_readable(self) -> int:
+        """The number of entities of which some kind is readable in their groups."""
+        shown = (self._states == _READABLE).any(axis=1)
+        numbers = self.membership.loaded_numbers
+        return int(np.count_nonzero(shown[numbers[numbers < len(shown)]]))
+
     def sees(self, key: int) -> int:
         """1 where an entity is readable, else 0."""
         index = self.membership.numbers.item(key >> KIND_BITS) << KIND_BITS | key & KIND_MASK

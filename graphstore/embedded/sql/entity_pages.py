@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from time import monotonic
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -37,6 +39,7 @@ from lineal.graphstore.ordering import (
 )
 from lineal.graphstore.queries import EntityOrderField, Find, Ordering
 from lineal.graphstore.records import Entity
+from lineal.graphstore.request_costs import charge_properties, charge_records, charge_rows
 from lineal.graphstore.store import EntityPage
 from lineal.graphstore.walking.reach_pages import kinds
 
@@ -51,14 +54,29 @@ FEW_MATCHES: Final = 1000
 """Up to this many matches are looked up and sorted for a page."""
 _DENSE: Final = 8
 """Where more match, and at least one entity in this many, the page is read in its order, skipping mismatches."""
+TURN_SECONDS: Final = 0.05
+"""How long a turn of a thread goes on to further questions."""
 SqlRows: TypeAlias = Iterable[tuple[Any, ...]]
 
 
-def find_pages(reader: Reader, questions: Sequence[Find]) -> list[EntityPage]:
-    """A page of the entities that match, for each question."""
+def pages_of_turn(reader: Reader, questions: Sequence[Find]) -> list[EntityPage]:
+    """Pages of the entities that match, for the first of the questions: one, and more while the turn has time."""
     if reader.sees_nothing:
         return [EntityPage((), 0, {}, False)] * len(questions)
-    return [_Search(reader, question).page() for question in questions]
+    began = monotonic()
+    pages: list[EntityPage] = []
+    for question in questions:
+        pages.append(_Search(reader, question).page())
+        if monotonic() - began > TURN_SECONDS:
+            break
+    return pages
+
+
+def beginning(page: EntityPage, first: int) -> EntityPage:
+    """The page of at most `first` items that begins like a page."""
+    if len(page.items) <= first:
+        return page
+    return replace(page, items=page.items[:first], has_next=True)
 
 
 class _Search:
@@ -68,7 +86,9 @@ class _Search:
         self.reader, self.question = reader, question
         self.key_sets = KeySetReader(reader.connection)
         self.matches = entity_matcher(question.where)
-        where = compiled_entity_filter(question.where).expression
+        compiled = compiled_entity_filter(question.where)
+        where = compiled.expression
+        self.compares_rows = not compiled.asks_only_kinds
         self.condition = entity_condition(where, reader.visibility)
         self.plans = plans_of(where, question.search, reader.visibility)
         self.scan = _shortest(reader, [scan for plan in self.plans for scan in plan.scans])
@@ -91,6 +111,7 @@ class _Search:
             return self._page(*self._verified(keys))
         doubtful = keys[among(keys, self._doubtful(key_set, keys))]
         counter, matches = self._verified(doubtful)
+        charge_rows(len(keys), compared=False)
         decided = self.key_sets.within(keys[~among(keys, doubtful)] if len(doubtful) else keys, key_set)
         codes, counts = np.unique(decided & KIND_MASK, return_counts=True)
         counter.update(dict(zip(codes.tolist(), counts.tolist(), strict=True)))
@@ -110,9 +131,11 @@ class _Search:
         decided = all_of((condition, self.in_view, Condition(self.reader.visibility.entity_is_readable())))
         if not ignores_revisions:
             decided = all_of((decided, Condition(f"NOT {REVISED}")))
+        charge_rows(self.reader.visibility.count_readable(), compared=self.compares_rows)
         counter.update(dict(self._rows("e.kind, count(*)", decided, "GROUP BY e.kind")))
         check_sortable(counter.total(), self.question.order)
         if self.question.order.field is EntityOrderField.PROPERTY:
+            charge_properties(counter.total())
             return self._page(counter, [*matches, *self._first_by_property(self._rows(_SORTED_COLUMNS, decided))])
         return self._page(counter, [*matches, *self._first_in_rows(decided)])
 
@@ -151,7 +174,9 @@ class _Search:
         question, counter = self.question, Counter[int]()
         search = words_of(question.search or "")
         first: list[Entity] = []
+        charge_rows(len(keys), compared=self.compares_rows)
         candidates = self.key_sets.where(keys, self.condition).tolist() if len(keys) else []
+        charge_records(len(candidates))
         for start in range(0, len(candidates), _VERIFIED_AT_ONCE):
             entities = self.reader.entities(candidates[start : start + _VERIFIED_AT_ONCE]).values()
             matches = [entity for entity in entities if self.matches(entity) and is_found(entity, search)]
@@ -167,6 +192,7 @@ class _Search:
         connection = self.reader.connection
         of_keys = f"carray(?) f CROSS JOIN entity e ON e.key = f.value {CONTENT}"
         if self.question.order.field is EntityOrderField.PROPERTY:
+            charge_properties(len(keys))
             rows = connection.execute(f"SELECT {_SORTED_COLUMNS} FROM {of_keys}", (carray_of(keys),))
             return self._first_by_property(rows)
         if len(keys) > FEW_MATCHES and _DENSE * len(keys) > int(keys[-1]) >> KIND_BITS:

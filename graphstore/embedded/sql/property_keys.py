@@ -1,5 +1,7 @@
 """Pages of property keys."""
 
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from itertools import islice
 
 from lineal.graphstore.codes import KIND_CODES
@@ -7,13 +9,22 @@ from lineal.graphstore.embedded.sql.filter_sql import Condition
 from lineal.graphstore.embedded.sql.index_plan import scan_of_key
 from lineal.graphstore.embedded.sql.key_sets import KeySetReader, OfKinds
 from lineal.graphstore.embedded.sql.reader import Reader
+from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.queries import PropertyKeys
 
 
-def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
-    """The first property keys that start with a text."""
+def property_keys(reader: Reader, questions: Sequence[PropertyKeys]) -> list[list[str]]:
+    """The first property keys of each question. The questions share what they find out about a key."""
     if reader.sees_nothing:
-        return []
+        return [[]] * len(questions)
+    is_borne = cache(partial(_is_borne, reader))
+    return [_first_keys(reader, question, is_borne) for question in questions]
+
+
+def _first_keys(
+    reader: Reader, question: PropertyKeys, is_borne: Callable[[EntityKind | None, str], bool]
+) -> list[str]:
+    """The first property keys that start with a text."""
     start = question.starts_with
     of_kind = "true" if question.kind is None else f"p.kind = {KIND_CODES[question.kind]}"
     rows = reader.connection.execute(
@@ -23,14 +34,14 @@ def property_keys(reader: Reader, question: PropertyKeys) -> list[str]:
     )
     keys = (key for (key,) in rows)
     if reader.visibility.is_scoped:
-        keys = (key for key in keys if _is_borne(reader, question, key))
+        keys = (key for key in keys if is_borne(question.kind, key))
     return list(islice(keys, question.first))
 
 
-def _is_borne(reader: Reader, question: PropertyKeys, key: str) -> bool:
-    """Whether a readable entity, of which the scope does not hide the key, was ever recorded or revised with it."""
+def _is_borne(reader: Reader, of_kind: EntityKind | None, key: str) -> bool:
+    """Whether a readable entity of a kind, that does not hide the key, was ever recorded or revised with it."""
     key_sets = KeySetReader(reader.connection)
-    kind = None if question.kind is None else OfKinds(frozenset((KIND_CODES[question.kind],)))
+    kind = None if of_kind is None else OfKinds(frozenset((KIND_CODES[of_kind],)))
     at_moment = Condition(reader.visibility.entity_exists("e"))
     scan = scan_of_key(key)
     for chunk in key_sets.chunks(scan.sql, scan.parameters):

@@ -21,6 +21,7 @@ from lineal.graphstore.filters import association_matcher, entity_matcher, match
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.queries import AssociationFilter, EntityFilter
 from lineal.graphstore.records import View
+from lineal.graphstore.request_costs import charge_records
 from lineal.graphstore.walking.reader_protocol import Crossings, Hidden, NoPrefetch, is_masked, masked
 
 _FAR_END = {LineageDirection.DESCENDANTS: "destination", LineageDirection.ASCENDANTS: "source"}
@@ -69,6 +70,7 @@ class Reader(NoPrefetch, RowReader):
         )
         matches = {key for (key,) in rows}
         if not condition.exact:
+            charge_records(len(matches))
             entities = self.entities(matches)
             is_match = entity_matcher(where)
             matches = {key for key, entity in entities.items() if is_match(entity)}

@@ -11,6 +11,7 @@ import apsw
 import numpy as np
 
 from lineal.auth.scopes import EntityScope
+from lineal.graphstore.codes import KIND_BITS
 from lineal.graphstore.embedded.memory.key_arrays import NO_KEYS, Keys, keys_of
 from lineal.graphstore.embedded.memory.scope_table import ScopeTable
 from lineal.graphstore.embedded.sql.connection import Connection
@@ -28,7 +29,7 @@ class Visibility:
     Conditions are SQL that holds for rows of an alias; they are `true` where every row shows. Methods on keys keep the
     order of the keys. `scope_table` is that of the view's scope, None only where the scope is everything.
 
-    `shows_nothing`: the scope allows nothing. `is_settled`: no later batch can belong to the view's moment, so the view
+    `shows_nothing`: no entity is readable. `is_settled`: no later batch can belong to the view's moment, so the view
     never changes. `covers_all`: nothing in the snapshot is later than the view's moment, so no row needs its times
     compared. `meets_hidden`: hidden entities may show as restricted. `is_scoped`: entities may be hidden.
     """
@@ -42,7 +43,7 @@ class Visibility:
         self.is_settled = as_of.recorded_at <= latest
         self._has_moved = as_of.recorded_at < latest and _has_moved(connection, as_of.recorded_at)
         self.is_scoped = scope_table is not None
-        self.shows_nothing = self.is_scoped and not view.scope.rules
+        self.shows_nothing = scope_table is not None and not scope_table.accounts
         self.meets_hidden = view.scope.meets_hidden
 
     # -- the moment --
@@ -128,6 +129,13 @@ class Visibility:
     def readable(self, keys: Keys) -> Keys:
         """The keys of readable entities; keys may be negative."""
         return keys if self._scope_table is None else self._scope_table.readable(keys)
+
+    def count_readable(self) -> int:
+        """About how many entities are readable: those of kinds that a scope leaves out count where others are read."""
+        if self._scope_table is not None:
+            return self._scope_table.count_readable()
+        last: int = self._connection.execute("SELECT ifnull(max(key), 0) FROM entity").get
+        return last >> KIND_BITS
 
     def readable_set(self, keys: Collection[int]) -> set[int]:
         """The keys of readable entities, as a set; keys may be negative."""

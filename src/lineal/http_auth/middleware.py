@@ -21,6 +21,7 @@ from lineal.auth.jwks import KeysUnavailable
 from lineal.auth.principals import LOCAL
 from lineal.graphql_http import RESPONSE_JSON, answer, media_type, wants_page
 from lineal.graphstore.errors import Unavailable
+from lineal.graphstore.request_costs import Meter, metered
 from lineal.http_auth.credentials import Caller, Credentials, CredentialsRefused
 from lineal.http_auth.origins import comes_from_another_origin
 from lineal.http_auth.rate_limit import RateLimit
@@ -90,7 +91,8 @@ class Authentication:
         """Pass an authenticated request on, unless its principal is over the rate limit."""
         seconds = 0.0 if self._is_dev else self._rate_limit.wait(request.state.caller.principal.shown)
         if not seconds:
-            await self._app(request.scope, receive, send)
+            with metered(Meter(request.state.caller.principal.shown)):
+                await self._app(request.scope, receive, send)
             return
         log.warning("too many requests", principal=request.state.caller.principal.shown)
         response = refusal_response(request, 429, _TOO_OFTEN, LIMIT_EXCEEDED, **{"Retry-After": str(ceil(seconds))})

@@ -28,10 +28,11 @@ from lineal.graphstore.queries import (
     Walk,
 )
 from lineal.graphstore.records import AsOf, View
-from lineal.graphstore.store import Store
+from lineal.graphstore.store import EntityPage, Store
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
 VIEW = View(EVERYTHING, AsOf(2**62))
+NO_PAGE = EntityPage((), 0, {}, False)
 
 
 @pytest.fixture(params=["memory:", "sqlite:///{}/x.db"])
@@ -64,7 +65,7 @@ async def test_abandoned_searches_stop_and_waiting_ones_never_begin(
     running = 1 if store._database.in_memory else embedded.LARGE_READERS  # type: ignore[attr-defined]
     endless = Endless()
     with monkeypatch.context() as patched:
-        patched.setattr(embedded, "find_pages", endless)
+        patched.setattr(embedded, "pages_of_turn", endless)
         abandoned = searches(store, embedded.LARGE_READERS + 5)
         for _ in range(running):
             assert await asyncio.to_thread(endless.begun.acquire, timeout=30)
@@ -86,7 +87,7 @@ async def test_abandoned_searches_stop_and_waiting_ones_never_begin(
 
 async def test_a_search_stops_at_its_deadline(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(embedded, "find_pages", Endless())
+        patched.setattr(embedded, "pages_of_turn", Endless())
         with deadline(0.05):
             late = searches(store, embedded.LARGE_READERS)
         for each in late:
@@ -99,15 +100,13 @@ async def test_a_search_stops_at_its_deadline(store: Store, monkeypatch: pytest.
 async def test_readiness_does_not_wait_for_any_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with await open_store(f"sqlite:///{tmp_path}/x.db") as store:
         release = threading.Event()
-        monkeypatch.setattr(embedded, "find_pages", lambda *asked: release.wait() and [])
+        monkeypatch.setattr(embedded, "pages_of_turn", lambda reader, questions: release.wait() and [NO_PAGE])
         monkeypatch.setattr(access_tables, "audit_log", lambda *asked, **named: release.wait())
         waiting: list[asyncio.Future[Any]] = [*searches(store, 10)]
         waiting += [asyncio.ensure_future(store.audit_log(None)) for _ in range(10)]  # type: ignore[arg-type]
         await store.ready()
         assert (await store.newest()).epoch == (await store.access_since(0)).epoch == 0
         assert await store.watermark() == 0
-        assert await store.entity_groups([id_of("a")]) == [None]
-        assert await store.keys_used(["k"]) == {}
         assert not any(each.done() for each in waiting)
         release.set()
         await asyncio.wait(waiting)
@@ -121,7 +120,7 @@ READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "metrics": lambda store: store.metrics([MetricsOf(VIEW, id_of("a"))]),
     "series": lambda store: store.series([SeriesOf(VIEW, id_of("a"), "m")]),
     "buckets": lambda store: store.buckets([BucketsOf(VIEW, id_of("a"), "m", 10)]),
-    "property_keys": lambda store: store.property_keys(PropertyKeys(VIEW, "")),
+    "property_keys": lambda store: store.property_keys([PropertyKeys(VIEW, "")]),
     "reach": lambda store: store.reach([Reach(Walk(VIEW, (id_of("a"),), Down))]),
     "reach_associations": lambda store: store.reach_associations(
         [ReachAssociations(Walk(VIEW, (id_of("a"),), Down), 10)]

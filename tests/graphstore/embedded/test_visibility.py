@@ -64,7 +64,7 @@ READS: dict[str, Callable[[Store, View], Awaitable[Any]]] = {
     "metrics": lambda store, view: store.metrics([MetricsOf(view, id_of("a"))]),
     "series": lambda store, view: store.series([SeriesOf(view, id_of("a"), "m")]),
     "buckets": lambda store, view: store.buckets([BucketsOf(view, id_of("a"), "m", 10)]),
-    "property_keys": lambda store, view: store.property_keys(PropertyKeys(view, "")),
+    "property_keys": lambda store, view: store.property_keys([PropertyKeys(view, "")]),
     "reach": lambda store, view: store.reach([Reach(Walk(view, (id_of("a"),), Down))]),
     "reach_associations": lambda store, view: store.reach_associations(
         [ReachAssociations(Walk(view, (id_of("a"),), Down), 10)]

@@ -281,7 +281,7 @@ async def test_property_keys_are_those_of_readable_entities(watched: Watched) ->
     """Which are noted does not tell of whom they are, so the names come; what is answered is the caller's own."""
     at = AsOf(await watched.store.watermark())
     keys = {
-        name: await watched.store.property_keys(PropertyKeys(View(scope, at), ""))
+        name: (await watched.store.property_keys([PropertyKeys(View(scope, at), "")]))[0]
         for name, scope in (SCOPES | {"everything": EVERYTHING}).items()
     }
     assert keys.pop("everything") == ["lr", "n", SECRET]
