@@ -92,12 +92,10 @@ class RecordedRevisions:
     of_times: tuple[Revision, ...]
 
     @classmethod
-    def of(cls, revisions: Collection[Revision], times: Collection[int]) -> "RecordedRevisions":
-        """Return those of all revisions of an entity, at least one, that are needed for new revisions at `times`."""
-        last = max(revisions, key=lambda revision: revision.sequence)
+    def of(cls, last: Revision, of_times: Iterable[Revision]) -> "RecordedRevisions":
+        """Return the revisions that are needed for new ones: the last, and those at the same times."""
         assert last.digest is not None, "batches are validated under a scope of everything"
-        of_times = tuple(revision for revision in revisions if revision.occurred_at in times)
-        return cls(last.sequence, last.digest, of_times)
+        return cls(last.sequence, last.digest, tuple(of_times))
 
 
 class RecordedState(Protocol):

@@ -83,10 +83,29 @@ def _decides(order: FoldOrder, current: tuple[FoldOrder, object] | None) -> bool
     return current is None or order > current[0]
 
 
+@dataclass(slots=True)
+class FoldedRevisions:
+    """What some revisions of one entity set together, and the earliest and the latest of their times."""
+
+    fields: RevisedFields = field(default_factory=RevisedFields)
+    times: tuple[int, int] | None = None
+    """None without revisions."""
+
+    def apply(self, revision: Revision | NewRevision, order: FoldOrder) -> None:
+        """Fold one revision in."""
+        self.fields.apply(revision, order)
+        earliest, latest = self.times or (order[0], order[0])
+        self.times = min(earliest, order[0]), max(latest, order[0])
+
+    def applied_to(self, entity: Entity) -> Entity:
+        """The entity with the revisions folded in; known from the earliest time of all."""
+        known_from = min(entity.occurred_at, self.times[0] if self.times else entity.occurred_at)
+        return replace(self.fields.applied_to(entity), occurred_at=known_from)
+
+
 def folded(entity: Entity, revisions: Iterable[Revision]) -> Entity:
     """The entity with revisions folded in, in whatever sequence they come; known from the earliest time of all."""
-    fields, known_from = RevisedFields(), entity.occurred_at
+    together = FoldedRevisions()
     for revision in revisions:
-        fields.apply(revision, fold_order(revision))
-        known_from = min(known_from, revision.occurred_at)
-    return replace(fields.applied_to(entity), occurred_at=known_from)
+        together.apply(revision, fold_order(revision))
+    return together.applied_to(entity)

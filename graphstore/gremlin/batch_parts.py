@@ -15,6 +15,7 @@ from lineal.graphstore.codes import KIND_MASK, TYPES
 from lineal.graphstore.content_codec import packed_properties
 from lineal.graphstore.gremlin import metric_series
 from lineal.graphstore.gremlin.aborted_batches import packed_plan
+from lineal.graphstore.gremlin.checkpoints import new_checkpoints
 from lineal.graphstore.gremlin.codec import packed_entity, packed_line, packed_revision
 from lineal.graphstore.gremlin.filter_steps import FOLDED
 from lineal.graphstore.gremlin.mixed_index import (
@@ -30,7 +31,8 @@ from lineal.graphstore.gremlin.mixed_index import (
 from lineal.graphstore.gremlin.property_keys import PROPERTY_KEY
 from lineal.graphstore.gremlin.upserts import WIDENED, Edge, Fields
 from lineal.graphstore.gremlin.vertex_ids import GROUP, number_of_group, vertex_of_key, vertex_of_note
-from lineal.graphstore.gremlin.visibility import REVISED
+from lineal.graphstore.gremlin.visibility import MOVED, REVISED
+from lineal.graphstore.revisions import FoldedRevisions
 
 LEAST_INDEXED: Final = 100
 """A group with at least this many new entities writes the mixed index itself."""
@@ -77,10 +79,13 @@ def parts_of(
     batches: Sequence[ValidBatch],
     notes: Iterable[Fields],
     recorded_from: Callable[[tuple[str, int]], int | None],
+    folded_before: Callable[[int], FoldedRevisions],
     stamp: int,
     has_mixed_index: bool,
 ) -> Parts:
     """Return the elements of batches and notes, without property keys that are recorded from as early a time.
+
+    `folded_before` gives the revisions of an entity that were recorded before the batches.
 
     If there is a mixed index, few entities are written without its properties, and so are revisions: the background
     writes these (see `index_backlog`) from all that is recorded of an entity.
@@ -95,7 +100,9 @@ def parts_of(
     is_indexed = not has_mixed_index or entities >= LEAST_INDEXED
     vertices = [fields for batch in batches for fields in _entities(batch, stamp, is_indexed)]
     vertices += [_property_key(name, code, occurred_at, stamp) for (name, code), occurred_at in sorted(times.items())]
-    edges = [edge for batch in batches for edge in _edges(batch, stamp)]
+    revisions = ((key, sequence, part) for batch in batches for key, sequence, part, _ in batch.validation.revisions)
+    checkpoints = new_checkpoints(revisions, folded_before, stamp)
+    edges = [edge for batch in batches for edge in _edges(batch, checkpoints, stamp)]
     return Parts([*vertices, *notes], _widened(batches, not has_mixed_index), edges, times)
 
 
@@ -166,16 +173,20 @@ def _widened(batches: Sequence[ValidBatch], is_indexed: bool) -> list[Fields]:
     """Return the entities with new revisions, with the terms and the words of these."""
     terms: defaultdict[int, set[str]] = defaultdict(set)
     words: defaultdict[int, set[str]] = defaultdict(set)
+    moved: set[int] = set()
     for batch in batches:
         for entity, _, revision, _ in batch.validation.revisions:
             terms[entity] |= index_terms.of_part(revision)
             words[entity] |= tokens(revision)
             if entity not in batch.validation.entities and entity in batch.validation.known_from:
                 terms[entity].add(index_terms.MOVED)
+                moved.add(entity)
     widened = []
     for key, new_terms in terms.items():
         fields: Fields = {T.id: vertex_of_key(key)}
         fields |= {name: {_joined(texts)} for name, texts in ((TERMS, new_terms), (WORDS, words[key])) if texts}
+        if key in moved:
+            fields[MOVED] = {1}
         if is_indexed:
             fields |= {INDEXED_TERM: new_terms}
         widened.append(fields)
@@ -185,7 +196,7 @@ def _widened(batches: Sequence[ValidBatch], is_indexed: bool) -> list[Fields]:
 # -- edges --
 
 
-def _edges(batch: ValidBatch, stamp: int) -> Iterable[Edge]:
+def _edges(batch: ValidBatch, checkpoints: Mapping[tuple[int, int], str], stamp: int) -> Iterable[Edge]:
     validation, by = batch
     for key, (association, digest) in validation.associations.items():
         fields: Fields = {
@@ -202,7 +213,10 @@ def _edges(batch: ValidBatch, stamp: int) -> Iterable[Edge]:
             "line": packed_revision(entity, sequence, revision, digest, stamp, by),
             "recorded_at": long(stamp),
             "occurred_at": long(revision.occurred_at),
+            "sequence": long(sequence),
         }
+        if (entity, sequence) in checkpoints:
+            fields["checkpoint"] = checkpoints[entity, sequence]
         yield _edge(entity, entity, REVISED, fields)
     for entity, fields in metric_series.chunks(validation.observations, stamp, by):
         yield _edge(entity, entity, metric_series.OBSERVED, fields)

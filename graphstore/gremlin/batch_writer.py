@@ -278,7 +278,8 @@ class Recording:
         at = stamp if batches else snapshot.watermark
         notes = [idempotency_note(request.by, key, outcome, at) for request, key, outcome in keyed]
         has_mixed_index = self._server.has_mixed_index
-        parts = parts_of(batches, notes, self._property_keys.get, stamp, has_mixed_index) if batches else None
+        recorded_from, folded_before = self._property_keys.get, recorded.folded
+        parts = parts_of(batches, notes, recorded_from, folded_before, stamp, has_mixed_index) if batches else None
         return _Group(outcomes, batches, notes, parts)
 
     def _load(

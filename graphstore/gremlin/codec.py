@@ -1,11 +1,12 @@
 """Encodes records as text: one property of a vertex or an edge has a whole record, so that one step reads it.
 
-An entity is `record` on its vertex. A revision is `line` on an edge from its entity to itself. An association is `line`
+An entity is `record` on its vertex. A revision is `line` on an edge from its entity to itself (see also
+`checkpoints`). An association is `line`
 on its edge; its properties are separate, as `content`, since few reads need them.
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -24,7 +25,9 @@ from lineal.graphstore.kinds import EntityStatus
 from lineal.graphstore.records import Association, Entity, Revision, View
 from lineal.graphstore.urns import association_id, entity_id
 
-_ENTITY, _REVISION = "E", "R"
+ENTITY: Final = "E"
+"""The first field of an entity as text."""
+_REVISION: Final = "R"
 
 
 class AssociationLine(NamedTuple):
@@ -55,7 +58,7 @@ def packed_line(key: AssociationKey, association: NewAssociation, digest: str, a
 
 
 def unpacked(texts: Iterable[str]) -> list[list[Any]]:
-    """Return the fields of each text, all parsed at once, for `record_of` or `line_of`."""
+    """Return the fields of each text, all parsed at once, for `entity_of`, `revision_of` or `line_of`."""
     fields: list[list[Any]] = orjson.loads(f"[{','.join(texts)}]")
     return fields
 
@@ -90,7 +93,7 @@ def packed_entity(urn: str, code: int, entity: NewEntity, digest: str, at: int, 
     source = entity.source
     return packed(
         [
-            _ENTITY, urn, entity.account, code, entity.name, entity.version, entity.type, entity.description,
+            ENTITY, urn, entity.account, code, entity.name, entity.version, entity.type, entity.description,
             entity.title, entity.status, None if source is None else source.uri, packed_source(source),
             packed(sorted(set(entity.tags))) if entity.tags else None, packed_properties(entity.properties),
             entity.occurred_at, at, by, digest,
@@ -114,30 +117,34 @@ def _status(text: str | None) -> EntityStatus | None:
     return None if text is None else EntityStatus(text)
 
 
-def record_of(fields: list[Any], view: View) -> tuple[int, Entity | Revision]:
-    """Return an entity's key, and the entity as first recorded or a revision of it, whose `entity_id` is then empty."""
-    part, *values = fields
-    if part == _REVISION:
-        key, sequence, status, tags, description, title, properties, removed, superseded_by, *rest = values
-        occurred_at, rank, at, by, digest = rest
-        return key, Revision(
-            "",
-            sequence,
-            _status(status),
-            None if tags is None else unpacked_words(tags),
-            description,
-            title,
-            unpacked_properties(properties),
-            unpacked_words(removed),
-            superseded_by,
-            occurred_at,
-            rank,
-            at,
-            by,
-            digest,
-            view,
-        )
-    urn, account, code, name, version, type, description, title, status, uri, source, tags, properties, *rest = values
+def revision_of(fields: list[Any], view: View) -> tuple[int, Revision]:
+    """Return an entity's key and a revision of it, with an empty `entity_id`, from the fields of its text."""
+    _, key, sequence, status, tags, description, title, properties, removed, superseded_by, *rest = fields
+    occurred_at, rank, at, by, digest = rest
+    return key, Revision(
+        "",
+        sequence,
+        _status(status),
+        None if tags is None else unpacked_words(tags),
+        description,
+        title,
+        unpacked_properties(properties),
+        unpacked_words(removed),
+        superseded_by,
+        occurred_at,
+        rank,
+        at,
+        by,
+        digest,
+        view,
+    )
+
+
+def entity_of(fields: list[Any], view: View) -> tuple[int, Entity]:
+    """Return an entity's key and the entity as first recorded, from the fields of its text."""
+    _, urn, account, code, name, version, type, description, title, status, uri, source, tags, properties, *rest = (
+        fields
+    )
     occurred_at, at, by, digest = rest
     id = entity_id(urn)
     return key_of(id, code), Entity(

@@ -168,13 +168,8 @@ def _term(test: P) -> GraphTraversal:
     return all_terms().is_(test)
 
 
-def is_among_terms(terms: Iterable[str]) -> GraphTraversal:
-    """The steps that a vertex passes if it holds one of some terms."""
-    return _term(P.within(sorted(terms)))
-
-
 def _among_terms(terms: Iterable[str]) -> Condition:
-    return _unsettled(is_among_terms(terms))
+    return _unsettled(_term(P.within(sorted(terms))))
 
 
 def _property_starting(atom: Atom) -> Condition:

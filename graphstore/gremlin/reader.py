@@ -35,7 +35,7 @@ class Reader:
     """
 
     def __init__(self, client: GremlinClient, view: View, snapshot: Snapshot, urns: UrnCache) -> None:
-        caches = ViewCaches.of(view, snapshot, urns)
+        caches = ViewCaches.of(client, view, snapshot, urns)
         self.client, self.view, self.visibility = client, view, caches.visibility
         self.records = caches.records
         self._scopes, self._edges = caches.scopes, caches.edges
@@ -91,16 +91,12 @@ class Reader:
 
     def revisions(self, keys: Collection[int], since: int | None = None) -> dict[int, list[Revision]]:
         self.prefetcher.keys(keys)
-        by_key = {
-            key: [each for each in self.records.revisions(key) if since is None or each.occurred_at >= since]
-            for key in keys
-        }
+        by_key = self.records.revisions(keys, since)
         return {key: revisions for key, revisions in by_key.items() if revisions}
 
     def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
-        by_key = self.revisions({key for key, _ in numbers})
-        by_number = {(key, each.sequence): each for key, revisions in by_key.items() for each in revisions}
-        return {number: by_number[number] for number in numbers if number in by_number}
+        self.prefetcher.keys({key for key, _ in numbers})
+        return self.records.numbered_revisions(numbers)
 
     def entity_scopes(self, keys: Collection[int]) -> dict[int, EntityScope]:
         """What the caller sees of readable entities."""

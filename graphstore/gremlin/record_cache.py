@@ -1,6 +1,7 @@
-"""The records of entities and of their revisions that are known in one call, and the URNs.
+"""The records of entities that are known in one call, with their revisions, and the URNs.
 
-It asks nothing: its steps are for the prefetcher, which hands back what they returned.
+It asks nothing but revisions that were not fetched with their entities: its steps are for the prefetcher, which hands
+back what they returned.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -10,24 +11,26 @@ from typing import Any
 from gremlin_python.process.graph_traversal import GraphTraversal, __
 
 from lineal.graphstore.codes import KIND_BITS
-from lineal.graphstore.gremlin.codec import record_of, unpacked
+from lineal.graphstore.gremlin.codec import ENTITY, entity_of, unpacked
 from lineal.graphstore.gremlin.entity_scopes import EntityScopes
+from lineal.graphstore.gremlin.revision_cache import RevisionCache
 from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.vertex_ids import key_of_urn, number_of_id, number_of_vertex
 from lineal.graphstore.gremlin.visibility import Visibility
 from lineal.graphstore.records import Entity, Revision
 from lineal.graphstore.redacting import redacted_entity, redacted_revisions
-from lineal.graphstore.revisions import folded
 
 
 class RecordCache:
     """Readable entities of one view, by their keys and by the numbers of their vertices."""
 
-    def __init__(self, visibility: Visibility, scopes: EntityScopes, shared_urns: UrnCache) -> None:
+    def __init__(
+        self, visibility: Visibility, scopes: EntityScopes, revisions: RevisionCache, shared_urns: UrnCache
+    ) -> None:
         self._visibility, self._scopes, self._shared_urns = visibility, scopes, shared_urns
+        self.revision_cache = revisions
         self._entities: dict[int, Entity] = {}
         self._by_number: dict[int, int] = {}
-        self._revisions: dict[int, dict[int, Revision]] = {}
         self._fetched: set[int] = set()
         self._urns: dict[int, str] = {}
         self._known_from: dict[int, int] = {}
@@ -38,8 +41,7 @@ class RecordCache:
     def steps(self, vertices: GraphTraversal) -> GraphTraversal:
         """The records of readable vertices and of their revisions, and their groups where the scope needs these."""
         # All vertices at once before the branches: one by one each takes a quarter longer.
-        revisions = self._visibility.revision_edges(__.unfold().has("widened"))
-        branches = [__.unfold().values("record"), revisions.values("line")]
+        branches = [__.unfold().values("record"), self.revision_cache.steps(__.unfold().has("widened"))]
         if self._scopes.needs_groups:
             branches.append(self._scopes.steps(__.unfold()))
         return vertices.fold().union(*branches)
@@ -52,23 +54,23 @@ class RecordCache:
                 texts.append(each)
             else:
                 self._scopes.take([each])
-        records: list[tuple[int, Entity]] = []
-        for held in unpacked(texts):
-            key, record = record_of(held, self._visibility.view)
-            if isinstance(record, Revision):
-                self._revisions.setdefault(key, {}).setdefault(record.sequence, record)
-            elif self._visibility.is_recorded(record):
-                records.append((key, record))
+        parts = unpacked(texts)
+        self.revision_cache.take(part for part in parts if part[0] != ENTITY)
         entities = []
-        for key, record in records:
-            times = [record.occurred_at, *(each.occurred_at for each in self._revisions.get(key, {}).values())]
-            if self._visibility.has_occurred(min(times)):
+        for key, record in (entity_of(part, self._visibility.view) for part in parts if part[0] == ENTITY):
+            if self._visibility.is_recorded(record) and self._has_occurred(key, record):
                 self._entities[key] = record
                 self._by_number[key >> KIND_BITS] = key
                 entities.append(key)
         self._fetched.update(key >> KIND_BITS for key in entities)
         self.keep_urns({key: self._entities[key].urn for key in entities})
         return entities
+
+    def _has_occurred(self, key: int, record: Entity) -> bool:
+        return self._visibility.is_present or self._visibility.has_occurred(self._earliest(key, record))
+
+    def _earliest(self, key: int, record: Entity) -> int:
+        return min([record.occurred_at, *self.revision_cache.times(key)])
 
     def missing(self, numbers: Iterable[int]) -> set[int]:
         """The numbers of the vertices whose records have to be fetched first."""
@@ -106,7 +108,7 @@ class RecordCache:
         """The earliest time of an entity and its revisions."""
         if key not in self._entities:
             return self._known_from[key >> KIND_BITS]
-        return min([self._entities[key].occurred_at, *(r.occurred_at for r in self._revisions.get(key, {}).values())])
+        return self._earliest(key, self._entities[key])
 
     def holds(self, key: int) -> bool:
         """Whether the record of a key is known."""
@@ -132,15 +134,32 @@ class RecordCache:
 
     def entity(self, key: int) -> Entity:
         """The entity with its revisions applied."""
-        revisions = self._in_view(self._revisions.get(key, {}).values())
-        entity = folded(self._entities[key], revisions) if revisions else self._entities[key]
-        return redacted_entity(entity, self._scopes.of(key))
+        entity = self._entities[key]
+        revised = self.revision_cache.folded(key).applied_to(entity) if self.revision_cache.has_any(key) else entity
+        return redacted_entity(revised, self._scopes.of(key))
 
-    def revisions(self, key: int) -> list[Revision]:
-        """The revisions of the entity that show."""
-        entity, revisions = self._entities[key], self._revisions.get(key, {}).values()
-        shown = self._in_view(redacted_revisions(revisions, self._scopes.of(key), entity.occurred_at))
-        return [replace(revision, entity_id=entity.id) for revision in shown]
+    def revisions(self, keys: Collection[int], since: int | None = None) -> dict[int, list[Revision]]:
+        """The revisions of entities that show, or only those since a time."""
+        redacted = {key for key in keys if since is None or self._scopes.of(key).is_redacted}
+        # Of the redacted ones all, as the number of each depends on those before.
+        revisions = self.revision_cache.all_of(redacted)
+        if since is not None:
+            revisions |= self.revision_cache.since(set(keys) - redacted, since)
+        return {key: self._shown(key, of_key, since) for key, of_key in revisions.items()}
 
-    def _in_view(self, revisions: Iterable[Revision]) -> list[Revision]:
-        return [each for each in revisions if self._visibility.has_occurred(each.occurred_at)]
+    def _shown(self, key: int, revisions: Iterable[Revision], since: int | None) -> list[Revision]:
+        entity = self._entities[key]
+        return [
+            replace(revision, entity_id=entity.id)
+            for revision in redacted_revisions(revisions, self._scopes.of(key), entity.occurred_at)
+            if self._visibility.has_occurred(revision.occurred_at) and (since is None or revision.occurred_at >= since)
+        ]
+
+    def numbered_revisions(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Revision]:
+        """The revisions with keys and sequence numbers, of entities without hidden property keys."""
+        revisions = self.revision_cache.numbered(numbers)
+        return {
+            (key, sequence): replace(revision, entity_id=self._entities[key].id)
+            for (key, sequence), revision in revisions.items()
+            if self._visibility.has_occurred(revision.occurred_at)
+        }

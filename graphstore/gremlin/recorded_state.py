@@ -21,6 +21,7 @@ from lineal.graphstore.gremlin.vertex_ids import key_of, number_of_id
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.recorded_state import as_new_association, as_new_entity
 from lineal.graphstore.records import AsOf, Revision, View
+from lineal.graphstore.revisions import FoldedRevisions
 from lineal.graphstore.urns import entity_id
 
 
@@ -57,7 +58,7 @@ class RecordedState:
             if key is not None:
                 record = self._reader.entities([key], as_recorded=True)[key]
                 assert record.digest is not None, "a scope of everything hides no digest"
-                known_from = self._reader.entities([key])[key].occurred_at
+                known_from = self._reader.records.known_from(key)
                 recorded[id] = RecordedEntity(record.urn, key, record.occurred_at, record.digest, known_from)
         return recorded
 
@@ -66,8 +67,14 @@ class RecordedState:
         return {key: (line.occurred_at, line.digest) for key, line in lines.items()}
 
     def revisions(self, times: Mapping[int, Collection[int]]) -> dict[int, RecordedRevisions]:
-        revisions = self._reader.revisions(times)
-        return {key: RecordedRevisions.of(of_key, times[key]) for key, of_key in revisions.items()}
+        cache = self._reader.records.revision_cache
+        last = {key: revision for key in times if (revision := cache.last(key)) is not None}
+        of_times = cache.at({key: times[key] for key in last})
+        return {key: RecordedRevisions.of(revision, of_times[key]) for key, revision in last.items()}
+
+    def folded(self, key: int) -> FoldedRevisions:
+        """Return all recorded revisions of an entity, folded; of one that is not recorded there are none."""
+        return self._reader.records.revision_cache.folded(key)
 
     def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:
         return metric_series.recorded_observations(self._reader, keys)
@@ -127,9 +134,9 @@ class GroupState:
         recorded = {key: of_key for key, of_key in times.items() if not self._is_new(key)}
         revisions = self._recorded.revisions(recorded) if recorded else {}
         for key in times.keys() & self._revisions.keys():
-            accepted = RecordedRevisions.of(self._revisions[key], times[key])
             before = revisions[key].of_times if key in revisions else ()
-            revisions[key] = replace(accepted, of_times=(*before, *accepted.of_times))
+            accepted = [each for each in self._revisions[key] if each.occurred_at in times[key]]
+            revisions[key] = RecordedRevisions.of(self._revisions[key][-1], (*before, *accepted))
         return revisions
 
     def observations(self, keys: Collection[ObservationKey]) -> set[ObservationKey]:

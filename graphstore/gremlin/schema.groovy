@@ -1,4 +1,4 @@
-// Version 6 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
+// Version 7 of the graph's schema on JanusGraph. Run again, it changes nothing; two at once wait for each other.
 graph = g.getGraph()
 synchronized (graph) {
     graph.tx().rollback()
@@ -9,12 +9,11 @@ synchronized (graph) {
         def keys = [
             (String): [
                 'urn', 'account', 'name', 'version', 'type', 'source_uri', 'recorded_by', 'record', 'line', 'content',
-                'part', 'state', 'value', 'extra_groups',
+                'checkpoint', 'part', 'state', 'value', 'extra_groups',
                 'urn_folded', 'name_folded', 'version_folded', 'source_uri_folded', 'recorded_by_folded',
             ],
             (Long): [
-                'recorded_at', 'occurred_at', 'kept_at', 'first_step', 'last_step',
-                'indexed_at', 'placed_at',
+                'recorded_at', 'occurred_at', 'kept_at', 'sequence', 'first_step', 'last_step', 'indexed_at', 'placed_at',
             ],
             (Integer): ['kind', 'of_kind', 'schema', 'widened'],
         ]
@@ -24,7 +23,7 @@ synchronized (graph) {
                     .cardinality(org.janusgraph.core.Cardinality.SINGLE).make()
             }
         }
-        [terms: String, words: String, group: Long].each { name, type ->
+        [terms: String, words: String, moved: Integer, group: Long].each { name, type ->
             management.getPropertyKey(name) ?: management.makePropertyKey(name).dataType(type)
                 .cardinality(org.janusgraph.core.Cardinality.SET).make()
         }
@@ -35,9 +34,19 @@ synchronized (graph) {
                 .dataType(type).cardinality(org.janusgraph.core.Cardinality.LIST).make()
         }
         ['entity', 'note'].each { management.getVertexLabel(it) ?: management.makeVertexLabel(it).make() }
-        ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'REVISED', 'OBSERVED'].each {
+        ['ASSOCIATED_WITH', 'CONTRIBUTED_TO', 'DERIVED_FROM', 'PRODUCED', 'SAME_AS', 'OBSERVED'].each {
             management.getEdgeLabel(it) ?: management.makeEdgeLabel(it)
                 .multiplicity(org.janusgraph.core.Multiplicity.MULTI).make()
+        }
+        // From an entity to itself: as an edge that is stored at its source alone, it is stored once.
+        management.getEdgeLabel('REVISED') ?: management.makeEdgeLabel('REVISED').unidirected()
+            .multiplicity(org.janusgraph.core.Multiplicity.MULTI).make()
+        // The newest revisions of an entity, those of a time, and the earliest are found among thousands at one vertex.
+        def revised = management.getEdgeLabel('REVISED')
+        [revised_by_sequence: 'sequence', revised_by_time: 'occurred_at'].each { name, key ->
+            management.getRelationIndex(revised, name) ?: management.buildEdgeIndex(
+                revised, name, Direction.OUT, key == 'sequence' ? Order.desc : Order.asc,
+                management.getPropertyKey(key))
         }
         // Recording asks which chunks of a metric may hold its steps, of thousands at one vertex.
         def observed = management.getEdgeLabel('OBSERVED')

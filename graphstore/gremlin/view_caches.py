@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Self
 
+from lineal.graphstore.gremlin.client import GremlinClient
 from lineal.graphstore.gremlin.edge_cache import EdgeCache
 from lineal.graphstore.gremlin.entity_scopes import EntityScopes
 from lineal.graphstore.gremlin.hidden_neighbours import HiddenNeighbours
 from lineal.graphstore.gremlin.match_cache import MatchCache
 from lineal.graphstore.gremlin.record_cache import RecordCache
+from lineal.graphstore.gremlin.revision_cache import RevisionCache
 from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.urn_cache import UrnCache
 from lineal.graphstore.gremlin.visibility import Visibility
@@ -26,11 +28,11 @@ class ViewCaches:
     matches: MatchCache
 
     @classmethod
-    def of(cls, view: View, snapshot: Snapshot, urns: UrnCache) -> Self:
+    def of(cls, client: GremlinClient, view: View, snapshot: Snapshot, urns: UrnCache) -> Self:
         """Empty caches."""
         visibility = Visibility(view, snapshot)
         scopes = EntityScopes(visibility.scope_steps)
-        records = RecordCache(visibility, scopes, urns)
+        records = RecordCache(visibility, scopes, RevisionCache(visibility, client.wait), urns)
         return cls(
             visibility,
             scopes,

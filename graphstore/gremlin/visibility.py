@@ -8,22 +8,24 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from gremlin_python.process.graph_traversal import GraphTraversal, __
-from gremlin_python.process.traversal import P
+from gremlin_python.process.traversal import Order, P
 from gremlin_python.statics import long
 
-from lineal.graphstore import index_terms
 from lineal.graphstore.filter_expressions import Expression
+from lineal.graphstore.gremlin.checkpoints import Checkpoint, newest_fetched
 from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.crossed_edges import DOWN, CrossedEdges, Leg
-from lineal.graphstore.gremlin.filter_steps import Condition, condition, is_among_terms
+from lineal.graphstore.gremlin.filter_steps import Condition, condition
 from lineal.graphstore.gremlin.index_backlog import unindexed_vertices
 from lineal.graphstore.gremlin.scope_steps import scope_steps
 from lineal.graphstore.gremlin.snapshots import Snapshot
 from lineal.graphstore.gremlin.vertex_ids import vertex_of, vertex_of_key
-from lineal.graphstore.records import Entity, View
+from lineal.graphstore.records import Entity, Revision, View
 
 REVISED: Final = "REVISED"
 """The label of the edges, from an entity to itself, that hold its revisions."""
+MOVED: Final = "moved"
+"""The property of entities that revisions of later batches moved to an earlier time."""
 
 
 class Visibility:
@@ -39,6 +41,8 @@ class Visibility:
         self.sees_nothing = self.scope_steps.sees_nothing
         self.meets_hidden = self.scope_steps.meets_hidden
         self.has_same_as = snapshot.has_same_as
+        self.is_present = view.as_of.occurred_at is None
+        """Whether everything recorded counts, whenever it occurred."""
         self.is_settled = view.as_of.recorded_at <= snapshot.watermark
         self.unindexed = unindexed_vertices(snapshot.unindexed)
         """The entities that the mixed index may not show yet: searches look through them too."""
@@ -56,9 +60,9 @@ class Visibility:
         at = self.view.as_of.occurred_at
         return steps if at is None or whenever_occurred else steps.has("occurred_at", P.lte(long(at)))
 
-    def is_recorded(self, entity: Entity) -> bool:
-        """Whether an entity was recorded by the as-of time."""
-        return entity.recorded_at <= self._until and entity.recorded_at not in self._aborted
+    def is_recorded(self, record: Entity | Revision | Checkpoint) -> bool:
+        """Whether a record was recorded by the as-of time."""
+        return record.recorded_at <= self._until and record.recorded_at not in self._aborted
 
     def has_occurred(self, at: int) -> bool:
         """Whether a time is not later than the view's as-of time of occurrence."""
@@ -72,7 +76,8 @@ class Visibility:
         The vertex holds it as of the entity's batch. Only where a later batch moved it back, the revisions are read.
         """
         revised = self.recorded(__.out_e(REVISED), whenever_occurred=True)
-        earliest = __.union(__.values("occurred_at"), revised.values("occurred_at")).min_()
+        earliest_revised = __.local(revised.order().by("occurred_at").limit(1))
+        earliest = __.union(__.values("occurred_at"), earliest_revised.values("occurred_at")).min_()
         return __.choose(_is_moved(), __.flat_map(earliest), __.values("occurred_at"))
 
     def occurred(self, vertices: GraphTraversal) -> GraphTraversal:
@@ -164,7 +169,21 @@ class Visibility:
         """
         return self.recorded(vertices.out_e(REVISED), whenever_occurred=self.scope_steps.redacts)
 
+    def newest_revision_edges(self, vertices: GraphTraversal) -> GraphTraversal:
+        """The edges of the revisions of each vertex that were recorded last; those of aborted batches among them.
+
+        JanusGraph takes them from its index: all steps that would have to look at every edge are left out.
+        """
+        recorded = __.out_e(REVISED).has("recorded_at", P.lte(long(self._until)))
+        return vertices.local(recorded.order().by("sequence", Order.desc).limit(newest_fetched()))
+
+    def revision_edges_by(self, keys: Collection[int], name: str, test: P) -> GraphTraversal:
+        """The edges of the revisions of known entities of which a property in JanusGraph's index passes a test."""
+        # The test follows the edges at once, so that JanusGraph uses its index for it.
+        edges = self.known(keys).out_e(REVISED).has(name, test)
+        return self.recorded(edges, whenever_occurred=self.scope_steps.redacts)
+
 
 def _is_moved() -> GraphTraversal:
     """Whether a vertex is marked as known from an earlier time than it holds; an aborted batch may have marked it."""
-    return __.has("widened").where(is_among_terms([index_terms.MOVED]))
+    return __.has(MOVED)
