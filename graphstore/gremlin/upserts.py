@@ -23,8 +23,8 @@ def chunks_of(parts: list[Fields], most: int) -> list[list[Fields]]:
     chunks: list[list[Fields]] = [[]]
     size = 0
     for part in parts:
-        bytes_in = sum(len(value) for value in part.values() if isinstance(value, str))
-        bytes_in += sum(len(text) for value in part.values() if isinstance(value, set) for text in value)
+        values = [each for value in part.values() for each in (value if isinstance(value, set) else [value])]
+        bytes_in = sum(len(value) for value in values if isinstance(value, str))
         if chunks[-1] and (len(chunks[-1]) == most or size + bytes_in > _MOST_CHUNK_BYTES):
             chunks.append([])
             size = 0

@@ -31,7 +31,7 @@ from lineal.graphstore.embedded.memory.adjacency_cache import AdjacencyCache
 from lineal.graphstore.embedded.sql import entity_pages as embedded_finding
 from lineal.graphstore.embedded.sql import key_sets
 from lineal.graphstore.errors import BatchRefused, LimitExceeded
-from lineal.graphstore.gremlin import entity_pages, prefetcher, walk_prefetcher
+from lineal.graphstore.gremlin import checkpoints, entity_pages, prefetcher, walk_prefetcher
 from lineal.graphstore.kinds import EntityKind
 from lineal.graphstore.opening import open_store
 from lineal.graphstore.queries import (
@@ -129,10 +129,11 @@ def plain(value: Any) -> Any:
 @contextmanager
 def bounded(data: st.DataObject) -> Iterator[None]:
     """The bounds at which the Gremlin engine goes another way, so that small graphs go each."""
-    before = {(module, name): getattr(module, name) for module, name in _BOUNDS}
+    before = {(module, name): getattr(module, name) for module, name in (*_BOUNDS, _EVERY)}
     try:
         for module, name in _BOUNDS:
             setattr(module, name, data.draw(st.sampled_from([before[module, name], 0, 2])))
+        setattr(*_EVERY, data.draw(st.sampled_from([1, 2, 3])))
         yield
     finally:
         for (module, name), value in before.items():
@@ -146,6 +147,8 @@ _BOUNDS: Final = (
     (walk_prefetcher, "MOST_SECONDS"),
     (entity_pages, "MOST_NAMED"),
 )
+_EVERY: Final = (checkpoints, "CHECKPOINT_EVERY")
+"""Entities have few revisions here, and a checkpoint all the same."""
 
 
 _FEW: Final = (

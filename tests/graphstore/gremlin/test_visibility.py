@@ -32,7 +32,7 @@ WITHOUT_A_VIEW = {
     "writer_lease",
 }
 """Modules that write, or that read without a view: access, audit log, quarantine, lease. All others read views."""
-ASKED = {("reader", "occurred_at")}
+ASKED = {("record_cache", "occurred_at"), ("revision_cache", "occurred_at")}
 """Where a question, not its view, names a time."""
 
 SOURCES = {"V", "E", "out_e", "in_e", "both_e", "out", "in_", "both"}
