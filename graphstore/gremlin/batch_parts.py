@@ -70,6 +70,12 @@ class Parts(NamedTuple):
         return {vertex: fields for vertex, fields in entities.items() if vertex not in widened}
 
     @property
+    def additions(self) -> list[Fields]:
+        """What is added to entities that existed before."""
+        created = {fields[T.id] for fields in self.vertices}
+        return [fields for fields in self.widened if fields[T.id] not in created]
+
+    @property
     def plan(self) -> str:
         """The vertices with elements of the stamp, as text; an edge counts for its source."""
         return packed_plan([fields[T.id] for fields in self.vertices] + [edge["source"][T.id] for edge in self.edges])

@@ -212,7 +212,7 @@ class Recording:
             await self._log.append_in(stamp, group.audit)
         else:
             await self._commit(stamp, group, group.parts)
-            self.backlog.add(stamp, group.parts.entities)
+            self.backlog.add(stamp, group.parts.entities, group.parts.additions, snapshot.unindexed)
             for key, occurred_at in group.parts.property_keys.items():
                 self._property_keys.put(key, occurred_at)
         for request, outcome in group.outcomes:

@@ -8,7 +8,8 @@ not show in time are written to it again.
 
 The task needs no lease: it only copies, in one transaction, what is recorded of an entity, under the newest watermark
 that its process knew before. An entity is indexed if the index shows it with the stamp of its last batch, or with a
-later watermark. A process works off what it recorded itself, and what others left.
+later watermark. A process works off what it recorded itself, and what others left. It remembers what its batches added
+to entities of which the index had everything before, and writes only that; of others it reads all terms and words.
 """
 
 import asyncio
@@ -17,13 +18,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final
+from sys import getsizeof
+from typing import Any, Final
 
 import orjson
 from gremlin_python.process.graph_traversal import __
 from gremlin_python.process.traversal import P, T
 from gremlin_python.statics import long
 
+from lineal.bounded_cache import BoundedCache
 from lineal.graphstore.batch_validation import now
 from lineal.graphstore.content_codec import packed
 from lineal.graphstore.errors import Unavailable
@@ -36,6 +39,7 @@ from lineal.graphstore.gremlin.mixed_index import (
     INDEXED_TERM,
     SHOWN_SECONDS,
     TERMS,
+    WORDS,
     copy_to_index,
     in_index,
     index_properties,
@@ -56,6 +60,8 @@ _AT_ONCE: Final = 250
 _RESTORED_AT_ONCE: Final = 100
 _RETRY_SECONDS: Final = 0.1
 _MICROSECONDS: Final = 1_000_000
+_MOST_KNOWN_BYTES: Final = 16 * 1024 * 1024
+_KNOWN_ENTRY_BYTES: Final = 250
 _READ: Final = (TERMS, *COPIED, INDEXED_TERM, *map(in_index, COPIED))
 """What has to be read of an entity that this process does not remember."""
 
@@ -95,6 +101,10 @@ class IndexBacklog:
         """The stamps under which this process recorded."""
         self._new: dict[int, Fields] = {}
         """The entities that this process recorded and did not write to the index, by their vertices."""
+        self._added: dict[int, tuple[int, Fields]] = {}
+        """By vertex, the terms and words that are all that the index lacks up to a stamp."""
+        self._in_index: BoundedCache[tuple[int, str, str], bool] = BoundedCache(_MOST_KNOWN_BYTES, _known_bytes)
+        """Terms and words that the index has, by vertex and property: written twice, it would hold them twice."""
         self._written: dict[int, tuple[int, float]] = {}
         """Of vertices that this process wrote to the index: under which watermark, and when."""
         self._shown: dict[int, int] = {}
@@ -111,10 +121,15 @@ class IndexBacklog:
         backlog = {each: tuple(old for old in left if old not in again) for each, left in self._left().items()}
         return packed_backlog({**backlog, stamp: tuple(vertices)})
 
-    def add(self, stamp: int, entities: Mapping[int, Fields]) -> None:
-        """Work off a batch that this process committed, by its new entities, written to the index or not."""
+    def add(self, stamp: int, entities: Mapping[int, Fields], additions: Collection[Fields], before: str) -> None:
+        """Work off a batch that this process committed, by what it wrote.
+
+        `entities` are new, and written to the index or not. `additions` are to other entities. `before` is the backlog
+        of the snapshot before the batch, as text.
+        """
         if not self._server.has_mixed_index:
             return
+        self._add_additions(stamp, additions, before)
         self._own.add(stamp)
         indexed = [vertex for vertex, fields in entities.items() if INDEXED_AT in fields]
         self._written |= dict.fromkeys(indexed, (stamp, time.monotonic()))
@@ -123,6 +138,20 @@ class IndexBacklog:
         if sum(self._written_at(vertex) < each for each, vertices in left for vertex in vertices) >= _MANY:
             self._has_many.set()
         self.start()
+
+    def _add_additions(self, stamp: int, additions: Collection[Fields], before: str) -> None:
+        stamps = {vertex: at for at, vertices in unpacked_backlog(before).items() for vertex in vertices}
+        for fields in additions:
+            vertex = fields[T.id]
+            last = stamps.get(vertex, 0)
+            covered_to, added = self._added.pop(vertex, (0, {}))
+            if max(self._written_at(vertex), self._shown.get(vertex, 0)) >= last:
+                added = {}
+            elif covered_to != last:
+                continue
+            self._added[vertex] = (
+                stamp, {name: [*added.get(name, ()), *fields.get(name, ())] for name in (TERMS, WORDS)}
+            )  # fmt: skip
 
     def start(self) -> None:
         """Work the backlog off, unless that is being done."""
@@ -198,13 +227,15 @@ class IndexBacklog:
         vertices = {vertex for each in backlog.values() for vertex in each}
         self._own.intersection_update(backlog)
         self._new = {vertex: fields for vertex, fields in self._new.items() if vertex in vertices}
+        self._added = {vertex: added for vertex, added in self._added.items() if vertex in vertices}
         self._written = {vertex: written for vertex, written in self._written.items() if vertex in vertices}
         self._shown = {vertex: at for vertex, at in self._shown.items() if vertex in vertices}
 
     async def _work_off(self, backlog: Backlog) -> None:
         """Write to the index what is not written to it, or not shown in time, and note what it shows."""
+        # Of the snapshot that the backlog is of: a batch that is committed meanwhile is not in it.
+        watermark = self._lease.snapshot.watermark
         async with self._working:
-            watermark = self._lease.snapshot.watermark
             stamps = {vertex: stamp for stamp, vertices in backlog.items() for vertex in vertices}
             unwritten = [vertex for vertex, stamp in stamps.items() if self._written_at(vertex) < stamp]
             for some in in_chunks(unwritten, _AT_ONCE):
@@ -214,15 +245,20 @@ class IndexBacklog:
     async def _write(self, vertices: Sequence[int], stamps: Mapping[int, int], watermark: int) -> None:
         """Write vertices to the index."""
         new = {vertex: fields for vertex in vertices if (fields := self._new_as_of(vertex, stamps[vertex]))}
+        added = {vertex: fields for vertex in vertices if (fields := self._added_up_to(vertex, stamps[vertex]))}
         rows = [{T.id: long(vertex), **index_properties(fields)} for vertex, fields in new.items()]
-        others = g.V([long(vertex) for vertex in vertices if vertex not in new])
-        if len(new) < len(vertices):
-            found = others.project("vertex", "fields").by(__.id_()).by(__.value_map(*_READ))
+        rows += [{T.id: long(vertex), **self._unknown(vertex, fields)} for vertex, fields in added.items()]
+        others = [long(vertex) for vertex in vertices if vertex not in new and vertex not in added]
+        if others:
+            found = g.V(others).project("vertex", "fields").by(__.id_()).by(__.value_map(*_READ))
             for each in await self._server.ask(found):
+                self._note_known(each["vertex"], each["fields"])
                 rows.append({T.id: long(each["vertex"]), **index_properties(each["fields"])})
         for chunk in chunks_of(rows, _AT_ONCE):
             await self._server.ask(addition_steps(g.inject(0), chunk, {INDEXED_AT: long(watermark)}))
         self._written |= dict.fromkeys(vertices, (watermark, time.monotonic()))
+        for row in rows:
+            self._note_known(row[T.id], row)
         for vertex in new:
             self._new.pop(vertex, None)
 
@@ -230,6 +266,28 @@ class IndexBacklog:
         """An entity that is not written to the index, if its batch of a stamp is the last that wrote it."""
         fields = self._new.get(vertex)
         return fields if fields is not None and fields["recorded_at"] == stamp else None
+
+    def _added_up_to(self, vertex: int, stamp: int) -> Fields | None:
+        """What batches up to a stamp added to a vertex, if that is all that the index lacks; it is forgotten."""
+        covered_to, added = self._added.get(vertex, (0, {}))
+        if covered_to != stamp:
+            return None
+        # Where writing it fails, all of the vertex is read.
+        del self._added[vertex]
+        return added
+
+    def _unknown(self, vertex: int, added: Fields) -> Fields:
+        """Index properties of what was added to a vertex, but for what the index is known to have."""
+        known = {
+            name: [value for value in _values(values) if self._in_index.get((vertex, name, value))]
+            for name, values in index_properties(added).items()
+        }
+        return index_properties({**added, **known})
+
+    def _note_known(self, vertex: int, fields: Fields) -> None:
+        for name in (INDEXED_TERM, in_index(WORDS)):
+            for value in _values(fields.get(name, ())):
+                self._in_index.put((vertex, name, value), True)
 
     async def _look(self, stamps: Mapping[int, int]) -> None:
         """Note which of some vertices the index shows."""
@@ -255,6 +313,14 @@ class IndexBacklog:
 
     def _written_at(self, vertex: int) -> int:
         return self._written.get(vertex, (0, 0.0))[0]
+
+
+def _values(values: Any) -> Collection[Any]:
+    return values if isinstance(values, list | set | tuple) else (values,)
+
+
+def _known_bytes(known: tuple[int, str, str], is_known: bool) -> int:
+    return getsizeof(known[2]) + _KNOWN_ENTRY_BYTES
 
 
 def _size(backlog: Backlog) -> int:

@@ -362,6 +362,38 @@ async def test_an_entity_that_another_process_revises_before_it_is_indexed(
                 assert await found(store, Find(view, where)) == (["a"] if tag == "second" else [])
 
 
+async def test_only_what_a_revision_adds_is_written_to_the_index(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much the index has of the entity: nothing of it is read, and nothing is written twice."""
+    monkeypatch.setattr(index_backlog.IndexBacklog, "start", lambda _: None)
+    backlog: index_backlog.IndexBacklog = store._recording.backlog  # type: ignore[attr-defined]
+    server: GremlinClient = store._server  # type: ignore[attr-defined]
+    frames, read = GremlinClient._frames, [0]
+
+    async def counting(client: GremlinClient, *arguments: Any) -> list[bytes]:
+        answer = await frames(client, *arguments)
+        read[0] += sum(map(len, answer))
+        return answer
+
+    async def revise(*tags: str) -> int:
+        """Append a revision, and return how many bytes are read to write it to the index."""
+        await store.record(Batch(revisions=(NewRevision(urn("a"), tags=tags, description=" ".join(tags)),)), by="me")
+        read[0] = 0
+        await backlog._work_off(backlog._ours())
+        return read[0]
+
+    monkeypatch.setattr(GremlinClient, "_frames", counting)
+    await store.record(Batch((entity("a", tags=("first",)),)), by="me")
+    many = [f"tag{number}" for number in range(300)]
+    assert await revise(*many) > 1_000, "the entity itself is not in the index either: all is read"
+    for number in range(6):
+        assert await revise("again" if number % 2 else "and again", many[number]) < 1_000
+    assert await indexed_terms(store, "a") >= {of_tag(tag) for tag in ("first", "again", "and again", *many)}
+    vertex = vertex_of_key(key_of_urn(urn("a")))
+    for name in (mixed_index.INDEXED_TERM, mixed_index.in_index(mixed_index.WORDS)):
+        values = await server.ask(g.V(vertex).values(name))
+        assert len(set(values)) == len(values)
+
+
 async def test_writes_are_refused_while_the_index_stays_behind(lagging: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_backlog, "MOST_UNINDEXED", 4)
     monkeypatch.setattr(index_backlog, "SHOWN_SECONDS", 0.3)
