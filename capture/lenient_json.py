@@ -20,7 +20,7 @@ MAX_VALUES: Final = 1_000_000
 _MAX_DIGITS: Final = 4000
 """Python converts no longer text to an integer; such a number stays a text."""
 _MAX_DEPTH: Final = 200
-"""Values that nest deeper become null where the parser cannot follow: twice the depth that a value may have."""
+"""Values that nest deeper become null: twice the depth that a value may have, and no more than any code can follow."""
 _MARKS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 
 
@@ -45,18 +45,19 @@ def read_json(document: bytes | bytearray) -> Any:
             f"The document holds more than {MAX_VALUES:,} values, so nothing of it was taken: send several events, "
             "each with a part of the inputs, outputs or columns."
         )
+    try:
+        value = _parsed(text)
+    except RecursionError:
+        return _parsed(_without_depths(text))
+    return _parsed(_without_depths(text)) if _nests_too_deep(value) else value
+
+
+def _parsed(text: str) -> Any:
     if len(text) <= _LONG_CHARACTERS and not _LONG_DIGITS.search(text):
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
             pass  # NaN, lone surrogates and deep nesting are read below
-    try:
-        return _parsed(text)
-    except RecursionError:
-        return _parsed(_without_depths(text))
-
-
-def _parsed(text: str) -> Any:
     try:
         # With a hook, Python code runs for each object, so that other threads can run.
         return json.loads(text, object_hook=lambda value: value, parse_int=_integer)
@@ -66,6 +67,16 @@ def _parsed(text: str) -> Any:
             "taken: send valid JSON.",
             error.pos,
         ) from error
+
+
+def _nests_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH + 1):
+        parents = [each for each in level if isinstance(each, list | dict)]
+        level = [child for each in parents for child in (each.values() if isinstance(each, dict) else each)]
+        if not level:
+            return False
+    return True
 
 
 def _integer(text: str) -> int | str:

@@ -1,5 +1,7 @@
 """The context of a request: its caller, store, time and loaders."""
 
+import asyncio
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,6 +45,8 @@ from lineal.resolvers.as_of import as_of, requested_recorded_at
 from lineal.resolvers.cursors import Cursors, cursors
 from lineal.threads import Arguments, Result, off_loop_if
 
+K = TypeVar("K")
+V = TypeVar("V")
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 Changed = TypeVar("Changed")
@@ -205,25 +209,35 @@ class Context:
         return Loaders(self.store)
 
 
+class SharedLoader(DataLoader[K, V]):
+    """A loader of which one question's answer survives that a field which waits for it is cancelled.
+
+    The failure of a field cancels the fields beside it. Other fields, elsewhere in the answer, may wait for the same.
+    """
+
+    def load(self, key: K) -> Future[V]:
+        return asyncio.shield(super().load(key))
+
+
 class Loaders:
     """Sibling questions gathered into one call of a store verb. The same question twice is one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.entity: DataLoader[tuple[View, str], Entity | None] = DataLoader(self._entities)
-        self.find: DataLoader[Find, EntityPage] = DataLoader(store.find)
-        self.several: DataLoader[tuple[View, frozenset[str]], dict[str, Entity]] = DataLoader(self._several)
-        self.history: DataLoader[HistoryOf, RevisionPage] = DataLoader(store.history)
-        self.reach: DataLoader[Reach, ReachPage | None] = DataLoader(store.reach)
-        self.associations: DataLoader[AssociationsOf, AssociationPage] = DataLoader(store.associations)
-        self.among: DataLoader[ReachAssociations, AssociationPage | None] = DataLoader(store.reach_associations)
-        self.metrics: DataLoader[MetricsOf, tuple[Metric, ...]] = DataLoader(store.metrics)
-        self.series: DataLoader[SeriesOf, SeriesPage] = DataLoader(store.series)
-        self.buckets: DataLoader[BucketsOf, tuple[Bucket, ...]] = DataLoader(store.buckets)
-        self.property_keys: DataLoader[PropertyKeys, list[str]] = DataLoader(store.property_keys)
-        self.entity_groups: DataLoader[str, EntityGroups | None] = DataLoader(store.entity_groups)
-        self.key_used: DataLoader[str, int | None] = DataLoader(self._keys_used)
-        self.document: DataLoader[str, bytes | None] = DataLoader(self._documents)
+        self.entity: SharedLoader[tuple[View, str], Entity | None] = SharedLoader(self._entities)
+        self.find: SharedLoader[Find, EntityPage] = SharedLoader(store.find)
+        self.several: SharedLoader[tuple[View, frozenset[str]], dict[str, Entity]] = SharedLoader(self._several)
+        self.history: SharedLoader[HistoryOf, RevisionPage] = SharedLoader(store.history)
+        self.reach: SharedLoader[Reach, ReachPage | None] = SharedLoader(store.reach)
+        self.associations: SharedLoader[AssociationsOf, AssociationPage] = SharedLoader(store.associations)
+        self.among: SharedLoader[ReachAssociations, AssociationPage | None] = SharedLoader(store.reach_associations)
+        self.metrics: SharedLoader[MetricsOf, tuple[Metric, ...]] = SharedLoader(store.metrics)
+        self.series: SharedLoader[SeriesOf, SeriesPage] = SharedLoader(store.series)
+        self.buckets: SharedLoader[BucketsOf, tuple[Bucket, ...]] = SharedLoader(store.buckets)
+        self.property_keys: SharedLoader[PropertyKeys, list[str]] = SharedLoader(store.property_keys)
+        self.entity_groups: SharedLoader[str, EntityGroups | None] = SharedLoader(store.entity_groups)
+        self.key_used: SharedLoader[str, int | None] = SharedLoader(self._keys_used)
+        self.document: SharedLoader[str, bytes | None] = SharedLoader(self._documents)
 
     async def _entities(self, keys: Sequence[tuple[View, str]]) -> list[Entity | None]:
         by_view: dict[View, list[str]] = {}

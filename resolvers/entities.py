@@ -141,9 +141,10 @@ async def _found(
 
 
 async def property_keys(context: Context, starts_with: str, kind: EntityKind | None, first: int | None) -> list[str]:
-    """Property keys that start with a text."""
+    """Property keys that start with a text; none of the kind RESTRICTED, with which nothing is recorded."""
     size, of_kind = checked_first(first, 20, MOST), kind and EntityKind(kind)
-    return await context.loaders.property_keys.load(PropertyKeys(context.view(), starts_with, of_kind, size))
+    question = PropertyKeys(context.view(), starts_with, of_kind, size)
+    return [] if of_kind is EntityKind.RESTRICTED else await context.loaders.property_keys.load(question)
 
 
 async def history(
