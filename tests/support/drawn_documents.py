@@ -1,7 +1,7 @@
 """GraphQL documents drawn from the schema, and the same with their values in variables."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from graphql import (
     ArgumentNode,
@@ -20,17 +20,21 @@ from hypothesis_graphql import from_schema, nodes
 
 from lineal.schema import GRAPH
 
-hostile_numbers = st.sampled_from([0, 1, -1, 2**31, 2**63, 10**400, 1e308]).map(
-    lambda number: nodes.Int(number) if isinstance(number, int) else nodes.Float(number)
+TIMES: Final = ["2026-03-01T12:00:00Z", "2026-03-01", "2030-01-01T00:00:00+01:00"]
+_small = st.sampled_from([*[1, 2, 5] * 8, 0, -1, 2**31 - 1, 2**31]).map(nodes.Int)
+_numbers = st.sampled_from([0, 1, -1, 2**31, 2**63, 10**400]).map(nodes.Int) | st.sampled_from([0.5, 1e308]).map(
+    nodes.Float
 )
 
 
 def documents(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Queries and mutations of every field, with texts for everything that is sent as one."""
+    """Queries and mutations of every field, with texts for everything that is sent as one; most values make sense."""
     strings = texts.map(nodes.String)
-    anything = strings | hostile_numbers | st.booleans().map(nodes.Boolean)
-    custom = {"ID": strings, "String": strings, "DateTime": strings, "JSON": anything, "MetricNumber": anything}
-    return from_schema(GRAPH, custom_scalars=custom)
+    anything = strings | _numbers | st.booleans().map(nodes.Boolean)
+    times = st.sampled_from(TIMES * 5).map(nodes.String) | strings
+    custom = {"ID": strings, "String": strings, "Int": _small, "DateTime": times}
+    custom |= {"JSON": anything, "MetricNumber": _numbers}
+    return from_schema(GRAPH, custom_scalars=custom, allow_null=False)
 
 
 class _Hoisting(Visitor):
