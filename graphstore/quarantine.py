@@ -40,18 +40,44 @@ class QuarantineLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineFilter:
+    """A condition on documents; all fields that are not None must hold.
+
+    `problem` is a text within one of the problems. `since` is the earliest and `until` the time before which a document
+    was received, in microseconds since 1970.
+    """
+
+    run: str | None = None
+    job: str | None = None
+    received_by: str | None = None
+    problem: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def matches(self, kept: Quarantined) -> bool:
+        """Return whether a document satisfies the condition."""
+        return (
+            self.run in (None, kept.run)
+            and self.job in (None, kept.job)
+            and self.received_by in (None, kept.received_by)
+            and (self.problem is None or any(self.problem in each for each in kept.problems))
+            and (self.since is None or self.since <= kept.received_at)
+            and (self.until is None or kept.received_at < self.until)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantineQuestion:
     """A page of the documents of an account, or of all, the newest first, after the position `before`.
 
-    None of `ids`, `run` and `job` means any.
+    No `ids` means any.
     """
 
     account: str | None = None
     first: int = 20
     before: tuple[int, str] | None = None
     ids: tuple[str, ...] | None = None
-    run: str | None = None
-    job: str | None = None
+    where: QuarantineFilter = QuarantineFilter()
     with_documents: bool = True
 
 
@@ -93,6 +119,5 @@ def _matches(kept: Quarantined, question: QuarantineQuestion) -> bool:
     return (
         question.account in (None, kept.account)
         and (question.ids is None or kept.id in question.ids)
-        and question.run in (None, kept.run)
-        and question.job in (None, kept.job)
+        and question.where.matches(kept)
     )

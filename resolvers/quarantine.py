@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Final
 
 from lineal.auth.access_store import AuditEntry
@@ -11,10 +12,10 @@ from lineal.auth.directive import checked
 from lineal.auth.operations.base import Attempt, RefusalCode
 from lineal.auth.permissions import Permission
 from lineal.graphstore.errors import LimitExceeded
-from lineal.graphstore.quarantine import Quarantined, QuarantineQuestion, newest_first
+from lineal.graphstore.quarantine import Quarantined, QuarantineFilter, QuarantineQuestion, newest_first
 from lineal.resolvers.access_changes import ChangeError
 from lineal.resolvers.context import Context
-from lineal.resolvers.cursors import QuarantinePosition
+from lineal.resolvers.cursors import Cursors, QuarantinePosition
 from lineal.resolvers.errors import BadInput
 from lineal.resolvers.pages import MOST, Connection, checked_first, connection
 
@@ -34,9 +35,13 @@ class RetriedDocument:
 
 @dataclass(frozen=True, slots=True)
 class RetryPayload:
-    """What became of each document, or the reasons why none was retried."""
+    """What became of each document, or the reasons why none was retried.
+
+    `end_cursor` is the position of the last one if more documents match.
+    """
 
     documents: Sequence[RetriedDocument] = ()
+    end_cursor: str | None = None
     user_errors: Sequence[ChangeError] = ()
 
 
@@ -45,27 +50,24 @@ class DiscardPayload:
     """The ids of the discarded documents, or the reasons why none was discarded."""
 
     ids: Sequence[str] = ()
+    end_cursor: str | None = None
     user_errors: Sequence[ChangeError] = ()
 
 
 async def quarantine(
     context: Context,
     ids: Sequence[str] | None,
-    run: str | None,
-    job: str | None,
+    where: Any,
     first: int | None,
     after: str | None,
 ) -> Connection[Quarantined]:
     """Return refused documents of the caller's account, newest first. The field's guard checks the permission."""
     if ids is not None and len(ids) > MOST:
         raise BadInput(f"ids may hold {MOST} ids: ask for fewer at once")
-    cursors = context.list_cursors("quarantine", ids, run, job)
-    before = None
-    if after is not None:
-        cursors, position = cursors.read(after, QuarantinePosition)
-        before = (position.received_at, position.id)
+    condition = _condition(where)
+    cursors, before = _position(context.list_cursors("quarantine", ids, condition), after)
     question = QuarantineQuestion(
-        _account(context), checked_first(first, 20, MOST), before, _valid(ids), run, job, with_documents=False
+        _account(context), checked_first(first, 20, MOST), before, _valid(ids), condition, with_documents=False
     )
     page = await context.store.quarantined(question)
     return connection(
@@ -91,20 +93,20 @@ async def document(context: Context, kept: Quarantined) -> str | None:
 
 async def retry(context: Context, input: Any) -> RetryPayload:
     """Record documents in the name of the caller. Those that are recorded leave the quarantine."""
-    named, errors = await _named(context, "quarantineRetry", input.ids)
-    if errors:
-        return RetryPayload(user_errors=errors)
-    return RetryPayload([await _retried(context, each) for each in named])
+    chosen = await _chosen(context, "quarantineRetry", input)
+    if chosen.errors:
+        return RetryPayload(user_errors=chosen.errors)
+    return RetryPayload([await _retried(context, each) for each in chosen.documents], chosen.end_cursor)
 
 
 async def discard(context: Context, input: Any) -> DiscardPayload:
     """Remove documents for good."""
-    named, errors = await _named(context, "quarantineDiscard", input.ids)
-    if errors:
-        return DiscardPayload(user_errors=errors)
-    for each in named:
+    chosen = await _chosen(context, "quarantineDiscard", input)
+    if chosen.errors:
+        return DiscardPayload(user_errors=chosen.errors)
+    for each in chosen.documents:
         await context.store.discard_quarantined(each.id)
-    return DiscardPayload([each.id for each in named])
+    return DiscardPayload([each.id for each in chosen.documents], chosen.end_cursor)
 
 
 async def _retried(context: Context, listed: Quarantined) -> RetriedDocument:
@@ -118,35 +120,80 @@ async def _retried(context: Context, listed: Quarantined) -> RetriedDocument:
     return RetriedDocument(listed.id, not problems, problems)
 
 
-async def _named(context: Context, action: str, given: Sequence[str]) -> tuple[list[Quarantined], list[ChangeError]]:
-    """Return the documents that an input names, without their content, or the errors. The audit log gets both."""
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The documents that an input names or that match its condition, without their content, or the errors."""
+
+    documents: Sequence[Quarantined] = ()
+    end_cursor: str | None = None
+    errors: Sequence[ChangeError] = ()
+
+
+async def _chosen(context: Context, action: str, input: Any) -> _Chosen:
+    """Return the documents that an input chooses. The audit log gets each, and each that is absent."""
     checked(Permission.MANAGE_QUARANTINE)
     decision = context.authorizer.decide_on_own_account(Permission.MANAGE_QUARANTINE)
     if not decision.is_allowed:
         account = context.principal.account
-        context.access_service.denials.note([_entry(context, action, "ACCOUNT", account, account, decision)])
+        await context.store.audit([_entry(context, action, "ACCOUNT", account, account, decision)])
         message = f"This needs {Permission.MANAGE_QUARANTINE.shown}: ask an administrator of the account for it."
-        return [], [ChangeError(RefusalCode.FORBIDDEN, message, ("input",))]
-    if len(given) > MOST:
-        message = f"There are {len(given):,} ids; the most is {MOST}: send fewer."
-        return [], [ChangeError(RefusalCode.TOO_LARGE, message, ("input", "ids"))]
+        return _Chosen(errors=[ChangeError(RefusalCode.FORBIDDEN, message, ("input",))])
+    if (input.ids is None) == (input.where is None):
+        raise BadInput("give either ids or where; where: {} means all documents")
+    chosen = await (_named(context, input.ids) if input.where is None else _matching(context, action, input))
+    absent = [input.ids[int(error.path[2])] for error in chosen.errors if error.code is RefusalCode.NOT_FOUND]
+    home = context.principal.account
+    denied = [_entry(context, action, "DOCUMENT", id, home, Decision(False)) for id in dict.fromkeys(absent)]
+    allowed = [_entry(context, action, "DOCUMENT", each.id, each.account, decision) for each in chosen.documents]
+    if denied or allowed:
+        await context.store.audit([*denied, *allowed])
+    return chosen
+
+
+async def _named(context: Context, ids: Sequence[str]) -> _Chosen:
+    """Return the documents with these ids; the errors if there are too many, or if one is absent."""
+    if len(ids) > MOST:
+        message = f"There are {len(ids):,} ids; the most is {MOST}: send fewer."
+        return _Chosen(errors=[ChangeError(RefusalCode.TOO_LARGE, message, ("input", "ids"))])
     page = await context.store.quarantined(
-        QuarantineQuestion(_account(context), MOST, ids=_valid(given), with_documents=False)
+        QuarantineQuestion(_account(context), MOST, ids=_valid(ids), with_documents=False)
     )
     kept = {each.id: each for each in page.items}
     errors = [
         ChangeError(RefusalCode.NOT_FOUND, "No such document is in quarantine.", ("input", "ids", str(place)))
-        for place, id in enumerate(given)
+        for place, id in enumerate(ids)
         if id not in kept
     ]
-    absent = [id for id in dict.fromkeys(given) if id not in kept]
-    named = [] if absent else [kept[id] for id in dict.fromkeys(given)]
-    home = context.principal.account
-    denied = [_entry(context, action, "DOCUMENT", id, home, Decision(False)) for id in absent]
-    allowed = [_entry(context, action, "DOCUMENT", each.id, each.account, decision) for each in named]
-    context.access_service.denials.note(denied)
-    await context.store.audit(allowed)
-    return named, errors
+    return _Chosen(() if errors else [kept[id] for id in dict.fromkeys(ids)], errors=errors)
+
+
+async def _matching(context: Context, action: str, input: Any) -> _Chosen:
+    """Return the next documents that match a condition, as many as one request may change."""
+    condition = _condition(input.where)
+    cursors, before = _position(context.list_cursors(action, condition), input.after)
+    question = QuarantineQuestion(_account(context), MOST, before, where=condition, with_documents=False)
+    page = await context.store.quarantined(question)
+    sizes = accumulate(each.size for each in page.items)
+    count = max(1, sum(size <= MOST_DOCUMENT_BYTES for size in sizes))
+    documents = page.items[:count]
+    has_next = page.has_next or count < len(page.items)
+    end = cursors.make(QuarantinePosition(*newest_first(documents[-1]))) if has_next else None
+    return _Chosen(documents, end)
+
+
+def _condition(where: Any) -> QuarantineFilter:
+    """Return the condition of an input; an absent or null field does not count."""
+    if where is None:
+        return QuarantineFilter()
+    return QuarantineFilter(where.run, where.job, where.received_by, where.problem, where.since, where.until)
+
+
+def _position(cursors: Cursors, after: str | None) -> tuple[Cursors, tuple[int, str] | None]:
+    """Return the cursors, and the position of the cursor `after`."""
+    if after is None:
+        return cursors, None
+    cursors, position = cursors.read(after, QuarantinePosition)
+    return cursors, (position.received_at, position.id)
 
 
 def _entry(context: Context, action: str, kind: str, resource: str, account: str, decision: Decision) -> AuditEntry:

@@ -16,7 +16,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from lineal.schema.scalars import Midnight
 
 _DEFINITION: Final = "strawberry-definition"
-_TAKING_DATES: Final = frozenset({"AsOf", "TimeFilter"})
+_TAKING_DATES: Final = frozenset({"AsOf", "QuarantineFilter", "TimeFilter"})
 """The inputs in which a date without a time is a time. In what is recorded it would feign a precision it lacks."""
 
 

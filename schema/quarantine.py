@@ -44,6 +44,23 @@ class QuarantinedDocument:
         return await resolve.document(info.context, kept)
 
 
+@strawberry.input(
+    description="Condition on refused documents. All fields that are set must hold; null is not set. A date without a "
+    "time is its midnight in UTC."
+)
+class QuarantineFilter:
+    run: str | None = strawberry.field(default=None, description="Id of the run, as the document states it.")
+    job: str | None = strawberry.field(default=None, description="Name of the job, as the document states it.")
+    received_by: str | None = strawberry.field(
+        default=None, description="Principal that last sent it, as `account/name`."
+    )
+    problem: str | None = strawberry.field(
+        default=None, description="Text within one of the problems, letter case included."
+    )
+    since: DateTime | None = strawberry.field(default=None, description="Earliest time at which it was last received.")
+    until: DateTime | None = strawberry.field(default=None, description="Time before which it was last received.")
+
+
 @strawberry.type(description="Queries about refused documents.")
 class QuarantineQueries:
     @strawberry.field(
@@ -58,22 +75,35 @@ class QuarantineQueries:
             list[strawberry.ID] | None,
             strawberry.argument(description="Ids of the documents, at most 100; all documents by default."),
         ] = None,
-        run: Annotated[str | None, strawberry.argument(description="Id of the run; any by default.")] = None,
-        job: Annotated[str | None, strawberry.argument(description="Name of the job; any by default.")] = None,
+        where: Annotated[
+            QuarantineFilter | None, strawberry.argument(description="Condition on the documents; all by default.")
+        ] = None,
         first: arg.First = 20,
         after: arg.After = None,
     ) -> ListConnection[QuarantinedDocument]:
-        return await resolve.quarantine(info.context, ids, run, job, first, after)  # type: ignore[return-value]
+        return await resolve.quarantine(info.context, ids, where, first, after)  # type: ignore[return-value]
 
 
-@strawberry.input(description="Documents to retry.")
+_IDS = "Ids of the documents, at most 100; null where `where` is given."
+_WHERE = (
+    "Condition on the documents, in place of `ids`; `{}` means all. A request takes the newest that match, at most 100 "
+    "and at most 16 MiB together, unless a single one is larger."
+)
+_AFTER = "`endCursor` of the previous request with the same `where`, to go on after its documents."
+
+
+@strawberry.input(description="Documents to retry: either `ids` or `where`.")
 class QuarantineRetryInput:
-    ids: list[strawberry.ID] = strawberry.field(description="Ids of the documents, at most 100.")
+    ids: list[strawberry.ID] | None = strawberry.field(default=None, description=_IDS)
+    where: QuarantineFilter | None = strawberry.field(default=None, description=_WHERE)
+    after: str | None = strawberry.field(default=None, description=_AFTER)
 
 
-@strawberry.input(description="Documents to discard.")
+@strawberry.input(description="Documents to discard: either `ids` or `where`.")
 class QuarantineDiscardInput:
-    ids: list[strawberry.ID] = strawberry.field(description="Ids of the documents, at most 100.")
+    ids: list[strawberry.ID] | None = strawberry.field(default=None, description=_IDS)
+    where: QuarantineFilter | None = strawberry.field(default=None, description=_WHERE)
+    after: str | None = strawberry.field(default=None, description=_AFTER)
 
 
 @strawberry.type(description="Reason why quarantineRetry changed nothing.")
@@ -97,11 +127,15 @@ class RetriedDocument:
     )
 
 
+_END = "Position after the last of these documents, for `after`; null if no more documents match `where`."
+
+
 @strawberry.type(description="Result of quarantineRetry.")
 class QuarantineRetryPayload:
     documents: list[RetriedDocument] = strawberry.field(
-        description="Documents in the order of the ids, without repeats; empty if none was retried."
+        description="Documents in the order of the ids, without repeats, or newest first; empty if none was retried."
     )
+    end_cursor: str | None = strawberry.field(description=_END)
     user_errors: list[QuarantineRetryError] = strawberry.field(
         description="Reasons why none was retried; empty if the documents were retried."
     )
@@ -112,6 +146,7 @@ class QuarantineDiscardPayload:
     ids: list[strawberry.ID] = strawberry.field(
         description="Ids of the discarded documents, without repeats; empty if none was discarded."
     )
+    end_cursor: str | None = strawberry.field(description=_END)
     user_errors: list[QuarantineDiscardError] = strawberry.field(
         description="Reasons why none was discarded; empty if the documents were discarded."
     )

@@ -113,13 +113,12 @@ async def _record(request: Request, context: Context, event: object, document: b
     state, principal = request.app.state, context.principal
     try:
         is_new: bool = await state.running_writes.run(record_by_caller(context, event, principal.account))
-    except InvalidEvent as invalid:
+    except (InvalidEvent, BatchRefused) as refused:
+        is_denied = isinstance(refused, BatchRefused)
+        problems = [each if isinstance(each, str) else each.message for each in refused.problems]
         whole = await context.compute(_written, event) if document is None else document
-        kept = await _quarantine(request, principal, whole, invalid.problems, event)
-        raise _Refused(400, invalid.problems, kept) from invalid
-    except BatchRefused as refused:
-        state.metrics.openlineage.labels("denied").inc()
-        raise _Refused(403, [problem.message for problem in refused.problems]) from refused
+        kept = await _quarantine(request, principal, whole, problems, event, "denied" if is_denied else "quarantined")
+        raise _Refused(403 if is_denied else 400, problems, kept) from refused
     except (Unavailable, LimitExceeded) as error:
         state.metrics.openlineage.labels("unavailable").inc()
         raise _Refused(503, [str(error)]) from error
@@ -128,7 +127,12 @@ async def _record(request: Request, context: Context, event: object, document: b
 
 
 async def _quarantine(
-    request: Request, principal: Principal, document: bytes, problems: list[str], event: object
+    request: Request,
+    principal: Principal,
+    document: bytes,
+    problems: list[str],
+    event: object,
+    outcome: str = "quarantined",
 ) -> str:
     """Keep a refused document whole with its problems; gives its id. Raises _Refused if the store does not answer."""
     state, settings = request.app.state, request.app.state.settings
@@ -142,7 +146,7 @@ async def _quarantine(
     except (Unavailable, LimitExceeded) as error:
         state.metrics.openlineage.labels("unavailable").inc()
         raise _Refused(503, [str(error)]) from error
-    state.metrics.openlineage.labels("quarantined").inc()
+    state.metrics.openlineage.labels(outcome).inc()
     log.warning("OpenLineage event quarantined", id=id, run=run, job=job, problems=list(shown))
     return id
 

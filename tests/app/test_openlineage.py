@@ -22,6 +22,7 @@ from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, Quaranti
 
 URL = "/api/v1/lineage"
 JSON = {"Content-Type": "application/json"}
+NO_CONDITIONS = dict.fromkeys(("account", "run", "job", "received_by", "problem", "since", "until"))
 
 
 def numbered(number: int, **more: Any) -> dict[str, Any]:
@@ -159,6 +160,11 @@ def test_what_is_refused_is_kept_whole_and_retried(tmp_path: Path) -> None:
     assert shown.stdout_bytes == b"{\xff"
     again = run(main, ["quarantine", "retry", "--store", url])
     assert (again.exit_code, "0 recorded, 2 refused again" in again.output) == (1, True)
+    chosen = ["--problem", "no time", "--since", "2020-01-01", "--account", "local", "--store", url]
+    assert run(main, ["quarantine", "list", *chosen]).output.count("\n") == 1
+    assert run(main, ["quarantine", "retry", *chosen]).output.endswith("0 recorded, 1 refused again\n")
+    assert "give an ID, or --all" in run(main, ["quarantine", "discard", "--store", url]).output
+    assert run(main, ["quarantine", "discard", "--all", "--run", "none", "--store", url]).output == "0 discarded\n"
     assert run(main, ["quarantine", "discard", broken["quarantined"], "--store", url]).exit_code == 0
     gone = run(main, ["quarantine", "show", broken["quarantined"], "--store", url])
     assert "`lineal quarantine list` prints those that are" in gone.output
@@ -171,7 +177,7 @@ async def test_a_document_that_is_taken_now_leaves_the_quarantine(tmp_path: Path
     kept = Quarantined(id, "a", 1, "me", problems, None, None, len(document), document)
     async with await open_store(url) as store:
         await store.quarantine(kept, QuarantineLimits(30, 1_000_000))
-    assert await retry_quarantined(load_settings({"store": url}), kept.id) == 0
+    assert await retry_quarantined(load_settings({"store": url}), kept.id, NO_CONDITIONS) == 0
     async with await open_store(url) as store:
         assert (await store.quarantined(QuarantineQuestion())).total == 0
         assert await store.watermark() > 0

@@ -16,11 +16,14 @@ from lineal.graphstore.opening import open_store
 from lineal.graphstore.quarantine import Quarantined, QuarantineLimits, quarantine_id
 
 LIST = """query ($ids: [ID!], $run: String, $job: String, $first: Int, $after: String) {
-  quarantine(ids: $ids, run: $run, job: $job, first: $first, after: $after) {
+  quarantine(ids: $ids, where: {run: $run, job: $job}, first: $first, after: $after) {
     nodes { id account receivedBy problems run job bytes document } totalCount pageInfo { hasNextPage endCursor } } }"""
 RETRY = """mutation ($ids: [ID!]!) { quarantineRetry(input: {ids: $ids}) {
   documents { id isRecorded problems } userErrors { code message path } } }"""
 DISCARD = "mutation ($ids: [ID!]!) { quarantineDiscard(input: {ids: $ids}) { ids userErrors { code message path } } }"
+DISCARD_WHERE = """mutation ($where: QuarantineFilter!, $after: String) {
+  quarantineDiscard(input: {where: $where, after: $after}) { ids endCursor userErrors { code message path } } }"""
+RETRY_WHERE = DISCARD_WHERE.replace("Discard", "Retry").replace("ids end", "documents { id isRecorded } end")
 AUDIT = """query ($action: String) { auditLog(where: {action: $action}, first: 100) {
   nodes { principal resourceKind resource isAllowed policies } } }"""
 
@@ -211,6 +214,41 @@ def test_a_discarded_document_is_gone(callers: Callers) -> None:
     assert callers.ask("admin", DISCARD, ids=[id, id])["quarantineDiscard"] == {"ids": [id], "userErrors": []}
     assert callers.listed("admin", ids=[id])["totalCount"] == 0
     assert callers.ask("admin", DISCARD, ids=[id])["quarantineDiscard"]["userErrors"][0]["code"] == "NOT_FOUND"
+
+
+def test_documents_are_chosen_by_a_condition(callers: Callers) -> None:
+    sent = [callers.refused("bob", f"chosen {number}".encode()) for number in range(103)]
+    by_bob = {"problem": "breaks at line 1", "receivedBy": "b/bob", "since": "2020-01-01", "until": "9999-01-01"}
+    for wrong in ({"problem": "absent"}, {"until": "2020-01-01"}, {"since": "9000-01-01"}, {"receivedBy": "a/bob"}):
+        unchanged = callers.ask("bob", DISCARD_WHERE, where={**by_bob, **wrong})["quarantineDiscard"]
+        assert unchanged == {"ids": [], "endCursor": None, "userErrors": []}
+    first = callers.ask("bob", RETRY_WHERE, where=by_bob)["quarantineRetry"]
+    assert first["documents"] == [{"id": id, "isRecorded": False} for id in sent[:2:-1]], "the newest first"
+    rest = callers.ask("bob", RETRY_WHERE, where=by_bob, after=first["endCursor"])["quarantineRetry"]
+    assert [each["id"] for each in rest["documents"]][:3] == sent[2::-1]
+    assert rest["endCursor"] is None
+    gone = callers.ask("bob", DISCARD_WHERE, where=by_bob)["quarantineDiscard"]
+    assert gone["ids"] == sent[:2:-1]
+    callers.ask("bob", DISCARD_WHERE, where={})
+    assert callers.listed("bob")["totalCount"] == 0
+    assert callers.listed("admin")["totalCount"] > 0, "those of another account stay"
+    denied = callers.ask("mia", DISCARD_WHERE, where={})["quarantineDiscard"]["userErrors"]
+    assert [each["code"] for each in denied] == ["FORBIDDEN"]
+    both = {"query": "mutation { quarantineDiscard(input: {ids: [], where: {}}) { ids } }"}
+    for body in (both, {"query": "mutation { quarantineDiscard(input: {}) { ids } }"}):
+        (error,) = callers.post("bob", "/graphql", json=body).json()["errors"]
+        assert error["message"] == "give either ids or where; where: {} means all documents"
+
+
+def test_an_event_without_permission_is_kept(callers: Callers) -> None:
+    answer = callers.post("clerk", "/api/v1/lineage", json=named("not allowed"))
+    assert answer.status_code == 403
+    (kept,) = callers.listed("admin", job="not allowed")["nodes"]
+    assert kept["id"] == answer.json()["quarantined"]
+    assert kept["problems"] == answer.json()["problems"]
+    assert json.loads(kept["document"]) == named("not allowed")
+    retried = callers.ask("admin", RETRY, ids=[kept["id"]])["quarantineRetry"]["documents"]
+    assert retried == [{"id": kept["id"], "isRecorded": True, "problems": []}]
 
 
 def test_at_most_a_hundred_documents_are_named(callers: Callers) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from lineal.graphstore.quarantine import (
     MICROSECONDS_A_DAY,
     Quarantined,
+    QuarantineFilter,
     QuarantineLimits,
     QuarantineQuestion,
     newest_first,
@@ -42,8 +43,19 @@ async def test_documents_are_listed_newest_first_in_pages(store: Store) -> None:
     assert await listed(store, QuarantineQuestion("a", ids=ids)) == [documents[1], documents[0]]
     assert await listed(store, QuarantineQuestion("b", ids=ids[:1])) == []
     assert await listed(store, QuarantineQuestion(ids=())) == []
-    assert await listed(store, QuarantineQuestion(run="run b'0'")) == [other, documents[0]]
-    assert await listed(store, QuarantineQuestion(run="run b'0'", job="none")) == []
+    assert await listed(store, QuarantineQuestion(where=QuarantineFilter(run="run b'0'"))) == [other, documents[0]]
+    everything = [other, *reversed(documents)]
+    for where, expected in (
+        (QuarantineFilter(run="run b'0'", job="none"), []),
+        (QuarantineFilter(received_by="me", problem="breaks"), everything),
+        (QuarantineFilter(received_by="m"), []),
+        (QuarantineFilter(problem="BREAKS"), []),
+        (QuarantineFilter(problem="%"), []),
+        (QuarantineFilter(since=NOW + 1), everything[:-1]),
+        (QuarantineFilter(until=NOW + 1), everything[-1:]),
+        (QuarantineFilter(since=NOW + 1, until=NOW + 9), everything[1:3]),
+    ):
+        assert await listed(store, QuarantineQuestion(where=where)) == expected, where
     (left_out,) = await listed(store, QuarantineQuestion("b", with_documents=False))
     assert left_out == replace(other, document=b"")
 

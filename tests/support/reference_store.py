@@ -518,7 +518,12 @@ class ReferenceStore(Store):
         self._refuse_if_closed()
         mine = [each for each in self.kept.values() if question.account in (None, each.account)]
         mine = [each for each in mine if question.ids is None or each.id in question.ids]
-        mine = [each for each in mine if question.run in (None, each.run) and question.job in (None, each.job)]
+        where = question.where
+        mine = [each for each in mine if where.run in (None, each.run) and where.job in (None, each.job)]
+        mine = [each for each in mine if where.received_by in (None, each.received_by)]
+        mine = [each for each in mine if not where.problem or any(where.problem in text for text in each.problems)]
+        mine = [each for each in mine if where.since is None or each.received_at >= where.since]
+        mine = [each for each in mine if where.until is None or each.received_at < where.until]
         mine.sort(key=lambda each: (each.received_at, each.id), reverse=True)
         past = [each for each in mine if question.before and (each.received_at, each.id) >= question.before]
         left = mine[len(past) : len(past) + question.first]

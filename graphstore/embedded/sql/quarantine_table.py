@@ -41,8 +41,12 @@ def page(connection: apsw.Connection, question: QuarantineQuestion) -> Quarantin
     asked = {
         "account = ?": question.account,
         "id IN (SELECT value FROM json_each(?))": ids,
-        "run = ?": question.run,
-        "job = ?": question.job,
+        "run = ?": question.where.run,
+        "job = ?": question.where.job,
+        "received_by = ?": question.where.received_by,
+        "EXISTS (SELECT 1 FROM json_each(problems) WHERE instr(value, ?))": question.where.problem,
+        "received_at >= ?": question.where.since,
+        "received_at < ?": question.where.until,
     }
     where = {condition: value for condition, value in asked.items() if value is not None}
     mine = " AND ".join(where) or "true"
