@@ -183,5 +183,5 @@ def test_a_server_does_not_start_with_them(variable: str, value: str, line: str,
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
     (printed,) = done.stderr.splitlines()
-    assert printed.startswith(f"lineal: {line}")
+    assert json.loads(printed)["event"].startswith(line)
     assert not list(tmp_path.iterdir())

@@ -287,7 +287,7 @@ def test_settings_come_from_flags_then_environment_then_file(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="LINEAL_PORT is 'x': give a whole number from 0 to 65535"):
         load_settings({}, {"LINEAL_PORT": "x"})
     file.write_text("prot = 1\n")
-    with pytest.raises(ConfigError, match="sets prot; the settings are: api_keys, cors_origins, deadline_seconds"):
+    with pytest.raises(ConfigError, match=r"sets prot; the settings are: .*, api_keys, "):
         load_settings({}, {}, file)
     file.write_text("port = = 1\n")
     with pytest.raises(ConfigError, match="is not TOML"):
@@ -317,10 +317,8 @@ def test_the_installed_command(tmp_path: Path, store: str) -> None:
     assert done.returncode == 0, done.stderr
     env = {**os.environ, "LINEAL_PORT": "x"}
     refused = subprocess.run([command, "serve", "--dev"], capture_output=True, text=True, check=False, env=env)
-    assert (refused.returncode, refused.stderr) == (
-        1,
-        "lineal: LINEAL_PORT is 'x': give a whole number from 0 to 65535\n",
-    )
+    assert refused.returncode == 1
+    assert json.loads(refused.stderr)["event"] == "LINEAL_PORT is 'x': give a whole number from 0 to 65535"
 
 
 @pytest.mark.parametrize(
@@ -336,4 +334,4 @@ def test_a_server_whose_store_cannot_be_opened_says_so_in_one_line(store: str, m
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"lineal: {message}")
+    assert json.loads(line)["event"].startswith(message)
