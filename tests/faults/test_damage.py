@@ -154,7 +154,7 @@ def change_a_row(path: Path, draw: random.Random) -> str:
         row = draw.choice(rows)
         where = " AND ".join(f"{column} IS ?" for column in columns)
         number = draw.randrange(len(columns))
-        changed: object = None
+        changed: object = 7
         match row[number]:
             case int() | float() as value:
                 changed = value + draw.choice([-1, 1, 64, 1000])
