@@ -244,6 +244,8 @@ async def test_writes_are_logged_whether_allowed_or_not(store: Store) -> None:
         "isAllowed": True,
         "policies": [f"{home}/members"],
         "requestId": "r",
+        "count": 1,
+        "examples": [],
     }
     await recorded(store, B, entities=[dataset("x", account="a"), dataset("y", account="a")])
     for reader in (admin("a"), admin("b")):
