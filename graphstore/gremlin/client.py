@@ -20,6 +20,8 @@ _TRIES: Final = 5
 _PAUSE_SECONDS: Final = 0.05
 _LAST_TRY_SECONDS: Final = 5.0
 """After how long nothing is tried again: what took so long was not lost to another transaction."""
+_INTERRUPTED_AFTER_SECONDS: Final = 0.5
+"""How long after the deadline of a read the server interrupts it: the deadline's own error comes first."""
 _FAILED: Final = (500, 596)
 _FOR_EVER: Final = ("IllegalArgumentException", "ClassCastException", "UnsupportedOperationException")
 """What Java says of a request that is wrong in itself."""
@@ -37,6 +39,8 @@ class GremlinClient:
         self.seconds = seconds
         self.has_mixed_index = False
         """Whether the graph has one, as JanusGraph's does; told when it is set up."""
+        self.may_interrupt = False
+        """Whether the server may interrupt a traversal; told when the graph is set up."""
         self._loop = asyncio.get_running_loop()
 
     async def ask(self, steps: GraphTraversal, seconds: float | None = None) -> list[Any]:
@@ -71,7 +75,7 @@ class GremlinClient:
             return []
         limit = current()
         limit.check()
-        answers = asyncio.run_coroutine_threadsafe(self._all(steps), self._loop)
+        answers = asyncio.run_coroutine_threadsafe(self._all(steps, self._milliseconds(limit.seconds_left)), self._loop)
         try:
             with limit.stopping(answers.cancel):
                 return list(map(results, answers.result(limit.seconds_left)))
@@ -80,10 +84,17 @@ class GremlinClient:
             limit.check()
             raise
 
-    async def _all(self, steps: Sequence[GraphTraversal]) -> list[list[bytes]]:
-        if len(steps) == 1:
-            return [await self._frames(partial(bytecode_message, steps[0].bytecode))]
-        tasks = [asyncio.ensure_future(self._frames(partial(bytecode_message, each.bytecode))) for each in steps]
+    def _milliseconds(self, seconds_left: float | None) -> int | None:
+        """When the server is to interrupt a traversal that nobody waits for any more; None: never."""
+        if seconds_left is None or not self.may_interrupt:
+            return None
+        return int(1000 * (min(seconds_left, self.seconds) + _INTERRUPTED_AFTER_SECONDS))
+
+    async def _all(self, steps: Sequence[GraphTraversal], milliseconds: int | None) -> list[list[bytes]]:
+        messages = [partial(bytecode_message, each.bytecode, milliseconds=milliseconds) for each in steps]
+        if len(messages) == 1:
+            return [await self._frames(messages[0])]
+        tasks = [asyncio.ensure_future(self._frames(message)) for message in messages]
         try:
             return await asyncio.gather(*tasks)
         except BaseException:

@@ -62,6 +62,8 @@ async def set_up(server: GremlinClient) -> tuple[str, LeaseRegister]:
             )
         backend = await _backend(server)
         server.has_mixed_index = backend != _TINKERGRAPH
+        # An interrupted evaluation makes the database of BerkeleyJE unusable until JanusGraph starts again.
+        server.may_interrupt = backend != _BERKELEYJE
         if found is None:
             await _make(server)
         name = await name_of_graph(server) or ""

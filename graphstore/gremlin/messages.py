@@ -48,9 +48,11 @@ class Head:
     code: int
 
 
-def bytecode_message(bytecode: Bytecode, source: str) -> tuple[uuid.UUID, bytes]:
-    """Return the id and the bytes of a request that runs a traversal."""
+def bytecode_message(bytecode: Bytecode, source: str, milliseconds: int | None = None) -> tuple[uuid.UUID, bytes]:
+    """Return the id and the bytes of a request that runs a traversal, which the server interrupts after a time."""
     arguments = {"gremlin": bytecode, "aliases": {"g": source}, "batchSize": _BATCH}
+    if milliseconds is not None:
+        arguments["evaluationTimeout"] = milliseconds
     return _message(RequestMessage("traversal", "bytecode", arguments))
 
 

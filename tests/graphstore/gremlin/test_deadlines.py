@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, emptied
+from gremlin_python.process.graph_traversal import __
 from record_builders import distances, graph, id_of, reach
 
 from lineal.auth.access_store import AuditQuestion
@@ -14,6 +15,7 @@ from lineal.auth.scopes import EVERYTHING
 from lineal.graphstore.deadlines import deadline
 from lineal.graphstore.errors import LimitExceeded, Unavailable
 from lineal.graphstore.gremlin import store as gremlin_store
+from lineal.graphstore.gremlin.client import g
 from lineal.graphstore.gremlin.transport import Transport
 from lineal.graphstore.kinds import LineageDirection
 from lineal.graphstore.opening import open_store
@@ -85,7 +87,7 @@ def reads(view: View) -> list[methodcaller]:
         methodcaller("metrics", [MetricsOf(view, id)]),
         methodcaller("series", [SeriesOf(view, id, "loss", 10)]),
         methodcaller("buckets", [BucketsOf(view, id, "loss", 10)]),
-        methodcaller("property_keys", PropertyKeys(view, "")),
+        methodcaller("property_keys", [PropertyKeys(view, "")]),
         methodcaller("reach", [Reach(walk)]),
         methodcaller("reach_associations", [ReachAssociations(walk)]),
         methodcaller("watermark"),
@@ -146,3 +148,17 @@ async def test_a_write_continues_after_the_deadline_of_its_caller(store: Store) 
     with deadline(0):
         await store.record(graph("c>d"), by="me")
     assert distances(await reach(store, "a")) == {"b": 1, "c": 2, "d": 3}
+
+
+async def test_the_server_stops_a_read_that_is_late(store: Store) -> None:
+    """TinkerGraph's server runs one traversal after the other, so an endless one would hold up all others."""
+    assert isinstance(store, gremlin_store.GremlinStore)
+    server = store._server
+    if not server.may_interrupt:
+        pytest.skip("an interrupt makes BerkeleyJE unusable")
+    endless = g.inject(0).repeat(__.identity()).until(__.is_(1)).count()
+    for _ in range(3):
+        with deadline(0.2), pytest.raises(LimitExceeded, match="took longer than a request may take"):
+            await asyncio.to_thread(server.wait, *[endless] * 4)
+    assert await asyncio.wait_for(server.ask(g.inject(1).count()), WITHIN) == [1]
+    assert distances(await reach(store, "a")) == {"b": 1, "c": 2}

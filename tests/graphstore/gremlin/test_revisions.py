@@ -32,8 +32,8 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> Fetched:
         counts["lines"] += len(parts)
         return keep(cache, parts)
 
-    async def counting_bytes(client: GremlinClient, steps: Any) -> list[list[bytes]]:
-        answers = await waited_for(client, steps)
+    async def counting_bytes(client: GremlinClient, steps: Any, milliseconds: int | None) -> list[list[bytes]]:
+        answers = await waited_for(client, steps, milliseconds)
         counts["bytes"] += sum(len(frame) for frames in answers for frame in frames)
         return answers
 

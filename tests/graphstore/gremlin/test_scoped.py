@@ -157,7 +157,7 @@ def _every_read(view: View) -> Iterator[methodcaller]:
     yield methodcaller("metrics", [MetricsOf(view, id_of("a"))])
     yield methodcaller("series", [SeriesOf(view, id_of("a"), "loss", 10)])
     yield methodcaller("buckets", [BucketsOf(view, id_of("a"), "loss", 10)])
-    yield methodcaller("property_keys", PropertyKeys(view, ""))
+    yield methodcaller("property_keys", [PropertyKeys(view, "")])
 
 
 def _is_empty(answer: Any) -> bool:
