@@ -346,6 +346,17 @@ async def test_via_and_scope_bound_what_is_beyond_the_depth(store: Store) -> Non
         assert (await reach(store, "a", depth=3, view=view)).reasons == frozenset()
 
 
+@pytest.mark.parametrize("direction", ["ASCENDANTS", "DESCENDANTS"])
+@pytest.mark.parametrize("edge", ["a=b", "b=a"])
+async def test_a_share_of_one_direction_crosses_same_as_either_way(store: Store, edge: str, direction: str) -> None:
+    await store.record(graph(edge), by="me")
+    one_way = Grant(frozenset({Permission.READ, Permission.TRAVERSE}), directions=frozenset({direction}))
+    scope = Scope.of([GroupRule(default_group("a"), (one_way,))], b"key")
+    view = View(scope, AsOf(await store.watermark()))
+    page = await reach(store, "a", direction=Connected, view=view, with_paths=True)
+    assert [(item.entity.urn, len(item.path or ())) for item in page.items] == [(urn("b"), 1)]
+
+
 async def test_a_hub_at_the_depth_that_leads_only_back(store: Store) -> None:
     """However many associations lead from it, and to what the walk has reached."""
     names = [f"{n:02}" for n in range(40)]
