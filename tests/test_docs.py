@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 import rfc8785
 from graphql import parse, validate
 from server_process import serving
@@ -48,10 +49,11 @@ def test_every_question_in_the_guides_can_be_asked() -> None:
         assert not validate(schema._schema, parse(document)), document
 
 
-def test_every_test_that_the_security_page_names_is_there() -> None:
-    text = (DOCS / "explanation" / "security.md").read_text()
+@pytest.mark.parametrize(("page", "least"), [("security", 30), ("reliability", 8)])
+def test_every_test_that_a_page_names_is_there(page: str, least: int) -> None:
+    text = (DOCS / "explanation" / f"{page}.md").read_text()
     named = re.findall(r"`(tests/[a-z_/]+\.py)(?:::(\w+))?`", text)
-    assert len(named) > 30
+    assert len(named) >= least
     for file, test in named:
         assert not test or f"def {test}(" in Path(file).read_text(), f"{file}::{test}"
         assert Path(file).exists(), file

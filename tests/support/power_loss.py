@@ -57,7 +57,7 @@ def events(log: Path, database: Path, acks: Path) -> list[Event]:
     """
     kept: list[Event] = []
     begun: dict[str, tuple[str, int]] = {}
-    followed = {str(database), f"{database}-wal", str(acks)}
+    followed = {str(database), f"{database}-wal", f"{database}-journal", str(acks)}
     for position, line in enumerate(log.read_text().splitlines()):
         match = _LINE.match(line)
         assert match, line

@@ -21,7 +21,7 @@ from torture import MINUTES, chance, rounds
 
 pytestmark = pytest.mark.faults
 
-ROUNDS_OF_A_BUG = 20
+ROUNDS_OF_A_BUG = 40
 SECONDS = 90.0 if MINUTES else 5.0
 TURNS = ["all", "none", *NEMESES, "all"]
 

@@ -89,7 +89,8 @@ async def test_random_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
                 await client.check(story)
         telling = [asyncio.create_task(client.tell()) for client in clients]
         await asyncio.sleep(random.uniform(0, 0.6))
-        assert not [task.exception() for task in telling if task.done()]
+        failures = [task.exception() for task in telling if task.done()]
+        assert not any(failures), failures
         server.process.send_signal(signal.SIGKILL)
         await asyncio.gather(*telling)
         assert await asyncio.to_thread(server.process.wait, 30) == -9
