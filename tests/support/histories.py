@@ -5,6 +5,7 @@ some position. The model of a switch is one boolean. Lineal promises that the re
 real time does; the check verifies that first, and then needs no search for an order.
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from math import inf
@@ -96,13 +97,12 @@ def anomalies(history: History) -> list[str]:
 def _log_anomalies(parts: int, appended: list[Appended], reads: list[Read]) -> list[str]:
     final = max((read for read in reads if read.as_of is None), key=lambda read: read.began)
     times = dict(final.entries)
-    order = sorted(times, key=lambda number: times[number])
-    position = {number: index + 1 for index, number in enumerate(order)}
+    # Batches that became visible by one commit may have one time, and then one position: all are shown, or none.
+    ordered = sorted(times.values())
+    position = {number: bisect_right(ordered, at) for number, at in times.items()}
     found = []
-    if len(set(final.entries)) != len(order):
+    if len(set(final.entries)) != len(times):
         found.append("the parts of an entry were recorded at different times")
-    if len(set(times.values())) != len(order):
-        found.append("two entries were recorded at one time")
     # A timeline of (operation's begin, end, least and greatest position that it shows or takes).
     timeline: list[tuple[float, float, int, bool, str]] = []
     for sent in appended:
