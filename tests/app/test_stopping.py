@@ -29,7 +29,8 @@ def stuck(*given, **named):
     time.sleep(600)
 
 if {stuck_reads}:
-    store.find_pages = stuck
+    assert hasattr(store, "pages_of_turn"), "the test waits for reads that get stuck"
+    store.pages_of_turn = stuck
 else:
     commit, reached = transactions.Writer._write_group, []
     def commit_some(*given):
