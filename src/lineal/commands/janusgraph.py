@@ -29,6 +29,10 @@ _STACK = ("\tat ", "\t... ")
 _LARGE_LOG = 10 * 1024**2
 _MAIN = "org.janusgraph.graphdb.server.JanusGraphServer"
 _FILES = ("janusgraph-server.yaml", "janusgraph-berkeleyje.properties", "init.groovy", "logback.xml")
+_WARNING = (
+    "Warning: it requires no password, and runs programs as your user for whoever reaches port {port}, web pages in a "
+    "browser on this machine included: browse no web here until you stop it"
+)
 _PLAIN_PATH = re.compile(r"[\w/. +@=~-]+", re.ASCII)
 _FAILED = re.compile(r"was unable to start|could not be instantiated")
 """Log lines of a failed start: the process may keep running, and even listen, after one."""
@@ -103,6 +107,7 @@ def start(folder: Path, port: int, heap: str) -> None:
             server.pid_file.unlink()
             raise
     click.echo(f"JanusGraph answers at {_address(port)} (process {process.pid}); its data is in {server.data}")
+    click.echo(_WARNING.format(port=port), err=True)
 
 
 def stop(folder: Path) -> None:
