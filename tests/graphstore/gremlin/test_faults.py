@@ -26,7 +26,7 @@ from lineal.graphstore.records import AsOf, View
 from lineal.graphstore.walking.walk_cache import WalkCache
 
 DEADLINE = 3.0
-TOLD_WITHIN = 6.0
+TOLD_WITHIN = 12.0
 HEALED_WITHIN = 5.0
 
 
