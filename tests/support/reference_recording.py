@@ -51,6 +51,7 @@ class ValidatedBatch:
     def __init__(self, ledger: Ledger, batch: Batch, urns: list[str], at: int, by: str) -> None:
         self.ledger, self.at, self.by = ledger.copy(), at, by
         self.problems: list[Problem] = []
+        self.places = {kept.place for kept in ledger.observations}
         self.entities = [self._entity(*each) for each in zip(batch.entities, urns, range(len(urns)), strict=True)]
         self.associations = [self._association(each, index) for index, each in enumerate(batch.associations)]
         self.sequences = [self._revision(each, index) for index, each in enumerate(batch.revisions)]
@@ -112,8 +113,9 @@ class ValidatedBatch:
         at = self.at if observation.occurred_at is None else observation.occurred_at
         value = 0.0 if observation.value == 0 else float(observation.value)
         new = Observed(replace(observation, value=value, occurred_at=at), self.at, self.by)
-        if any(stands.place == new.place for stands in self.ledger.observations):
+        if new.place in self.places:
             return False
+        self.places.add(new.place)
         self.ledger.observations.append(new)
         return True
 

@@ -84,7 +84,7 @@ def held(answer: Any) -> list[Any]:
     return [
         item
         for each in answers
-        for item in (each.items if hasattr(each, "items") else each if isinstance(each, tuple) else [each])
+        for item in (each.items if hasattr(each, "items") else each if isinstance(each, tuple | list) else [each])
         if item is not None
     ]
 
