@@ -1,15 +1,14 @@
 """A store that records an entity with content only if its account uploaded the content."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from typing import cast
 
-from lineal.auth.access_store import AuditEntry
-from lineal.auth.scopes import Scope
 from lineal.blobs.addresses import sha256_of
 from lineal.blobs.store import BlobStore, BlobsUnavailable
-from lineal.graphstore.batches import Batch, Idempotency, NewEntity, Recorded
+from lineal.graphstore.batches import Batch, NewEntity
 from lineal.graphstore.errors import BatchRefused, Problem, ProblemCode, Unavailable
-from lineal.graphstore.proxies.base import StoreProxy
-from lineal.graphstore.store import Durability, Store
+from lineal.graphstore.proxies.base import Answer, Arguments, StoreProxy
+from lineal.graphstore.store import Store
 
 
 class BlobCheckedStore(StoreProxy):
@@ -23,16 +22,19 @@ class BlobCheckedStore(StoreProxy):
         super().__init__(inner)
         self._blobs = blobs
 
-    async def record(
+    async def _forward(
         self,
-        batch: Batch,
-        *,
-        by: str,
-        idempotency: Idempotency | None = None,
-        durability: Durability = Durability.POWER_LOSS,
-        returning: Scope | None = None,
-        audit: Sequence[AuditEntry] = (),
-    ) -> Recorded:
+        verb: str,
+        call: Callable[Arguments, Awaitable[Answer]],
+        *args: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Answer:
+        if verb == "record":
+            await self._check(cast(Batch, args[0]))
+        return await call(*args, **named)
+
+    async def _check(self, batch: Batch) -> None:
+        """Raise BatchRefused if the source of an entity names content that its account did not upload."""
         problems = [
             Problem(ProblemCode.INVALID_VALUE, problem, ("entities", index, "source", "uri"))
             for index, entity in enumerate(batch.entities)
@@ -40,9 +42,6 @@ class BlobCheckedStore(StoreProxy):
         ]
         if problems:
             raise BatchRefused(tuple(problems))
-        return await super().record(
-            batch, by=by, idempotency=idempotency, durability=durability, returning=returning, audit=audit
-        )
 
     async def _problem(self, entity: NewEntity) -> str | None:
         """Return why the source of an entity is refused, as a sentence, or None."""
